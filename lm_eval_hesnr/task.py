@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_hesnr import __version__
+from lm_eval_hesnr.deal import deal
 from lm_eval_hesnr.diagnose import Run, diagnose
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
@@ -117,6 +118,14 @@ class SweHesnr(Task):
     def fewshot_context(self, doc: dict[str, Any], *_: Any, **__: Any) -> str:
         """Nothing: a trajectory brings its own context."""
         return ""
+
+    def doc_iterator(
+        self, *, rank: int = 0, limit: int | None = None, world_size: int = 1, samples: list[int] | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The documents that this rank scores, dealt by length; the harness would deal them in turn."""
+        chosen = list(super().doc_iterator(limit=limit, samples=samples))
+        sizes = [_n_characters(self.trajectories[doc["index"]]) for _, doc in chosen]
+        return iter([chosen[i] for i in deal(sizes, world_size)[rank]] if chosen else [])
 
     def build_all_requests(self, **options: Any) -> None:
         """As any task, but without the harness's request cache, whose key ignores which trajectories were read."""
@@ -342,6 +351,10 @@ class SweHesnr(Task):
         assert self.token_table is not None
         told = self.signature | {"trajectories": _digest(doc["sha256"] for doc in self.docs)}
         write_token_table(self.token_table, doc_id, name, replace(scores, signature=told))
+
+
+def _n_characters(trajectory: Trajectory) -> int:
+    return sum(len(segment.text) for segment in trajectory.segments)
 
 
 def _digest(digests: Iterable[str]) -> str:

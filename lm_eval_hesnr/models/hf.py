@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import transformers
 from lm_eval.models.huggingface import HFLM
 
 from lm_eval_hesnr import __version__
+from lm_eval_hesnr.deal import as_of_one_process
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.top_logprobs import Statistics
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
@@ -54,12 +56,16 @@ class HFTopK(TrajectoryModel, HFLM):
         """
         if pretrained is None:
             pretrained = embedded_model(kwargs)
-        if kwargs.get("device") is None and not torch.cuda.is_available():
-            kwargs["device"] = "cpu"  # hf would insist on its default, cuda
+        if not torch.cuda.is_available() and str(kwargs.get("device") or "cuda").startswith("cuda"):
+            kwargs["device"] = "cpu"  # hf would insist on its default, cuda, and with `parallelize` go on believing in it
+        if not torch.accelerator.is_available():
+            os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else its processes would not know of each other
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
         if (rope_type is None) is not (rope_factor is None):
             raise InputError(f"rope_type={rope_type}, rope_factor={rope_factor}: a context extension needs both")
         super().__init__(pretrained=pretrained, **kwargs)
+        if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and on a CPU none
+            self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
         self.score_store, self._given_stride = score_store, stride
         self.rope_extension = None
         if rope_type is not None and rope_factor is not None:
@@ -67,6 +73,11 @@ class HFTopK(TrajectoryModel, HFLM):
             self._max_length: int | None = self.rope_extension.max_length
         if stride is not None and not (str(stride).isdecimal() and 0 < int(stride) < self.max_length):
             raise InputError(f"stride={stride}: expected a number of tokens from 1 to {self.max_length - 1}")
+
+    def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
+        """One object a rank, on rank `dst`, where the harness's samples and values become those of one process."""
+        gathered: list[Any] | None = super().gather_object(obj, dst)
+        return gathered and as_of_one_process(gathered)
 
     @property
     def model_name(self) -> str:
@@ -87,6 +98,7 @@ class HFTopK(TrajectoryModel, HFLM):
             "add_bos_token": self.add_bos_token,
             "window": self.max_length,
             "stride": self.stride,
+            "tp_size": getattr(self.model, "tp_size", None),
             "rope": None if self.rope_extension is None else str(self.rope_extension),
             **self._rows.plan(self.max_length),
             "transformers": transformers.__version__,
@@ -129,8 +141,8 @@ class HFTopK(TrajectoryModel, HFLM):
 
     def _statistics(self, reading: Reading) -> Statistics:
         window = reading.window
-        ids = torch.as_tensor(reading.ids, device=self.device)
-        targets = ids[torch.as_tensor(window.positions, device=self.device)]
+        ids = torch.as_tensor(reading.ids, device=self._rows.device)
+        targets = ids[torch.as_tensor(window.positions, device=ids.device)]
         # the last wanted token is not read; where it matters, all is: scores may not depend on what is wanted
         end = window.start + self._window if self._rows.needs_whole_text else window.end - 1
         with self._autocast():

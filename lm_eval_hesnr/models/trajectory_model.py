@@ -171,7 +171,11 @@ class TrajectoryModel(LM):
             bar.update(len(encoded[i].ids))
 
         with tqdm(
-            total=n_tokens, unit="tok", unit_scale=True, desc="Scoring trajectories", disable=disable_tqdm
+            total=n_tokens,
+            unit="tok",
+            unit_scale=True,
+            desc="Scoring trajectories",
+            disable=disable_tqdm or self.rank != 0,
         ) as bar:
             missing = []
             for i in sorted(range(len(requests)), key=lambda i: -len(encoded[i].ids)):  # longest first: fail early

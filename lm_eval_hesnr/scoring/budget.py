@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, NamedTuple
 
@@ -153,11 +154,14 @@ def parse_bytes(text: str | int) -> int:
 
 
 def default_bytes(device: torch.device) -> int:
-    """What scoring may use if nobody says: half of the memory that is free, on a CUDA device nine tenths."""
+    """What scoring may use if nobody says: nine tenths of a CUDA device's free memory, else its part of half the CPU's.
+
+    The processes of one machine share the CPU's memory alike.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)) * 9 // 10
-    return int(psutil.virtual_memory().available) // 2
+    return int(psutil.virtual_memory().available) // (2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

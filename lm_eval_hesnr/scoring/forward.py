@@ -17,6 +17,7 @@ import torch
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.budget import Budget, ModelShape, default_bytes, is_out_of_memory
+from lm_eval_hesnr.scoring.head import input_device
 from lm_eval_hesnr.scoring.rope import forget_longest
 from lm_eval_hesnr.scoring.selftest import find_abilities
 from lm_eval_hesnr.scoring.topk import RowStatistics, row_statistics
@@ -46,8 +47,12 @@ class WantedRows:
         """
         self.model, self.name = model, name
         self.abilities = find_abilities(model, name)
-        self.on_cpu = model.device.type == "cpu"
-        n_bytes = default_bytes(model.device) if mem_budget is None else mem_budget
+        self.device = input_device(model)
+        self.on_cpu = self.device.type == "cpu"
+        self.is_sharded = (getattr(model, "tp_size", None) or 1) > 1
+        n_bytes = default_bytes(self.device) if mem_budget is None else mem_budget
+        if self.is_sharded:
+            n_bytes = _least_of_all(n_bytes, self.device)
         self.budget = Budget(ModelShape.of(model, self.abilities.vocabulary), n_bytes, on_cpu=self.on_cpu)
         self._has_warned = False
 
@@ -91,6 +96,11 @@ class WantedRows:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
+                if self.is_sharded:  # the other processes wait for this one with blocks of the old size
+                    raise InputError(
+                        f"{self.name}: out of memory on {self.device} over {len(ids)} tokens; give a smaller "
+                        "mem_budget= in --model_args, or use more processes"
+                    ) from error
             self._shrink(len(ids))  # out here no traceback holds the tensors that were too many
 
     def _statistics(self, ids: torch.Tensor, rows: np.ndarray, targets: torch.Tensor, k: int) -> RowStatistics:
@@ -109,7 +119,7 @@ class WantedRows:
     def _shrink(self, n_tokens: int) -> None:
         if not self.budget.halve(n_tokens, can_chunk=self.abilities.chunks_agree):
             raise InputError(
-                f"{self.name}: out of memory on {self.model.device} over {n_tokens} tokens even with the smallest "
+                f"{self.name}: out of memory on {self.device} over {n_tokens} tokens even with the smallest "
                 "blocks; use a smaller max_length, a 16-bit dtype or a larger device"
             )
         if not self.on_cpu:
@@ -175,3 +185,10 @@ class WantedRows:
         del out
         for block in hidden.split(self.budget.rows):
             yield head.logits(block)
+
+
+def _least_of_all(n_bytes: int, device: torch.device) -> int:
+    """The least of what the processes of a tensor-parallel model have: all must cut their blocks alike."""
+    agreed = torch.tensor(n_bytes, dtype=torch.int64, device=device)
+    torch.distributed.all_reduce(agreed, op=torch.distributed.ReduceOp.MIN)
+    return int(agreed)

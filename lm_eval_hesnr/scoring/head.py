@@ -131,6 +131,14 @@ def float32_costs_nothing(device: torch.device, dtype: torch.dtype) -> bool:
     return device.type == "cpu" and dtype == torch.bfloat16 and not torch.cpu._is_avx512_bf16_supported()
 
 
+def input_device(model: Any) -> torch.device:
+    """Where a model takes its token ids, also where accelerate keeps its weights elsewhere until they are needed."""
+    device: torch.device = model.device
+    if device.type != "meta":
+        return device
+    return torch.device(getattr(getattr(model.get_input_embeddings(), "_hf_hook", None), "execution_device", "cpu"))
+
+
 def candidate_bodies(model: Any) -> list[nn.Module]:
     """The modules that may be a model's decoder without its head, likeliest first."""
     inside = model.get_base_model() if hasattr(model, "get_base_model") else model  # PEFT wraps a causal LM

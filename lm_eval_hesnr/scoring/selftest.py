@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.scoring.head import Head, candidate_bodies, float32_costs_nothing
+from lm_eval_hesnr.scoring.head import Head, candidate_bodies, float32_costs_nothing, input_device
 from lm_eval_hesnr.scoring.rope import depends_on_length, forget_longest
 
 _TEST_TOKENS = 64
@@ -45,7 +45,7 @@ def find_abilities(model: Any, name: str) -> Abilities:
     """
     generator = torch.Generator().manual_seed(0)
     embeddings = model.get_input_embeddings()
-    ids = torch.randint(embeddings.num_embeddings, (_TEST_TOKENS,), generator=generator).to(model.device)
+    ids = torch.randint(embeddings.num_embeddings, (_TEST_TOKENS,), generator=generator).to(input_device(model))
     rows = torch.arange(1, _TEST_TOKENS, 3, device=ids.device)
     kind = type(model).__name__
     forget_longest(model)

@@ -229,8 +229,12 @@ def fingerprint_of_model(model: Any) -> str:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        tensors = list(pool.map(_digest_of_weights, *zip(*sorted(model.state_dict().items()), strict=True)))
+    weights = sorted(model.state_dict().items())
+    if any(hasattr(tensor, "full_tensor") for _, tensor in weights):  # tensor parallel: gathered by all, one at a time
+        tensors = [_digest_of_weights(name, _gathered(tensor)) for name, tensor in weights]
+    else:
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            tensors = list(pool.map(_digest_of_weights, *zip(*weights, strict=True)))
     config = {key: value for key, value in model.config.to_dict().items() if key not in _CONFIG_NAMES}
     adapters = {name: vars(adapter) for name, adapter in getattr(model, "peft_config", {}).items()}
     adapters = {name: {k: v for k, v in own.items() if k not in _CONFIG_NAMES} for name, own in adapters.items()}
@@ -293,14 +297,17 @@ def _digest_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _gathered(tensor: Any) -> Any:
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
 def _digest_of_weights(name: str, tensor: Any) -> list[str]:
     import torch
 
     if not isinstance(tensor, torch.Tensor):
         return [name, repr(tensor)]
-    if tensor.is_meta or hasattr(tensor, "full_tensor"):
-        where = "offloaded" if tensor.is_meta else "sharded over processes"
-        raise InputError(f"score_store: the weights {name} are {where} and cannot be read; run without score_store")
+    if tensor.is_meta:
+        raise InputError(f"score_store: the weights {name} are offloaded and cannot be read; run without score_store")
     try:
         data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     except (RuntimeError, NotImplementedError, TypeError) as error:

@@ -1,5 +1,6 @@
 """`vllm-topk` and a server of vLLM, both really running on this machine's CPU; `make test-vllm` runs this."""
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
 from lm_eval_hesnr.scoring.request import LabelledText
+from lm_eval_hesnr.task import EMBEDDED_TRAJECTORIES
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256
@@ -177,3 +179,50 @@ def test_a_prompt_longer_than_the_server_reads_is_refused(served, tiny_model):
     lm = CompletionsTopK(base_url=served, model=str(tiny_model), max_length=1000)
     with pytest.raises(InputError, match=r"HTTP 400: .*maximum context length"):
         lm.loglikelihood([request(TEXT * 9)])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A file with the first turns of three trajectories."""
+    path = tmp_path_factory.mktemp("small") / "small.jsonl"
+    rows = [json.loads(line) for line in EMBEDDED_TRAJECTORIES.read_text().splitlines()[:3]]
+    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
+    return path
+
+
+def command(model, trajectories, model_args, out, **environment):
+    """The measures that the plain command writes, those with a number."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", model, "--model_args", model_args,
+            "--metadata", json.dumps({"trajectories": str(trajectories), "only_resolved": False}),
+            "--output_path", str(out),
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=900,
+        env=os.environ | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "|swe_hesnr|" in done.stdout
+    (path,) = out.rglob("results*.json")
+    measured = json.loads(path.read_text())["results"]["swe_hesnr"]
+    return {name: value for name, value in measured.items() if isinstance(value, float) and "stderr" not in name}
+
+
+@pytest.fixture(scope="module")
+def measured(small, tiny_model, tmp_path_factory):
+    args = f"pretrained={tiny_model},dtype=float32,device=cpu,max_length={CONTEXT - 1}"
+    return command("hf-topk", small, args, tmp_path_factory.mktemp("hf"))
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="vLLM on the CPU wants a core for each part of the model")
+def test_the_plain_command_with_the_model_split_in_two_gives_the_measures_of_hf_topk(
+    measured, small, tiny_model, tmp_path
+):
+    args = f"pretrained={tiny_model},dtype=float32,max_model_len={CONTEXT},enforce_eager=True,tensor_parallel_size=2"
+    got = command("vllm-topk", small, args, tmp_path, VLLM_CPU_OMP_THREADS_BIND="0|1")
+    assert got == pytest.approx(measured, rel=1e-3)
+
+
+def test_the_plain_command_with_a_server_gives_the_measures_of_hf_topk(served, measured, small, tiny_model, tmp_path):
+    args = f"base_url={served}/v1/completions,model={tiny_model},num_concurrent=2"
+    assert command("completions-topk", small, args, tmp_path) == pytest.approx(measured, rel=1e-3)
