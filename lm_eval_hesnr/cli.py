@@ -28,6 +28,7 @@ from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.partial import files_of
+from lm_eval_hesnr.sample import FORM_NAMES, in_form, sample, samples, table
 from lm_eval_hesnr.show import COLOURS, lines, one_line, steps_of
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -128,6 +129,15 @@ def _parser() -> argparse.ArgumentParser:
         "results", nargs="+", type=Path, metavar="RESULTS", help="results_*.json, in order of training"
     )
     command.set_defaults(run=_diagnose)
+
+    command = commands.add_parser("sample", help="list the embedded trajectories, or write one in an agent's format")
+    command.add_argument("name", nargs="?", metavar="NAME", help="which one (default: list them all)")
+    command.add_argument(
+        "--form", choices=FORM_NAMES, help="the format (default: curated, the one JSON line that all commands read)"
+    )
+    command.add_argument("-o", "--out", type=Path, metavar="FILE", help="write it there (default: to stdout)")
+    command.add_argument("--force", action="store_true", help="write FILE anew if it is there already")
+    command.set_defaults(run=_sample)
     return parser
 
 
@@ -267,6 +277,24 @@ def _diagnose(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(one_line(str(finding)))
     print(f"{len(findings)} to look at in {len(runs)} runs" if findings else f"nothing to look at in {len(runs)} runs")
+    return DONE
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    out: Path | None = arguments.out
+    if arguments.name is None:
+        if arguments.form or out:
+            raise InputError("--form and -o are for one run: give its NAME, as `hesnr sample` lists them")
+        _print(table(samples()), paged=False)
+        return DONE
+    text = in_form(sample(arguments.name), arguments.form or FORM_NAMES[0])
+    if out is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))  # JSON, whatever the terminal's encoding
+        return DONE
+    if out.exists() and not arguments.force:
+        raise InputError(f"{out}: is there already; give another name, or --force to write it anew")
+    out.write_text(text, encoding="utf-8")
     return DONE
 
 

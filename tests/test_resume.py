@@ -28,12 +28,10 @@ KILLS = int(os.environ.get("HESNR_KILLS", "2"))
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """The first turns of the embedded trajectories."""
+    """The first turns of ten embedded trajectories."""
     path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    with EMBEDDED_TRAJECTORIES.open() as file, path.open("w") as out:
-        for line in file:
-            row = json.loads(line)
-            out.write(json.dumps(row | {"segments": row["segments"][:9]}) + "\n")
+    rows = [row for row in map(json.loads, EMBEDDED_TRAJECTORIES.open()) if row["resolved"]][:10]
+    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
     return path
 
 

@@ -13,13 +13,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from recipes.tiny_swe_lm.functions import collect_functions
+from recipes.tiny_swe_lm.languages import iter_language_files, read_language_text
 from recipes.tiny_swe_lm.projects import Material
-from recipes.tiny_swe_lm.sessions import make_session
-from recipes.tiny_swe_lm.sources import SourceFile, iter_code_files, iter_prose_files, read_text
+from recipes.tiny_swe_lm.sessions import GROUPS, make_session
+from recipes.tiny_swe_lm.sources import iter_code_files, iter_prose_files, read_text
 
 logger = logging.getLogger(__name__)
 SHARD = 50  # sessions of one file
 SPLITS = ("train", "held_out")
+FOLDER_OF_GROUP = {"shell": "sessions", "tools": "sessions_tools"}
 
 
 def code_documents(seed: int) -> list[dict]:
@@ -44,29 +46,46 @@ def load_functions(out: Path, seed: int) -> list[dict]:
     return json.loads(path.read_text())
 
 
-def _material(functions: list[dict], files: list[SourceFile], held_out: bool) -> Material:
+def language_documents(seed: int) -> list[dict]:
+    """Files in other languages in a seeded random order."""
+    documents = [
+        {
+            "source": file.source,
+            "name": file.name,
+            "text": read_language_text(file.path),
+            "split": SPLITS[file.held_out],
+        }
+        for file in iter_language_files(seed)
+    ]
+    random.Random(seed).shuffle(documents)
+    return documents
+
+
+def _material(functions: list[dict], seed: int, held_out: bool) -> Material:
     return Material(
         functions=[item for item in functions if item["held_out"] == held_out],
-        files=[file for file in files if file.held_out == held_out and "/tests/" not in file.name],
+        files=[file for file in iter_code_files(seed) if file.held_out == held_out and "/tests/" not in file.name],
+        other_files=[file for file in iter_language_files(seed) if file.held_out == held_out],
     )
 
 
-def _write_shard(path: Path, material: Material, seed: int, first: int) -> int:
+def _write_shard(path: Path, material: Material, seed: int, group: str, first: int) -> int:
     texts = []
     for index in range(first, first + SHARD):
         try:
-            texts.append(make_session(material, seed, index))
+            texts.append(make_session(material, seed, index, group))
         except (UnicodeError, OSError) as error:
             logger.warning("session %d left out: %r", index, error)
-    path.write_text("".join(json.dumps({"source": "sessions", "text": text}) + "\n" for text in texts))
+    partial = path.with_suffix(".tmp")
+    partial.write_text("".join(json.dumps({"source": "sessions", "text": text}) + "\n" for text in texts))
+    partial.replace(path)
     return len(texts)
 
 
-def write_sessions(out: Path, seed: int, split: str, n_sessions: int, n_workers: int = 2) -> None:
-    """Generate the sessions of one split as shards of JSON lines; shards that exist are kept."""
-    functions = load_functions(out, seed)
-    material = _material(functions, list(iter_code_files(seed)), split == "held_out")
-    folder = out / "sessions" / split
+def write_sessions(out: Path, seed: int, split: str, group: str, n_sessions: int, n_workers: int = 2) -> None:
+    """Generate the sessions of one split and group as shards of JSON lines; shards that exist are kept."""
+    material = _material(load_functions(out, seed), seed, split == "held_out")
+    folder = out / FOLDER_OF_GROUP[group] / split
     folder.mkdir(parents=True, exist_ok=True)
     offset = 1_000_000 if split == "held_out" else 0
     with ProcessPoolExecutor(n_workers) as pool:
@@ -74,16 +93,17 @@ def write_sessions(out: Path, seed: int, split: str, n_sessions: int, n_workers:
         for first in range(0, n_sessions, SHARD):
             path = folder / f"{first:06d}.jsonl"
             if not path.exists():
-                jobs.append(pool.submit(_write_shard, path, material, seed, first + offset))
+                jobs.append(pool.submit(_write_shard, path, material, seed, group, first + offset))
         for job in jobs:
             job.result()
 
 
 def read_sessions(out: Path, split: str) -> list[dict]:
-    """Every session of a split, in order."""
+    """Every session of a split, group after group, in order."""
     return [
         json.loads(line)
-        for path in sorted((out / "sessions" / split).glob("*.jsonl"))
+        for group in GROUPS
+        for path in sorted((out / FOLDER_OF_GROUP[group] / split).glob("*.jsonl"))
         for line in path.read_text().splitlines()
     ]
 
@@ -93,13 +113,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="working folder, outside the repository")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sessions", type=int, default=2000, help="number of training sessions (default 2000)")
-    parser.add_argument("--held-out-sessions", type=int, default=100, help="number of held-out sessions (default 100)")
+    parser.add_argument("--sessions", type=int, default=2600, help="training sessions with a shell (default 2600)")
+    parser.add_argument("--tool-sessions", type=int, default=1000, help="training sessions with tools (default 1000)")
+    parser.add_argument("--held-out-sessions", type=int, default=100, help="held-out sessions a group (default 100)")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    write_sessions(args.out, args.seed, "held_out", args.held_out_sessions, args.workers)
-    write_sessions(args.out, args.seed, "train", args.sessions, args.workers)
+    for group, n_train in (("shell", args.sessions), ("tools", args.tool_sessions)):
+        write_sessions(args.out, args.seed, "held_out", group, args.held_out_sessions, args.workers)
+        write_sessions(args.out, args.seed, "train", group, n_train, args.workers)
     return 0
 
 

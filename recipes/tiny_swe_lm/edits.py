@@ -34,8 +34,11 @@ def _quote_python(text: str) -> str:
 def _replace_script(t: Transcript, change: Change) -> str:
     """A Python script that makes the change by replacing text."""
     rng = t.rng
-    old, new = changed_pieces(change, rng.choice([0, 1, 2, 3]))
-    if change.before.count(old) != 1 or not old:
+    for n_context in (rng.choice([0, 1, 2, 3]), 5, 9):
+        old, new = changed_pieces(change, n_context)
+        if old and change.before.count(old) == 1:
+            break
+    else:
         old, new = change.old, change.new
     if '"""' not in old + new and "\\" not in old + new and not (old + new).endswith('"'):
         old_text, new_text = f'"""{old}"""', f'"""{new}"""'
@@ -85,6 +88,22 @@ def _sed_command(t: Transcript, change: Change) -> str | None:
     return t.rng.choice(forms)
 
 
+def _with_editor(t: Transcript, thought: str, change: Change) -> None:
+    """One call of the editor tool: a replacement, or an insertion where only lines are new; sometimes a miss before."""
+    old, new = changed_pieces(change, 0)
+    if not old.strip() and t.rng.random() < 0.6:
+        t.edit(thought, "insert", change.mod, insert_line=change.line - 1, new_str=new)
+        return
+    for n_context in (t.rng.choice([0, 0, 1, 2, 3]), 4, 8):
+        old, new = changed_pieces(change, n_context)
+        if not old:
+            continue
+        answer = t.edit(thought, "str_replace", change.mod, old_str=old, new_str=new)
+        if "has been edited" in answer:
+            return
+        thought = think(t, wording.RETRY, change)
+
+
 def make_change(t: Transcript, change: Change, phrases: list[str]) -> None:
     """Turns that edit the file: maybe a failed attempt, then one that works; the end state is checked."""
     rng = t.rng
@@ -104,7 +123,9 @@ def make_change(t: Transcript, change: Change, phrases: list[str]) -> None:
         ways += ["rewrite", "rewrite"]
     way = rng.choice(ways)
     sed = _sed_command(t, change)
-    if way == "sed" and sed:
+    if t.has_editor and rng.random() < 0.75:
+        _with_editor(t, thought, change)
+    elif way == "sed" and sed:
         t.act(thought, sed)
     elif way == "rewrite":
         t.act(thought, t.heredoc(change.mod, change.after))

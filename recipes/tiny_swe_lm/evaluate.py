@@ -1,7 +1,8 @@
-"""Measure a checkpoint on the held-out sessions and the held-out code files.
+"""Measure a checkpoint on held-out text: sessions, code, and files in other languages.
 
 Run `python -m recipes.tiny_swe_lm.evaluate --out DIR --model CHECKPOINT`; it prints one JSON object.
-Entropy is that of the renormalised top 10, in nats, as the package defines it.
+Windows are as long as the checkpoint's context and overlap by half. Entropy is that of the renormalised top 10, in
+nats, as the package defines it.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from recipes.tiny_swe_lm.corpus import code_documents, read_sessions
+from recipes.tiny_swe_lm.corpus import code_documents, language_documents
+from recipes.tiny_swe_lm.data import styled_sessions
 
-WINDOW = 2048
-STRIDE = 1024
 TOP_K = 10
 EPSILON = (math.log(3) + math.log(4)) / 2
 SECTION = re.compile(
     r"^### (System|Task|Agent|Observation)\n(.*?)(?=^### (?:System|Task|Agent|Observation)\n|\Z)", re.M | re.S
 )
-COMMAND = re.compile(r'```bash\n(.*?)\n```\n|^(\{"command": .*\})$', re.M | re.S)
+COMMAND = re.compile(r'```bash\n(.*?)\n```\n|^(\{"command": .*\})$|^(<function=.*</function>)$', re.M | re.S)
 
 
 def token_kinds(text: str, offsets: list[tuple[int, int]]) -> np.ndarray:
@@ -39,7 +39,7 @@ def token_kinds(text: str, offsets: list[tuple[int, int]]) -> np.ndarray:
             kinds[start:end] = "thought"
             command = COMMAND.search(text, start, end)
             if command:
-                start, end = command.span(1 if command[1] is not None else 2)
+                start, end = command.span(command.lastindex or 0)
                 kinds[start:end] = "action"
     return kinds[[start for start, _ in offsets]]
 
@@ -47,10 +47,12 @@ def token_kinds(text: str, offsets: list[tuple[int, int]]) -> np.ndarray:
 @torch.inference_mode()
 def score(model: torch.nn.Module, ids: list[int]) -> dict[str, np.ndarray]:
     """(T - 1,) `logprob`, `rank` and `entropy` of every token but the first, in windows that overlap by half."""
+    window_tokens = model.config.max_position_embeddings
+    stride = window_tokens // 2
     parts: dict[str, list[np.ndarray]] = {"logprob": [], "rank": [], "entropy": []}
     done = 1  # tokens before this one are scored, or are the first
-    for start in range(0, max(1, len(ids) - STRIDE), STRIDE):
-        window = torch.tensor(ids[start : start + WINDOW])
+    for start in range(0, max(1, len(ids) - stride), stride):
+        window = torch.tensor(ids[start : start + window_tokens])
         logprobs = model(input_ids=window[None], use_cache=False).logits[0, :-1].float().log_softmax(-1)
         logprobs, target = logprobs[done - 1 - start :], window[done - start :]  # logits[t] predict token t + 1
         chosen = logprobs.gather(1, target[:, None])
@@ -77,12 +79,13 @@ def summary(scores: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, floa
 
 
 def evaluate(out: Path, checkpoint: Path, seed: int, max_tokens: int) -> dict[str, dict[str, float]]:
-    """Numbers for each kind of text; at most about `max_tokens` tokens of each of the three groups."""
+    """Numbers for each kind of text; at most about `max_tokens` tokens of each of the four groups."""
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     code = [doc for doc in code_documents(seed) if doc["split"] == "held_out"]
     groups = {
-        "sessions": [doc["text"] for doc in read_sessions(out, "held_out")],
+        "sessions": [doc["text"] for doc in styled_sessions(out, seed) if doc["split"] == "held_out"],
+        "languages": [doc["text"] for doc in language_documents(seed) if doc["split"] == "held_out"],
         "stdlib": [doc["text"] for doc in code if doc["source"] == "stdlib"],
         "packages": [doc["text"] for doc in code if doc["source"] != "stdlib"],
     }

@@ -23,6 +23,8 @@ class Material:
 
     functions: list[dict]
     files: list[SourceFile]
+    other_files: list[SourceFile]
+    """Files in other languages."""
 
 
 @dataclass(slots=True, kw_only=True)

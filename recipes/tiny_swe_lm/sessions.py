@@ -1,7 +1,8 @@
 """Generated shell sessions: small software tasks over real code, every command really executed.
 
-Five kinds: `bug` (a function with a recorded wrong value), `feature` (a missing function), `rename`, `edit` (a change
-in the middle of a real, longer file, checked by compiling it) and `write` (a new module with a real class).
+Kinds over Python: `bug` (a function with a recorded wrong value), `feature` (a missing function), `rename`, `edit` (a
+change in the middle of a real, longer file, checked by compiling it) and `write` (a new module with a real class).
+Over other languages: `other` and `new_file`, see `other_sessions`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from recipes.tiny_swe_lm import wording
 from recipes.tiny_swe_lm.edits import changed_pieces, make_change
 from recipes.tiny_swe_lm.functions import mutations
+from recipes.tiny_swe_lm.other_sessions import build_new_file, build_other
 from recipes.tiny_swe_lm.projects import PACKAGES, Change, Material, call_text, module_text, test_text, write_project
 from recipes.tiny_swe_lm.sources import SourceFile, is_copyleft, read_text
 from recipes.tiny_swe_lm.steps import (
@@ -33,18 +35,26 @@ from recipes.tiny_swe_lm.steps import (
 from recipes.tiny_swe_lm.transcript import Transcript
 
 KINDS = {"bug": 0.34, "feature": 0.15, "rename": 0.05, "edit": 0.34, "write": 0.12}
+KINDS_OF_TOOLS = {"bug": 0.2, "feature": 0.1, "edit": 0.25, "write": 0.1, "other": 0.25, "new_file": 0.1}
+KINDS_OF_LANGUAGES = {"other": 0.7, "new_file": 0.3}
+GROUPS = ("shell", "tools")
 
 
-def make_session(material: Material, seed: int, index: int) -> str:
-    """The transcript of session number `index`."""
-    rng = random.Random(f"{seed}-session-{index}")
-    kind = rng.choices(list(KINDS), weights=list(KINDS.values()))[0]
+def make_session(material: Material, seed: int, index: int, group: str = "shell") -> str:
+    """The transcript of session number `index` of a group.
+
+    `shell` is Python with a shell alone. `tools` is, in turn, JSON calls and XML-like calls with an editor tool, and
+    shell blocks over other languages.
+    """
+    rng = random.Random(f"{seed}-{'session' if group == 'shell' else group}-{index}")
+    style = None if group == "shell" else ("json", "xml", "fence")[index % 3]
+    kinds = {None: KINDS, "fence": KINDS_OF_LANGUAGES}.get(style, KINDS_OF_TOOLS) if material.other_files else KINDS
+    kind = rng.choices(list(kinds), weights=list(kinds.values()))[0]
     with tempfile.TemporaryDirectory(prefix="tiny_swe_lm_") as folder:
         root = Path(folder) / "w"
         root.mkdir()
-        transcript = Transcript(rng, root)
-        build = {"bug": _bug, "feature": _feature, "rename": _rename, "edit": _edit, "write": _write}[kind]
-        build(transcript, material)
+        transcript = Transcript(rng, root, style)
+        BUILDERS[kind](transcript, material)
         return transcript.text()
 
 
@@ -284,7 +294,7 @@ def _write(t: Transcript, material: Material) -> None:
         think(t, wording.LOOK, change),
         rng.choice(["ls -la", "ls -R", f"find . -name '*.py' && cat {package}/__init__.py"]),
     )
-    t.act(think(t, wording.WRITE, change), t.heredoc(mod, module))
+    t.write_file(think(t, wording.WRITE, change), mod, module)
     check = rng.choice([f"{t.python} -m py_compile {mod}", f'{t.python} -c "from {package}.{stem} import {node.name}"'])
     t.act(rng.choice(["Let me check that the module can be used.", "Check the syntax of the new file."]), check)
     export = f'from .{stem} import {node.name}\n\n__all__ = ["{node.name}"]\n'
@@ -317,3 +327,14 @@ def _worse_version(rng: random.Random, good: str) -> str:
     last = lines[keep - 1]
     body_indent = last[: len(last) - len(last.lstrip())]
     return "".join(lines[:keep]) + f"{body_indent or indent}# TODO: handle the remaining cases\n"
+
+
+BUILDERS = {
+    "bug": _bug,
+    "feature": _feature,
+    "rename": _rename,
+    "edit": _edit,
+    "write": _write,
+    "other": build_other,
+    "new_file": build_new_file,
+}

@@ -24,11 +24,17 @@ def begin(transcript: Transcript, issue: str) -> str:
     touch_all(transcript.root, rng)
     transcript.quiet("git init -q -b main . && git add -A && git commit -q -m 'Initial commit'")
     submit = rng.choice(SUBMITS)
-    transcript.say("System", rng.choice(wording.SYSTEM_JSON if transcript.as_json else wording.SYSTEM))
+    transcript.say("System", rng.choice(_system_prompts(transcript)))
     rules = rng.choice(wording.RULES).format(submit=submit, root=transcript.shown_root)
     frame = rng.choice(wording.TASK_FRAMES)
     transcript.say("Task", frame.format(issue=issue, rules=rules, root=transcript.shown_root))
     return submit
+
+
+def _system_prompts(transcript: Transcript) -> list[str]:
+    if transcript.has_editor:
+        return wording.SYSTEM_EDITOR
+    return wording.SYSTEM_JSON if transcript.style == "json" else wording.SYSTEM
 
 
 def think(transcript: Transcript, phrases: list[str], change: Change) -> str:
@@ -43,21 +49,43 @@ def think(transcript: Transcript, phrases: list[str], change: Change) -> str:
 def explore(t: Transcript, change: Change) -> None:
     """Three turns: look at the folder, find the function, read it."""
     rng = t.rng
-    folder = str(Path(change.mod).parent)
+    folder, ending = Path(change.mod).parent.as_posix(), Path(change.mod).suffix
     looks = [
-        "ls -la", "ls", "find . -name '*.py' | head -20", 'find . -name "*.py" -not -path "./.git/*" | sort', "ls -R",
-        "pwd && ls -la", "git log --oneline | head -5", f"ls {folder}", "cat README.md && ls",
-        f"find {t.shown_root} -type f " '-name "*.py" | head -50',
+        "ls -la", "ls", f"find . -name '*{ending}' | head -20",
+        f'find . -name "*{ending}" -not -path "./.git/*" | sort', "ls -R",
+        "pwd && ls -la", "git log --oneline | head -5", f"ls {folder}", "cat README.md && ls", "git ls-files",
+        f"find {t.shown_root} -type f " f'-name "*{ending}" | head -50',
     ]  # fmt: skip
-    t.act(think(t, wording.LOOK, change), rng.choice(looks))
+    thought = think(t, wording.LOOK, change)
+    if t.has_editor and rng.random() < 0.4:
+        t.edit(thought, "view", "")
+    else:
+        t.act(thought, rng.choice(looks))
     fn = change.words["fn"]
     locate = [
-        f'grep -rn "def {fn}" .', f"grep -rn {fn} --include=*.py .", f'grep -rn "{fn}" --include="*.py" . | head -20',
-        f'grep -n "{fn}" {change.mod}', f'grep -rn "def {fn}\\|{fn}(" {folder}', f"grep -n 'def ' {change.mod}",
-        f'find . -name "*.py" | xargs grep -l "{fn}"', f"grep -rln '{fn}' .",
+        f"grep -rn {fn} --include=*{ending} .", f'grep -rn "{fn}" --include="*{ending}" . | head -20',
+        f'grep -n "{fn}" {change.mod}', f'find . -name "*{ending}" | xargs grep -l "{fn}"', f"grep -rln '{fn}' .",
     ]  # fmt: skip
+    if ending == ".py":
+        locate += [
+            f'grep -rn "def {fn}" .', f'grep -rn "def {fn}\\|{fn}(" {folder}', f"grep -n 'def ' {change.mod}",
+        ]  # fmt: skip
     t.act(think(t, wording.LOCATE, change), rng.choice(locate))
-    t.act(think(t, wording.VIEW, change), view_command(t, change))
+    view(t, think(t, wording.VIEW, change), change)
+
+
+def view(t: Transcript, thought: str, change: Change) -> None:
+    """A turn that shows the place of the change."""
+    if not t.has_editor or t.rng.random() < 0.25:
+        t.act(thought, view_command(t, change))
+        return
+    n_lines = change.before.count("\n") + 1
+    if n_lines <= 90 and t.rng.random() < 0.5:
+        t.edit(thought, "view", change.mod)
+        return
+    first = max(1, change.line - t.rng.randrange(5, 25))
+    last = min(n_lines, change.line + t.rng.randrange(10, 40))
+    t.edit(thought, "view", change.mod, view_range=[first, max(first, last)])
 
 
 def view_command(t: Transcript, change: Change) -> str:
@@ -68,10 +96,11 @@ def view_command(t: Transcript, change: Change) -> str:
         return rng.choice([f"cat {change.mod}", f"cat {change.mod}", f"nl -ba {change.mod}", f"cat -n {change.mod}"])
     first = max(1, change.line - rng.randrange(5, 25))
     last = change.line + rng.randrange(10, 40)
+    define = "def " if change.mod.endswith(".py") else ""
     views = [
         f"sed -n '{first},{last}p' {change.mod}", f"sed -n '{first},{last}p' {change.mod}",
         f"nl -ba {change.mod} | sed -n '{first},{last}p'", f"head -n {last} {change.mod} | tail -n {last - first + 1}",
-        f'grep -n -A {rng.randrange(8, 30)} "def {change.words["fn"]}" {change.mod}',
+        f'grep -n -A {rng.randrange(8, 30)} "{define}{change.words["fn"]}" {change.mod}',
         f"cat -n {change.mod} | sed -n '{first},{last}p'",
     ]  # fmt: skip
     return rng.choice(views)
@@ -80,14 +109,14 @@ def view_command(t: Transcript, change: Change) -> str:
 def check_change(t: Transcript, change: Change) -> None:
     """Often a turn that shows or compiles what was changed."""
     if t.rng.random() < 0.6:
-        checks = [
-            "git diff",
-            "git diff",
-            f"git diff {change.mod}",
-            view_command(t, change),
-            f"{t.python} -m py_compile {change.mod}",
-        ]
-        t.act(think(t, wording.CHECK, change), t.rng.choice(checks))
+        thought = think(t, wording.CHECK, change)
+        if t.has_editor and t.rng.random() < 0.3:
+            view(t, thought, change)
+            return
+        checks = ["git diff", "git diff", f"git diff {change.mod}", view_command(t, change)]
+        if change.mod.endswith(".py"):
+            checks.append(f"{t.python} -m py_compile {change.mod}")
+        t.act(thought, t.rng.choice(checks))
 
 
 def test_command(t: Transcript, test: str) -> str:
@@ -170,6 +199,6 @@ def reproduce(
     if rng.random() < 0.4:
         t.act(thought, t.heredoc(name, text) + f"\n{command}")
     else:
-        t.act(thought, t.heredoc(name, text))
+        t.write_file(thought, name, text)
         t.act(think(t, wording.RUN, change), command)
     return command, name

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 SPECIAL_TOKENS = [END_OF_TEXT, "<|im_start|>", "<|im_end|>"]
 CHAT_ROLES = {"System": "system", "Task": "user", "Agent": "assistant", "Observation": "user"}
+TURN = r"^### (System|Task|Agent|Observation)\n(.*?)\n\n(?=### (?:System|Task|Agent|Observation)\n|\Z)"
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
@@ -22,9 +23,14 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """A byte-level BPE of `vocab_size` entries: any Unicode text, no prefix space, no token added around a text."""
+    r"""A byte-level BPE of `vocab_size` entries: any Unicode text, no prefix space, no token added around a text.
+
+    An escape such as `\n` is a piece of its own, so that code inside a JSON call has the words of code elsewhere.
+    """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    escapes = pre_tokenizers.Split(Regex(r'\\[nt"\\]'), behavior="isolated")
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([escapes, words])
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     trainer = trainers.BpeTrainer(
@@ -57,5 +63,11 @@ def save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None:
 
 def as_chat(transcript: str) -> str:
     """A transcript as the chat template renders it, so that the template's tokens are trained too."""
-    turns = re.findall(r"^### (System|Task|Agent|Observation)\n(.*?)\n\n(?=### |\Z)", transcript, re.M | re.S)
+    turns = re.findall(TURN, transcript, re.M | re.S)
     return "".join(f"<|im_start|>{CHAT_ROLES[heading]}\n{text}<|im_end|>\n" for heading, text in turns)
+
+
+def agent_spans(chat: str) -> list[tuple[int, int]]:
+    """Where the agent's messages stand in a chat: half-open spans of characters, the mark of their end included."""
+    found = re.finditer(r"<\|im_start\|>assistant\n(.*?<\|im_end\|>)", chat, re.S)
+    return [match.span(1) for match in found]

@@ -1,236 +1,187 @@
-"""Train tiny-swe-lm on the corpus and write a checkpoint that `AutoModelForCausalLM` loads.
+"""One stage of training, resumable: it saves its state as it goes and goes on from the last saved state.
 
-Run `python -m recipes.tiny_swe_lm.corpus --out DIR` first, then `python -m recipes.tiny_swe_lm.train --out DIR`.
-A run that is terminated saves its state, and any run started again with the same arguments goes on from its last
-saved state: every batch is a function of the seed and the step number alone.
+A batch is a function of seed and step alone, so a stage that was stopped ends with the weights of one that was not.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import math
-import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
-from recipes.tiny_swe_lm.corpus import SPLITS, code_documents, read_sessions
-from recipes.tiny_swe_lm.tokenizer import END_OF_TEXT, as_chat, save_tokenizer, train_tokenizer
+from recipes.tiny_swe_lm.data import IGNORED, Stream, draw_batch
+from recipes.tiny_swe_lm.model import Size, build_model, export
 
 logger = logging.getLogger(__name__)
-VOCAB_SIZE = 4096
-MAX_LENGTH = 2048
-CHAT_ONE_IN = 16  # of the training sessions, one in so many is rendered with the chat template
-STREAMS = ("code", "sessions")
+WEIGHT_DECAY = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The schedule of one run. Two phases: short windows, then windows of the model's full length."""
+class Schedule:
+    """Learning rate by step: linear warm-up to `peak`, then a cosine to `end` at `last_step`."""
 
-    n_steps: int
-    batch_tokens: int = 4096
-    short_window: int = 512
-    long_share: float = 0.25
-    """Share of the steps that use windows of `MAX_LENGTH` tokens; they come last."""
-    session_share_short: float = 0.30
-    session_share_long: float = 0.55
-    peak_lr: float = 3e-3
-    final_lr: float = 1e-4
-    warmup_steps: int = 200
-    weight_decay: float = 0.1
-
-    def window(self, step: int) -> int:
-        """Tokens of one row at this step."""
-        return self.short_window if step < self.n_steps * (1 - self.long_share) else MAX_LENGTH
-
-    def session_share(self, step: int) -> float:
-        """Expected share of rows taken from the session stream."""
-        return self.session_share_short if self.window(step) == self.short_window else self.session_share_long
+    first_step: int
+    last_step: int
+    warmup_steps: int
+    peak: float
+    end: float
 
     def lr(self, step: int) -> float:
-        """Learning rate: linear warm-up, then a cosine to `final_lr`."""
-        if step < self.warmup_steps:
-            return self.peak_lr * (step + 1) / self.warmup_steps
-        progress = (step - self.warmup_steps) / max(1, self.n_steps - self.warmup_steps)
-        return self.final_lr + (self.peak_lr - self.final_lr) * (1 + math.cos(math.pi * progress)) / 2
+        """The learning rate of the step."""
+        done = step - self.first_step
+        if done < self.warmup_steps:
+            return self.peak * (done + 1) / self.warmup_steps
+        progress = (done - self.warmup_steps) / max(1, self.last_step - self.first_step - self.warmup_steps)
+        return self.end + (self.peak - self.end) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
 
-def prepare_data(out: Path, seed: int) -> Tokenizer:
-    """Train the tokenizer, encode every document and write `<stream>_<split>.npy`, unless all that is there."""
-    path = out / "tokenizer.json"
-    if path.exists():
-        return Tokenizer.from_file(str(path))
-    code = code_documents(seed)
-    sessions = [{**doc, "split": split} for split in SPLITS for doc in read_sessions(out, split)]
-    for doc in sessions[::CHAT_ONE_IN]:
-        if doc["split"] == "train":
-            doc["text"] = as_chat(doc["text"])
-    train_code = [doc["text"] for doc in code if doc["split"] == "train"]
-    train_sessions = [doc["text"] for doc in sessions if doc["split"] == "train"]
-    tokenizer = train_tokenizer(train_code[::12] + train_sessions[: len(train_code) // 16], VOCAB_SIZE)
-    end = tokenizer.token_to_id(END_OF_TEXT)
-    counts: dict[str, int] = {}
-    for stream, documents in zip(STREAMS, (code, sessions), strict=True):
-        for split in SPLITS:
-            chosen = [doc for doc in documents if doc["split"] == split]
-            ids: list[np.ndarray] = []
-            for first in range(0, len(chosen), 256):
-                batch = chosen[first : first + 256]
-                for doc, encoded in zip(
-                    batch, tokenizer.encode_batch_fast([doc["text"] for doc in batch]), strict=True
-                ):
-                    ids.append(np.array([end, *encoded.ids], dtype=np.uint16))
-                    key = f"{split}/{doc['source']}"
-                    counts[key] = counts.get(key, 0) + len(ids[-1])
-            np.save(out / f"{stream}_{split}.npy", np.concatenate(ids))
-    (out / "composition.json").write_text(json.dumps(counts, indent=1, sort_keys=True))
-    tokenizer.save(str(path))
-    return tokenizer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Steps [first_step, last_step) on windows of one length."""
+
+    name: str
+    parent: str | None
+    """The stage whose last weights this one starts from; None for random weights."""
+    first_step: int
+    last_step: int
+    window: int
+    """Tokens of one row, and the context that the checkpoints are given."""
+    shares: dict[str, float]
+    """Expected share of the rows by stream."""
+    schedule: Schedule
+    members: dict[int, str] = field(default_factory=dict)
+    """Checkpoint's folder by the number of steps done."""
+    rope: dict[str, Any] | None = None
+    goes_on: bool = True
+    """Whether the optimizer's state comes from the parent too."""
 
 
-def draw_batch(data: dict[str, np.ndarray], plan: Plan, seed: int, step: int) -> torch.Tensor:
-    """(B, T + 1) int64 token ids: random windows of the two streams, a function of seed and step."""
-    rng = np.random.default_rng((seed, step))
-    window = plan.window(step)
-    rows = []
-    for _ in range(plan.batch_tokens // window):
-        stream = data["sessions" if rng.random() < plan.session_share(step) else "code"]
-        start = int(rng.integers(0, len(stream) - window - 1))
-        rows.append(stream[start : start + window + 1].astype(np.int64))
-    return torch.from_numpy(np.stack(rows))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What all stages share."""
+
+    out: Path
+    seed: int = 0
+    size: Size = field(default_factory=Size)
+    batch_tokens: int = 4096
+    device: str = "cpu"
+    bf16: bool = True
+    compile: bool = True
+    save_every: int = 250
+    should_stop: Callable[[], bool] = lambda: False
 
 
-def build_model(seed: int, size: argparse.Namespace, end: int | None) -> LlamaForCausalLM:
-    """A freshly initialised Llama with tied embeddings."""
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=VOCAB_SIZE,
-        hidden_size=size.hidden,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.kv_heads,
-        intermediate_size=size.mlp,
-        tie_word_embeddings=True,
-        max_position_embeddings=MAX_LENGTH,
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
-    )
-    return LlamaForCausalLM(config)
+def state_path(out: Path, stage: str) -> Path:
+    """Where a stage keeps its weights, optimizer and step."""
+    return out / "state" / f"{stage}.pt"
 
 
-def make_optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.AdamW:
+def make_optimizer(model: torch.nn.Module, lr: float) -> torch.optim.AdamW:
     """AdamW in float32, with weight decay on matrices alone."""
     groups = [
-        {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": plan.weight_decay},
+        {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=plan.peak_lr, betas=(0.9, 0.95), eps=1e-8, fused=True)
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), eps=1e-8, fused=True)
 
 
-def export(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the bfloat16 checkpoint and the tokenizer files."""
-    state = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
-    copy = LlamaForCausalLM(model.config).to(torch.bfloat16)
-    copy.load_state_dict(state)
-    copy.save_pretrained(folder)
-    (folder / "generation_config.json").unlink(missing_ok=True)  # it would only repeat config.json
-    save_tokenizer(tokenizer, MAX_LENGTH, folder)
+def _saved(run: Run, stage: Stage) -> dict[str, Any] | None:
+    """The state to go on from: the stage's own, else its parent's last, else None."""
+    own = state_path(run.out, stage.name)
+    if own.exists():
+        return torch.load(own, weights_only=True, map_location=run.device)
+    if stage.parent is None:
+        return None
+    state = torch.load(state_path(run.out, stage.parent), weights_only=True, map_location=run.device)
+    if state["step"] != stage.first_step:
+        raise ValueError(
+            f"stage {stage.name} starts at step {stage.first_step}, but {stage.parent} is at {state['step']}"
+        )
+    return {**state, "optimizer": state["optimizer"] if stage.goes_on else None, "seconds": 0.0}
 
 
-def train(args: argparse.Namespace) -> None:
-    """Run the plan from its last saved state and export the result."""
-    torch.set_num_threads(args.threads)
-    tokenizer = prepare_data(args.out, args.seed)
-    data = {stream: np.load(args.out / f"{stream}_train.npy", mmap_mode="r") for stream in STREAMS}
-    plan = Plan(n_steps=args.steps)
-    model = build_model(args.seed, args, tokenizer.token_to_id(END_OF_TEXT))
-    optimizer = make_optimizer(model, plan)
-    state_path, log_path = args.out / f"{args.name}.state.pt", args.out / f"{args.name}.log.jsonl"
-    first, seconds = 0, 0.0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
+def _save(
+    run: Run, stage: Stage, model: LlamaForCausalLM, optimizer: torch.optim.AdamW, step: int, seconds: float
+) -> None:
+    path = state_path(run.out, stage.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seconds": seconds}
+    torch.save(state, partial)
+    partial.replace(path)  # a run killed while it saves keeps the state before
+
+
+def _log(run: Run, stage: Stage, step: int, losses: list[float], seconds: float) -> None:
+    record = {
+        "stage": stage.name,
+        "step": step,
+        "tokens": step * run.batch_tokens,
+        "window": stage.window,
+        "loss": round(float(np.mean(losses)), 4),
+        "lr": round(stage.schedule.lr(step - 1), 6),
+        "seconds": round(seconds, 1),
+    }
+    with (run.out / "log.jsonl").open("a") as log:
+        log.write(json.dumps(record) + "\n")
+    logger.info("%s", record)
+
+
+def run_stage(run: Run, stage: Stage, tokenizer: Tokenizer, streams: dict[str, Stream]) -> bool:
+    """Train the stage to its end and write its checkpoints; False where it was asked to stop before."""
+    model = build_model(run.seed, run.size, tokenizer, context=stage.window, rope=stage.rope).to(run.device)
+    optimizer = make_optimizer(model, stage.schedule.peak)
+    first, seconds = stage.first_step, 0.0
+    state = _saved(run, stage)
+    if state is not None:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
         first, seconds = state["step"], state["seconds"]
+        if state["optimizer"] is not None:
+            optimizer.load_state_dict(state["optimizer"])
+    if first >= stage.last_step:
+        return True
+    if first == stage.first_step and first in stage.members:
+        export(model, tokenizer, run.out / stage.members[first])
 
-    def batch_loss(ids: torch.Tensor) -> torch.Tensor:
-        logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # (B, T, V); position t predicts token t + 1
-        return cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+    def batch_loss(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        logits = model(input_ids=inputs, use_cache=False).logits  # (B, T, V); position t predicts token t + 1
+        return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
-    step_loss = torch.compile(batch_loss, dynamic=False) if args.compile else batch_loss
-    stopped: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+    step_loss = torch.compile(batch_loss, dynamic=False) if run.compile else batch_loss
     model.train()
     started, losses = time.time() - seconds, []
-    for step in range(first, plan.n_steps):
+    for step in range(first, stage.last_step):
+        if run.should_stop():
+            _save(run, stage, model, optimizer, step, time.time() - started)
+            logger.info("stopped in stage %s after step %d; the same command goes on from there", stage.name, step)
+            return False
         for group in optimizer.param_groups:
-            group["lr"] = plan.lr(step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-            loss = step_loss(draw_batch(data, plan, args.seed, step))
+            group["lr"] = stage.schedule.lr(step)
+        n_rows = run.batch_tokens // stage.window
+        batch = draw_batch(streams, stage.shares, window=stage.window, n_rows=n_rows, seed=run.seed, step=step)
+        with torch.autocast(torch.device(run.device).type, torch.bfloat16, enabled=run.bf16):
+            loss = step_loss(batch.inputs.to(run.device), batch.targets.to(run.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
         done = step + 1
-        if done % 50 == 0 or done == plan.n_steps:
-            record = {
-                "step": done,
-                "tokens": done * plan.batch_tokens,
-                "window": plan.window(step),
-                "loss": round(float(np.mean(losses)), 4),
-                "lr": round(plan.lr(step), 6),
-                "seconds": round(time.time() - started, 1),
-            }
+        if done in stage.members:
+            export(model, tokenizer, run.out / stage.members[done])
+        if done % 50 == 0 or done == stage.last_step:
+            _log(run, stage, done, losses, time.time() - started)
             losses = []
-            with log_path.open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            logger.info("%s", record)
-        if stopped or done % 250 == 0 or done == plan.n_steps:
-            partial = state_path.with_suffix(".tmp")
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**state, "step": done, "seconds": time.time() - started}, partial)
-            partial.replace(state_path)  # a run killed while it saves keeps the state before
-        if stopped:
-            logger.info("stopped after step %d; the same command goes on from there", done)
-            return
-    export(model, tokenizer, args.out / args.name)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Parse the arguments and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="working folder, outside the repository")
-    parser.add_argument(
-        "--name", default="model", help="name of this run's files in the working folder (default model)"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=2400, help="optimizer steps of 4096 tokens (default 2400)")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--kv-heads", type=int, default=2)
-    parser.add_argument("--mlp", type=int, default=512)
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="needs a C++ compiler")
-    parser.add_argument(
-        "--bf16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16"
-    )
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train(args)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        if done % run.save_every == 0 or done == stage.last_step:
+            _save(run, stage, model, optimizer, done, time.time() - started)
+    return True

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from recipes.tiny_swe_lm.calls import write_call, write_turn
+from recipes.tiny_swe_lm.editor import run_editor
 
 MAX_OUTPUT_CHARS = 3500
+ROOTS = [
+    "/testbed", "/testbed", "/testbed", "/repo", "/app", "/workspace/project", "/repo/toolkit", "/repo/parsekit",
+    "/repo/netkit", "/repo/geom", "/repo/markup", "/repo/common",
+]  # fmt: skip
 HEREDOC_MARKS = ["EOF", "EOF", "EOF", "PY", "END"]
 
 
@@ -34,11 +41,20 @@ class Transcript:
     The real folder never shows: commands and outputs name `shown_root` in its place.
     """
 
-    def __init__(self, rng: random.Random, root: Path) -> None:
+    def __init__(self, rng: random.Random, root: Path, style: str | None = None) -> None:
+        """Draw the session's habits: shell, layout of observations, and so on.
+
+        Args:
+            rng: decides everything that is free.
+            root: the real folder that commands run in.
+            style: how turns are written, see `calls`; an agent given "json" or "xml" has the editor tool too. None
+                for an agent with a shell alone, in a fence or (one in eight) a JSON call.
+        """
         self.rng = rng
         self.root = root
-        self.shown_root = rng.choice(["/testbed", "/testbed", "/testbed", "/repo", "/app", "/workspace/project"])
-        self.as_json = rng.random() < 0.12
+        self.shown_root = rng.choice(ROOTS)
+        self.style = style or ("json" if rng.random() < 0.12 else "fence")
+        self.has_editor = style in ("json", "xml")
         self.thought_mark = rng.choice(["THOUGHT: ", "THOUGHT: ", "THOUGHT: ", ""])
         self.prefix = f"cd {self.shown_root} && " if rng.random() < 0.4 else ""
         self.observation_form = rng.choice([0, 0, 0, 0, 1, 2, 3])
@@ -75,11 +91,32 @@ class Transcript:
 
     def propose(self, thought: str, command: str) -> None:
         """Append an agent turn whose command is not run."""
-        if self.as_json:
-            body = json.dumps({"command": command})
-            self.say("Agent", f"{thought}\n\n{body}" if thought else body)
+        mark = self.thought_mark if self.style == "fence" else ""
+        if self.has_editor and command == "submit":
+            call = write_call(self.style, "submit", {})
         else:
-            self.say("Agent", f"{self.thought_mark}{thought}\n\n```bash\n{command}\n```")
+            call = write_call(self.style, "bash", {"command": command})
+        self.say("Agent", write_turn(self.style, mark + thought, call))
+
+    def edit(self, thought: str, command: str, path: str, **arguments: Any) -> str:
+        """Run the editor tool on a file of the project, append the turn and its observation, and return the answer."""
+        arguments = {"command": command, "path": f"{self.shown_root}/{path}".rstrip("/"), **arguments}
+        call = write_call(self.style, "str_replace_editor", arguments)
+        self.say("Agent", write_turn(self.style, thought, call))
+        answer = run_editor(self.root, self.shown_root, arguments)
+        self.say("Observation", self._mark_of_tools() + shorten(answer))
+        return answer
+
+    def write_file(self, thought: str, path: str, text: str) -> None:
+        """A turn that writes a file: with the editor where there is one and the file is new, else by a heredoc."""
+        if self.has_editor and not (self.root / path).exists() and self.rng.random() < 0.8:
+            self.edit(thought, "create", path, file_text=text)
+        else:
+            self.act(thought, self.heredoc(path, text))
+
+    def _mark_of_tools(self) -> str:
+        """What stands before the answer of a tool: the line that SWE-agent puts there, or nothing."""
+        return "OBSERVATION:\n" if self.observation_form in (0, 3) else ""
 
     def _run(self, command: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -95,6 +132,9 @@ class Transcript:
 
     def _observation(self, code: int, output: str) -> str:
         body = output if output.endswith("\n") or not output else output + "\n"
+        if self.has_editor:
+            nothing = "Your command ran successfully and did not produce any output.\n"
+            return self._mark_of_tools() + (body or nothing)
         if self.observation_form == 0:
             return f"<returncode>{code}</returncode>\n<output>\n{body}</output>"
         if self.observation_form == 1:
@@ -114,7 +154,7 @@ class Transcript:
         return form.format(m=mark, a=arrow, p=path) + f"\n{body}{mark}"
 
     def python_script(self, text: str, name: str) -> list[tuple[str, str]]:
-        """Commands, each with a thought suffix, that run a Python text: from standard input or from a file."""
+        """Commands, each with the thought before it, that run a Python text: from standard input or from a file."""
         body = text if text.endswith("\n") else text + "\n"
         if self.rng.random() < 0.5:
             return [(f"{self.python} - <<'EOF'\n{body}EOF", "")]

@@ -21,6 +21,13 @@ SYSTEM_JSON = [
     'You are a coding agent. Call the tool `bash` with a JSON object: {"command": "..."}.',
     "You have access to one tool, bash. Its only argument is command, a string. Give one call in each turn.",
 ]
+SYSTEM_EDITOR = [
+    "You are a helpful assistant that can interact with a computer to solve tasks.",
+    "You have two tools: `bash` runs a shell command, `str_replace_editor` views, creates and edits files. Paths are "
+    "absolute. Give one call in each turn.",
+    "You are a programming agent. Look at the code with `bash` and `str_replace_editor`, change it, check it, and call "
+    "`submit` when you are done.",
+]
 TASK_FRAMES = [
     "<pr_description>\nConsider the following PR description:\n{issue}\n</pr_description>\n\n{rules}",
     "Please solve this issue: {issue}\n\n{rules}",
@@ -51,6 +58,16 @@ BUG_ISSUES = [
     "`{expected}`, as documented.\n\n### Version\nmain branch, Python 3.11",
     "Regression in {dotted}\n\nAfter the last refactoring `{fn}{call}` no longer gives `{expected}`; we get `{got}` "
     "instead. The tests in {test} should cover this.",
+]
+OTHER_ISSUES = [
+    "`{fn}` in `{mod}` is wrong\n\nSince the last change {mod} no longer does what it did. The part with `{fn}` needs "
+    "to be corrected.",
+    "{mod}: problem near line {line}\n\nSomething is off around `{fn}`. Please have a look and fix it.",
+    "Fix `{fn}`\n\nI think that a recent commit broke {mod}: `{fn}` does not behave as before.",
+]
+NEW_FILE_ISSUES = [
+    "Add `{mod}`\n\nThe project needs a file `{mod}` with `{fn}`. Keep to the style of the other files.",
+    "Missing file {mod}\n\n`{fn}` is used elsewhere, but {mod} was never committed. Please write it.",
 ]
 FEATURE_ISSUES = [
     "Add `{fn}` to `{dotted}`\n\nWe need a function `{fn}({params})`. For example, `{fn}{call}` "
@@ -120,6 +137,14 @@ WRITE = [
     "Let me write the implementation of `{fn}`.",
     "I'll replace the placeholder with a real implementation.",
     "The function has to handle the examples in the issue. Let me add it to {mod}.",
+]
+EDIT_OTHER = [
+    "I'll change this part of {mod}.",
+    "The lines around {line} are wrong. Let me correct them.",
+    "Now I see what `{fn}` has to do here. I'll edit the file.",
+    "This is the place. Let me make the change.",
+    "Line {line} is the culprit. It should read `{right}`.",
+    "Here `{wrong}` has to become `{right}`.",
 ]
 RETRY = [
     "That did not work. Let me check the file again and use another way to edit it.",

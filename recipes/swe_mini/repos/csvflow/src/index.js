@@ -1,0 +1,3 @@
+export { CsvError } from './errors.js';
+export { CsvParser } from './parser.js';
+export { records, rows } from './records.js';

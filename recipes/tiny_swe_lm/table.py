@@ -1,0 +1,133 @@
+"""The family's table: every member scored by the real command, and the pictures of training and of uncertainty.
+
+Run `python -m recipes.tiny_swe_lm.table --out DIR` after the family is made; `recipes.tiny_swe_lm.family` does so too.
+A member whose results are there already is not scored again: remove `DIR/results` to score all anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from recipes.tiny_swe_lm.pictures import curve, histogram
+
+logger = logging.getLogger(__name__)
+BAR = 0.05  # nats, width of a bar of the histogram
+BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
+COLUMNS = "| checkpoint | context | PPL, all | PPL | HE-PPL | HE-SNR | 95 % interval | decisions | topk_acc |"
+
+
+def score(out: Path, member: str, *, chat: bool = False) -> Path:
+    """The results JSON of `lm_eval --tasks swe_hesnr` with this member on the embedded sample set."""
+    folder = out / "results" / (f"{member}_chat" if chat else member)
+    done = sorted(folder.rglob("results_*.json"))
+    if not done:
+        command = [
+            sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk",
+            "--model_args", f"pretrained={out / member},dtype=float32", "--output_path", str(folder),
+            *(["--apply_chat_template"] if chat else []),
+        ]  # fmt: skip
+        logger.info("scoring %s", folder.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "log.txt").open("w") as log:
+            subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
+        done = sorted(folder.rglob("results_*.json"))
+    return done[-1]
+
+
+def row(name: str, data: dict[str, Any]) -> str:
+    """One line of the table, scope `action` except where it says `all`."""
+    results, config = data["results"]["swe_hesnr"], data["configs"]["swe_hesnr"]
+    value = {key: results[f"{key},action"] for key in ("ppl", "he_ppl", "he_snr", "decisions", "topk_acc")}
+    interval = config["summary"]["action"]["intervals"]["he_snr"]
+    cells = [
+        f"`{name}`",
+        f"{config['signature']['window']}",
+        f"{results['ppl,all']:.2f}",
+        f"{value['ppl']:.2f}",
+        f"{value['he_ppl']:.3f}",
+        f"{value['he_snr']:.4f}",
+        f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
+        f"{value['decisions']:,.0f}",
+        f"{value['topk_acc']:.3f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """The Markdown table of all members, in order of training."""
+    rule = "|---" + "|---:" * (COLUMNS.count("|") - 2) + "|"
+    return "\n".join([COLUMNS, rule, *(row(name, data) for name, data in results.items())]) + "\n"
+
+
+def entropy_bars(data: dict[str, Any]) -> list[tuple[float, float]]:
+    """(right edge in nats, share in %) of the action tokens' entropies, in bars of `BAR`."""
+    cells = data["configs"]["swe_hesnr"]["summary"]["action"]["histogram"]
+    total = sum(count for _, count in cells)
+    bars = [0.0] * math.ceil(math.log(10) / BAR)
+    for edge, count in cells:
+        bars[min(len(bars) - 1, max(0, math.ceil(edge / BAR - 1e-6) - 1))] += count
+    return [((i + 1) * BAR, 100 * count / total) for i, count in enumerate(bars)]
+
+
+def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
+    """Mean training loss of the steps before, by stage; a step that was trained twice counts as it was last."""
+    found: dict[str, dict[int, float]] = {}
+    for line in (out / "log.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        found.setdefault(record["stage"], {})[record["step"]] = record["loss"]
+    return {stage: sorted(points.items()) for stage, points in found.items()}
+
+
+def write(out: Path) -> None:
+    """Score what is not scored yet; write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
+    members = json.loads((out / "members.json").read_text())
+    results = {name: json.loads(score(out, name).read_text()) for name in members}
+    chats = {f"{name}, chat": json.loads(score(out, name, chat=True).read_text()) for name in ("final", "tuned")}
+    (out / "table.md").write_text(table({**results, **chats}))
+    (out / "losses.svg").write_text(
+        curve("Training loss of tiny-swe-lm", losses(out), "step of 4096 tokens", "nats per token")
+    )
+    marks = {f"ln {n}": math.log(n) for n in (2, 3, 4)} | {"epsilon": (math.log(3) + math.log(4)) / 2}
+    marks = dict(sorted(marks.items(), key=lambda item: item[1]))
+    (out / "entropies.svg").write_text(
+        histogram(
+            "Entropy over action tokens of swe-mini",
+            entropy_bars(results["final"]),
+            marks,
+            "entropy of the top 10, nats",
+        )
+    )
+
+
+def publish(out: Path, docs: Path) -> None:
+    """Put the table between the marks in `family.md` of the documentation's folder, and the pictures beside it."""
+    page = docs / "family.md"
+    before, rest = page.read_text().split(BEGIN, 1)
+    page.write_text(before + BEGIN + (out / "table.md").read_text() + END + rest.split(END, 1)[1])
+    for name in ("losses", "entropies"):
+        (docs / f"family_{name}.svg").write_text((out / f"{name}.svg").read_text())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the table and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="working folder of the family")
+    parser.add_argument("--docs", type=Path, help="folder whose `family.md` gets the table and the pictures")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    write(args.out)
+    if args.docs is not None:
+        publish(args.out, args.docs)
+    print((args.out / "table.md").read_text(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

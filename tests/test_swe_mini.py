@@ -1,0 +1,265 @@
+"""The embedded sample set: what it holds, and that its recorded runs come out the same when they are run again."""
+
+import json
+import random
+import re
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.sample import TRAJECTORIES, name_of, samples
+from lm_eval_hesnr.task import EMBEDDED_TOKENIZER, EMBEDDED_TRAJECTORIES
+from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.render import transcript
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # recipes are no part of the installed package
+
+from recipes.swe_mini import record as recorder  # noqa: E402
+from recipes.swe_mini.editor import edit  # noqa: E402
+from recipes.swe_mini.programs import missing, versions_of  # noqa: E402
+from recipes.swe_mini.sandbox import Outcome, Sandbox, without_network  # noqa: E402
+from recipes.swe_mini.script import read_script  # noqa: E402
+from recipes.swe_mini.styles import STYLES  # noqa: E402
+
+RUNS = ROOT / "recipes" / "swe_mini" / "runs"
+LINES = {json.loads(line)["id"]: line for line in TRAJECTORIES.read_text(encoding="utf-8").split("\n") if line}
+SAMPLES = samples()
+
+
+def drawn():
+    """A run of each style, in Python, and of each other language with each style: the same ones every time."""
+    groups = {}
+    for run in SAMPLES:
+        language = run.meta["language"]
+        groups.setdefault(run.source if language == "Python" else language, []).append(name_of(run))
+    return sorted(random.Random(7).choice(names) for names in groups.values())
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    """The repository of one run, committed, in the recorder's environment."""
+    needs_programs(())
+    return Sandbox(read_script(RUNS / "spans.md"), tmp_path)
+
+
+def needs_programs(names):
+    if sys.platform != "linux" or missing(names):
+        pytest.skip(f"recording needs Linux and {', '.join(missing(names))}")
+
+
+# The whole set
+
+
+def test_the_set_is_what_its_card_says():
+    assert TRAJECTORIES == EMBEDDED_TRAJECTORIES
+    loaded = load_trajectories(TRAJECTORIES, strict=True)
+    assert loaded.trajectories == SAMPLES
+    assert len({run.id for run in SAMPLES}) == len(SAMPLES) == 36
+    assert Counter(run.source for run in SAMPLES) == {"mini-swe-agent": 21, "swe-agent": 8, "swe-smith-xml": 7}
+    languages = Counter(run.meta["language"] for run in SAMPLES)
+    assert languages.pop("Python") == 24
+    assert languages == {"C": 2, "JavaScript": 2, "Rust": 2, "SQL": 2, "shell": 2, "TOML": 1, "YAML": 1}
+    assert sum(not run.resolved for run in SAMPLES) == 8
+
+
+def test_every_run_is_of_a_useful_length():
+    for run in SAMPLES:
+        actions = [segment for segment in run.segments if segment.kind == "action"]
+        assert len(actions) == run.meta["steps"] == len(run.meta["exit_codes"])
+        assert 8 <= run.meta["steps"] <= 30
+        assert all(call.executed for segment in actions for call in segment.calls)
+
+
+def test_what_was_measured_fits_together():
+    for run in SAMPLES:
+        assert not run.meta["check_before"]
+        assert run.resolved == (run.meta["check_after"] and run.meta["own_tests_after"])
+        assert run.meta["failed_commands"] == sum(code != 0 for code in run.meta["exit_codes"])
+
+
+def test_every_label_occurs():
+    renderings = [transcript(run) for run in SAMPLES]
+    found = {label for rendering in renderings for label in rendering.labels.tolist()}
+    assert found == set(Label)
+    assert any(not text.isascii() for run in SAMPLES for text in (s.text for s in run.segments if s.kind == "action"))
+
+
+def test_no_path_of_a_machine_is_left():
+    text = TRAJECTORIES.read_text(encoding="utf-8")
+    own = {str(ROOT), str(Path.home()), sys.prefix, sys.base_prefix, "swe_mini_"} - {"/usr", "/usr/local", "/"}
+    assert [path for path in own if path in text] == []
+    assert re.findall(r"(?<!\w)/(?:root|home/(?!agent\b)\w+|Users|tmp/(?!tmpfolder|cc)\w+)", text) == []
+
+
+def test_the_set_has_a_useful_number_of_tokens():
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_TOKENIZER)
+    n_tokens = sum(len(tokenizer(transcript(run).text, verbose=False)["input_ids"]) for run in SAMPLES)
+    assert 150_000 <= n_tokens <= 400_000
+
+
+# Recorded again
+
+
+@pytest.mark.parametrize("name", drawn())
+def test_a_run_recorded_again_is_the_same(name):
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("recorded with Python 3.11: other versions print other tracebacks")
+    stored = json.loads(LINES[f"swe-mini/{name}"])
+    script = read_script(RUNS / f"{name}.md")
+    needs_programs(script.needs)
+    versions = {key: version for key, version in stored["meta"]["versions"].items() if key != "python3"}
+    if versions_of(script.needs) != versions:
+        pytest.skip(f"recorded with {versions}, here is {versions_of(script.needs)}")
+    again = recorder.record(script).trajectory
+    assert again == stored
+    assert json.dumps(again, ensure_ascii=False) == LINES[f"swe-mini/{name}"]
+
+
+def test_check_tells_what_differs(tmp_path, monkeypatch, capsys):
+    needs_programs(())
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("recorded with Python 3.11")
+    assert recorder.main(["--check", "folio"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "same bytes as the stored file"
+    other = tmp_path / "trajectories.jsonl"
+    other.write_text(LINES["swe-mini/folio"].replace("hand-written", "other") + "\n", encoding="utf-8")
+    monkeypatch.setattr(recorder, "STORED", other)
+    assert recorder.main(["--check", "folio"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "differs from the stored file: folio"
+
+
+def test_an_outcome_other_than_expected_is_an_error(tmp_path, monkeypatch):
+    needs_programs(())
+    written = tmp_path / "tinyini.md"
+    text = (RUNS / "tinyini.md").read_text(encoding="utf-8")
+    written.write_text(text.replace("Expected: resolved", "Expected: unresolved"), encoding="utf-8")
+    with pytest.raises(ValueError, match="tinyini: expected unresolved, but the check passes before: False"):
+        recorder.record(read_script(written))
+
+
+# The recorder's parts
+
+
+def test_the_notation_is_checked(tmp_path):
+    path = tmp_path / "x.md"
+    path.write_text("# x: y\nExpected: resolved\nNeeds: node, perl\n\n<!-- issue -->\nz\n")
+    with pytest.raises(ValueError, match=r"'Needs:' should be one of node, make, .*, found 'perl'"):
+        read_script(path)
+    path.write_text("# x: y\nExpected: resolved\nLanguage: C\n\n<!-- issue -->\nz\n")
+    with pytest.raises(ValueError, match="'Language: C' in the head; known lines: Expected, Agent, Needs, Tests"):
+        read_script(path)
+
+
+def test_one_call_in_two_styles():
+    turn = "Look.\n\n<function=str_replace_editor>\n<parameter=command>view</parameter>\n"
+    turn += "<parameter=path>/repo/x/a.py</parameter>\n<parameter=view_range>[1, 4]</parameter>\n</function>"
+    said, did = STYLES["swe-smith-xml"].cut(turn).segments
+    assert said["text"] + did["text"] == turn
+    assert did["calls"][0]["arguments"]["view_range"] == "[1, 4]"
+    said, did = STYLES["swe-agent"].cut(turn).segments
+    assert (said["text"], json.loads(did["text"])) == ("Look.", did["calls"][0]["arguments"])
+    assert did["calls"][0]["arguments"] == {"command": "view", "path": "/repo/x/a.py", "view_range": [1, 4]}
+    for wrong in (f"{turn} More.", f"{turn}\n{turn}", turn.replace("view_range", "range"), "Look."):
+        with pytest.raises(ValueError, match=r"exactly one|there are"):
+            STYLES["swe-agent"].cut(wrong)
+
+
+def test_the_editor(tmp_path):
+    def answer(**arguments):
+        return edit({"path": "/repo/x/é/a.c", **arguments}, tmp_path, "/repo/x")
+
+    def shown(text):
+        return Outcome(returncode=0, output=text)
+
+    created = answer(command="create", file_text="one\n\ttwo\x0c\nthree")
+    assert created == shown("Created /repo/x/é/a.c, 3 lines.\n")
+    assert answer(command="view", view_range="[2, -1]") == shown(
+        "/repo/x/é/a.c, lines 2 to 3 of 3:\n     2\t\ttwo\x0c\n     3\tthree\n"
+    )
+    assert answer(command="insert", insert_line=3, new_str="four") == shown(
+        "Changed /repo/x/é/a.c; lines 1 to 4 are now:\n     1\tone\n     2\t\ttwo\x0c\n     3\tthree\n     4\tfour\n"
+    )
+    assert answer(command="str_replace", old_str="three\n", new_str="").returncode == 0
+    assert (tmp_path / "é" / "a.c").read_text() == "one\n\ttwo\x0c\nfour\n"
+    assert answer(command="view", path="/repo/x") == shown(
+        "/repo/x, two levels deep, without hidden files:\né\né/a.c\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"command": "str_replace", "old_str": "o", "new_str": "0"}, "old_str occurs 2 times, on lines 1, 2"),
+        ({"command": "str_replace", "old_str": "x", "new_str": "y"}, "old_str does not occur"),
+        ({"command": "create", "file_text": ""}, "exists already"),
+        ({"command": "view", "view_range": [3, 9]}, "has 2 lines"),
+        ({"command": "view", "view_range": "[1"}, "should be a number or a list"),
+        ({"command": "insert", "insert_line": 3, "new_str": "x"}, "from 0 to 2"),
+        ({"command": "undo_edit"}, "unknown command 'undo_edit'; there are view, create, str_replace, insert"),
+        ({"command": "view", "path": "/etc/passwd"}, "the editor reaches nothing else"),
+        ({"command": "view", "path": "/repo/xy"}, "the editor reaches nothing else"),
+        ({"command": "create", "path": "/repo/x/../y", "file_text": "z"}, "leads out of /repo/x"),
+        ({"command": "view", "path": "/repo/x/out/hosts"}, "leads out of /repo/x"),
+        ({"command": "view", "path": "/repo/x/missing"}, "there is no /repo/x/missing"),
+    ],
+)
+def test_the_editor_refuses_and_changes_nothing(tmp_path, arguments, reason):
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "a").write_text("one\ntwo\n")
+    (repo / "out").symlink_to("/etc")
+    answer = edit({"path": "/repo/x/a", **arguments}, repo, "/repo/x")
+    assert answer.returncode == 1
+    assert answer.output.startswith("ERROR: ")
+    assert reason in answer.output
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "out", "repo"]
+    assert (repo / "a").read_text() == "one\ntwo\n"
+
+
+def test_paths_are_the_agent_s_in_both_directions(sandbox):
+    printed = sandbox.execute("cd /repo/spans/tests && pwd && ls ~ && command -v sed && cat /repo/spansx")
+    assert printed.output.splitlines()[:2] == ["/repo/spans/tests", "/usr/bin/sed"]
+    assert printed.output.endswith("cat: /repo/spansx: No such file or directory\n")
+
+
+def test_a_command_that_never_ends_is_stopped(sandbox):
+    sandbox.seconds = 1
+    stopped = sandbox.execute("python3 -c 'while True: pass'")
+    assert stopped == Outcome(returncode=124, output="[stopped: the command was still running after 1 seconds]\n")
+
+
+def test_there_is_no_network(sandbox):
+    if not without_network():
+        pytest.skip("this system does not let us close the network")
+    tried = sandbox.execute("""python3 -c 'import socket; socket.create_connection(("192.0.2.1", 80), 2)'""")
+    assert tried.output.splitlines()[-1] == "OSError: [Errno 101] Network is unreachable"
+
+
+@pytest.mark.parametrize(
+    ("program", "command", "printed"),
+    [
+        (
+            "node",
+            'cd tests; echo \'require("node:test")("a", () => {})\' > a.js; node --test a.js',
+            "duration_ms 1.5\n",
+        ),
+        ("gcc", "echo 'int main() { return f(); }' > a.c; gcc a.c", "/tmp/ccobject.o"),
+        ("sqlite3", "echo 'select 1 + 1;' | sqlite3", "2\n"),
+        ("awk", "awk 'BEGIN { print 1 + 1 }'", "2\n"),
+    ],
+)
+def test_programs_beyond_the_fixed_list(tmp_path, program, command, printed):
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} here")
+    written = tmp_path / "spans.md"
+    text = (RUNS / "spans.md").read_text(encoding="utf-8")
+    written.write_text(text.replace("Expected: resolved\n", f"Expected: resolved\nNeeds: {program}\n"))
+    (tmp_path / "sandbox").mkdir()
+    assert printed in Sandbox(read_script(written), tmp_path / "sandbox").execute(command).output
