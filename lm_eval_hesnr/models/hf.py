@@ -57,7 +57,7 @@ class HFTopK(TrajectoryModel, HFLM):
         if pretrained is None:
             pretrained = embedded_model(kwargs)
         if not torch.cuda.is_available() and str(kwargs.get("device") or "cuda").startswith("cuda"):
-            kwargs["device"] = "cpu"  # hf would insist on its default, cuda, and with `parallelize` go on believing in it
+            kwargs["device"] = "cpu"  # hf would insist on its default, cuda, or believe in it
         if not torch.accelerator.is_available():
             os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else its processes would not know of each other
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
