@@ -44,9 +44,10 @@ RUNS = (
     "sympy__sympy-13480",
     "django__django-14771",
     "matplotlib__matplotlib-23412",
+    "sphinx-doc__sphinx-9281",
     "sphinx-doc__sphinx-10614",
 )
-"""Real trajectories of 17, 22, 40, 50 and 63 actions."""
+"""Real trajectories of 17, 22, 40, 50, 58 and 63 actions."""
 
 ACTIONS, WANTED, K = 79, 0.15, 10
 MB, GB = 2**20, 2**30

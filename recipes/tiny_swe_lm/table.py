@@ -10,35 +10,102 @@ import argparse
 import json
 import logging
 import math
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.measure import compare_tables, read_tables
+from lm_eval_hesnr.metrics.profile import EPSILON
 from recipes.tiny_swe_lm.pictures import curve, histogram
 
 logger = logging.getLogger(__name__)
 BAR = 0.05  # nats, width of a bar of the histogram
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
+CAPTION = "What changed from one to the next, paired by trajectory:"
 COLUMNS = "| checkpoint | context | PPL, all | PPL | HE-PPL | HE-SNR | 95 % interval | decisions | topk_acc |"
 
 
-def score(out: Path, member: str, *, chat: bool = False) -> Path:
-    """The results JSON of `lm_eval --tasks swe_hesnr` with this member on the embedded sample set."""
-    folder = out / "results" / (f"{member}_chat" if chat else member)
+class Reading(NamedTuple):
+    """One run of the command: a member, and how it reads the trajectories."""
+
+    name: str
+    member: str
+    model_args: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def readings(out: Path) -> list[Reading]:
+    """Every member as it is, and some of them read in another way."""
+    members = json.loads((out / "members.json").read_text())
+    last_short = [name for name in members if name.startswith("base_")][-1]
+    plain = [Reading(name, name) for name in members]
+    unscaled = Reading(f"{last_short}, window 2048", last_short, ",max_length=2048")
+    return [*plain, unscaled, *(Reading(f"{m}, chat", m, "", ("--apply_chat_template",)) for m in ("final", "tuned"))]
+
+
+def _folder(out: Path, name: str) -> Path:
+    return out / "results" / name.replace(", ", "_").replace(" ", "_")
+
+
+def score(out: Path, reading: Reading) -> dict[str, Any]:
+    """The results of `lm_eval --tasks swe_hesnr` on the embedded sample set; token tables stay beside them."""
+    folder = _folder(out, reading.name)
     done = sorted(folder.rglob("results_*.json"))
     if not done:
         command = [
             sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk",
-            "--model_args", f"pretrained={out / member},dtype=float32", "--output_path", str(folder),
-            *(["--apply_chat_template"] if chat else []),
+            "--model_args", f"pretrained={out / reading.member},dtype=float32{reading.model_args}",
+            "--metadata", json.dumps({"token_table": str(folder / "tokens")}),
+            "--output_path", str(folder), *reading.flags,
         ]  # fmt: skip
-        logger.info("scoring %s", folder.name)
-        folder.mkdir(parents=True, exist_ok=True)
+        logger.info("scoring %s", reading.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         with (folder / "log.txt").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
         done = sorted(folder.rglob("results_*.json"))
-    return done[-1]
+    return json.loads(done[-1].read_text())
+
+
+def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
+    """A Markdown table of B minus A, paired by trajectory, scope `action`, as `hesnr measure A B` finds it."""
+    lines = ["| from | to | HE-SNR | 95 % interval | HE-PPL | 95 % interval | decisions | 95 % interval |"]
+    lines.append("|---|---" + "|---:" * 6 + "|")
+    scopes = {"action": SCOPES["action"]}
+    for names in pairs:
+        a, b = (read_tables(_folder(out, name) / "tokens", scopes, EPSILON) for name in names)
+        found = compare_tables(a, b, EPSILON)["action"]
+        cells = [f"`{name}`" for name in names]
+        for measure, form in (("he_snr", "+.4f"), ("he_ppl", "+.3f"), ("decisions", "+,.0f")):
+            difference = found[measure]
+            if difference is None or difference.interval is None:
+                cells += ["", ""]
+            else:
+                low, high = difference.interval
+                cells += [f"{difference.value:{form}}", f"{low:{form}} to {high:{form}}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def steps_of_training(out: Path) -> list[tuple[str, str]]:
+    """Pairs of readings, the second being what comes next after the first."""
+    names = json.loads((out / "members.json").read_text())
+    base = [name for name in names if name.startswith("base_")]
+    unscaled = f"{base[-1]}, window 2048"
+    return [
+        *pairwise([*base, "final"]),
+        (unscaled, "extended_unadapted"),
+        (base[-1], "extended_unadapted"),
+        ("extended_unadapted", "extended"),
+        ("final", "extended"),
+        ("final", "tuned"),
+        ("final, chat", "tuned, chat"),
+    ]
 
 
 def row(name: str, data: dict[str, Any]) -> str:
@@ -87,14 +154,12 @@ def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
 
 def write(out: Path) -> None:
     """Score what is not scored yet; write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
-    members = json.loads((out / "members.json").read_text())
-    results = {name: json.loads(score(out, name).read_text()) for name in members}
-    chats = {f"{name}, chat": json.loads(score(out, name, chat=True).read_text()) for name in ("final", "tuned")}
-    (out / "table.md").write_text(table({**results, **chats}))
+    results = {reading.name: score(out, reading) for reading in readings(out)}
+    (out / "table.md").write_text(table(results) + "\n" + CAPTION + "\n\n" + differences(out, steps_of_training(out)))
     (out / "losses.svg").write_text(
         curve("Training loss of tiny-swe-lm", losses(out), "step of 4096 tokens", "nats per token")
     )
-    marks = {f"ln {n}": math.log(n) for n in (2, 3, 4)} | {"epsilon": (math.log(3) + math.log(4)) / 2}
+    marks = {f"ln {n}": math.log(n) for n in (2, 3, 4)} | {"epsilon": EPSILON}
     marks = dict(sorted(marks.items(), key=lambda item: item[1]))
     (out / "entropies.svg").write_text(
         histogram(

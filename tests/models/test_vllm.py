@@ -210,7 +210,7 @@ def command(model, trajectories, model_args, out, **environment):
 
 @pytest.fixture(scope="module")
 def measured(small, tiny_model, tmp_path_factory):
-    args = f"pretrained={tiny_model},dtype=float32,device=cpu,max_length={CONTEXT - 1}"
+    args = f"pretrained={tiny_model},dtype=float32,max_length={CONTEXT - 1}"
     return command("hf-topk", small, args, tmp_path_factory.mktemp("hf"))
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from recipes.tiny_swe_lm.editor import run_editor
 from recipes.tiny_swe_lm.family import stages, train_family
 from recipes.tiny_swe_lm.languages import rust_text
 from recipes.tiny_swe_lm.model import Size
+from recipes.tiny_swe_lm.pictures import curve, histogram
+from recipes.tiny_swe_lm.table import entropy_bars, readings, steps_of_training, table
 from recipes.tiny_swe_lm.tokenizer import agent_spans, as_chat, train_tokenizer
 from recipes.tiny_swe_lm.train import Run, Schedule
 
@@ -143,7 +146,8 @@ def _make(corpus: Path, out: Path, should_stop=lambda: False) -> bool:
 
 
 MEMBERS = (
-    "base_0001", "base_0003", "base_0005", "base_0008", "base_0012", "final", "extended_unadapted", "extended", "tuned",
+    "base_0001", "base_0002", "base_0004", "base_0006", "base_0009", "base_0012", "final", "extended_unadapted",
+    "extended", "tuned",
 )  # fmt: skip
 
 
@@ -194,3 +198,30 @@ def test_seeded_styles_are_the_same_each_time():
     assert {style: round(styles.count(style) / 400, 1) for style in ("json", "xml", None)} == {
         "json": 0.3, "xml": 0.3, None: 0.4,
     }  # fmt: skip
+
+
+def test_a_line_of_the_table():
+    action = {"ppl": 37.361, "he_ppl": 10.2344, "he_snr": 0.10058, "decisions": 25948.0, "topk_acc": 0.6397}
+    results = {f"{name},action": value for name, value in action.items()} | {"ppl,all": 29.686}
+    summary = {"action": {"intervals": {"he_snr": [0.09831, 0.10292]}}}
+    config = {"signature": {"window": 2048}, "summary": summary}
+    data = {"results": {"swe_hesnr": results}, "configs": {"swe_hesnr": config}}
+    assert table({"final": data}).splitlines()[2] == (
+        "| `final` | 2048 | 29.69 | 37.36 | 10.234 | 0.1006 | 0.0983 to 0.1029 | 25,948 | 0.640 |"
+    )
+
+
+def test_every_pair_of_the_table_was_read(tmp_path):
+    (tmp_path / "members.json").write_text(json.dumps(MEMBERS))
+    names = {reading.name for reading in readings(tmp_path)}
+    assert {name for pair in steps_of_training(tmp_path) for name in pair} == names
+
+
+def test_the_pictures():
+    cells = [[0.0, 2], [0.05, 1], [0.06, 4], [2.4, 1]]
+    data = {"configs": {"swe_hesnr": {"summary": {"action": {"histogram": cells}}}}}
+    bars = entropy_bars(data)
+    assert [(round(edge, 2), height) for edge, height in bars if height] == [(0.05, 37.5), (0.1, 50.0), (2.35, 12.5)]
+    for text in (histogram("A & B", bars, {"ln 2": 0.693}, "x"), curve("C", {"a": [(1, 7.3), (900, 2.1)]}, "x", "y")):
+        root = ElementTree.fromstring(text)
+        assert root.find("{http://www.w3.org/2000/svg}title").text in ("A & B", "C")
