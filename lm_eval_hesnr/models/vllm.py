@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import logging
+import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +78,9 @@ class VLLMTopK(TrajectoryModel, VLLM):
             raise InputError(f"logprobs_mode={kwargs['logprobs_mode']}: the measures are of raw_logprobs, drop it")
         self.pretrained, self._engine_args = str(pretrained), kwargs
         super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
+        if self.data_parallel_size <= 1:
+            # vLLM's own end of its engine races with the thread that watches it, and can abort the interpreter at exit
+            weakref.finalize(self, self.model.llm_engine.engine_core.shutdown)
         self.score_store = score_store
         self._given_stride = stride
         self.stride  # noqa: B018 (a wrong one is said at once)
