@@ -193,7 +193,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
         f"**{worst['logprob']:.0e}, {worst['entropy']:.0e}**; {wrong} ranks differ outside ties", "<= 1e-5, <= 1e-5, 0",
         "definitions",
     )  # fmt: skip
-    for chunk, when in ((2048, ""), (512, ""), (64, ", only used after running out of memory")):
+    for chunk, when in ((2048, ""), (512, ""), (256, ", the smallest, only used after running out of memory")):
         scorer.budget.largest_chunk = chunk
         chunked = scorer.statistics(ids[:-1], rows, targets, K)
         yield Row(

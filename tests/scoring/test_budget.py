@@ -61,7 +61,7 @@ def test_halving_goes_down_to_the_least_and_then_says_no():
     assert (budget.rows, budget.chunk(100_000), budget.chunk(3000)) == (32, 2048, 2048)
     while budget.halve(100_000, can_chunk=True):
         pass
-    assert (budget.rows, budget.chunk(100_000)) == (1, 64)
+    assert (budget.rows, budget.chunk(100_000)) == (1, 256)
 
 
 def test_without_chunks_only_rows_are_halved():

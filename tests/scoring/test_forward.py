@@ -169,6 +169,7 @@ class OutOfRoom(torch.nn.Module):
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
 def test_out_of_memory_halves_the_chunk_and_goes_on_and_says_so_once(error, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    monkeypatch.setattr("lm_eval_hesnr.scoring.budget._SMALLEST_CHUNK", 64)
     lm = model()
     rows = scorer(OutOfRoom(lm, 70, error))
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
