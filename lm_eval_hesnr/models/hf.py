@@ -53,6 +53,9 @@ class HFTopK(TrajectoryModel, HFLM):
                 context becomes `max_length` tokens, or `rope_factor` times what it was.
             rope_factor: how many times longer.
             **kwargs: whatever `hf` takes.
+
+        Raises:
+            InputError: no such checkpoint, or arguments that make no sense.
         """
         if pretrained is None:
             pretrained = embedded_model(kwargs)
@@ -63,7 +66,10 @@ class HFTopK(TrajectoryModel, HFLM):
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
         if (rope_type is None) is not (rope_factor is None):
             raise InputError(f"rope_type={rope_type}, rope_factor={rope_factor}: a context extension needs both")
-        super().__init__(pretrained=pretrained, **kwargs)
+        try:
+            super().__init__(pretrained=pretrained, **kwargs)
+        except (OSError, ValueError) as error:  # what transformers raises of a checkpoint that is not there, or not one
+            raise InputError(f"pretrained={pretrained}: {' '.join(str(error).split())}") from error
         if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and on a CPU none
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
         self.score_store, self._given_stride = score_store, stride

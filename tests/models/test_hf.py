@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,6 +136,13 @@ def test_max_length_is_the_context_after_the_extension(random_model):
 def test_arguments_that_make_no_sense_are_refused(random_model, options):
     with pytest.raises(InputError, match=r"rope_type=|mem_budget="):
         HFTopK(pretrained=str(random_model), device="cpu", **options)
+
+
+def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in (tmp_path / "empty", tmp_path / "no" / "such" / "folder"):
+        with pytest.raises(InputError, match=f"^pretrained={re.escape(str(name))}: [^\n]+$"):
+            HFTopK(pretrained=str(name))
 
 
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])
