@@ -19,6 +19,8 @@ from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
 from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
 from lm_eval_hesnr.metrics.summary import summary
 from lm_eval_hesnr.metrics.thresholds import threshold
+from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
+from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 from lm_eval_hesnr.scoring.token_table import read_token_table
 
 Scopes = Mapping[str, frozenset[Label]]
@@ -60,6 +62,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         raise InputError(
             f'{folder}: no token table (*.parquet); make them with --metadata \'{{"token_table": "DIR"}}\''
         )
+    ignored = {*PLAN_KEYS, *(NOT_IN_ADDRESS if (folder / SETTINGS).exists() else ())}
     names: list[str] = []
     digests: list[str] = []
     signature: dict[str, Any] = {}
@@ -69,10 +72,10 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
             name, scores = read_token_table(path)
         except ValueError as error:
             raise InputError(f"{path}: {error}; remove it or write the tables again") from error
-        if signature and scores.signature != signature:
-            differing = sorted(key for key in signature if scores.signature.get(key) != signature[key])
+        keys = (signature.keys() | scores.signature.keys()) - ignored if signature else set()
+        if differing := sorted(key for key in keys if scores.signature.get(key) != signature.get(key)):
             raise InputError(
-                f"{path}: written with other settings than {paths[0].name} ({', '.join(differing) or 'other keys'}); "
+                f"{path}: written with other settings than {paths[0].name} ({', '.join(differing)}); "
                 "keep one run to a folder"
             )
         if epsilon >= math.log(scores.k):

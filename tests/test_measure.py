@@ -156,6 +156,14 @@ def test_a_threshold_beyond_the_candidates_is_one_line(tmp_path, capsys):
     assert "epsilon" in capsys.readouterr().err
 
 
+def test_block_sizes_may_differ_within_a_run(tmp_path):
+    """Ranks and moments have other free memory."""
+    write(tmp_path, n_docs=1, rows_per_block=128, chunk="one call")
+    one = scores(5)
+    write_token_table(tmp_path, 1, "other", replace(one, signature=one.signature | {"rows_per_block": 64, "chunk": 512}))
+    assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 2
+
+
 def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
     write(tmp_path / "settings")
     assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 8

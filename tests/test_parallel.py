@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.measure import measure_tables, read_tables
+from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.task import EMBEDDED_TRAJECTORIES
 
 TIMES = ("date", "total_evaluation_time_seconds")
@@ -23,8 +26,10 @@ def two(tmp_path_factory):
     return path
 
 
-def launch(out: Path, trajectories: Path, launcher: list[str], model_args: str = "") -> subprocess.Popen[str]:
-    metadata = json.dumps({"trajectories": str(trajectories), "only_resolved": False})
+def launch(
+    out: Path, trajectories: Path, launcher: list[str], model_args: str = "", **metadata: str
+) -> subprocess.Popen[str]:
+    metadata = json.dumps({"trajectories": str(trajectories), "only_resolved": False} | metadata)
     command = ["-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", metadata, "--log_samples"]
     command += ["--model_args", model_args] if model_args else []
     return subprocess.Popen(
@@ -68,6 +73,19 @@ def test_three_processes_over_two_trajectories(two, of_one_process, tmp_path):
     told = finished(launch(tmp_path / "out", two, torchrun("--standalone", "--nproc-per-node=3")))
     assert (results(tmp_path / "out"), samples(tmp_path / "out")) == of_one_process
     assert told.count("|swe_hesnr|") == 1  # one table
+
+
+def test_accelerate_launch_with_a_store_and_token_tables(two, of_one_process, tmp_path):
+    store, tokens = tmp_path / "store", tmp_path / "tokens"
+    launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--main_process_port=0"]
+    for out in ("first", "second"):
+        told = finished(launch(tmp_path / out, two, launcher, f"score_store={store}", token_table=str(tokens)))
+        assert numbers(results(tmp_path / out)) == numbers(of_one_process[0])
+    assert told.count("1 of 1 trajectories read") == 2
+    for folder in (tokens, store):
+        measured = measure_tables(read_tables(folder, {"action": SCOPES["action"]}, EPSILON), "static", EPSILON)
+        of_run = of_one_process[0]["results"]["swe_hesnr"]["he_snr,action"]
+        assert measured["action"]["measures"]["he_snr"] == pytest.approx(of_run, rel=1e-12)
 
 
 def test_two_machines_of_one_process_each(two, of_one_process, tmp_path):

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import runpy
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +161,15 @@ def test_a_damaged_entry_is_named_and_scored_again(load, tmp_path, harness_logs)
     assert str(path) in named[0]
     scores_of(lm, request())
     assert lm.scored == 2
+
+
+def test_entries_of_one_model_under_two_names_are_measured_together(load, random_model, tmp_path):
+    copy = tmp_path / "a copy of it"
+    shutil.copytree(random_model, copy)
+    store = str(tmp_path / "store")
+    scores_of(load(score_store=store), request())
+    scores_of(load(score_store=store, pretrained=str(copy)), request(TEXT * 2))
+    assert len(read_tables(tmp_path / "store", SCOPES, EPSILON).names) == 2
 
 
 def test_a_folder_of_the_store_can_be_measured_as_token_tables(load, tmp_path):

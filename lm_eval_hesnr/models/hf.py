@@ -15,12 +15,15 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.deal import as_of_one_process
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.arguments import as_number, named_arguments
 from lm_eval_hesnr.models.top_logprobs import Statistics
-from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
+from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Encoded, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.budget import parse_bytes
-from lm_eval_hesnr.scoring.forward import PLAN_KEYS, WantedRows
-from lm_eval_hesnr.scoring.rope import extend_rope
-from lm_eval_hesnr.scoring.store import fingerprint_of_model
+from lm_eval_hesnr.scoring.forward import WantedRows
+from lm_eval_hesnr.scoring.request import LabelledText
+from lm_eval_hesnr.scoring.rope import context_of, extend_rope
+from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_model, made_folder
+from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -65,18 +68,26 @@ class HFTopK(TrajectoryModel, HFLM):
             os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else its processes would not know of each other
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
         if (rope_type is None) is not (rope_factor is None):
-            raise InputError(f"rope_type={rope_type}, rope_factor={rope_factor}: a context extension needs both")
-        try:
-            super().__init__(pretrained=pretrained, **kwargs)
-        except (OSError, ValueError) as error:  # what transformers raises of a checkpoint that is not there, or not one
-            raise InputError(f"pretrained={pretrained}: {' '.join(str(error).split())}") from error
+            given, lacking = ("rope_type", "rope_factor") if rope_factor is None else ("rope_factor", "rope_type")
+            raise InputError(f"{given} is given without {lacking}: a context extension needs both")
+        factor = None if rope_factor is None else as_number("rope_factor", rope_factor)
+        self.score_store, self._given_stride = made_folder(score_store), stride
+        with named_arguments("hf-topk", HFTopK, HFLM):
+            try:
+                super().__init__(pretrained=pretrained, **kwargs)
+            except (OSError, ValueError) as error:  # what transformers raises of no checkpoint, or of wrong options
+                raise InputError(f"hf-topk, pretrained={pretrained}: {' '.join(str(error).split())}") from error
         if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and on a CPU none
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
-        self.score_store, self._given_stride = score_store, stride
         self.rope_extension = None
-        if rope_type is not None and rope_factor is not None:
-            self.rope_extension = extend_rope(self.model, rope_type, float(rope_factor), kwargs.get("max_length"))
+        if rope_type is not None and factor is not None:
+            self.rope_extension = extend_rope(self.model, rope_type, factor, kwargs.get("max_length"))
             self._max_length: int | None = self.rope_extension.max_length
+        elif (context := context_of(self.model)) and self.max_length > context:
+            eval_logger.warning(
+                "max_length=%d is more than the context of %d tokens that %s was made for, and no rope_type extends it",
+                self.max_length, context, self.model_name,
+            )  # fmt: skip
         if stride is not None and not (str(stride).isdecimal() and 0 < int(stride) < self.max_length):
             raise InputError(f"stride={stride}: expected a number of tokens from 1 to {self.max_length - 1}")
 
@@ -91,7 +102,7 @@ class HFTopK(TrajectoryModel, HFLM):
         name = self.pretrained if isinstance(self.pretrained, str) else self.model.config.name_or_path
         return Path(name).name if name == str(EMBEDDED_MODEL) else str(name)
 
-    @cached_property
+    @property
     def signature(self) -> dict[str, Any]:
         """What of this model determines the scores."""
         return {
@@ -144,6 +155,11 @@ class HFTopK(TrajectoryModel, HFLM):
     def _fingerprint_of_weights(self) -> str:
         """Of the model as it is now: a training loop may have changed it since the last call."""
         return fingerprint_of_model(self.model)
+
+    def _stored(self, store: ScoreStore | None, encoded: Encoded, text: LabelledText) -> TokenScores | None:
+        """As any model, but all processes of a tensor-parallel one score what one of them does not find."""
+        stored = super()._stored(store, encoded, text)
+        return stored if store is None or self._rows.all_ranks(stored is not None) else None
 
     def _statistics(self, reading: Reading) -> Statistics:
         window = reading.window

@@ -62,7 +62,7 @@ class Reading(NamedTuple):
         return self.window.positions - self.window.start
 
 
-class _Encoded(NamedTuple):
+class Encoded(NamedTuple):
     """A trajectory's tokens."""
 
     ids: np.ndarray
@@ -72,6 +72,15 @@ class _Encoded(NamedTuple):
     end: np.ndarray
     """(T,) int64, one past the last character."""
     plan: list[Window]
+    """Empty where no token is to be scored."""
+
+    @property
+    def positions(self) -> np.ndarray:
+        """(n,) int64: the wanted tokens, in the order in which the plan reads them."""
+        return np.concatenate([np.empty(0, np.int64), *(window.positions for window in self.plan)])
+
+
+_NO_STATISTICS = Statistics(*(np.empty(0, kind) for kind in (np.float32, np.float32, np.int32, np.float32)))
 
 
 class TrajectoryModel(LM):
@@ -163,7 +172,7 @@ class TrajectoryModel(LM):
 
         def finish(i: int, scores: TokenScores) -> None:
             text: LabelledText = requests[i].args[1]
-            if store:
+            if store and encoded[i].plan:
                 store.write(_name(requests, i), scores, render="chat" if text.has_template else "transcript")
             if text.on_scored:
                 text.on_scored(scores)
@@ -179,11 +188,13 @@ class TrajectoryModel(LM):
         ) as bar:
             missing = []
             for i in sorted(range(len(requests)), key=lambda i: -len(encoded[i].ids)):  # longest first: fail early
-                scores = self._stored(store, encoded[i], requests[i].args[1])
-                if scores is None:
-                    missing.append(i)
-                else:
+                text = requests[i].args[1]
+                if not encoded[i].plan:
+                    finish(i, self._token_scores(encoded[i], text, _NO_STATISTICS, name=_name(requests, i)))
+                elif (scores := self._stored(store, encoded[i], text)) is not None:
                     finish(i, scores)
+                else:
+                    missing.append(i)
             texts = [requests[i].args[1] for i in missing]
             with closing(self._score([encoded[i] for i in missing], texts)) as scored:
                 for j, statistics in scored:
@@ -207,10 +218,9 @@ class TrajectoryModel(LM):
             tokenizer=fingerprint_of_tokenizer(self.tokenizer),
         )
 
-    def _stored(self, store: ScoreStore | None, encoded: _Encoded, text: LabelledText) -> TokenScores | None:
+    def _stored(self, store: ScoreStore | None, encoded: Encoded, text: LabelledText) -> TokenScores | None:
         """What the store has of exactly the wanted positions, with the labels of this run."""
-        positions = np.concatenate([window.positions for window in encoded.plan])
-        stored = store.read(encoded.ids, positions, text.k) if store else None
+        stored = store.read(encoded.ids, encoded.positions, text.k) if store else None
         return stored and replace(
             stored,
             labels=token_labels(text.labels, encoded.start, encoded.end),
@@ -220,7 +230,7 @@ class TrajectoryModel(LM):
             signature=self.signature | {"k": text.k},
         )
 
-    def _encode(self, request: Any) -> _Encoded:
+    def _encode(self, request: Any) -> Encoded:
         context, text = request.args
         whole = "".join((context, text))
         template = text.labels == Label.TEMPLATE if text.has_template else None
@@ -229,10 +239,11 @@ class TrajectoryModel(LM):
         wanted = np.flatnonzero(running[end] > running[start])
         wanted = wanted[wanted > 0]  # nothing predicts the first token
         if not len(wanted):
-            raise InputError(f"{request.doc.get('id')}: no token to score; the trajectory is nothing but context")
-        return _Encoded(ids, start, end, list(plan_windows(wanted, self._window, min(self.stride, self._window - 1))))
+            eval_logger.warning("%s: no token to score, it is nothing but context", request.doc.get("id"))
+            return Encoded(ids, start, end, [])
+        return Encoded(ids, start, end, list(plan_windows(wanted, self._window, min(self.stride, self._window - 1))))
 
-    def _say_windows(self, requests: list[Any], encoded: list[_Encoded]) -> None:
+    def _say_windows(self, requests: list[Any], encoded: list[Encoded]) -> None:
         windowed = [one for one in encoded if len(one.plan) > 1]
         if windowed:
             short = sum(short_context(one.plan) for one in windowed)
@@ -243,7 +254,7 @@ class TrajectoryModel(LM):
                 len(windowed), len(requests), self._window, self.stride, short, scored, 100 * short / scored,
             )  # fmt: skip
 
-    def _score(self, encoded: list[_Encoded], texts: list[LabelledText]) -> Generator[tuple[int, Statistics]]:
+    def _score(self, encoded: list[Encoded], texts: list[LabelledText]) -> Generator[tuple[int, Statistics]]:
         """The index of each trajectory with the statistics of all its windows, as soon as the last one is read."""
         owners = [(i, n) for i, one in enumerate(encoded) for n in range(len(one.plan))]
         readings = [Reading(encoded[i].ids, encoded[i].plan[n], texts[i].k) for i, n in owners]
@@ -259,8 +270,8 @@ class TrajectoryModel(LM):
                 columns = zip(*(own[n] for n in range(len(own))), strict=True)
                 yield i, Statistics(*(np.concatenate(column) for column in columns))
 
-    def _token_scores(self, encoded: _Encoded, text: LabelledText, statistics: Statistics, name: str) -> TokenScores:
-        positions = np.concatenate([window.positions for window in encoded.plan])
+    def _token_scores(self, encoded: Encoded, text: LabelledText, statistics: Statistics, name: str) -> TokenScores:
+        positions = encoded.positions
         broken = positions[~(np.isfinite(statistics.logprob) & np.isfinite(statistics.entropy))]
         if len(broken):
             dtype = self.signature.get("dtype") or "the server's"

@@ -22,9 +22,10 @@ import transformers
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.arguments import named_arguments
 from lm_eval_hesnr.models.top_logprobs import Statistics, statistics_of
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
-from lm_eval_hesnr.scoring.store import fingerprint_of_files
+from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
 
 try:
     from lm_eval.models.vllm_causallms import VLLM
@@ -51,8 +52,9 @@ _PLAN = (
 )  # fmt: skip
 """Arguments that change where and in which order things are computed, and numbers by rounding alone."""
 
-_TOKENS_PER_CALL = 2**18
-"""Tokens that one call of the engine reads: what it gives back of them is held in memory, about 300 bytes a token."""
+_TOKENS_PER_CALL, _TOKENS_PER_CALL_WITH_STORE = 2**18, 2**16
+"""Tokens that one call of the engine reads: what it gives back of them is held in memory, about 300 bytes a token, and
+is stored when the call is over."""
 
 
 class VLLMTopK(TrajectoryModel, VLLM):
@@ -77,12 +79,12 @@ class VLLMTopK(TrajectoryModel, VLLM):
         if kwargs.get("logprobs_mode", "raw_logprobs") != "raw_logprobs":
             raise InputError(f"logprobs_mode={kwargs['logprobs_mode']}: the measures are of raw_logprobs, drop it")
         self.pretrained, self._engine_args = str(pretrained), kwargs
-        super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
+        self.score_store, self._given_stride = made_folder(score_store), stride
+        with named_arguments("vllm-topk", VLLMTopK, VLLM):
+            super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
         if self.data_parallel_size <= 1:
             # vLLM's own end of its engine races with the thread that watches it, and can abort the interpreter at exit
             weakref.finalize(self, self.model.llm_engine.engine_core.shutdown)
-        self.score_store = score_store
-        self._given_stride = stride
         self.stride  # noqa: B018 (a wrong one is said at once)
 
     @property
@@ -129,7 +131,6 @@ class VLLMTopK(TrajectoryModel, VLLM):
         """Of the checkpoint's files: the weights themselves are in the engine's own process."""
         assert self.score_store is not None
         remembered = Path(self.score_store).expanduser()
-        remembered.mkdir(parents=True, exist_ok=True)
         names = [(self.pretrained, self.model_args["revision"]), (self._engine_args.get("lora_local_path"), None)]
         folders = [_folder(name, revision) for name, revision in names if name]
         if None in folders:
@@ -152,12 +153,13 @@ class VLLMTopK(TrajectoryModel, VLLM):
 
     def _groups(self, readings: Sequence[Reading]) -> Iterator[list[int]]:
         """Indices of readings, as many as go into one call of the engine."""
+        most = _TOKENS_PER_CALL if self.score_store is None else _TOKENS_PER_CALL_WITH_STORE
         group: list[int] = []
         n_tokens = 0
         for i, reading in enumerate(readings):
             length = reading.window.end - reading.window.start
             # with data parallel the harness loads the model anew for each call: there is but one
-            if group and n_tokens + length > _TOKENS_PER_CALL and self.data_parallel_size <= 1:
+            if group and n_tokens + length > most and self.data_parallel_size <= 1:
                 yield group
                 group, n_tokens = [], 0
             group.append(i)

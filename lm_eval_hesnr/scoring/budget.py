@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
@@ -12,7 +14,7 @@ import torch
 from lm_eval_hesnr.errors import InputError
 
 _CHUNKS = (4096, 2048, 1024, 512)
-_SMALLEST_CHUNK = 256
+SMALLEST_CHUNK = 256
 """Products of fewer rows are rounded otherwise: chunks of 128 differ by 3e-5 from one call, see `benchmarks`."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
@@ -124,12 +126,12 @@ class Budget:
     def halve(self, n_tokens: int, *, can_chunk: bool) -> bool:
         """Halve the rows and the chunk after n tokens were too much; false if there is nothing left to halve."""
         chunk = min(self.chunk(n_tokens) or n_tokens, n_tokens)
-        smaller_chunk = can_chunk and chunk > _SMALLEST_CHUNK
+        smaller_chunk = can_chunk and chunk > SMALLEST_CHUNK
         if self.rows == 1 and not smaller_chunk:
             return False
         self.rows, self.n_bytes = max(self.rows // 2, 1), self.n_bytes // 2
         if smaller_chunk:
-            self.largest_chunk = max(1 << (chunk // 2).bit_length() - 1, _SMALLEST_CHUNK)
+            self.largest_chunk = max(1 << (chunk // 2).bit_length() - 1, SMALLEST_CHUNK)
         return True
 
 
@@ -157,12 +159,35 @@ def parse_bytes(text: str | int) -> int:
 def default_bytes(device: torch.device) -> int:
     """What scoring may use if nobody says: nine tenths of a CUDA device's free memory, else its part of half the CPU's.
 
-    The processes of one machine share the CPU's memory alike.
+    The processes of one machine share the CPU's memory alike. A container's or a batch job's limit counts.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)) * 9 // 10
-    return int(psutil.virtual_memory().available) // (2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    available = min([int(psutil.virtual_memory().available), *_rooms_of_control_groups()])
+    return max(available, 1) // (2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _rooms_of_control_groups(root: Path = Path("/")) -> list[int]:
+    """Bytes left below each memory limit that Linux sets to this process: of a container, a batch job."""
+    rooms = []
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                top, limit, usage, cached = "", "memory.max", "memory.current", "inactive_file"
+            elif "memory" in controllers.split(","):
+                top, limit, usage = "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+                cached = "total_inactive_file"
+            else:
+                continue
+            own = Path(path.lstrip("/"))
+            for folder in (root / "sys/fs/cgroup" / top / each for each in (own, *own.parents)):
+                with suppress(OSError, ValueError, KeyError):  # no such group, or no limit in it
+                    most = int((folder / limit).read_text())
+                    told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                    rooms.append(most - int((folder / usage).read_text()) + int(told[cached]))
+    return rooms
 
 
 def is_out_of_memory(error: BaseException) -> bool:

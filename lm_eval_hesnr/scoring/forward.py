@@ -16,16 +16,13 @@ import numpy as np
 import torch
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.scoring.budget import Budget, ModelShape, default_bytes, is_out_of_memory
+from lm_eval_hesnr.scoring.budget import SMALLEST_CHUNK, Budget, ModelShape, default_bytes, is_out_of_memory
 from lm_eval_hesnr.scoring.head import input_device
 from lm_eval_hesnr.scoring.rope import forget_longest
 from lm_eval_hesnr.scoring.selftest import find_abilities
 from lm_eval_hesnr.scoring.topk import RowStatistics, row_statistics
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
-
-PLAN_KEYS = ("rows_per_block", "chunk")
-"""What a signature says of block sizes: they follow from free memory and change no number but by rounding."""
 
 _CPU_NUMBERS, _GPU_NUMBERS = 2**21, 2**26
 """Logits whose statistics are made at once: what a CPU's cache holds; on a GPU a quarter of a GiB."""
@@ -52,7 +49,7 @@ class WantedRows:
         self.is_sharded = (getattr(model, "tp_size", None) or 1) > 1
         n_bytes = default_bytes(self.device) if mem_budget is None else mem_budget
         if self.is_sharded:
-            n_bytes = _least_of_all(n_bytes, self.device)
+            n_bytes = _least_of_all(n_bytes, self.device)  # all must cut their blocks alike
         self.budget = Budget(ModelShape.of(model, self.abilities.vocabulary), n_bytes, on_cpu=self.on_cpu)
         self._has_warned = False
 
@@ -66,13 +63,17 @@ class WantedRows:
         """Tokens of the context that prompt tuning takes for itself."""
         return self.abilities.shift
 
+    def all_ranks(self, own: bool) -> bool:
+        """Whether it is so on every process of a tensor-parallel model, which must all do the same."""
+        return bool(_least_of_all(int(own), self.device)) if self.is_sharded else own
+
     def plan(self, n_tokens: int) -> dict[str, Any]:
         """How a window of n tokens is run, for the signature."""
         head = self.abilities.head
         return {
             "head": "logits_to_keep" if head is None else "float32" if head.matrix else "native",
             "rows_per_block": self.budget.rows,
-            "chunk": self._chunk(n_tokens) or "one call",
+            "chunk": self._chunk(n_tokens, n_tokens) or "one call",
         }
 
     @torch.inference_mode()
@@ -128,24 +129,25 @@ class WantedRows:
             eval_logger.warning(
                 "%s: out of memory over %d tokens: going on with %d rows per block and %s tokens per call, and less if "
                 "it happens again (mem_budget= in --model_args sets the start)",
-                self.name, n_tokens, self.budget.rows, self._chunk(n_tokens) or n_tokens,
+                self.name, n_tokens, self.budget.rows, self._chunk(n_tokens, n_tokens) or n_tokens,
             )  # fmt: skip
         self._has_warned = True
 
-    def _chunk(self, n_tokens: int) -> int | None:
+    def _chunk(self, n_tokens: int, n_rows: int) -> int | None:
         """Tokens per call, None for all of them without a cache."""
         if not self.abilities.chunks_agree:
             return None
-        return self.budget.chunk(n_tokens)
+        chunk = self.budget.chunk(n_tokens)
+        if self.abilities.head is None and n_rows > self.budget.rows_per_call:
+            return min(max(self.budget.rows_per_call, SMALLEST_CHUNK), chunk or n_tokens)
+        return chunk
 
     def _logits(self, ids: torch.Tensor, rows: np.ndarray) -> Iterator[torch.Tensor]:
         """(R', V) logits of consecutive groups of rows, R in all."""
-        chunk = self._chunk(len(ids))
-        if self.abilities.head is None and len(rows) > self.budget.rows_per_call:
-            if not self.abilities.chunks_agree:
-                yield from self._repeated(ids, rows)
-                return
-            chunk = min(self.budget.rows_per_call, chunk or len(ids))
+        chunk = self._chunk(len(ids), len(rows))
+        if chunk is None and self.abilities.head is None and len(rows) > self.budget.rows_per_call:
+            yield from self._repeated(ids, rows)
+            return
         if chunk is None:
             yield from self._call(ids, rows, use_cache=False)
             return
@@ -187,8 +189,8 @@ class WantedRows:
             yield head.logits(block)
 
 
-def _least_of_all(n_bytes: int, device: torch.device) -> int:
-    """The least of what the processes of a tensor-parallel model have: all must cut their blocks alike."""
-    agreed = torch.tensor(n_bytes, dtype=torch.int64, device=device)
+def _least_of_all(number: int, device: torch.device) -> int:
+    """The least of what the processes of a tensor-parallel model have."""
+    agreed = torch.tensor(number, dtype=torch.int64, device=device)
     torch.distributed.all_reduce(agreed, op=torch.distributed.ReduceOp.MIN)
     return int(agreed)

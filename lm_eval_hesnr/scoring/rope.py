@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from torch import nn
 
 from lm_eval_hesnr.errors import InputError
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
 
 EXTENSIONS = ("yarn", "linear", "dynamic", "longrope")
 """What `rope_type` may be, by the names of `transformers`."""
@@ -58,11 +61,20 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     extension = RopeExtension(rope_type, float(factor), original, int(max_length or round(original * factor)))
     if extension.max_length < original:
         raise InputError(f"max_length={extension.max_length}: an extension makes the context of {original} no shorter")
+    if extension.max_length > original * factor:
+        eval_logger.warning(
+            "max_length=%d is more than rope_factor=%g times the model's context of %d tokens: positions beyond %d are "
+            "as unknown to it as before", extension.max_length, factor, original, round(original * factor),
+        )  # fmt: skip
     parameters = now | {"rope_type": rope_type, "factor": float(factor)}
     parameters.pop("type", None)
     if rope_type in ("yarn", "longrope"):
         parameters["original_max_position_embeddings"] = original
     if rope_type == "longrope" and "long_factor" not in parameters:
+        eval_logger.warning(
+            "rope_type=longrope: the model's configuration has no short_factor and long_factor, which are found by "
+            "search for each model; texts beyond its context get %g in every dimension, as linear scaling has", factor
+        )  # fmt: skip
         angles = next(iter(modules.values())).inv_freq.shape[-1]
         parameters |= {"short_factor": [1.0] * angles, "long_factor": [float(factor)] * angles}
     for each in {id(c): c for c in (config, *(module.config for module in modules.values()))}.values():
@@ -74,6 +86,13 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     for name, module in modules.items():
         model.set_submodule(name, type(module)(module.config).to(module.inv_freq.device))
     return extension
+
+
+def context_of(model: Any) -> int | None:
+    """Tokens that the configuration of a RoPE model gives as its context; None for other models, or if it says none."""
+    config = model.config.get_text_config()
+    told = getattr(config, "max_position_embeddings", None)
+    return int(told) if told and getattr(config, "rope_parameters", None) else None
 
 
 def depends_on_length(model: Any) -> bool:

@@ -40,6 +40,12 @@ _WEIGHT_NAMES = ("model", "revision", "peft")
 _NO_SETTING = ("lm_eval_hesnr",)
 """What a signature says that changes no number: `VERSION` stands for the package."""
 
+NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_NO_SETTING, "tokenizer")
+"""Keys of an entry's signature in which entries of one folder may differ: contents stand in the address for them."""
+
+SETTINGS = "settings.json"
+"""The file in each folder of entries that says what they have in common."""
+
 _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _BLANK = b"0" * 64
@@ -80,12 +86,7 @@ class ScoreStore:
         self._can_write = True
         self._last: tuple[Path, tuple[str, TokenScores]] | None = None
         """What was read last: mostly the same is written next, and nothing is to do."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"score_store: cannot make the folder {folder} ({error.strerror}); name another"
-            ) from error
+        made_folder(folder)
         _sweep(self.folder)
 
     def read(self, token_ids: np.ndarray, positions: np.ndarray, k: int) -> TokenScores | None:
@@ -135,7 +136,7 @@ class ScoreStore:
             return
         try:
             path.parent.mkdir(exist_ok=True)
-            settings = path.parent / "settings.json"
+            settings = path.parent / SETTINGS
             if not settings.exists():
                 about_model = {key: self._signature.get(key) for key in (*_WEIGHT_NAMES, "tokenizer")}
                 _replace(settings, json.dumps({"settings": self._with_k(scores.k), "names": about_model}, indent=2))
@@ -168,7 +169,7 @@ class ScoreStore:
     def _say_nearest(self, settings: dict[str, Any]) -> None:
         """Why a store that is not empty has nothing for this run."""
         differing: list[list[str]] = []
-        for path in self.folder.glob("*/settings.json"):
+        for path in self.folder.glob(f"*/{SETTINGS}"):
             with suppress(ValueError, KeyError, AttributeError, OSError):
                 other = json.loads(path.read_text())["settings"]
                 keys = sorted(settings.keys() | other.keys())
@@ -179,6 +180,21 @@ class ScoreStore:
                 "score store %s: nothing of this model and its settings yet; what is nearest differs in %s",
                 self.folder, ", ".join(nearest),
             )  # fmt: skip
+
+
+def made_folder(folder: str | Path | None) -> str | None:
+    """The folder, made if it is not there; None for None.
+
+    Raises:
+        InputError: there can be no such folder.
+    """
+    if folder is None:
+        return None
+    try:
+        Path(folder).expanduser().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"score_store: cannot make the folder {folder} ({error.strerror}); name another") from error
+    return str(folder)
 
 
 def read_entry(path: Path) -> tuple[str, TokenScores]:

@@ -1,3 +1,4 @@
+import logging
 import re
 from types import SimpleNamespace
 
@@ -130,18 +131,49 @@ def test_max_length_is_the_context_after_the_extension(random_model):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"rope_type": "yarn"}, {"rope_factor": 2.0}, {"rope_type": "ntk", "rope_factor": 2.0}, {"mem_budget": "plenty"}],
+    ("options", "line"),
+    [
+        ({"rope_type": "yarn"}, "rope_type is given without rope_factor"),
+        ({"rope_factor": 2.0}, "rope_factor is given without rope_type"),
+        ({"rope_type": "yarn", "rope_factor": "abc"}, "rope_factor=abc: expected a number"),
+        ({"rope_type": "ntk", "rope_factor": 2.0}, "rope_type=ntk: expected one of"),
+        ({"mem_budget": "plenty"}, "mem_budget=plenty: expected bytes"),
+        ({"scorestore": "x"}, r"hf-topk: --model_args has no scorestore=; did you mean score_store=\?"),
+        ({"quite_unlike": 1}, "hf-topk: --model_args has no quite_unlike=; leave it out"),
+    ],
 )
-def test_arguments_that_make_no_sense_are_refused(random_model, options):
-    with pytest.raises(InputError, match=r"rope_type=|mem_budget="):
+def test_arguments_that_make_no_sense_are_refused(random_model, options, line):
+    with pytest.raises(InputError, match=f"^{line}"):
         HFTopK(pretrained=str(random_model), device="cpu", **options)
+
+
+def test_a_store_that_is_a_file_is_refused_before_the_model_is_loaded(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"^score_store: cannot make the folder .*file \(File exists\)"):
+        HFTopK(pretrained="no/such/model", score_store=str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"max_length": 300}, "max_length=300 is more than the context of 256 tokens"),
+        ({"max_length": 600, "rope_type": "yarn", "rope_factor": 2}, "max_length=600 is more than rope_factor=2 times"),
+        ({"rope_type": "longrope", "rope_factor": 2}, "rope_type=longrope: the model's configuration has no short_fac"),
+        ({"max_length": 512, "rope_type": "yarn", "rope_factor": 2}, None),
+        ({"max_length": 256}, None),
+    ],
+)
+def test_positions_that_the_model_does_not_know_are_said(random_model, options, line, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    HFTopK(pretrained=str(random_model), device="cpu", **options)
+    told = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
+    assert [one.startswith(line) for one in told] == [True] if line else told == []
 
 
 def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     for name in (tmp_path / "empty", tmp_path / "no" / "such" / "folder"):
-        with pytest.raises(InputError, match=f"^pretrained={re.escape(str(name))}: [^\n]+$"):
+        with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: [^\n]+$"):
             HFTopK(pretrained=str(name))
 
 
@@ -157,6 +189,13 @@ def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget):
     assert_equal_to_naive(result.scores, naive(lm.model, lm.tokenizer, "", text))
     expected = {"1GiB": (128, "one call"), "200 MB": (128, 1024), 100: (1, 512)}[mem_budget]
     assert (result.scores.signature["rows_per_block"], result.scores.signature["chunk"]) == expected
+
+
+def test_the_signature_has_the_blocks_as_they_are_now(random_model):
+    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    assert lm.signature["rows_per_block"] == 128
+    lm._rows.budget.rows = 7  # as after an out-of-memory error
+    assert lm.signature["rows_per_block"] == 7
 
 
 def test_the_signature_says_what_the_numbers_depend_on(lm):
@@ -217,9 +256,16 @@ def test_a_stride_that_covers_nothing_is_refused(random_model, stride):
         HFTopK(pretrained=str(random_model), device="cpu", stride=stride)
 
 
-def test_no_token_to_score_is_said(lm):
-    with pytest.raises(InputError, match="nothing but context"):
-        lm.loglikelihood([request("all of it", "")], disable_tqdm=True)
+def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(random_model, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    lm = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
+    nothing, something = lm.loglikelihood([request("all of it", ""), request("a", TEXT)], disable_tqdm=True)
+    assert "a run: no token to score, it is nothing but context" in caplog.messages
+    assert nothing == (0.0, True)
+    assert not nothing.scores.scored.any()
+    assert len(nothing.scores.logprob) == len(nothing.scores.token_ids) > 0
+    assert something.scores.scored.any()
+    assert len(list(tmp_path.glob("*/*.parquet"))) == 1
 
 
 def test_bf16_is_as_good_as_a_float32_head_makes_it(random_model, monkeypatch):

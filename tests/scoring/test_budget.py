@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.scoring.budget import Budget, ModelShape, default_bytes, is_out_of_memory, parse_bytes
+from lm_eval_hesnr.scoring.budget import (
+    Budget,
+    ModelShape,
+    _rooms_of_control_groups,
+    default_bytes,
+    is_out_of_memory,
+    parse_bytes,
+)
 
 GIB = 2**30
 QWEN_7B = ModelShape(28, 3584, 18944, 28, 4, 128, 152_064, 2, "flash_attention_2", has_windows=False)
@@ -92,6 +99,30 @@ def test_no_number_of_bytes(text):
 
 def test_the_default_leaves_room_for_others():
     assert 2**20 < default_bytes(torch.device("cpu")) < 2**50
+
+
+@pytest.mark.parametrize(
+    ("group", "folder", "limit", "usage", "cached"),
+    [
+        ("0::/job/step", "sys/fs/cgroup/job", "memory.max", "memory.current", "inactive_file"),
+        ("4:memory:/job/step", "sys/fs/cgroup/memory/job", "memory.limit_in_bytes", "memory.usage_in_bytes",
+         "total_inactive_file"),
+        ("0::/", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ],
+)  # fmt: skip
+def test_the_limit_of_a_container_or_batch_job_counts(tmp_path, group, folder, limit, usage, cached):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"9:name=systemd:/\n{group}\n")
+    (tmp_path / folder / "step").mkdir(parents=True)
+    (tmp_path / folder / limit).write_text("1000\n")
+    (tmp_path / folder / usage).write_text("700\n")
+    (tmp_path / folder / "memory.stat").write_text(f"anon 5\n{cached} 200\n")
+    (tmp_path / folder / "step" / limit).write_text("max\n")
+    assert _rooms_of_control_groups(tmp_path) == [500]
+
+
+def test_no_control_groups_set_no_limit(tmp_path):
+    assert _rooms_of_control_groups(tmp_path) == []
 
 
 def test_what_counts_as_out_of_memory():

@@ -61,6 +61,13 @@ def test_every_way_gives_the_full_logits():
         assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
 
 
+def test_chunks_for_rows_of_logits_are_as_long_as_any_and_told():
+    rows = without_head(scorer(model()))
+    rows.budget.n_bytes = 4 * 4 * 300 * 9  # nine rows a call
+    assert rows.budget.rows_per_call == 128  # never fewer than a block
+    assert rows.plan(1000)["chunk"] == 256
+
+
 def test_nothing_is_run_after_the_last_wanted_row():
     lm = model()
     rows = scorer(lm)
@@ -169,7 +176,7 @@ class OutOfRoom(torch.nn.Module):
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
 def test_out_of_memory_halves_the_chunk_and_goes_on_and_says_so_once(error, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    monkeypatch.setattr("lm_eval_hesnr.scoring.budget._SMALLEST_CHUNK", 64)
+    monkeypatch.setattr("lm_eval_hesnr.scoring.budget.SMALLEST_CHUNK", 64)
     lm = model()
     rows = scorer(OutOfRoom(lm, 70, error))
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))

@@ -1,0 +1,47 @@
+"""Model arguments that a user got wrong, said in one line."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lm_eval_hesnr.errors import InputError
+
+
+@contextmanager
+def named_arguments(name: str, *models: type) -> Iterator[None]:
+    """Turn an unknown argument, which some layer far below complains about, into the caller's mistake.
+
+    Args:
+        name: of the model, as `--model` takes it.
+        models: the classes whose constructors know arguments.
+
+    Raises:
+        InputError: in the place of a TypeError about an unexpected keyword argument.
+    """
+    try:
+        yield
+    except TypeError as error:
+        found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if found is None:
+            raise
+        known = {key for model in models for key in inspect.signature(model).parameters} - {"self", "kwargs"}
+        near = difflib.get_close_matches(found[1], known, n=1)
+        hint = f"did you mean {near[0]}=?" if near else "leave it out"
+        raise InputError(f"{name}: --model_args has no {found[1]}=; {hint}") from error
+
+
+def as_number(key: str, value: Any) -> float:
+    """The number that a model argument holds.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{key}={value}: expected a number") from error
