@@ -1,8 +1,8 @@
 """Every causal LM of the installed `transformers` that a tiny configuration can build, scored in every way we have.
 
-`python benchmarks/architectures.py [NAME...]` prints one line for each: right, refused (with the reason), wrong, or not
-built. The yardstick is the model's own full logits in float32 and the definitions in float64 with a full sort. Weights
-are random, norms and biases included; scales, caps and windows are set so that forgetting one of them shows.
+`python benchmarks/architectures.py [NAME...]` prints one line for each: right, refused (with the reason), crashed,
+wrong, or not built. The yardstick is the model's own full logits in float32 and the definitions in float64 with a full
+sort. Weights are random, norms and biases included; scales, caps and windows are set so that forgetting one shows.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Verdict(NamedTuple):
     """What came of one model type."""
 
     outcome: str
-    """`right`, `refused`, `wrong` or `not built`."""
+    """`right`, `refused`, `crashed` (it runs by itself and not under us), `wrong` or `not built`."""
     detail: str
     """Ways that were used and the largest error, or the reason."""
 
@@ -111,7 +111,7 @@ def main() -> None:
         print(f"{name:28} {verdict.outcome:10} {verdict.detail}", flush=True)
     total = ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common())
     print(f"transformers {transformers.__version__}: {total}; {time.time() - began:.0f} s")
-    print(f"silently wrong: {counts['wrong']}")
+    print(f"silently wrong: {counts['wrong']}, crashed: {counts['crashed']}")
 
 
 def model_types() -> list[str]:
@@ -132,7 +132,7 @@ def judge(name: str) -> Verdict:
     except InputError as error:
         return Verdict("refused", str(error)[:150])
     except Exception as error:
-        return Verdict("refused", f"by the model itself: {type(error).__name__}: {error}".partition("\n")[0][:150])
+        return Verdict("crashed", f"{type(error).__name__}: {error}".partition("\n")[0][:150])
     worst = max(errors.values())
     ways = ", ".join(f"{way} {error:.0e}" for way, error in errors.items())
     return Verdict("right" if worst <= TOLERANCE else "wrong", ways)

@@ -5,8 +5,8 @@ Runs in the environment of scripts/make_vllm_env.sh, with the embedded model in 
 1. Numbers. Baseline: `hf-topk` with the same windows. Largest difference of a token, and of every measure and scope.
 2. Time of `vllm-topk`. Baseline: a bare `llm.generate(prompt_logprobs=10)` of the same prompts on the same engine, in
    turn, with vLLM's lists of dicts and with its flat logprobs. Medians.
-3. A served run under faults, all with `completions-topk`: 5 % of answers dropped, delayed or cut by a proxy; the server
-   killed in the middle and started again; the server killed for good, then a second run from the score store.
+3. A served run under faults, all with `completions-topk`: each 20th answer dropped, delayed or cut by a proxy; the
+   server killed in the middle and started again; the server killed for good, then a second run from the score store.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-import random
 import signal
 import statistics
 import subprocess
@@ -51,8 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=10, help="of the embedded trajectories")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--faulty", type=float, default=0.05, help="share of answers")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", type=int, default=20, help="one answer of so many is faulty")
     arguments = parser.parse_args()
     from lm_eval_hesnr.task import SweHesnr
 
@@ -62,7 +60,7 @@ def main() -> None:
     expected = reference(instances)
     in_process(instances, expected, arguments.repeats)
     with tempfile.TemporaryDirectory() as folder:
-        served(instances, expected, Path(folder), arguments.faulty, arguments.seed)
+        served(instances, expected, Path(folder), arguments.every)
 
 
 def reference(instances: list[Any]) -> list[Any]:
@@ -110,7 +108,7 @@ def in_process(instances: list[Any], expected: list[Any], repeats: int) -> None:
     print(f"  vllm-topk over the bare call: {ours / plain:.3f}; over the flat one: {ours / flat:.3f}")
 
 
-def served(instances: list[Any], expected: list[Any], folder: Path, faulty: float, seed: int) -> None:
+def served(instances: list[Any], expected: list[Any], folder: Path, every: int) -> None:
     """Print the differences of completions-topk, undisturbed and under faults."""
     from lm_eval_hesnr.models.completions import CompletionsTopK
 
@@ -121,7 +119,7 @@ def served(instances: list[Any], expected: list[Any], folder: Path, faulty: floa
     for form in ("vllm", "echo"):
         answers = model(server=form).loglikelihood(instances, disable_tqdm=True)
         compare(f"completions-topk, {form}", answers, expected)
-    proxy = FaultyProxy(faulty, seed)
+    proxy = FaultyProxy(every)
     answers = model(PROXY_PORT, timeout=20).loglikelihood(instances, disable_tqdm=True)
     compare(f"completions-topk, {proxy.n_faults} of {proxy.n_answers} answers faulty", answers, expected)
     proxy.shutdown()
@@ -206,13 +204,13 @@ def kill(server: subprocess.Popen[bytes]) -> None:
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Passes everything on to the server and drops, delays or cuts some of the answers."""
+    """Passes everything on to the server and drops, delays or cuts, in turn, one answer of so many."""
 
     daemon_threads = True
 
-    def __init__(self, share: float, seed: int) -> None:
+    def __init__(self, every: int) -> None:
         super().__init__(("127.0.0.1", PROXY_PORT), _Passing)
-        self.share, self.draw, self.lock = share, random.Random(seed), threading.Lock()
+        self.every, self.lock = every, threading.Lock()
         self.n_answers = self.n_faults = 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -220,10 +218,10 @@ class FaultyProxy(ThreadingHTTPServer):
         """What is wrong with the next answer."""
         with self.lock:
             self.n_answers += 1
-            if self.draw.random() >= self.share:
+            if self.n_answers % self.every:
                 return None
             self.n_faults += 1
-            return self.draw.choice(["drop", "delay", "cut"])
+            return ("drop", "delay", "cut")[self.n_faults % 3]
 
     def handle_error(self, *_: Any) -> None:
         """The client hangs up on a delayed answer, as it should."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # An environment with vLLM for the CPU, apart from the main one: scripts/make_vllm_env.sh [FOLDER, default .venv-vllm]
 #
-# vLLM needs transformers < 5.20 and pins its own torch, so it does not share the main environment. On a machine with
+# vLLM needs transformers < 5.20 and pins its own torch, so it shares neither the main environment nor constraints.txt. On a machine with
 # GPUs do not use this: `pip install vllm lm_eval_hesnr` is all there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -25,6 +25,7 @@ from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
 from lm_eval_hesnr.scoring.request import LabelledText
+from lm_eval_hesnr.scoring.store import Interrupted
 from lm_eval_hesnr.task import EMBEDDED_TRAJECTORIES
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
@@ -107,6 +108,22 @@ def test_the_store_serves_a_second_run(lm, tmp_path, monkeypatch):
     finally:
         lm.score_store = None
     assert again[0].scores.logprob[1:].tolist() == first[0].scores.logprob[1:].tolist()
+
+
+def test_what_was_done_before_an_end_is_in_the_store(lm, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_TOKENS_PER_CALL_WITH_STORE", 300)
+    monkeypatch.setattr(lm, "score_store", str(tmp_path))
+    generated = VLLMTopK._generated
+
+    def interrupted(self, prompts, params):
+        if list(tmp_path.glob("*/*.parquet")):
+            raise KeyboardInterrupt
+        return generated(self, prompts, params)
+
+    monkeypatch.setattr(VLLMTopK, "_generated", interrupted)
+    with pytest.raises(Interrupted):
+        lm.loglikelihood(requests_of_several(), disable_tqdm=True)
+    assert len(list(tmp_path.glob("*/*.parquet"))) == 1
 
 
 def test_stock_requests_are_those_of_vllm(lm):
