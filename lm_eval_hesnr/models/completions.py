@@ -6,19 +6,21 @@ For a server that gives logprobs of the prompt: vLLM, SGLang, and others that sp
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.connection import Blotted, Connection, root_of
+from lm_eval_hesnr.models.connection import Blotted, Connection, NotReadError, root_of
 from lm_eval_hesnr.models.server_answers import FORMS, AnswerError, Form
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.models.top_logprobs import Statistics
@@ -29,7 +31,8 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 KEY_VARIABLE = "OPENAI_API_KEY"
 """Environment variable of the API key, the harness's own."""
 
-_SECRET_HEADERS = ("authorization", "key", "token", "secret", "cookie")
+_SECRET = re.compile("auth|key|token(?!s|iz)|secret|passw|cookie|credential", re.IGNORECASE)
+"""Names of headers and options whose values are nobody's business."""
 
 _PROBE = 'def naïve(x):\n\treturn x["漢字"] + 1234567  # why?\n\n  ok'
 """A text that tokenizers split differently."""
@@ -39,8 +42,11 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
     """The harness's `local-completions` for every stock request; requests that carry labels are scored whole.
 
     Takes all arguments of `local-completions` but those that carry secrets, which the harness would write into its
-    results. The tokenizer is `tokenizer`, or the one of `model`.
+    results. The tokenizer is `tokenizer`, or that of `model`, or of the local folder that the server has loaded.
     """
+
+    _no_list: str | None = None
+    """Why the server gives no list of models."""
 
     def __init__(
         self,
@@ -57,7 +63,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         tokenizer_backend: str = "huggingface",
         **kwargs: Any,
     ) -> None:
-        """Load the tokenizer; the server is first asked when there is something to score.
+        """Ask the server for its model, then load the tokenizer.
 
         Args:
             base_url: the server, such as http://127.0.0.1:8000/v1/completions.
@@ -83,7 +89,29 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         if server not in ("auto", *FORMS):
             raise InputError(f"server={server}: expected auto, {', '.join(FORMS)}")
         _refuse_secrets(base_url, kwargs)
+        if not base_url.startswith(("http://", "https://")):
+            raise InputError(f"base_url={base_url}: expected such as http://127.0.0.1:8000/v1/completions")
         self._root = root_of(base_url)
+        key = os.environ.get(KEY_VARIABLE, "").strip()
+        is_verified, certificates = kwargs.get("verify_certificate", True), kwargs.get("ca_cert_path")
+        self._connection = Connection(
+            self._root,
+            header=dict(kwargs.get("header") or ({"Authorization": f"Bearer {key}"} if key else {})),
+            verify=certificates if is_verified and certificates else is_verified,
+            attempts=10 if max_retries is None else int(max_retries),
+            first_wait=float(retry_wait),
+            secret=key,
+        )
+        if key:
+            logging.getLogger("lm_eval.models.api_models").addFilter(Blotted(key))
+        self._served = self._ask_for(model)
+        self._engine = self._ask_for_engine()
+        if tokenizer is None and tokenizer_backend == "huggingface" and not Path(model).is_dir():
+            folder = str(self._served.get("root") or model)
+            if Path(folder).is_dir():
+                tokenizer = folder
+            else:
+                eval_logger.info("no tokenizer=: looking for that of %s on the Hub", model)
         options = {"max_length": max_length, "max_retries": max_retries, "timeout": timeout}
         try:
             super().__init__(
@@ -107,18 +135,6 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         self._given_bos: bool | None = kwargs.get("add_bos_token")
         self._server, self._given_max_length = server, max_length
         self._given_timeout = None if timeout is None else float(timeout)
-        key = os.environ.get(KEY_VARIABLE, "")
-        certificates = self.ca_cert_path if self.verify_certificate and self.ca_cert_path else self.verify_certificate
-        self._connection = Connection(
-            self._root,
-            header=dict(self._header or ({"Authorization": f"Bearer {key}"} if key else {})),
-            verify=certificates,
-            attempts=10 if max_retries is None else int(max_retries),
-            first_wait=float(retry_wait),
-            secret=key,
-        )
-        if key:
-            logging.getLogger("lm_eval.models.api_models").addFilter(Blotted(key))
 
     @property
     def model_name(self) -> str:
@@ -147,26 +163,29 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """With the tokenizer's own habit of a BOS, as in `hf`, where `local-completions` has none unless told."""
         return TrajectoryTokenizer(self.tokenizer, name=self.model_name, add_bos_token=self._given_bos)
 
-    @cached_property
-    def _served(self) -> dict[str, Any]:
+    def _ask_for(self, model: str) -> dict[str, Any]:
         """What the server tells of the model in its list of models; empty if it has no such list."""
         try:
             models = self._connection.get("/v1/models")["data"]
-            found = [one for one in models if one.get("id") == self.model_name]
-        except (AnswerError, KeyError, TypeError, AttributeError):
+            found = [one for one in models if one.get("id") == model]
+        except AnswerError as error:
+            self._no_list = str(error)
+            eval_logger.warning("%s", error)
+            return {}
+        except (KeyError, TypeError, AttributeError):
             return {}
         if models and not found:
             others = ", ".join(str(one.get("id")) for one in models)
             raise InputError(
-                f"{self._root} serves no model {self.model_name!r} but {others}; give that as model=, and tokenizer="
+                f"{self._root} serves no model {model!r} but {others}; give that as model=, and tokenizer="
             )
         return dict(found[0]) if found else {}
 
-    @cached_property
-    def _engine(self) -> str | None:
+    def _ask_for_engine(self) -> str | None:
+        """The server's name and version, as far as it tells."""
         try:
-            version = self._connection.get("/version")["version"]
-        except (AnswerError, KeyError, TypeError):
+            version = self._connection.get("/version", attempts=1)["version"]
+        except (InputError, KeyError, TypeError):
             version = None
         owner = self._served.get("owned_by")
         return " ".join(str(word) for word in (owner, version) if word) or None
@@ -176,7 +195,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """Tokens of the model's context, the one that the server insists on generating included."""
         told = self._given_max_length or self._served.get("max_model_len")
         if not told:
-            raise InputError(f"{self._root} does not say how long its context is; give max_length= in --model_args")
+            reason = self._no_list or f"{self._root} does not say how long its context is"
+            raise InputError(f"{reason}; if the server cannot say it, give max_length= in --model_args")
         return int(told)
 
     @property
@@ -188,17 +208,23 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """The form in which this server answers, by a short text that it has read both as ids and as text."""
         forms = [FORMS[self._server]] if self._server != "auto" else list(FORMS.values())
         ids = self.tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
-        refusals = []
+        not_read: list[NotReadError] = []
+        refusals: dict[str, list[str]] = {}
         for form in forms:
             try:
                 self._post(form, ids, np.arange(1, len(ids)), k=1, attempts=3)
+            except NotReadError as error:
+                not_read.append(error)
             except AnswerError as error:
-                refusals.append(f"{form.name}: {error}")
-                continue
-            self._compare_tokenizers(form, ids)
-            eval_logger.info("%s: answers in the form of %s", self._root, form.name)
-            return form
-        raise InputError(f"{self._root} gives no logprobs of prompts ({'; '.join(refusals)})")
+                refusals.setdefault(str(error), []).append(form.name)
+            else:
+                self._compare_tokenizers(form, ids)
+                eval_logger.info("%s: answers in the form of %s", self._root, form.name)
+                return form
+        if not refusals:
+            raise not_read[0]
+        reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refusals.items())
+        raise InputError(f"{self._root} gives no logprobs of prompts ({reasons})")
 
     def _compare_tokenizers(self, form: Form, ids: list[int]) -> None:
         """Let the server read the text itself and look at the ids that it makes of it."""
@@ -249,11 +275,12 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
 def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
     """The harness writes model arguments into its results, so no secret may be among them."""
-    header = options.get("header") or {}
-    told = [f"header {name}" for name in header if any(word in name.lower() for word in _SECRET_HEADERS)]
-    told += ["auth_token"] if options.get("auth_token") else []
-    told += ["the password in base_url"] if "@" in urlsplit(base_url).netloc else []
-    told += ["the query in base_url"] if urlsplit(base_url).query else []
+    known = {name for kind in LocalCompletionsAPI.__mro__ for name in inspect.signature(kind.__init__).parameters}
+    told = [name for name in options if _SECRET.search(name) and name not in known - {"auth_token"}]
+    told += [f"header {name}" for name in options.get("header") or {} if _SECRET.search(name)]
+    told += ["header"] if isinstance(options.get("header"), str) else []
+    told += ["the password in base_url"] if "@" in base_url else []
+    told += ["the query in base_url"] if "?" in base_url else []
     if told:
         raise InputError(
             f"completions-topk: {', '.join(told)} would be written into the results; put the API key into the "

@@ -21,7 +21,16 @@ _LONGEST_WAIT_SECONDS = 30
 _WORTH_ANOTHER_TRY = (408, 409, 425, 429)
 """Statuses below 500 that tell of the moment, not of the request."""
 
+_KEY = " (the API key is read from OPENAI_API_KEY)"
+_ADDRESS = " (is base_url= right? it should end in /v1/completions)"
+_NOT_READ = {401: _KEY, 403: _KEY, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
+"""Statuses of requests that the server did not look into, with what the caller can do."""
+
 Result = TypeVar("Result")
+
+
+class NotReadError(AnswerError):
+    """Nothing at this address reads the request: the key is refused, or the path is another one's."""
 
 
 class Connection:
@@ -45,14 +54,14 @@ class Connection:
         self._parsing = threading.Lock()
         self._stopped = threading.Event()
 
-    def get(self, path: str, timeout: float = 30) -> Any:
+    def get(self, path: str, attempts: int = 3) -> Any:
         """The JSON at this path.
 
         Raises:
             AnswerError: the server has none.
             InputError: no answer after a few attempts.
         """
-        return self._ask("GET", path, None, timeout, lambda answer: answer, attempts=min(self.attempts, 3))
+        return self._ask("GET", path, None, 30, lambda answer: answer, min(self.attempts, attempts))
 
     def post(
         self,
@@ -132,19 +141,19 @@ class Connection:
                     with self._parsing:
                         content = response.content
                         del response
+                        if content[:100].lstrip()[:1] not in (b"{", b"[", b""):
+                            raise NotReadError(f"{self.root}{path}: a web page or text instead of JSON{_ADDRESS}")
                         answer = json.loads(content)
                         del content
                         return read(answer)
                 reason = self._said(response)
+                if response.status_code in _NOT_READ:
+                    raise NotReadError(f"{self.root}{path}: {reason}")
                 if response.status_code < 500 and response.status_code not in _WORTH_ANOTHER_TRY:
                     raise AnswerError(f"{self.root}{path}: {reason}")
                 wait = max(wait, _retry_after(response))
             except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
                 raise InputError(f"{self.root}{path}: {self._blot(error)}") from None
-            except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema):
-                raise InputError(
-                    f"base_url={self.root}: expected such as http://127.0.0.1:8000/v1/completions"
-                ) from None
             except requests.RequestException as error:
                 reason = "connection refused" if "Connection refused" in str(error) else self._blot(error)
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -159,8 +168,7 @@ class Connection:
 
     def _said(self, response: requests.Response) -> str:
         """Status and message of an answer that is an error, one line."""
-        hint = " (the API key is read from OPENAI_API_KEY)" if response.status_code in (401, 403) else ""
-        return f"HTTP {response.status_code}{hint}: {self._blot(response.text)}"
+        return f"HTTP {response.status_code}{_NOT_READ.get(response.status_code, '')}: {self._blot(response.text)}"
 
     def _blot(self, said: Any) -> str:
         text = " ".join(str(said).split())

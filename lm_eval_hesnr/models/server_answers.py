@@ -2,11 +2,13 @@
 
 `VLLM`: `/v1/completions` with `prompt_logprobs`, keyed by token id, with ranks. `ECHO`: the completions of OpenAI with
 `echo` and `logprobs`, with ids for texts, since two tokens may have the same text. `SGLANG`: SGLang's own `/generate`.
-An answer that is not complete, or of other tokens than were sent, is refused: no number is made of it.
+An answer that is not complete, of other tokens than were sent, or of impossible logprobs is refused: no number is made
+of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +19,9 @@ from lm_eval_hesnr.models.top_logprobs import Statistics, statistics_of
 
 _SMALLEST = -9999.0
 """What vLLM writes for minus infinity, which JSON lacks."""
+
+_ROUNDING = 1e-4
+"""How far a logprob may be above what is possible, nats."""
 
 _BY_TEXT = "the answer names tokens by their text, which more than one can have, instead of by id"
 
@@ -56,6 +61,8 @@ class Form(NamedTuple):
             self._check(answer, prompt)
             target, rank, top = np.empty(len(wanted)), np.empty(len(wanted)), np.empty((len(wanted), k))
             for i, row in enumerate(self.rows(answer, prompt, wanted)):
+                if math.isnan(sum(row.top)):  # would sort anywhere
+                    raise AnswerError(f"token {wanted[i]} of the prompt: a top logprob is no number (nan)")
                 values = sorted(row.top, reverse=True)
                 if len(values) < k or (len(values) == k and row.rank is not None and row.rank > k):
                     n_top = len(values) - (len(values) == k)
@@ -67,6 +74,7 @@ class Form(NamedTuple):
             raise AnswerError(
                 f"the answer does not have the documented shape ({type(error).__name__}: {error})"
             ) from error
+        _refuse_impossible(target, top, wanted)
         target[target <= _SMALLEST] = -np.inf
         return statistics_of(target, top, rank)
 
@@ -79,6 +87,23 @@ class Form(NamedTuple):
         if n_tokens != len(prompt) or (ids is not None and len(ids) != len(prompt)):
             n_tokens = n_tokens if ids is None else min(n_tokens, len(ids))
             raise AnswerError(f"the answer is about {n_tokens} tokens, {len(prompt)} were sent: it was truncated")
+
+
+def _refuse_impossible(target: np.ndarray, top: np.ndarray, wanted: np.ndarray) -> None:
+    """Logits, say, in the place of logprobs: there would be plausible numbers of them."""
+    largest = top.max(axis=1)
+    mass = np.exp(np.minimum(top, 0)).sum(axis=1)
+    for name, values, most, slack in (
+        ("its logprob", target, np.zeros_like(target), _ROUNDING),
+        ("the largest logprob", largest, np.zeros_like(target), _ROUNDING),
+        ("the sum of the top probabilities", mass, np.ones_like(target), 1e-3),
+        ("its logprob", target, largest, _ROUNDING),
+    ):
+        for i in np.flatnonzero(~(values <= most + slack)):  # NaN among them
+            raise AnswerError(
+                f"token {wanted[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
+                "server gives something else than logprobs"
+            )
 
 
 class _Row(NamedTuple):

@@ -39,6 +39,7 @@ class Served(ThreadingHTTPServer):
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.form, self.name = form, str(folder)
         self.faults = deque()  # of the next answers; None for none
+        self.gets = {}  # status and answer, JSON or bytes, of some paths
         self.spoil = None  # changes the JSON of every answer about a long prompt
         self.prompts, self.headers_seen = [], []
         self.busy = self.most_busy = 0
@@ -88,8 +89,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         models = [{"id": self.server.name, "owned_by": "test", "root": "there", "max_model_len": CONTEXT}]
-        known = {"/v1/models": {"data": models}, "/version": {"version": "1"}}
-        self.send(200 if self.path in known else 404, known.get(self.path, {}))
+        known = {"/v1/models": (200, {"data": models}), "/version": (200, {"version": "1"})} | self.server.gets
+        self.send(*known.get(self.path, (404, {})))
 
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -120,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send(status, answer, cut=fault == "cut")
 
     def send(self, status, answer, cut=False, **headers):
-        body = json.dumps(answer).encode()
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -292,6 +293,9 @@ WRONG = {
     "read token 1 where": choice(lambda one: one["prompt_token_ids"].__setitem__(3, 1)),
     "top tokens at token .* 10 were asked for": choice(fewer_tops),
     "no logprob of token": choice(lambda one: one["prompt_logprobs"].__setitem__(50, None)),
+    "its logprob is 3, expected at most 0": choice(
+        lambda one: [entry[id_].update(logprob=3) for entry in one["prompt_logprobs"][50:51] for id_ in entry]
+    ),
     "documented shape": lambda _: {"error": "something"},
 }
 
@@ -312,6 +316,57 @@ def test_a_server_without_logprobs_of_prompts_is_refused_with_all_reasons(served
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
+def test_the_same_refusal_of_two_forms_is_said_once(served):
+    served.answer = lambda path, question: (400, {"error": "no"})
+    with pytest.raises(InputError) as raised:
+        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert str(raised.value) == (
+        f"{served.url} gives no logprobs of prompts "
+        f'(vllm, echo: {served.url}/v1/completions: HTTP 400: {{"error": "no"}}; '
+        f'sglang: {served.url}/generate: HTTP 400: {{"error": "no"}})'
+    )
+
+
+KEY_HINT = "(the API key is read from OPENAI_API_KEY)"
+ADDRESS_HINT = "(is base_url= right? it should end in /v1/completions)"
+PAGE = b"\n<!doctype html><title>welcome</title>"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (401, {}, f"HTTP 401 {KEY_HINT}: {{}}"),
+        (403, {}, f"HTTP 403 {KEY_HINT}: {{}}"),
+        (404, {}, f"HTTP 404 {ADDRESS_HINT}: {{}}"),
+        (501, {}, f"HTTP 501 {ADDRESS_HINT}: {{}}"),
+        (200, PAGE, f"a web page or text instead of JSON {ADDRESS_HINT}"),
+    ],
+)
+def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expected, status, answer, said):
+    served.gets["/v1/models"] = (status, answer)
+    of_list = f"{served.url}/v1/models: {said}; if the server cannot say it, give max_length= in --model_args"
+    with pytest.raises(InputError) as raised:
+        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert str(raised.value) == of_list
+    without_list = model(served, max_length=CONTEXT)
+    assert_same(without_list.loglikelihood(requests_of_several(), disable_tqdm=True), expected)
+    served.answer = lambda path, question: (status, answer)
+    with pytest.raises(InputError) as raised:
+        model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert str(raised.value) == f"{served.url}/v1/completions: {said}"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"), [(200, PAGE), (200, b"{"), (200, []), (501, PAGE), (503, {}), (404, {}), (200, {})]
+)
+def test_a_server_without_a_version_is_scored(served, status, answer):
+    served.gets["/version"] = (status, answer)
+    lm = model(served, retry_wait=60)  # one attempt: nothing is waited for
+    del served.gets["/version"]  # nobody asks again
+    (result,) = lm.loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert result.scores.signature["engine"] == "test"
+
+
 def test_another_tokenizer_is_refused(served):
     served.tokenizer.backend_tokenizer.normalizer = __import__("tokenizers").normalizers.Lowercase()
     served.tokenizer.backend_tokenizer.pre_tokenizer = __import__("tokenizers").pre_tokenizers.ByteLevel(
@@ -328,9 +383,35 @@ def test_a_prompt_that_the_server_finds_too_long_is_not_asked_again(served):
     assert len(served.prompts) == 1
 
 
-def test_a_name_that_is_not_served_is_said_with_those_that_are(served, tiny_model):
-    with pytest.raises(InputError, match=rf"serves no model .*tiny_swe_lm.* but {served.name}"):
-        model(served, model=str(tiny_model)).loglikelihood([request(TEXT)], disable_tqdm=True)
+@pytest.fixture
+def no_loading(served, monkeypatch):
+    """With the server up, loading any tokenizer fails."""
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: pytest.fail("a tokenizer is loaded"))
+
+
+@pytest.mark.usefixtures("no_loading")
+def test_a_name_that_is_not_served_is_said_with_those_that_are(served):
+    with pytest.raises(InputError, match=rf"serves no model 'my/model' but {served.name}"):
+        model(served, model="my/model")
+
+
+@pytest.mark.usefixtures("no_loading")
+def test_an_address_without_a_server_is_said_before_a_tokenizer_is_loaded(served):
+    served.stop()
+    with pytest.raises(
+        InputError, match="/v1/models: no usable answer in 3 attempts; the last one: connection refused"
+    ):
+        model(served, model="my/model")
+
+
+def test_without_a_tokenizer_that_of_the_folder_which_the_server_loaded_is_taken(served):
+    folder, served.name = served.name, "my/model"
+    served.gets["/v1/models"] = (200, {"data": [{"id": "my/model", "root": folder, "max_model_len": CONTEXT}]})
+    lm = model(served)
+    assert lm.signature["tokenizer"] == folder
+    served.gets["/v1/models"] = (200, {"data": [{"id": "my/model", "root": "elsewhere"}]})
+    with pytest.raises(InputError, match=r"no tokenizer in 'my/model' .*; give tokenizer="):
+        model(served)
 
 
 def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_path, monkeypatch, caplog):
@@ -352,6 +433,12 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_pa
     assert "Bearer ***" in caplog.text
 
 
+def test_a_key_from_a_file_with_its_line_end_is_a_key(served, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
+    model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert all(headers["Authorization"] == f"Bearer {KEY}" for headers in served.headers_seen)
+
+
 def test_no_key_sends_no_header(served, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
@@ -365,7 +452,15 @@ def test_no_key_sends_no_header(served, monkeypatch):
         {"header": {"Authorization": f"Bearer {KEY}"}},
         {"header": {"X-Api-Key": KEY}},
         {"base_url": f"http://me:{KEY}@127.0.0.1:1/v1/completions"},
+        {"base_url": f"me:{KEY}@127.0.0.1:1/v1"},
         {"base_url": f"http://127.0.0.1:1/v1/completions?key={KEY}"},
+        {"header": f"Authorization: Bearer {KEY}"},
+        {"api_key": KEY},
+        {"OPENAI_API_KEY": KEY},
+        {"hf_token": KEY},
+        {"password": KEY},
+        {"client_secret": KEY},
+        {"authorization": KEY},
     ],
 )
 def test_secrets_among_the_arguments_are_refused(served, options):
@@ -379,7 +474,7 @@ def test_secrets_among_the_arguments_are_refused(served, options):
     [
         ({"base_url": None}, "needs base_url= and model="),
         ({"server": "tgi"}, "server=tgi: expected auto, vllm, echo, sglang"),
-        ({"model": "/nowhere/at/all"}, "give tokenizer="),
+        ({"tokenizer": "/nowhere/at/all"}, "give tokenizer="),
         ({"stride": 256}, "stride=256: expected a number of tokens from 1 to 254"),
         ({"base_url": "127.0.0.1:9"}, "expected such as http"),
     ],
@@ -387,12 +482,6 @@ def test_secrets_among_the_arguments_are_refused(served, options):
 def test_arguments_that_make_no_sense_are_refused(served, options, reason):
     with pytest.raises(InputError, match=reason):
         model(served, **options).loglikelihood([request(TEXT)], disable_tqdm=True)
-
-
-def test_a_refused_key_is_said(served):
-    served.answer = lambda path, question: (401, {"error": "Unauthorized"})
-    with pytest.raises(InputError, match=r"HTTP 401 .the API key is read from OPENAI_API_KEY"):
-        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
 def test_stock_requests_are_those_of_local_completions(served):

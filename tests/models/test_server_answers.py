@@ -144,6 +144,47 @@ def test_an_answer_that_lacks_anything_is_refused_in_one_line(case):
     assert "\n" not in str(raised.value)
 
 
+def vllm_token(target, *top):
+    """An answer whose token 2 has these logprobs; no rank, so that none is missing."""
+    entry = {"9": {"logprob": target}} | {str(i): {"logprob": value} for i, value in enumerate(top)}
+    return changed("vllm", *CHOICE, "prompt_logprobs", 2, to=entry)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (vllm_token(math.nan, -1.0, -2.0), "a top logprob is no number (nan)"),
+        (vllm_token(-3.0, -1.0, math.nan), "a top logprob is no number (nan)"),
+        (vllm_token(math.inf, -1.0, -2.0), "its logprob is inf, expected at most 0"),
+        (vllm_token(0.5, -1.0, -2.0), "its logprob is 0.5, expected at most 0"),
+        (vllm_token(-3.0, 12.5, -2.0), "the largest logprob is 12.5, expected at most 0"),
+        (vllm_token(-3.0, math.inf, -2.0), "the largest logprob is inf, expected at most 0"),
+        (vllm_token(-3.0, -0.5, -0.5), "the sum of the top probabilities is 1.21306, expected at most 1"),
+    ],
+)
+def test_impossible_logprobs_are_refused_with_place_and_value(answer, reason):
+    with pytest.raises(AnswerError) as raised:
+        VLLM.read(answer, PROMPT, WANTED, k=2)
+    assert str(raised.value).startswith(f"token 2 of the prompt: {reason}")
+
+
+@pytest.mark.parametrize(("value", "most"), [(-0.5, "-0.693147"), (math.nan, "0")])
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [(ECHO, (*LOGPROBS, "token_logprobs", 1)), (SGLANG, ("meta_info", "input_token_logprobs", 1, 0))],
+)
+def test_a_token_likelier_than_the_most_likely_one_is_refused(form, path, value, most):
+    with pytest.raises(AnswerError) as raised:
+        form.read(changed(form.name, *path, to=value), PROMPT, WANTED, k=2)
+    assert str(raised.value).startswith(f"token 1 of the prompt: its logprob is {value:g}, expected at most {most}: ")
+
+
+def test_rounding_and_a_masked_vocabulary_are_possible():
+    statistics = VLLM.read(vllm_token(2e-5, -math.inf, -math.inf), PROMPT, np.array([2]), k=3)
+    assert statistics.top_mass.tolist() == [1]
+    assert statistics.entropy.tolist() == [0]
+
+
 def test_minus_infinity_stays_what_it_is():
     """vLLM writes -9999 for it; the run then ends on a logprob that is not finite."""
     answer = changed("vllm", "choices", 0, "prompt_logprobs", 2, "9", "logprob", to=-9999.0)
