@@ -111,7 +111,9 @@ def read_sessions(out: Path, split: str) -> list[dict]:
 def main(argv: list[str] | None = None) -> int:
     """Collect the functions and generate the sessions."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="working folder, outside the repository")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="working folder, such as out/tiny_lm (git ignores out/)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sessions", type=int, default=2600, help="training sessions with a shell (default 2600)")
     parser.add_argument("--tool-sessions", type=int, default=1000, help="training sessions with tools (default 1000)")

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from recipes.tiny_swe_lm.corpus import code_documents, language_documents
+from lm_eval_hesnr.errors import InputError
+from recipes.tiny_swe_lm.corpus import FOLDER_OF_GROUP, code_documents, language_documents
 from recipes.tiny_swe_lm.data import styled_sessions
+from recipes.tiny_swe_lm.working_folder import require
 
 TOP_K = 10
 EPSILON = (math.log(3) + math.log(4)) / 2
@@ -80,6 +82,9 @@ def summary(scores: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, floa
 
 def evaluate(out: Path, checkpoint: Path, seed: int, max_tokens: int) -> dict[str, dict[str, float]]:
     """Numbers for each kind of text; at most about `max_tokens` tokens of each of the four groups."""
+    require(out, *(f"{folder}/held_out" for folder in FOLDER_OF_GROUP.values()))
+    if not (checkpoint / "config.json").exists():
+        raise InputError(f"{checkpoint}: no checkpoint there (config.json is missing); --model is a member's folder")
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     code = [doc for doc in code_documents(seed) if doc["split"] == "held_out"]

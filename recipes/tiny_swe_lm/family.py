@@ -78,7 +78,9 @@ def train_family(run: Run, plan: list[Stage]) -> bool:
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and make what is missing; exit code 1 if it was stopped on the way."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="working folder, outside the repository")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="working folder, such as out/tiny_lm (git ignores out/)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=2400, help="steps of the shipped model (default 2400)")
     parser.add_argument("--extension-steps", type=int, default=300, help="steps of the extension (default 300)")

@@ -1,4 +1,4 @@
-"""Small pictures as SVG text: a curve over steps, and a histogram."""
+"""Small pictures as SVG text: a curve over steps, and a histogram. `table.py` draws them; there is no command here."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 """The family's table: every member scored by the real command, and the pictures of training and of uncertainty.
 
 Run `python -m recipes.tiny_swe_lm.table --out DIR` after the family is made; `recipes.tiny_swe_lm.family` does so too.
-A member whose results are there already is not scored again: remove `DIR/results` to score all anew.
+A member is not scored again where results of these very weights on this very sample set are there already; after a
+change of the package's code, remove `DIR/results`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import math
@@ -21,7 +23,9 @@ from typing import Any, NamedTuple
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.measure import compare_tables, read_tables
 from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.sample import TRAJECTORIES
 from recipes.tiny_swe_lm.pictures import curve, histogram
+from recipes.tiny_swe_lm.working_folder import require
 
 logger = logging.getLogger(__name__)
 BAR = 0.05  # nats, width of a bar of the histogram
@@ -41,6 +45,7 @@ class Reading(NamedTuple):
 
 def readings(out: Path) -> list[Reading]:
     """Every member as it is, and some of them read in another way."""
+    require(out, "members.json")
     members = json.loads((out / "members.json").read_text())
     last_short = [name for name in members if name.startswith("base_")][-1]
     plain = [Reading(name, name) for name in members]
@@ -52,11 +57,20 @@ def _folder(out: Path, name: str) -> Path:
     return out / "results" / name.replace(", ", "_").replace(" ", "_")
 
 
+def digest_of(member: Path) -> str:
+    """SHA-256 of what results depend on: a member's files and the embedded sample set."""
+    digest = hashlib.sha256()
+    for path in [*sorted(path for path in member.iterdir() if path.is_file()), TRAJECTORIES]:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def score(out: Path, reading: Reading) -> dict[str, Any]:
     """The results of `lm_eval --tasks swe_hesnr` on the embedded sample set; token tables stay beside them."""
     folder = _folder(out, reading.name)
-    done = sorted(folder.rglob("results_*.json"))
-    if not done:
+    of, digest = folder / "of.txt", digest_of(out / reading.member)
+    if not of.exists() or of.read_text().strip() != digest:
         command = [
             sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk",
             "--model_args", f"pretrained={out / reading.member},dtype=float32{reading.model_args}",
@@ -68,8 +82,8 @@ def score(out: Path, reading: Reading) -> dict[str, Any]:
         folder.mkdir(parents=True)
         with (folder / "log.txt").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
-        done = sorted(folder.rglob("results_*.json"))
-    return json.loads(done[-1].read_text())
+        of.write_text(digest + "\n")  # last, as it says that the results are whole
+    return json.loads(max(folder.rglob("results_*.json")).read_text())
 
 
 def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
@@ -154,6 +168,7 @@ def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
 
 def write(out: Path) -> None:
     """Score what is not scored yet; write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
+    require(out, "log.jsonl", *(f"{reading.member}/model.safetensors" for reading in readings(out)))
     results = {reading.name: score(out, reading) for reading in readings(out)}
     (out / "table.md").write_text(table(results) + "\n" + CAPTION + "\n\n" + differences(out, steps_of_training(out)))
     (out / "losses.svg").write_text(

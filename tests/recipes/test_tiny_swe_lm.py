@@ -10,6 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lm_eval_hesnr.errors import InputError
+from recipes.tiny_swe_lm import evaluate, overlap
+from recipes.tiny_swe_lm import table as table_module
 from recipes.tiny_swe_lm.calls import restyle
 from recipes.tiny_swe_lm.data import IGNORED, Stream, draw_batch
 from recipes.tiny_swe_lm.editor import run_editor
@@ -215,6 +218,46 @@ def test_every_pair_of_the_table_was_read(tmp_path):
     (tmp_path / "members.json").write_text(json.dumps(MEMBERS))
     names = {reading.name for reading in readings(tmp_path)}
     assert {name for pair in steps_of_training(tmp_path) for name in pair} == names
+
+
+@pytest.mark.parametrize("command", [table_module.main, evaluate.main, overlap.main])
+def test_a_working_folder_without_a_family_is_one_line(tmp_path, command):
+    arguments = ["--model", str(tmp_path)] if command is evaluate.main else []
+    with pytest.raises(InputError, match=r"^.*: no \S+ there, .* `python -m recipes.tiny_swe_lm.family --out .*`$"):
+        command(["--out", str(tmp_path), *arguments])
+
+
+def test_results_are_taken_again_only_for_the_same_weights(tmp_path, monkeypatch):
+    member, scored = tmp_path / "final", []
+    member.mkdir()
+    (member / "model.safetensors").write_bytes(b"first")
+
+    def run(command, **_):
+        scored.append((member / "model.safetensors").read_bytes())
+        results = tmp_path / "results" / "final" / "results_1.json"
+        results.write_text(json.dumps({"of": scored[-1].decode()}))
+
+    monkeypatch.setattr(table_module.subprocess, "run", run)
+    reading = table_module.Reading("final", "final")
+    assert [table_module.score(tmp_path, reading) for _ in range(2)] == [{"of": "first"}] * 2
+    (member / "model.safetensors").write_bytes(b"other")
+    assert [table_module.score(tmp_path, reading) for _ in range(2)] == [{"of": "other"}] * 2
+    assert scored == [b"first", b"other"]
+    monkeypatch.setattr(table_module, "TRAJECTORIES", member / "model.safetensors")  # another sample set
+    table_module.score(tmp_path, reading)
+    assert len(scored) == 3
+
+
+def test_overlap_of_windows_by_hand():
+    ids, chosen = np.arange(10, dtype=np.uint16), np.arange(10) != 4
+    of_three = overlap.windows(ids, chosen, 3)
+    assert list(of_three) == [0, 1, 5, 6, 7]  # none holds token 4
+    streams = [np.array([9, 0, 1, 2, 3, 7], dtype=np.uint16), np.array([7, 8, 9, 5, 6], dtype=np.uint16)]
+    found = overlap.found_in(streams, set(of_three.values()), 3)
+    assert [start for start, window in of_three.items() if window in found] == [0, 1, 7]
+    assert list(overlap.stretches([0, 1, 7], 3)) == [(0, 4), (7, 10)]
+    shifted = np.frombuffer(b"\x00" + ids.tobytes() + b"\x00", dtype=np.uint16)  # the same bytes, not the same tokens
+    assert overlap.found_in([shifted], set(of_three.values()), 3) == set()
 
 
 def test_the_pictures():
