@@ -160,7 +160,8 @@ def test_block_sizes_may_differ_within_a_run(tmp_path):
     """Ranks and moments have other free memory."""
     write(tmp_path, n_docs=1, rows_per_block=128, chunk="one call")
     one = scores(5)
-    write_token_table(tmp_path, 1, "other", replace(one, signature=one.signature | {"rows_per_block": 64, "chunk": 512}))
+    smaller = one.signature | {"rows_per_block": 64, "chunk": 512}
+    write_token_table(tmp_path, 1, "other", replace(one, signature=smaller))
     assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 2
 
 
