@@ -21,10 +21,12 @@ NEAR_EPSILON_ALLOWED = 0.006
 SMALLEST_MOVE = 0.005
 """Relative change of a measure below which no direction is read into it."""
 COMPARED = (
-    "k", "epsilon", "threshold", "score", "render", "label_rules", "scopes", "trajectories",
-    "window", "stride", "rope", "dtype", "tokenizer",
+    "k", "epsilon", "threshold", "score", "render", "label_rules", "scopes", "trajectories", "dtype", "tokenizer",
+    "add_bos_token",
 )  # fmt: skip
 """What of the signature must agree for two numbers to be comparable."""
+CONTEXT = ("window", "stride", "rope")
+"""What differs before and after a context extension, and is then part of what is compared."""
 LOW_PRECISION = ("bfloat16", "float16", "float8")
 
 
@@ -195,10 +197,24 @@ def _own_family(run: Run) -> Iterator[Finding]:
         )
 
 
+def _differing(before: Run, after: Run, keys: Sequence[str]) -> list[str]:
+    return [key for key in keys if before.config["signature"].get(key) != after.config["signature"].get(key)]
+
+
 def _between(before: Run, after: Run) -> Iterator[Finding]:
-    differing = [key for key in COMPARED if before.config["signature"].get(key) != after.config["signature"].get(key)]
-    if differing:
-        yield Finding("not-comparable", f"the runs differ in {', '.join(differing)}", "run both with the same settings")
+    if differing := _differing(before, after, COMPARED):
+        yield Finding(
+            "not-comparable",
+            f"the runs differ in {', '.join(differing)}",
+            "nothing else is said of this pair; run both with the same settings",
+        )
+        return
+    if differing := _differing(before, after, CONTEXT):
+        yield Finding(
+            "other-context",
+            f"the runs differ in {', '.join(differing)}: tokens were scored with more or less text before them",
+            "a change is of the model and of what it read; for the model alone give both the same max_length",
+        )
     for scope in before.config.get("summary", {}):
         he_snr = before.value("he_snr", scope), after.value("he_snr", scope)
         ppl = before.value("ppl", scope), after.value("ppl", scope)
@@ -228,6 +244,8 @@ def _move(before: float | None, after: float | None) -> float | None:
 
 def _flat(before: Run, after: Run) -> Iterator[Finding]:
     """Over a whole series: its ends within each other's intervals."""
+    if _differing(before, after, COMPARED):
+        return
     for scope in before.config["summary"]:
         told = [run.config["summary"].get(scope, {}).get("intervals", {}).get("he_snr") for run in (before, after)]
         values = before.value("he_snr", scope), after.value("he_snr", scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,9 @@ def sample(name: str) -> Trajectory:
     by_name = {name_of(trajectory): trajectory for trajectory in samples()}
     found = by_name.get(name.removeprefix("swe-mini/"))
     if found is None:
-        raise InputError(f"no sample {name!r}; there are {', '.join(by_name)}")
+        near = difflib.get_close_matches(name, by_name, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"no sample {name!r}; {hint}there are {', '.join(by_name)}")
     return found
 
 
@@ -81,6 +84,21 @@ def in_form(trajectory: Trajectory, form: str) -> str:
     except ValueError as error:
         possible = ", ".join(name for name in FORM_NAMES if _is_possible(trajectory, name))
         raise InputError(f"{name_of(trajectory)} cannot be written as {form}: {error}; it can be {possible}") from None
+
+
+def ending_of(form: str) -> str:
+    """How the names of files of a form end, by which people and agents know them."""
+    return ".jsonl" if form == CURATED else FORMS[form].ENDING
+
+
+def lost_in(trajectory: Trajectory, form: str) -> str | None:
+    """What a file of this form has no place for, and where readers look for it; None if nothing is lost."""
+    if form in (CURATED, "swe-smith-xml"):
+        return None
+    name = "NAME" if form == "swe-agent" else trajectory.id
+    outcome = json.dumps({name: {"resolved": trajectory.resolved}})
+    told = f"{form} files have no place for the outcome: a report.json beside it with {outcome} tells it"
+    return f"{told}; NAME, the file's without its ending, is what the run is called" if form == "swe-agent" else told
 
 
 def _text(trajectory: Trajectory, form: str) -> str:

@@ -234,7 +234,11 @@ class SweHesnr(Task):
         """The measure over all documents' tokens together; None where there is nothing to measure, and said so."""
         value = self._estimates(items)[name].value
         if value is None:
-            eval_logger.warning("%s,%s: N/A, there is no token to measure", name, items[0].scoped.scope)
+            scope = items[0].scoped.scope
+            has_tokens = self._estimates(items)["ppl"].value is not None
+            no_threshold = has_tokens and self._threshold(scope, self.profiles[scope]) is None
+            lacking = "no threshold was found" if no_threshold else "there is no token to measure"
+            eval_logger.warning("%s,%s: N/A, %s", name, scope, lacking)
         return value
 
     def _stderr(self, name: str, items: list[Any]) -> float | str:

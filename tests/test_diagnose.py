@@ -59,6 +59,12 @@ def test_each_signature_of_one_run(changes, code):
         ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355)}, []),
         ({"he_snr": 0.302, "ppl": 1.9, "interval": (0.297, 0.307)}, ["flat"]),
         ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355)}, ["opposite"]),
+        (
+            {"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"window": 8192, "rope": "yarn"}},
+            ["other-context", "opposite"],
+        ),
+        ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"k": 20}}, ["not-comparable"]),
+        ({"signature": {"k": 20}}, ["not-comparable"]),
         ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355), "topk_acc": 0.97}, ["topk-falls"]),
         ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355), "signature": {"k": 20}}, ["not-comparable"]),
         (

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from lm_eval_hesnr.cli import main
-from lm_eval_hesnr.sample import FORM_NAMES, carried, in_form, name_of, sample, samples
+from lm_eval_hesnr.sample import FORM_NAMES, carried, ending_of, in_form, lost_in, name_of, sample, samples
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.native import FORMS, as_text
 from lm_eval_hesnr.trajectories.native.swe_agent import command_line
@@ -143,17 +143,51 @@ def test_a_file_that_is_there_is_kept(tmp_path, monkeypatch, capsys):
     assert load_trajectories("a.traj").trajectories[0].source == "swe-agent"
 
 
+def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    segments = len(SAMPLES["spans"].segments)
+    assert main(["sample", "spans", "-o", "a.jsonl"]) == 0
+    assert capsys.readouterr() == (f"a.jsonl: spans as curated, {segments} segments\n", "")
+    assert main(["sample", "spans", "--form", "swe-agent", "-o", "a.json"]) == 0
+    out, error = capsys.readouterr()
+    assert out == f"a.json: spans as swe-agent, {segments} segments\n"
+    assert error == (
+        "swe-agent files usually end in .traj: in a folder this one may be passed over\n"
+        'swe-agent files have no place for the outcome: a report.json beside it with {"NAME": {"resolved": true}} '
+        "tells it; NAME, the file's without its ending, is what the run is called\n"
+    )
+    (tmp_path / "report.json").write_text('{"a": {"resolved": true}}')
+    assert load_trajectories("a.json").trajectories[0].resolved is True
+
+
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_what_is_said_to_be_lost_is_lost_and_nothing_else(form, tmp_path):
+    run = SAMPLES["spans"]
+    (tmp_path / f"a{ending_of(form)}").write_text(in_form(run, form))
+    (found,) = load_trajectories(tmp_path, strict=True).trajectories
+    assert (found.resolved is None) == (lost_in(run, form) is not None)
+    assert (found.id == run.id) == (form != "swe-agent")
+    (tmp_path / "report.json").write_text(json.dumps({found.id: {"resolved": run.resolved}}))
+    (found,) = load_trajectories(tmp_path, strict=True).trajectories
+    assert found.resolved == run.resolved
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["nope"], "error: no sample 'nope'; there are argtable, "),
+        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? there are argtable, "),
+        (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
             "it calls str_replace_editor, and mini-swe-agent has bash alone; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
         (["--form", "swe-agent"], "error: --form and -o are for one run: give its NAME"),
-        (["spans", "-o", "missing/a.traj"], "error: missing/a.traj: No such file or directory\n"),
+        (
+            ["spans", "-o", "missing/a.traj"],
+            "error: missing/a.traj: there is no folder missing; make it, or name another\n",
+        ),
     ],
 )
 def test_mistakes_are_one_line(arguments, told, tmp_path, monkeypatch, capsys):

@@ -148,6 +148,13 @@ def test_score_action_leaves_the_other_scopes_without_numbers(evaluate, runs, ca
     assert row["ppl_stderr,all"] == "N/A"
 
 
+def test_a_threshold_that_finds_nothing_is_the_reason_said(evaluate, runs, caplog, harness_logs):
+    results = evaluate(metadata={"trajectories": str(runs), "threshold": "valley"})["results"]["swe_hesnr"]
+    assert results["he_snr,all"] is None
+    assert results["ppl,all"] > 1
+    assert "he_snr,all: N/A, no threshold was found" in caplog.messages
+
+
 def test_another_epsilon_and_k(evaluate, runs):
     options = {"trajectories": str(runs), "k": 4, "epsilon": 0.9, "scopes": "action"}
     results = evaluate(metadata=options)
