@@ -28,7 +28,9 @@ from lm_eval_hesnr.metrics.estimates import Estimate, estimates
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
 from lm_eval_hesnr.metrics.thresholds import threshold
+from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL
 from lm_eval_hesnr.options import DEFAULT_SCOPES, Options
+from lm_eval_hesnr.sample import TRAJECTORIES
 from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -38,9 +40,6 @@ from lm_eval_hesnr.trajectories.render import ChatTemplate, Rendering, chat, tra
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
-
-EMBEDDED_TRAJECTORIES = Path(__file__).parent / "assets" / "swe_mini" / "trajectories.jsonl"
-EMBEDDED_TOKENIZER = Path(__file__).parent / "assets" / "tiny_swe_lm"
 
 
 class SweHesnr(Task):
@@ -86,7 +85,7 @@ class SweHesnr(Task):
             eval_logger.warning(
                 "no trajectories in --metadata: scoring the embedded sample set, which says nothing of SWE-bench"
             )
-        loaded = load_trajectories(self.options.trajectories or EMBEDDED_TRAJECTORIES, strict=self.options.strict)
+        loaded = load_trajectories(self.options.trajectories or TRAJECTORIES, strict=self.options.strict)
         for line in loaded.bad:
             eval_logger.warning("bad: %s", line)
         self._set_trajectories(self._chosen(loaded))
@@ -339,7 +338,7 @@ class SweHesnr(Task):
             eval_logger.warning(
                 "max_tokens: no pretrained= in --model_args, counting with the embedded model's tokenizer"
             )
-            name = str(EMBEDDED_TOKENIZER)
+            name = str(EMBEDDED_MODEL)
         if not isinstance(name, str):
             raise InputError(f"{wanted_by} needs the model's chat template: add --apply_chat_template")
         known = ("revision", "subfolder", "trust_remote_code")

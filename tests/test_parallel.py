@@ -12,7 +12,7 @@ import pytest
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.measure import measure_tables, read_tables
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.task import EMBEDDED_TRAJECTORIES
+from lm_eval_hesnr.sample import TRAJECTORIES
 
 TIMES = ("date", "total_evaluation_time_seconds")
 
@@ -21,7 +21,7 @@ TIMES = ("date", "total_evaluation_time_seconds")
 def two(tmp_path_factory):
     """A file with the first turns of two trajectories."""
     path = tmp_path_factory.mktemp("two") / "two.jsonl"
-    rows = [json.loads(line) for line in EMBEDDED_TRAJECTORIES.read_text().splitlines()[:2]]
+    rows = [json.loads(line) for line in TRAJECTORIES.read_text().splitlines()[:2]]
     path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
     return path
 

@@ -20,8 +20,9 @@ from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.measure import read_tables
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.models.hf import HFTopK
+from lm_eval_hesnr.sample import TRAJECTORIES
 from lm_eval_hesnr.scoring.request import LabelledText
-from lm_eval_hesnr.task import EMBEDDED_TRAJECTORIES, SweHesnr
+from lm_eval_hesnr.task import SweHesnr
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks" / "store.py"))
 KILLS = int(os.environ.get("HESNR_KILLS", "2"))
@@ -31,7 +32,7 @@ KILLS = int(os.environ.get("HESNR_KILLS", "2"))
 def small(tmp_path_factory):
     """The first turns of ten embedded trajectories."""
     path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    rows = [row for row in map(json.loads, EMBEDDED_TRAJECTORIES.open()) if row["resolved"]][:10]
+    rows = [row for row in map(json.loads, TRAJECTORIES.open()) if row["resolved"]][:10]
     path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
     return path
 
@@ -47,7 +48,7 @@ def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_pa
 
 
 def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
-    process = BENCHMARK["start"](tmp_path, EMBEDDED_TRAJECTORIES)  # whole: scoring is not over before the signal
+    process = BENCHMARK["start"](tmp_path, TRAJECTORIES)  # whole: scoring is not over before the signal
     BENCHMARK["wait_for"](BENCHMARK["SCORING"], process, tmp_path)
     process.send_signal(signal.SIGINT)
     assert process.wait(120) == 130

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL
 from lm_eval_hesnr.sample import TRAJECTORIES, name_of, samples
-from lm_eval_hesnr.task import EMBEDDED_TOKENIZER, EMBEDDED_TRAJECTORIES
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.render import transcript
 
@@ -59,7 +59,6 @@ def needs_programs(names):
 
 
 def test_the_set_is_what_its_card_says():
-    assert TRAJECTORIES == EMBEDDED_TRAJECTORIES
     loaded = load_trajectories(TRAJECTORIES, strict=True)
     assert loaded.trajectories == SAMPLES
     assert len({run.id for run in SAMPLES}) == len(SAMPLES) == 36
@@ -102,7 +101,7 @@ def test_no_path_of_a_machine_is_left():
 def test_the_set_has_a_useful_number_of_tokens():
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_TOKENIZER)
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_MODEL)
     n_tokens = sum(len(tokenizer(transcript(run).text, verbose=False)["input_ids"]) for run in SAMPLES)
     assert 150_000 <= n_tokens <= 400_000
 

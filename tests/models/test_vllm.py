@@ -24,9 +24,9 @@ from lm_eval_hesnr.models import vllm as module
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
+from lm_eval_hesnr.sample import TRAJECTORIES
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.store import Interrupted
-from lm_eval_hesnr.task import EMBEDDED_TRAJECTORIES
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256
@@ -202,7 +202,7 @@ def test_a_prompt_longer_than_the_server_reads_is_refused(served, tiny_model):
 def small(tmp_path_factory):
     """A file with the first turns of three trajectories."""
     path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    rows = [json.loads(line) for line in EMBEDDED_TRAJECTORIES.read_text().splitlines()[:3]]
+    rows = [json.loads(line) for line in TRAJECTORIES.read_text().splitlines()[:3]]
     path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
     return path
 
