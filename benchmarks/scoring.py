@@ -27,6 +27,7 @@ import numpy as np
 import torch
 import transformers
 from lm_eval.models.huggingface import HFLM
+from scipy.optimize import nnls
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from lm_eval_hesnr.labels import Label
@@ -44,12 +45,12 @@ RUNS = (
     "sympy__sympy-13480",
     "django__django-14771",
     "matplotlib__matplotlib-23412",
-    "sphinx-doc__sphinx-9281",
-    "sphinx-doc__sphinx-10614",
+    "sympy__sympy-20438",
 )
-"""Real trajectories of 17, 22, 40, 50, 58 and 63 actions."""
+"""Real trajectories of 17, 22, 40, 50 and 60 actions."""
 
 ACTIONS, WANTED, K = 79, 0.15, 10
+N_HEAD_ROWS = 2048
 MB, GB = 2**20, 2**30
 
 
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, nargs="+", default=[32_768, 151_936], help="of floor")
     parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 8192, 32_768], help="of memory")
     parser.add_argument("--runs", nargs="+", default=RUNS, help="of speedup: folders of real trajectories")
-    parser.add_argument("--observation", type=int, default=300, help="of speedup: characters kept of each, 0 for all")
+    parser.add_argument("--observation", type=int, default=0, help="of speedup: characters kept of each, 0 for all")
     parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -103,7 +104,7 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
                 block @ weight.T
 
         ours, least = alternately(
-            lambda s=scorer, i=ids, r=rows, t=targets: s.statistics(i[:-1], r, t, K), bare, arguments.repeats
+            arguments.repeats, lambda s=scorer, i=ids, r=rows, t=targets: s.statistics(i[:-1], r, t, K), bare
         )
         yield Row(
             f"time over the floor, 4 layers, V = {vocabulary}", f"L = 8192, {ACTIONS} actions, {len(rows)} wanted",
@@ -159,7 +160,16 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
         def stock(requests: Any = requests, answers: Any = answers) -> None:
             answers["stock"] = HFLM._loglikelihood_tokens(lm, requests, disable_tqdm=True)
 
-        ours, theirs = alternately(one_pass, stock, arguments.repeats)
+        lengths = [len(ids) // 4, len(ids) // 2, rows[-1] + 1]
+        bodies = [
+            lambda n=n, tensor=tensor: lm.model.model(input_ids=tensor[None, :n], use_cache=False) for n in lengths
+        ]
+        hidden = torch.randn(N_HEAD_ROWS, lm.model.config.hidden_size)
+        seconds = alternately(
+            arguments.repeats, one_pass, stock, *bodies, lambda hidden=hidden: lm.model.lm_head(hidden)
+        )
+        ours, theirs, *bodies_seconds, head_seconds = seconds
+        measured = costs_of(lengths, bodies_seconds, head_seconds / N_HEAD_ROWS)
         logprobs = answers["ours"].logprob.double().numpy()
         logprobs = np.split(logprobs, np.cumsum([end - start for start, end in spans])[:-1])
         differences = [abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True)]
@@ -167,7 +177,8 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
         yield Row(
             f"speed-up over stock `hf`, {name}{cut}", f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
             f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {max(differences):.0e})",
-            f">= {predicted(lm.model, spans):.1f}", "stock, its FLOPs by the page's formula",
+            f">= {predicted(spans, measured):.1f}; by FLOPs {predicted(spans, flops_of(lm.model)):.1f}",
+            f"stock; the page's formula with costs measured beside it; body alone {bodies_seconds[-1]:.2f} s",
         )  # fmt: skip
 
 
@@ -282,28 +293,47 @@ def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[
     return ids, [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def predicted(model: Any, spans: list[tuple[int, int]]) -> float:
-    """FLOPs of one request per action over those of one pass (performance page, section 1.2)."""
-    config = model.config
-    layer = sum(p.numel() for p in model.model.layers[0].parameters() if p.dim() == 2)
-    a, h = 2 * config.num_hidden_layers * layer, 2 * config.hidden_size * config.vocab_size
-    b = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim
+class Costs(NamedTuple):
+    """What a model costs, in seconds or FLOPs: the body a token and b a pair of tokens, the head h a row."""
+
+    a: float
+    b: float
+    h: float
+
+
+def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
+    """The cost of one request per action over that of one pass (performance page, section 1.2)."""
+    a, b, h = costs
     ends = np.array([end for _, end in spans], float)
     n_wanted = sum(end - start for start, end in spans)
     length = ends[-1]
     return float(((a + h) * ends.sum() + b * (ends**2).sum()) / (a * length + h * n_wanted + b * length**2))
 
 
-def alternately(first: Callable[[], Any], second: Callable[[], Any], repeats: int) -> tuple[float, float]:
-    """Median CPU seconds of each, after nothing but a first run's worth of page faults has been left out."""
-    seconds: tuple[list[float], list[float]] = ([], [])
+def flops_of(model: Any) -> Costs:
+    config = model.config
+    layer = sum(p.numel() for p in model.model.layers[0].parameters() if p.dim() == 2)
+    pairs = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim
+    return Costs(2 * config.num_hidden_layers * layer, pairs, 2 * config.hidden_size * config.vocab_size)
+
+
+def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
+    """The body's costs that fit its seconds over texts of these lengths best, and the head's."""
+    n, took = np.array(lengths, float), np.array(seconds)
+    (a, b), _ = nnls(np.stack([n / took, n**2 / took], axis=1), np.ones(len(n)))
+    return Costs(float(a), float(b), a_row)
+
+
+def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
+    """Median CPU seconds of each call; all take turns, every other time in the opposite order."""
+    seconds: list[list[float]] = [[] for _ in calls]
     with torch.inference_mode():
         for i in range(repeats):
-            for which in (0, 1) if i % 2 == 0 else (1, 0):
+            for which in range(len(calls))[:: 1 if i % 2 == 0 else -1]:
                 began = time.process_time()
-                (first, second)[which]()
+                calls[which]()
                 seconds[which].append(time.process_time() - began)
-    return statistics.median(seconds[0]), statistics.median(seconds[1])
+    return [statistics.median(each) for each in seconds]
 
 
 @torch.inference_mode()

@@ -35,6 +35,18 @@ def named_arguments(name: str, *models: type) -> Iterator[None]:
         raise InputError(f"{name}: --model_args has no {found[1]}=; {hint}") from error
 
 
+def as_whole_number(key: str, value: Any, least: int) -> int:
+    """The whole number that a model argument holds.
+
+    Raises:
+        InputError: it is none, or a smaller one than `least`.
+    """
+    text = str(value)
+    if not (text.isascii() and text.isdecimal() and int(text) >= least):
+        raise InputError(f"{key}={value}: expected a whole number of at least {least}")
+    return int(text)
+
+
 def as_number(key: str, value: Any) -> float:
     """The number that a model argument holds.
 

@@ -11,17 +11,18 @@ from typing import Any
 import torch
 import transformers
 from lm_eval.models.huggingface import HFLM
+from safetensors import SafetensorError
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.deal import as_of_one_process
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import as_number, named_arguments
+from lm_eval_hesnr.models.arguments import as_number, as_whole_number, named_arguments
 from lm_eval_hesnr.models.top_logprobs import Statistics
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Encoded, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.budget import parse_bytes
 from lm_eval_hesnr.scoring.forward import WantedRows
 from lm_eval_hesnr.scoring.request import LabelledText
-from lm_eval_hesnr.scoring.rope import context_of, extend_rope
+from lm_eval_hesnr.scoring.rope import context_of, extend_rope, position_table_of
 from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_model, made_folder
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 
@@ -71,11 +72,17 @@ class HFTopK(TrajectoryModel, HFLM):
             given, lacking = ("rope_type", "rope_factor") if rope_factor is None else ("rope_factor", "rope_type")
             raise InputError(f"{given} is given without {lacking}: a context extension needs both")
         factor = None if rope_factor is None else as_number("rope_factor", rope_factor)
+        if kwargs.get("max_length") is not None:
+            kwargs["max_length"] = as_whole_number("max_length", kwargs["max_length"], 2)
         self.score_store, self._given_stride = made_folder(score_store), stride
         with named_arguments("hf-topk", HFTopK, HFLM):
             try:
                 super().__init__(pretrained=pretrained, **kwargs)
-            except (OSError, ValueError) as error:  # what transformers raises of no checkpoint, or of wrong options
+            except (
+                OSError,
+                ValueError,
+                SafetensorError,
+            ) as error:  # what transformers raises of no checkpoint, or of wrong options
                 raise InputError(f"hf-topk, pretrained={pretrained}: {' '.join(str(error).split())}") from error
         if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and on a CPU none
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
@@ -88,8 +95,13 @@ class HFTopK(TrajectoryModel, HFLM):
                 "max_length=%d is more than the context of %d tokens that %s was made for, and no rope_type extends it",
                 self.max_length, context, self.model_name,
             )  # fmt: skip
-        if stride is not None and not (str(stride).isdecimal() and 0 < int(stride) < self.max_length):
-            raise InputError(f"stride={stride}: expected a number of tokens from 1 to {self.max_length - 1}")
+        if (table := position_table_of(self.model)) and self.max_length > table:
+            raise InputError(
+                f"max_length={self.max_length}: {self.model_name} has learned {table} positions and knows no others; "
+                f"drop max_length=, or give at most {table}"
+            )
+        if stride is not None:
+            self.stride  # noqa: B018 (a wrong one is said at once)
 
     def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
         """One object a rank, on rank `dst`, where the harness's samples and values become those of one process."""
@@ -169,5 +181,6 @@ class HFTopK(TrajectoryModel, HFLM):
         end = window.start + self._window if self._rows.needs_whole_text else window.end - 1
         with self._autocast():
             # the row at position t - 1 predicts token t
-            found = self._rows.statistics(ids[window.start : end], reading.rows - 1, targets, reading.k)
-        return Statistics(*(column.cpu().numpy() for column in found))
+            found = self._rows.statistics(ids[window.start : end], reading.rows - 1, targets, reading.k, self._say_read)
+        bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all four
+        return Statistics(*(column.view(own.dtype).numpy() for column, own in zip(bits, found, strict=True)))

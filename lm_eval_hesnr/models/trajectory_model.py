@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.models.arguments import as_whole_number
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.models.top_logprobs import Statistics
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
@@ -95,6 +96,10 @@ class TrajectoryModel(LM):
     _given_stride: int | None = None
     add_bos_token: bool | None = None
     tokenizer: Any
+    _bar: Any
+    """The progress bar over the tokens that the engine reads, those of overlapping windows each time."""
+    _n_ahead = 0
+    """Tokens of a window that is not read to its end yet and that the bar knows of."""
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """As the harness's model for requests of plain strings; a `TrajectoryResult` for each that carries labels."""
@@ -146,12 +151,18 @@ class TrajectoryModel(LM):
     @cached_property
     def stride(self) -> int:
         """Tokens between windows over a trajectory longer than the model's context; half a window if not given."""
-        stride = self._given_stride
-        if stride is None:
-            return max(self._window // 2, 1)
-        if not 0 < int(stride) < self._window:
-            raise InputError(f"stride={stride}: expected a number of tokens from 1 to {self._window - 1}")
-        return int(stride)
+        window = self._window
+        if window < 2:
+            raise InputError(
+                f"{self.model_name}: its context leaves {window} tokens to a window, expected at least 2; give a "
+                "larger max_length= in --model_args"
+            )
+        if self._given_stride is None:
+            return window // 2
+        stride = as_whole_number("stride", self._given_stride, 1)
+        if stride >= window:
+            raise InputError(f"stride={stride}: expected a number of tokens from 1 to {window - 1}")
+        return stride
 
     @cached_property
     def _tokenizer_digest(self) -> str | None:
@@ -168,7 +179,6 @@ class TrajectoryModel(LM):
         self._say_windows(requests, encoded)
         store = self._store()
         results: list[Any] = [None] * len(requests)
-        n_tokens = sum(len(one.ids) for one in encoded)
 
         def finish(i: int, scores: TokenScores) -> None:
             text: LabelledText = requests[i].args[1]
@@ -177,29 +187,30 @@ class TrajectoryModel(LM):
             if text.on_scored:
                 text.on_scored(scores)
             results[i] = TrajectoryResult(scores)
-            bar.update(len(encoded[i].ids))
 
-        with tqdm(
-            total=n_tokens,
-            unit="tok",
-            unit_scale=True,
-            desc="Scoring trajectories",
-            disable=disable_tqdm or self.rank != 0,
-        ) as bar:
-            missing = []
-            for i in sorted(range(len(requests)), key=lambda i: -len(encoded[i].ids)):  # longest first: fail early
-                text = requests[i].args[1]
-                if not encoded[i].plan:
-                    finish(i, self._token_scores(encoded[i], text, _NO_STATISTICS, name=_name(requests, i)))
-                elif (scores := self._stored(store, encoded[i], text)) is not None:
-                    finish(i, scores)
-                else:
-                    missing.append(i)
-            texts = [requests[i].args[1] for i in missing]
-            with closing(self._score([encoded[i] for i in missing], texts)) as scored:
-                for j, statistics in scored:
-                    i = missing[j]
-                    finish(i, self._token_scores(encoded[i], texts[j], statistics, name=_name(requests, i)))
+        missing = []
+        for i in sorted(range(len(requests)), key=lambda i: -len(encoded[i].ids)):  # longest first: fail early
+            text = requests[i].args[1]
+            if not encoded[i].plan:
+                finish(i, self._token_scores(encoded[i], text, _NO_STATISTICS, name=_name(requests, i)))
+            elif (scores := self._stored(store, encoded[i], text)) is not None:
+                finish(i, scores)
+            else:
+                missing.append(i)
+        texts = [requests[i].args[1] for i in missing]
+        with (
+            tqdm(
+                total=sum(window.n_tokens for i in missing for window in encoded[i].plan),
+                unit="tok",
+                unit_scale=True,
+                desc="Scoring trajectories",
+                disable=disable_tqdm or self.rank != 0 or not missing,
+            ) as self._bar,
+            closing(self._score([encoded[i] for i in missing], texts)) as scored,
+        ):
+            for j, statistics in scored:
+                i = missing[j]
+                finish(i, self._token_scores(encoded[i], texts[j], statistics, name=_name(requests, i)))
         if store:
             eval_logger.info(
                 "score store %s: %d of %d trajectories read, %d scored", self.score_store,
@@ -241,7 +252,7 @@ class TrajectoryModel(LM):
         if not len(wanted):
             eval_logger.warning("%s: no token to score, it is nothing but context", request.doc.get("id"))
             return Encoded(ids, start, end, [])
-        return Encoded(ids, start, end, list(plan_windows(wanted, self._window, min(self.stride, self._window - 1))))
+        return Encoded(ids, start, end, list(plan_windows(wanted, self._window, self.stride)))
 
     def _say_windows(self, requests: list[Any], encoded: list[Encoded]) -> None:
         windowed = [one for one in encoded if len(one.plan) > 1]
@@ -262,6 +273,8 @@ class TrajectoryModel(LM):
         if not readings:
             return
         for r, statistics in self._read(readings):
+            self._say_read(readings[r].window.n_tokens - self._n_ahead)
+            self._n_ahead = 0
             i, n = owners[r]
             own = parts.setdefault(i, {})
             own[n] = statistics
@@ -269,6 +282,11 @@ class TrajectoryModel(LM):
                 del parts[i]
                 columns = zip(*(own[n] for n in range(len(own))), strict=True)
                 yield i, Statistics(*(np.concatenate(column) for column in columns))
+
+    def _say_read(self, n_tokens: int) -> None:
+        """Tell the progress bar of tokens that the engine has read, some of a window perhaps."""
+        self._bar.update(n_tokens)
+        self._n_ahead += n_tokens
 
     def _token_scores(self, encoded: Encoded, text: LabelledText, statistics: Statistics, name: str) -> TokenScores:
         positions = encoded.positions

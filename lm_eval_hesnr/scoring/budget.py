@@ -15,7 +15,7 @@ from lm_eval_hesnr.errors import InputError
 
 _CHUNKS = (4096, 2048, 1024, 512)
 SMALLEST_CHUNK = 256
-"""Products of fewer rows are rounded otherwise: chunks of 128 differ by 3e-5 from one call, see `benchmarks`."""
+"""Products of fewer rows are rounded otherwise, by more than the 1e-5 that two ways of one text may differ."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 

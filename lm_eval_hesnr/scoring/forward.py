@@ -9,7 +9,7 @@ is what the test at load (`selftest`) saw to give the model's own full logits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,14 @@ class WantedRows:
         }
 
     @torch.inference_mode()
-    def statistics(self, ids: torch.Tensor, rows: np.ndarray, targets: torch.Tensor, k: int) -> RowStatistics:
+    def statistics(
+        self,
+        ids: torch.Tensor,
+        rows: np.ndarray,
+        targets: torch.Tensor,
+        k: int,
+        on_read: Callable[[int], None] = lambda _: None,
+    ) -> RowStatistics:
         """Statistics of `targets` by the logits of `rows` of one window; tries again with less if memory runs out.
 
         Args:
@@ -85,6 +92,7 @@ class WantedRows:
             rows: (R,) int64, ascending, in [0, T): row r predicts the token after position r.
             targets: (R,) int64 on the model's device.
             k: size of the candidate set.
+            on_read: told how many tokens more are read after each chunk; a negative number where they are read again.
 
         Raises:
             InputError: the device has no room for the least that can be run at once.
@@ -92,8 +100,15 @@ class WantedRows:
         if k > self.abilities.vocabulary:
             raise InputError(f"k={k}: {self.name} has a vocabulary of {self.abilities.vocabulary}; choose a smaller k")
         while True:
+            n_read = 0
+
+            def count(n: int) -> None:
+                nonlocal n_read
+                n_read += n
+                on_read(n)
+
             try:
-                return self._statistics(ids, rows, targets, k)
+                return self._statistics(ids, rows, targets, k, count)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -102,14 +117,17 @@ class WantedRows:
                         f"{self.name}: out of memory on {self.device} over {len(ids)} tokens; give a smaller "
                         "mem_budget= in --model_args, or use more processes"
                     ) from error
+            on_read(-n_read)
             self._shrink(len(ids))  # out here no traceback holds the tensors that were too many
 
-    def _statistics(self, ids: torch.Tensor, rows: np.ndarray, targets: torch.Tensor, k: int) -> RowStatistics:
+    def _statistics(
+        self, ids: torch.Tensor, rows: np.ndarray, targets: torch.Tensor, k: int, on_read: Callable[[int], None]
+    ) -> RowStatistics:
         forget_longest(self.model)
         parts: list[RowStatistics] = []
         done = 0
         at_once = max((_CPU_NUMBERS if self.on_cpu else _GPU_NUMBERS) // self.abilities.vocabulary, 1)
-        for logits in self._logits(ids, rows):
+        for logits in self._logits(ids, rows, on_read):
             for block in logits.split(at_once):
                 # a model spread over devices has its head on another one than its input
                 parts.append(row_statistics(block, targets[done : done + len(block)].to(block.device), k))
@@ -142,7 +160,7 @@ class WantedRows:
             return min(max(self.budget.rows_per_call, SMALLEST_CHUNK), chunk or n_tokens)
         return chunk
 
-    def _logits(self, ids: torch.Tensor, rows: np.ndarray) -> Iterator[torch.Tensor]:
+    def _logits(self, ids: torch.Tensor, rows: np.ndarray, on_read: Callable[[int], None]) -> Iterator[torch.Tensor]:
         """(R', V) logits of consecutive groups of rows, R in all."""
         chunk = self._chunk(len(ids), len(rows))
         if chunk is None and self.abilities.head is None and len(rows) > self.budget.rows_per_call:
@@ -156,6 +174,7 @@ class WantedRows:
             first, last = np.searchsorted(rows, [start, start + chunk])
             piece = ids[start : start + chunk]
             yield from self._call(piece, rows[first:last] - start, use_cache=True, past_key_values=cache)
+            on_read(len(piece))
 
     def _repeated(self, ids: torch.Tensor, rows: np.ndarray) -> Iterator[torch.Tensor]:
         """The window again for each group of rows: slow, for models whose head and cache are both of no use."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -35,8 +37,8 @@ class RopeExtension(NamedTuple):
 def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | None = None) -> RopeExtension:
     """Scale a loaded model's RoPE, with the result of loading it with those `rope_parameters` in its configuration.
 
-    `yarn` and `longrope` take the model's present context as `original_max_position_embeddings`. `longrope` uses the
-    short and long factors in the model's configuration; where it has none, 1 and `factor` in every dimension.
+    `yarn` and `longrope` take the model's present context as `original_max_position_embeddings`. `longrope` takes 1
+    and `factor` for its short and long factors in every dimension: those of a model are found by search.
     `dynamic` keeps `max_position_embeddings`, by which its formula knows the original context.
 
     Args:
@@ -50,14 +52,14 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     """
     if rope_type not in EXTENSIONS:
         raise InputError(f"rope_type={rope_type}: expected one of {', '.join(EXTENSIONS)}")
-    if not factor >= 1:
+    if not 1 <= factor < math.inf:
         raise InputError(f"rope_factor={factor:g}: expected a number of at least 1")
     config = model.config.get_text_config()
     now = _extendable(config, rope_type)
     modules = {name: module for name, module in model.named_modules() if _is_rotary(module)}
     if not modules:
         raise InputError(f"rope_type={rope_type}: {type(model).__name__} has no rotary embedding to replace")
-    original = int(now.get("original_max_position_embeddings") or config.max_position_embeddings)
+    original = int(config.max_position_embeddings)
     extension = RopeExtension(rope_type, float(factor), original, int(max_length or round(original * factor)))
     if extension.max_length < original:
         raise InputError(f"max_length={extension.max_length}: an extension makes the context of {original} no shorter")
@@ -70,10 +72,10 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     parameters.pop("type", None)
     if rope_type in ("yarn", "longrope"):
         parameters["original_max_position_embeddings"] = original
-    if rope_type == "longrope" and "long_factor" not in parameters:
+    if rope_type == "longrope":
         eval_logger.warning(
-            "rope_type=longrope: the model's configuration has no short_factor and long_factor, which are found by "
-            "search for each model; texts beyond its context get %g in every dimension, as linear scaling has", factor
+            "rope_type=longrope: its short_factor and long_factor are found by search for each model, and this one has "
+            "none; texts beyond its context get %g in every dimension, as linear scaling has", factor
         )  # fmt: skip
         angles = next(iter(modules.values())).inv_freq.shape[-1]
         parameters |= {"short_factor": [1.0] * angles, "long_factor": [float(factor)] * angles}
@@ -93,6 +95,18 @@ def context_of(model: Any) -> int | None:
     config = model.config.get_text_config()
     told = getattr(config, "max_position_embeddings", None)
     return int(told) if told and getattr(config, "rope_parameters", None) else None
+
+
+def position_table_of(model: Any) -> int | None:
+    """Positions that a model has learned a vector each for and beyond which it fails; None if it has no such table."""
+    names = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings|pos_emb\w*)$")
+    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    tables = [
+        module.num_embeddings
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Embedding) and names.search(name)
+    ]
+    return min([*tables, *([int(told)] if told else [])]) if tables else None
 
 
 def depends_on_length(model: Any) -> bool:
@@ -124,14 +138,16 @@ def forget_longest(model: Any) -> None:
 
 
 def _extendable(config: Any, rope_type: str) -> dict[str, Any]:
-    """The present settings, of a kind that can be extended."""
+    """The present settings, not scaled yet."""
     now = getattr(config, "rope_parameters", None)
     if not now or not getattr(config, "max_position_embeddings", None):
-        raise InputError(f"rope_type={rope_type}: the positions of a {config.model_type} model are not RoPE")
+        raise InputError(
+            f"rope_type={rope_type}: the configuration of a {config.model_type} model has no rope_parameters"
+        )
     if any(isinstance(value, dict) for value in now.values()):
         raise InputError(f"rope_type={rope_type}: {config.model_type} has other RoPE settings for each kind of layer")
     present = now.get("rope_type", "default")
-    if present not in ("default", "longrope" if rope_type == "longrope" else "default"):
+    if present != "default":
         raise InputError(
             f"rope_type={rope_type}: the model's RoPE is scaled already (rope_type={present}); start from the model "
             "before that extension"

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ import pyarrow.parquet as pq
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
 from lm_eval_hesnr.scoring.token_scores import TokenScores
-from lm_eval_hesnr.scoring.token_table import _table, read_token_table
+from lm_eval_hesnr.scoring.token_table import as_table, read_token_table
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -50,6 +51,8 @@ _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _BLANK = b"0" * 64
 _ABANDONED_SECONDS = 3600
+_PARTIAL = re.compile(r"(.+\.parquet|settings\.json|fingerprints\.json)\.[0-9a-f]{32}\.partial")
+"""What `_replace` calls a file that is not whole yet; nothing else in the folder is ours to remove."""
 
 
 class Interrupted(KeyboardInterrupt, SystemExit):
@@ -170,7 +173,7 @@ class ScoreStore:
         """Why a store that is not empty has nothing for this run."""
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
-            with suppress(ValueError, KeyError, AttributeError, OSError):
+            with suppress(ValueError, TypeError, KeyError, AttributeError, OSError):
                 other = json.loads(path.read_text())["settings"]
                 keys = sorted(settings.keys() | other.keys())
                 differing.append([key for key in keys if settings.get(key) != other.get(key)])
@@ -338,7 +341,7 @@ def _plain(value: Any) -> Any:
 
 def _entry(name: str, scores: TokenScores, address: str) -> bytes:
     """A token table as the bytes of a Parquet file, with the checksum of all the others in its metadata."""
-    table = _table(0, name, scores)
+    table = as_table(0, name, scores)
     metadata = table.schema.metadata | {
         b"store": json.dumps({"format": FORMAT, "version": VERSION, "address": address}).encode(),
         b"checksum": _CHECKSUM + _BLANK,
@@ -382,6 +385,6 @@ def _replace(path: Path, content: str | bytes) -> None:
 def _sweep(folder: Path) -> None:
     """Remove what killed runs left half written; a younger one may be another process's."""
     with suppress(OSError):
-        for partial in folder.glob("**/*.partial"):
-            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+        for partial in (*folder.glob("*.partial"), *folder.glob("*/*.partial")):
+            if _PARTIAL.fullmatch(partial.name) and time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
                 partial.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    pq.write_table(_table(doc_id, name, scores), partial, compression="zstd")
+    pq.write_table(as_table(doc_id, name, scores), partial, compression="zstd")
     partial.replace(path)
     return path
 
@@ -70,7 +70,8 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
     )
 
 
-def _table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
+def as_table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
+    """The columns and metadata of `write_token_table`."""
     n_tokens = len(scores.token_ids)
     missing = ~scores.scored
     columns: dict[str, Any] = {
@@ -85,5 +86,6 @@ def _table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
         "rank": pa.array(scores.rank, pa.int32(), mask=missing),
         "top_mass": pa.array(scores.top_mass, pa.float32(), mask=missing),
     }
-    metadata = {"hesnr": json.dumps(scores.signature), "trajectory": name}
+    spelled = name.encode("utf-8", "backslashreplace")  # JSON may hold half a surrogate pair
+    metadata = {"hesnr": json.dumps(scores.signature), "trajectory": spelled}
     return pa.table(columns).replace_schema_metadata(metadata)

@@ -16,6 +16,11 @@ class Window(NamedTuple):
     positions: np.ndarray
     """(n,) int64, ascending: positions in the whole text, each in (start, end)."""
 
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens it reads."""
+        return self.end - self.start
+
 
 def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Window]:
     """Cover the wanted positions, each exactly once, with at least `window - stride` tokens of context if there are.
@@ -27,7 +32,12 @@ def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Windo
         wanted: (n,) int64, ascending positions to score; position 0 has no context and cannot be among them.
         window: tokens that the model can read at once.
         stride: tokens between the beginnings of two windows, in [1, window - 1].
+
+    Raises:
+        ValueError: another stride, with which some position would have no context or never be reached.
     """
+    if not 1 <= stride < window:
+        raise ValueError(f"stride={stride}: expected 1 to {window - 1}")
     start, done = 0, 0  # positions below `done` are scored
     while done <= wanted[-1]:
         end = start + window

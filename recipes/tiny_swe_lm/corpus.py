@@ -42,7 +42,7 @@ def load_functions(out: Path, seed: int) -> list[dict]:
     """The examined functions, from `functions.json` where an earlier run wrote it."""
     path = out / "functions.json"
     if not path.exists():
-        path.write_text(json.dumps(collect_functions(seed)))
+        path.write_text(json.dumps(collect_functions(seed, out / "functions_by_file.jsonl")))
     return json.loads(path.read_text())
 
 

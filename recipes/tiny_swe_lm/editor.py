@@ -15,12 +15,12 @@ def run_editor(root: Path, shown_root: str, arguments: dict[str, Any]) -> str:
     command = arguments["command"]
     if command == "create":
         if path.exists():
-            return f"File already exists at: {shown}. Cannot overwrite files using command `create`.\n"
+            return f"{shown} is there already, and `create` writes no file anew.\n"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(arguments["file_text"])
-        return f"File created successfully at: {shown}\n"
+        return f"Created {shown}.\n"
     if not path.exists():
-        return f"The path {shown} does not exist. Please provide a valid path.\n"
+        return f"There is no {shown}.\n"
     if path.is_dir():
         return _folder(root, shown_root, path, shown)
     text = path.read_text()
@@ -42,7 +42,7 @@ def _folder(root: Path, shown_root: str, path: Path, shown: str) -> str:
         if not any(part.startswith(".") for part in item.relative_to(path).parts)
         and len(item.relative_to(path).parts) <= 2
     ]
-    head = f"Here's the files and directories up to 2 levels deep in {shown}, excluding hidden items:"
+    head = f"Two levels of {shown}, without hidden files:"
     return "\n".join([head, shown, *names]) + "\n"
 
 
@@ -54,26 +54,23 @@ def _view(text: str, shown: str, view_range: list[int] | None) -> str:
     lines = text.split("\n")
     first, last = view_range or (1, len(lines))
     if not 1 <= first <= len(lines):
-        return f"Invalid `view_range`: {view_range}. Its first number should be between 1 and {len(lines)}.\n"
-    return f"Here's the result of running `cat -n` on {shown}:\n{_numbered(lines[first - 1 : last], first)}"
+        return f"view_range {view_range}: the file has lines 1 to {len(lines)}.\n"
+    return f"Lines of {shown}:\n{_numbered(lines[first - 1 : last], first)}"
 
 
 def _edited(text: str, shown: str, line: int, n_new: int) -> str:
     lines = text.split("\n")
     first = max(0, line - SNIPPET_LINES)
     snippet = _numbered(lines[first : line + n_new + SNIPPET_LINES], first + 1)
-    return (
-        f"The file {shown} has been edited. Here's the result of running `cat -n` on a snippet of {shown}:\n{snippet}"
-        "Review the changes and make sure they are as expected. Edit the file again if necessary.\n"
-    )
+    return f"{shown} is changed. Around the change it reads:\n{snippet}Have a look whether that is what you meant.\n"
 
 
 def _replace(path: Path, text: str, shown: str, old: str, new: str) -> str:
     count = text.count(old)
     if count == 0:
-        return f"No replacement was performed, old_str `{old}` did not appear verbatim in {shown}.\n"
+        return f"Nothing replaced: {shown} does not contain old_str `{old}`.\n"
     if count > 1:
         places = [number for number, line in enumerate(text.split("\n"), start=1) if old.split("\n")[0] in line]
-        return f"No replacement was performed. Multiple occurrences of old_str `{old}` in lines {places}.\n"
+        return f"Nothing replaced: old_str `{old}` is found more than once, in lines {places}.\n"
     path.write_text(text.replace(old, new))
     return _edited(path.read_text(), shown, text[: text.index(old)].count("\n"), new.count("\n") + 1)

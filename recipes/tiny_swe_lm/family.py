@@ -18,6 +18,7 @@ import torch
 from recipes.tiny_swe_lm import corpus, table
 from recipes.tiny_swe_lm.data import load_streams, prepare_data
 from recipes.tiny_swe_lm.train import Run, Schedule, Stage, run_stage
+from recipes.tiny_swe_lm.working_folder import keep_to_plan
 
 logger = logging.getLogger(__name__)
 SHORT, LONG = 512, 2048
@@ -96,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
+    numbers = ("seed", "steps", "extension_steps", "tuning_steps", "sessions", "tool_sessions")
+    keep_to_plan(args.out, {name: getattr(args, name) for name in numbers})
     if not (args.out / "tokenizer.json").exists():
         amounts = ["--sessions", str(args.sessions), "--tool-sessions", str(args.tool_sessions)]
         corpus.main(["--out", str(args.out), "--seed", str(args.seed), "--workers", str(args.threads), *amounts])

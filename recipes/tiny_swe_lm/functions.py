@@ -273,10 +273,19 @@ def _child(path: str, seed: int) -> None:
             sys.stdout.flush()
 
 
-def collect_functions(seed: int, n_workers: int = 2) -> list[dict]:
-    """Every examined function of the corpus's files, with `file`, `package` and `held_out`; no name twice."""
+def collect_functions(seed: int, lines_of_files: Path, n_workers: int = 2) -> list[dict]:
+    """Every examined function of the corpus's files, with `file`, `package` and `held_out`; no name twice.
 
-    def run(file: SourceFile) -> list[dict]:
+    `lines_of_files` gets a line a file, as soon as that is examined; files that have theirs are not examined again.
+    """
+    lines = lines_of_files.read_text().splitlines(keepends=True) if lines_of_files.exists() else []
+    lines = [line for line in lines if line.endswith("\n")]  # a kill may have cut the last one
+    lines_of_files.write_text("".join(lines))
+    known: dict[str, list[dict]] = dict(map(json.loads, lines))
+
+    def examined(file: SourceFile) -> list[dict]:
+        if file.name in known:
+            return known[file.name]
         text = read_text(file.path)
         try:
             if text is None or "\ndef " not in text or not self_contained_functions(text):
@@ -288,11 +297,15 @@ def collect_functions(seed: int, n_workers: int = 2) -> list[dict]:
         origin = {"file": file.name, "package": file.source, "held_out": file.held_out}
         return [{**json.loads(line), **origin} for line in done.stdout.splitlines() if line.startswith("{")]
 
-    with ThreadPoolExecutor(n_workers) as pool:
-        found = [item for items in pool.map(run, iter_code_files(seed, within_budget=False)) for item in items]
     first: dict[str, dict] = {}
-    for item in found:
-        first.setdefault(item["name"], item)
+    files = list(iter_code_files(seed, within_budget=False))
+    with ThreadPoolExecutor(n_workers) as pool, lines_of_files.open("a") as kept:
+        for file, items in zip(files, pool.map(examined, files), strict=True):
+            if file.name not in known:
+                kept.write(json.dumps([file.name, items]) + "\n")
+                kept.flush()
+            for item in items:
+                first.setdefault(item["name"], item)
     return list(first.values())
 
 

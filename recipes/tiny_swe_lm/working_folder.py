@@ -1,7 +1,9 @@
-"""What a command needs of the family's working folder, said in one line where it is not there."""
+"""What the family's working folder was made with, and what a command needs of it: said in one line where it fails."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from lm_eval_hesnr.errors import InputError
@@ -15,3 +17,18 @@ def require(out: Path, *names: str) -> None:
             f"{out}: no {missing[0]} there, so the family is not made or not finished; make it, or let it go on, with "
             f"`python -m recipes.tiny_swe_lm.family --out {out}`"
         )
+
+
+def keep_to_plan(out: Path, plan: Mapping[str, int]) -> None:
+    """Write `plan.json` into the folder, or raise InputError where an earlier run made it with other numbers."""
+    path = out / "plan.json"
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(plan, indent=1) + "\n")
+    before = json.loads(path.read_text())
+    for key, value in plan.items():
+        if before.get(key) != value:
+            raise InputError(
+                f"{path}: {key} is {before.get(key)} there and {value} now, and two families would be mixed; name "
+                "another --out, or give the numbers of before"
+            )

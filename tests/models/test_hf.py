@@ -1,5 +1,6 @@
 import logging
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from transformers import AutoModelForCausalLM
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM, GPT2Config
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.models import trajectory_model
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.scoring import selftest
 from lm_eval_hesnr.scoring.request import LabelledText
@@ -137,6 +140,12 @@ def test_max_length_is_the_context_after_the_extension(random_model):
         ({"rope_factor": 2.0}, "rope_factor is given without rope_type"),
         ({"rope_type": "yarn", "rope_factor": "abc"}, "rope_factor=abc: expected a number"),
         ({"rope_type": "ntk", "rope_factor": 2.0}, "rope_type=ntk: expected one of"),
+        ({"rope_type": "yarn", "rope_factor": "inf"}, "rope_factor=inf: expected a number of at least 1"),
+        ({"max_length": "abc"}, "max_length=abc: expected a whole number of at least 2"),
+        ({"max_length": 1}, "max_length=1: expected a whole number of at least 2"),
+        ({"max_length": 0}, "max_length=0: expected a whole number of at least 2"),
+        ({"max_length": -5, "rope_type": "yarn", "rope_factor": 2}, "max_length=-5: expected a whole number"),
+        ({"stride": "abc"}, "stride=abc: expected a whole number of at least 1"),
         ({"mem_budget": "plenty"}, "mem_budget=plenty: expected bytes"),
         ({"scorestore": "x"}, r"hf-topk: --model_args has no scorestore=; did you mean score_store=\?"),
         ({"quite_unlike": 1}, "hf-topk: --model_args has no quite_unlike=; leave it out"),
@@ -158,7 +167,7 @@ def test_a_store_that_is_a_file_is_refused_before_the_model_is_loaded(tmp_path):
     [
         ({"max_length": 300}, "max_length=300 is more than the context of 256 tokens"),
         ({"max_length": 600, "rope_type": "yarn", "rope_factor": 2}, "max_length=600 is more than rope_factor=2 times"),
-        ({"rope_type": "longrope", "rope_factor": 2}, "rope_type=longrope: the model's configuration has no short_fac"),
+        ({"rope_type": "longrope", "rope_factor": 2}, "rope_type=longrope: its short_factor and long_factor are found"),
         ({"max_length": 512, "rope_type": "yarn", "rope_factor": 2}, None),
         ({"max_length": 256}, None),
     ],
@@ -175,6 +184,58 @@ def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
     for name in (tmp_path / "empty", tmp_path / "no" / "such" / "folder"):
         with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: [^\n]+$"):
             HFTopK(pretrained=str(name))
+
+
+def test_a_checkpoint_that_is_cut_off_is_named_in_one_line(random_model, tmp_path):
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(tmp_path))}: [^\n]+$"):
+        HFTopK(pretrained=str(tmp_path))
+
+
+def test_more_positions_than_a_model_has_learned_are_refused(random_model, tmp_path):
+    config = GPT2Config(n_layer=1, n_head=2, n_embd=16, vocab_size=1024, n_positions=64)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(random_model / name, tmp_path)
+    with pytest.raises(InputError, match=r"^max_length=65: .* has learned 64 positions and knows no others; drop"):
+        HFTopK(pretrained=str(tmp_path), device="cpu", max_length=65)
+    lm = HFTopK(pretrained=str(tmp_path), device="cpu", max_length=64)
+    (result,) = lm.loglikelihood([request("", TEXT * 3)], disable_tqdm=True)
+    assert len(result.scores.token_ids) > 64
+    assert result.scores.scored.sum() == len(result.scores.token_ids) - 1
+
+
+def test_a_window_of_one_token_is_refused(random_model):
+    """As prompt tuning leaves it that takes all but one token of the context."""
+    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    object.__setattr__(lm._rows.abilities, "shift", 255)
+    with pytest.raises(InputError, match="its context leaves 1 tokens to a window, expected at least 2"):
+        lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
+
+
+def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_model, monkeypatch):
+    seen = []
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            seen.append(n)
+            return super().update(n)
+
+        def close(self):
+            seen.append(("end", self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr(trajectory_model, "tqdm", Bar)
+    lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
+    lm._rows.budget.largest_chunk = 256
+    lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
+    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # where it is and should be
+    moves = [n for n in seen if not isinstance(n, tuple) and n]
+    assert sum(moves) == total
+    assert 256 in moves
+    assert len(moves) >= 4
 
 
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])

@@ -179,7 +179,10 @@ def test_out_of_memory_halves_the_chunk_and_goes_on_and_says_so_once(error, capl
     monkeypatch.setattr("lm_eval_hesnr.scoring.budget.SMALLEST_CHUNK", 64)
     lm = model()
     rows = scorer(OutOfRoom(lm, 70, error))
-    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
+    told: list[int] = []
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10, told.append), full(lm))
+    assert sum(told) == sum(n for n in told if n > 0)  # nothing was read before the first call ran out
+    assert told[-1] == ROWS[-1] + 1 - 128 or sum(told) == 149
     assert (rows.budget.rows, rows.budget.largest_chunk) == (64, 64)
     rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
     assert rows.model.refused == 1

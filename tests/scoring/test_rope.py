@@ -2,16 +2,18 @@ import pytest
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    BloomConfig,
     GPT2Config,
     LlamaConfig,
     LlamaForCausalLM,
+    OPTConfig,
     Phi3Config,
     Qwen2Config,
     Qwen3Config,
 )
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.scoring.rope import EXTENSIONS, depends_on_length, extend_rope, forget_longest
+from lm_eval_hesnr.scoring.rope import EXTENSIONS, depends_on_length, extend_rope, forget_longest, position_table_of
 
 SIZES = {
     "vocab_size": 200, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -66,12 +68,21 @@ def test_the_extension_changes_a_long_text(rope_type):
     assert (logits(plain, 200) - before).abs().max() > 1e-4
 
 
-def test_longrope_keeps_the_factors_of_the_model():
+def test_a_model_that_is_longrope_already_is_not_extended_again():
     longrope = {"rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 64, **LONGROPE}
     lm = model(Phi3Config, rope_parameters=longrope, max_position_embeddings=128, original_max_position_embeddings=64)
-    extension = extend_rope(lm, "longrope", 4.0, max_length=300)
-    assert (extension.original, extension.max_length) == (64, 300)
-    assert lm.config.rope_parameters["long_factor"] == LONGROPE["long_factor"]
+    with pytest.raises(InputError, match="scaled already"):
+        extend_rope(lm, "longrope", 4.0, max_length=300)
+
+
+def test_learned_positions_are_known():
+    gpt2 = AutoModelForCausalLM.from_config(GPT2Config(n_layer=1, n_head=2, n_embd=16, vocab_size=50, n_positions=32))
+    opt = AutoModelForCausalLM.from_config(
+        OPTConfig(num_hidden_layers=1, num_attention_heads=2, hidden_size=16, ffn_dim=16, word_embed_proj_dim=16,
+                  vocab_size=50, max_position_embeddings=24)
+    )  # fmt: skip
+    bloom = AutoModelForCausalLM.from_config(BloomConfig(n_layer=1, n_head=2, hidden_size=16, vocab_size=50))
+    assert [position_table_of(lm) for lm in (gpt2, opt, bloom, model())] == [32, 24, None, None]
 
 
 def test_the_signature_of_an_extension():
@@ -83,8 +94,9 @@ def test_the_signature_of_an_extension():
     [
         (model(), "ntk", 2.0, None, "expected one of yarn, linear, dynamic, longrope"),
         (model(), "yarn", 0.5, None, "rope_factor=0.5: expected a number of at least 1"),
+        (model(), "yarn", float("inf"), None, "rope_factor=inf: expected a number of at least 1"),
         (model(), "yarn", 2.0, 32, "max_length=32: an extension makes the context of 64 no shorter"),
-        (AutoModelForCausalLM.from_config(GPT2Config(n_embd=64, n_layer=1, n_head=4)), "yarn", 2.0, None, "not RoPE"),
+        (AutoModelForCausalLM.from_config(GPT2Config(n_embd=64, n_layer=1, n_head=4)), "yarn", 2.0, None, "no rope_par"),
         (
             model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}), "yarn", 2.0, None,
             "scaled already",

@@ -221,12 +221,35 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 
 def test_what_killed_runs_left_is_removed_once_it_is_old(tmp_path):
-    old, young = tmp_path / "x.1.partial", tmp_path / "x.2.partial"
-    old.touch()
-    young.touch()
-    os.utime(old, (time.time() - 7200,) * 2)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    one, other = f"{'0' * 31}1.partial", f"{'0' * 31}2.partial"
+    ours = ["fingerprints.json", "a/settings.json", "a/12ab.parquet"]
+    of_others = [
+        "download.iso.partial", f"notes.{one}", "a/x.parquet.1.partial", f"a/b/x.parquet.{one}", "a/settings.json"
+    ]  # fmt: skip
+    for name in [f"{name}.{which}" for name in ours for which in (one, other)] + of_others:
+        (tmp_path / name).touch()
+    for path in [path for path in tmp_path.glob("**/*") if path.is_file() and not path.name.endswith(other)]:
+        os.utime(path, (time.time() - 7200,) * 2)
     opened(tmp_path)
-    assert (old.exists(), young.exists()) == (False, True)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("**/*") if path.is_file()}
+    assert left == {f"{name}.{other}" for name in ours} | set(of_others)
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"settings": 3}', "{", "null"])
+def test_settings_that_are_damaged_cost_only_the_hint(tmp_path, content):
+    scores = token_scores()
+    opened(tmp_path).write("a run", scores)
+    (settings,) = tmp_path.glob("*/settings.json")
+    settings.write_text(content)
+    assert opened(tmp_path, dtype="float16").read(scores.token_ids, positions_of(scores), k=10) is None
+
+
+def test_a_name_that_no_file_can_hold_is_spelled(tmp_path):
+    store, scores = opened(tmp_path), token_scores()
+    store.write("a\ud800b", scores)  # half a surrogate pair, which JSON may hold
+    assert read_entry(entry_of(tmp_path))[0] == r"a\ud800b"
+    assert_equal(store.read(scores.token_ids, positions_of(scores), k=10), scores)
 
 
 WRITER = """

@@ -38,6 +38,12 @@ def test_every_position_once_with_context(data):
         assert (context >= np.minimum(w.positions, window - stride)).all()
 
 
+@pytest.mark.parametrize(("window", "stride"), [(8, 8), (8, 0), (1, 1), (-5, 1), (8, -1)])
+def test_a_stride_that_would_leave_positions_without_context_is_refused(window, stride):
+    with pytest.raises(ValueError, match=f"^stride={stride}: expected 1 to {window - 1}"):
+        list(plan_windows(positions(1, 20), window, stride))
+
+
 @pytest.mark.parametrize("n", [1, 5, 1000])
 def test_one_token_past_the_window_makes_a_second(n):
     assert len(list(plan_windows(positions(n), window=n + 1, stride=1))) == 1
