@@ -153,6 +153,7 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
     """Stock `hf` with one request per action over one pass, on the same tokens of real trajectories."""
     lm = HFTopK(device="cpu", max_length=2**17)
     scorer = WantedRows(lm.model, name="tiny")
+    curve: list[tuple[int, float, float]] = []
     for name in arguments.runs:
         ids, spans = tokens_of(name, lm, arguments.observation)
         rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
@@ -180,6 +181,7 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
         logprobs = answers["ours"].logprob.double().numpy()
         logprobs = np.split(logprobs, np.cumsum([end - start for start, end in spans])[:-1])
         differences = [abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True)]
+        curve.append((len(spans), theirs / ours, predicted(spans, flops_of(lm.model))))
         cut = f", observations cut to {arguments.observation} characters" if arguments.observation else ""
         yield Row(
             f"speed-up over stock `hf`, {Path(name).name.removesuffix('.traj.json')}{cut}",
@@ -189,6 +191,11 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
             f"stock, its FLOPs by the page's formula; by costs measured beside it {predicted(spans, measured):.1f}, "
             f"body alone {bodies_seconds[-1]:.2f} s",
         )  # fmt: skip
+    yield Row(
+        "speed-up against the number of actions", f"{len(curve)} runs",
+        ", ".join(f"{n}: **{measured:.1f}**" for n, measured, _ in sorted(curve)),
+        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)), "stock, its FLOPs by the page's formula",
+    )  # fmt: skip
 
 
 def long_text(arguments: argparse.Namespace) -> Iterator[Row]:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from lm_eval_hesnr.errors import InputError
-from recipes.tiny_swe_lm import evaluate, overlap
+from recipes.tiny_swe_lm import evaluate, family, functions, overlap
 from recipes.tiny_swe_lm import table as table_module
 from recipes.tiny_swe_lm.calls import restyle
 from recipes.tiny_swe_lm.data import IGNORED, Stream, draw_batch
@@ -20,9 +20,11 @@ from recipes.tiny_swe_lm.family import stages, train_family
 from recipes.tiny_swe_lm.languages import rust_text
 from recipes.tiny_swe_lm.model import Size
 from recipes.tiny_swe_lm.pictures import curve, histogram
+from recipes.tiny_swe_lm.sources import SourceFile
 from recipes.tiny_swe_lm.table import entropy_bars, readings, steps_of_training, table
 from recipes.tiny_swe_lm.tokenizer import agent_spans, as_chat, train_tokenizer
 from recipes.tiny_swe_lm.train import Run, Schedule
+from recipes.tiny_swe_lm.working_folder import keep_to_plan
 
 ROOT = Path(__file__).parents[2]
 SESSION = (
@@ -91,11 +93,11 @@ def test_the_editor_edits_what_stands_there_once(tmp_path: Path):
     def edit(command, **arguments):
         return run_editor(tmp_path, "/repo", {"command": command, "path": "/repo/a/b.c", **arguments})
 
-    assert edit("create", file_text="int x;\nint y;\n") == "File created successfully at: /repo/a/b.c\n"
-    assert "already exists" in edit("create", file_text="")
+    assert edit("create", file_text="int x;\nint y;\n") == "Created /repo/a/b.c.\n"
+    assert "is there already" in edit("create", file_text="")
     assert edit("view", view_range=[2, 2]).endswith("/repo/a/b.c:\n     2\tint y;\n")
-    assert "Multiple occurrences" in edit("str_replace", old_str="int ", new_str="long ")
-    assert "did not appear" in edit("str_replace", old_str="short", new_str="")
+    assert "found more than once, in lines [1, 2]" in edit("str_replace", old_str="int ", new_str="long ")
+    assert "does not contain" in edit("str_replace", old_str="short", new_str="")
     assert "     2\tlong y;\n" in edit("str_replace", old_str="int y", new_str="long y")
     assert "     1\t// x\n" in edit("insert", insert_line=0, new_str="// x")
     assert (tmp_path / "a/b.c").read_text() == "// x\nint x;\nlong y;\n"
@@ -225,6 +227,34 @@ def test_a_working_folder_without_a_family_is_one_line(tmp_path, command):
     arguments = ["--model", str(tmp_path)] if command is evaluate.main else []
     with pytest.raises(InputError, match=r"^.*: no \S+ there, .* `python -m recipes.tiny_swe_lm.family --out .*`$"):
         command(["--out", str(tmp_path), *arguments])
+
+
+def test_a_working_folder_keeps_to_the_plan_it_was_begun_with(tmp_path):
+    keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 2400})
+    keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 2400})
+    with pytest.raises(InputError, match=r"plan.json: steps is 2400 there and 16 now, .* name another --out"):
+        keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 16})
+    with pytest.raises(InputError, match="seed is 0 there and 5 now"):
+        family.main(["--out", str(tmp_path / "new"), "--seed", "5"])
+
+
+def test_functions_of_files_that_are_examined_are_not_collected_again(tmp_path, monkeypatch):
+    files = []
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.py"
+        path.write_text(f"# {'-' * 200}\n\ndef add_{name}(size, count):\n    return size + 2 * count + 1\n")
+        files.append(SourceFile(source="here", name=path.name, path=path, held_out=False))
+    monkeypatch.setattr(functions, "iter_code_files", lambda seed, within_budget: files)
+    lines = tmp_path / "lines.jsonl"
+    whole = functions.collect_functions(0, lines)
+    assert [item["name"] for item in whole] == ["add_a", "add_b"]
+    first, second = lines.read_text().splitlines(keepends=True)
+    lines.write_text(first + second[:40])  # killed while it wrote the second
+    files[0].path.unlink()
+    again = functions.collect_functions(0, lines)
+    assert [item["name"] for item in again] == ["add_a", "add_b"]
+    assert again[0] == json.loads(json.dumps(whole[0]))
+    assert len(lines.read_text().splitlines()) == 2
 
 
 def test_results_are_taken_again_only_for_the_same_weights(tmp_path, monkeypatch):
