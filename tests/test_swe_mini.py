@@ -152,6 +152,14 @@ def test_check_tells_what_differs(tmp_path, monkeypatch, capsys):
     ]
 
 
+def test_nothing_is_written_where_the_network_is_open(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(recorder, "without_network", lambda: ())
+    monkeypatch.setattr(recorder, "STORED", tmp_path / "trajectories.jsonl")
+    assert recorder.main(["folio"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("error: this system does not let us close the network")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_first_difference_is_named():
     stored = json.loads(LINES["swe-mini/folio"])
     changed = json.loads(LINES["swe-mini/folio"])
