@@ -172,7 +172,7 @@ def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys)
     assert load_trajectories("a.json").trajectories[0].resolved is True
 
 
-@pytest.mark.parametrize("name", ["argtable"])
+@pytest.mark.parametrize("name", ["argtable", "ttlcache"])
 @pytest.mark.parametrize("form", ["swe-agent", "swe-smith-xml"])
 def test_refused_replies_are_not_carried_and_not_counted(name, form, tmp_path, capsys):
     run, path = SAMPLES[name], tmp_path / f"a{ending_of(form)}"
