@@ -125,7 +125,7 @@ def test_the_list(capsys):
     assert head.split() == ["name", "agent", "language", "steps", "resolved", "title"]
     assert [row.split()[0] for row in rows] == list(SAMPLES)
     (row,) = (row for row in rows if row.startswith("linediff"))
-    assert row.split(maxsplit=5) == ["linediff", "mini-swe-agent", "Python", "13", "no", "diffs from git do not apply"]
+    assert row.split(maxsplit=5) == ["linediff", "mini-swe-agent", "Python", "21", "no", "diffs from git do not apply"]
 
 
 @pytest.mark.parametrize("form", FORM_NAMES)
