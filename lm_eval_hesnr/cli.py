@@ -28,7 +28,7 @@ from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.partial import files_of
-from lm_eval_hesnr.sample import FORM_NAMES, ending_of, in_form, lost_in, name_of, sample, samples, table
+from lm_eval_hesnr.sample import FORM_NAMES, changed_in, ending_of, in_form, lost_in, name_of, sample, samples, table
 from lm_eval_hesnr.show import COLOURS, lines, one_line, steps_of
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -289,10 +289,10 @@ def _sample(arguments: argparse.Namespace) -> int:
         return DONE
     form = arguments.form or FORM_NAMES[0]
     run = sample(arguments.name)
-    text = in_form(run, form)
+    written = in_form(run, form)
     if out is None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8"))  # JSON, whatever the terminal's encoding
+        sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON, whatever the terminal's encoding
     else:
         if out.is_dir():
             raise InputError(f"{out}: is a folder; name a file in it, such as {out / (name_of(run) + ending_of(form))}")
@@ -300,15 +300,16 @@ def _sample(arguments: argparse.Namespace) -> int:
             raise InputError(f"{out}: there is no folder {out.parent}; make it, or name another")
         if out.exists() and not arguments.force:
             raise InputError(f"{out}: is there already; give another name, or --force to write it anew")
-        out.write_text(text, encoding="utf-8")
-        print(f"{one_line(str(out))}: {name_of(run)} as {form}, {len(run.segments)} segments")
+        out.write_text(written.text, encoding="utf-8")
+        print(f"{one_line(str(out))}: {name_of(run)} as {form}, {len(written.trajectory.segments)} segments")
         if not out.name.endswith(ending_of(form)):
             print(
                 f"{form} files usually end in {ending_of(form)}: in a folder this one may be passed over",
                 file=sys.stderr,
             )
-    if lost := lost_in(run, form):
-        print(lost, file=sys.stderr)
+    for told in (changed_in(run, form), lost_in(run, form)):
+        if told:
+            print(told, file=sys.stderr)
     return DONE
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.native import FORMS, as_text
 from lm_eval_hesnr.trajectories.native.carry import carry
+from lm_eval_hesnr.trajectories.native.turns import messages_of
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -30,6 +31,15 @@ class Instructions(NamedTuple):
     system: str
     task: str
     """With the fields `name`, `issue` and `seconds` to fill in."""
+
+
+class Written(NamedTuple):
+    """A run in a form."""
+
+    text: str
+    """The file's content."""
+    trajectory: Trajectory
+    """What it holds: the run, or what an agent of another style would have made of it."""
 
 
 @cache
@@ -77,10 +87,10 @@ def table(trajectories: Sequence[Trajectory]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def in_form(trajectory: Trajectory, form: str) -> str:
-    """The content of a file of a form, by its name; InputError where the run cannot have it."""
+def in_form(trajectory: Trajectory, form: str) -> Written:
+    """A file of a form, by its name; InputError where the run cannot have it."""
     try:
-        return _text(trajectory, form)
+        return _written(trajectory, form)
     except ValueError as error:
         possible = ", ".join(name for name in FORM_NAMES if _is_possible(trajectory, name))
         raise InputError(f"{name_of(trajectory)} cannot be written as {form}: {error}; it can be {possible}") from None
@@ -101,15 +111,25 @@ def lost_in(trajectory: Trajectory, form: str) -> str | None:
     return f"{told}; NAME, the file's without its ending, is what the run is called" if form == "swe-agent" else told
 
 
-def _text(trajectory: Trajectory, form: str) -> str:
+def changed_in(trajectory: Trajectory, form: str) -> str | None:
+    """What was left out or replaced for the form of another agent; None for the run's own."""
+    if form in (CURATED, trajectory.source):
+        return None
+    told = f"the instructions of {trajectory.source} and its way to hand in are replaced by those of {form}"
+    refused = sum(turn.call is None for turn in messages_of(trajectory).turns)
+    return f"{told}; refused replies are left out with the notes about them ({refused})" if refused else told
+
+
+def _written(trajectory: Trajectory, form: str) -> Written:
     if form == CURATED:
-        return json.dumps(trajectory.to_json(), ensure_ascii=False) + "\n"
-    return as_text(FORMS[form], trajectory if form == trajectory.source else carried(trajectory, form))
+        return Written(json.dumps(trajectory.to_json(), ensure_ascii=False) + "\n", trajectory)
+    held = trajectory if form == trajectory.source else carried(trajectory, form)
+    return Written(as_text(FORMS[form], held), held)
 
 
 def _is_possible(trajectory: Trajectory, form: str) -> bool:
     try:
-        _text(trajectory, form)
+        _written(trajectory, form)
     except ValueError:
         return False
     return True

@@ -7,7 +7,17 @@ import sys
 import pytest
 
 from lm_eval_hesnr.cli import main
-from lm_eval_hesnr.sample import FORM_NAMES, carried, ending_of, in_form, lost_in, name_of, sample, samples
+from lm_eval_hesnr.sample import (
+    FORM_NAMES,
+    carried,
+    changed_in,
+    ending_of,
+    in_form,
+    lost_in,
+    name_of,
+    sample,
+    samples,
+)
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.native import FORMS, as_text
 from lm_eval_hesnr.trajectories.native.swe_agent import command_line
@@ -74,7 +84,7 @@ def test_outputs_and_exit_codes_are_carried_over():
 
 def test_the_row_carries_the_outcome_and_the_patch():
     for name in ("linediff", "spans"):
-        row = json.loads(in_form(sample(name), "swe-smith-xml"))
+        row = json.loads(in_form(sample(name), "swe-smith-xml").text)
         assert row["resolved"] is SAMPLES[name].resolved
         assert row["patch"] == SAMPLES[name].segments[-1].text
 
@@ -115,14 +125,14 @@ def test_the_list(capsys):
     assert head.split() == ["name", "agent", "language", "steps", "resolved", "title"]
     assert [row.split()[0] for row in rows] == list(SAMPLES)
     (row,) = (row for row in rows if row.startswith("linediff"))
-    assert row.split(maxsplit=5) == ["linediff", "mini-swe-agent", "Python", "13", "no", "diffs from git do not apply"]
+    assert row.split(maxsplit=5) == ["linediff", "mini-swe-agent", "Python", "21", "no", "diffs from git do not apply"]
 
 
 @pytest.mark.parametrize("form", FORM_NAMES)
 def test_a_run_on_stdout_in_a_form(form, capfdbinary):
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "sample", "spans", "--form", form]
     done = subprocess.run(command, capture_output=True, check=True, env={"PYTHONIOENCODING": "ascii"})
-    assert done.stdout.decode("utf-8") == in_form(sample("spans"), form)
+    assert done.stdout.decode("utf-8") == in_form(sample("spans"), form).text
 
 
 def test_the_form_is_curated_unless_told(tmp_path, monkeypatch):
@@ -146,6 +156,7 @@ def test_a_file_that_is_there_is_kept(tmp_path, monkeypatch, capsys):
 def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     segments = len(SAMPLES["spans"].segments)
+    replaced = "the instructions of mini-swe-agent and its way to hand in are replaced by those of swe-agent\n"
     assert main(["sample", "spans", "-o", "a.jsonl"]) == 0
     assert capsys.readouterr() == (f"a.jsonl: spans as curated, {segments} segments\n", "")
     assert main(["sample", "spans", "--form", "swe-agent", "-o", "a.json"]) == 0
@@ -153,6 +164,7 @@ def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys)
     assert out == f"a.json: spans as swe-agent, {segments} segments\n"
     assert error == (
         "swe-agent files usually end in .traj: in a folder this one may be passed over\n"
+        f"{replaced}"
         'swe-agent files have no place for the outcome: a report.json beside it with {"NAME": {"resolved": true}} '
         "tells it; NAME, the file's without its ending, is what the run is called\n"
     )
@@ -160,10 +172,30 @@ def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys)
     assert load_trajectories("a.json").trajectories[0].resolved is True
 
 
+@pytest.mark.parametrize("name", ["argtable", "ttlcache"])
+@pytest.mark.parametrize("form", ["swe-agent", "swe-smith-xml"])
+def test_refused_replies_are_not_carried_and_not_counted(name, form, tmp_path, capsys):
+    run, path = SAMPLES[name], tmp_path / f"a{ending_of(form)}"
+    assert main(["sample", name, "--form", form, "-o", str(path)]) == 0
+    out, error = capsys.readouterr()
+    (found,) = load_trajectories(path, strict=True).trajectories
+    assert out.endswith(f": {name} as {form}, {len(found.segments)} segments\n")
+    refused = [i for i, segment in enumerate(run.segments) if segment.text.startswith("Nothing was executed: ")]
+    in_the_row = form == "swe-smith-xml"  # the patch is a column of it, and not a segment
+    assert len(found.segments) == len(run.segments) - 2 * len(refused) - in_the_row
+    assert f"; refused replies are left out with the notes about them ({len(refused)})\n" in error
+
+
+def test_nothing_is_changed_in_a_runs_own_form():
+    for form in ("curated", "mini-swe-agent"):
+        assert changed_in(SAMPLES["argtable"], form) is None
+        assert in_form(SAMPLES["argtable"], form).trajectory == SAMPLES["argtable"]
+
+
 @pytest.mark.parametrize("form", FORM_NAMES)
 def test_what_is_said_to_be_lost_is_lost_and_nothing_else(form, tmp_path):
     run = SAMPLES["spans"]
-    (tmp_path / f"a{ending_of(form)}").write_text(in_form(run, form))
+    (tmp_path / f"a{ending_of(form)}").write_text(in_form(run, form).text)
     (found,) = load_trajectories(tmp_path, strict=True).trajectories
     assert (found.resolved is None) == (lost_in(run, form) is not None)
     assert (found.id == run.id) == (form != "swe-agent")

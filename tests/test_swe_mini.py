@@ -1,6 +1,8 @@
 """The embedded sample set: what it holds, and that its recorded runs come out the same when they are run again."""
 
+import gzip
 import json
+import os
 import random
 import re
 import shutil
@@ -31,13 +33,42 @@ LINES = {json.loads(line)["id"]: line for line in TRAJECTORIES.read_text(encodin
 SAMPLES = samples()
 
 
-def drawn():
-    """A run of each style, in Python, and of each other language with each style: the same ones every time."""
+SEED = os.environ.get("SWE_MINI_DRAW") or TRAJECTORIES.read_bytes()
+"""Of the draw below: each state of the stored file is checked at other runs, and every time at the same ones."""
+
+
+def drawn(seed):
+    """A run of each style, in Python, and of each other language."""
     groups = {}
     for run in SAMPLES:
         language = run.meta["language"]
         groups.setdefault(run.source if language == "Python" else language, []).append(name_of(run))
-    return sorted(random.Random(7).choice(names) for names in groups.values())
+    rng = random.Random(seed)
+    return sorted(rng.choice(names) for names in groups.values())
+
+
+def files_read(run):
+    """(file, number of the action) for each file that an action shows: with the editor, or in the shell."""
+    here_document = re.compile(r"<<-?\s*(['\"]?)(\w+)\1.*?^\2$", re.MULTILINE | re.DOTALL)
+    for number, action in enumerate(segment for segment in run.segments if segment.kind == "action"):
+        for call in action.calls:
+            if call.arguments.get("command") == "view":
+                yield call.arguments["path"].removeprefix(f"/repo/{name_of(run)}/"), number
+            elif call.tool == "bash":
+                command = here_document.sub("", call.arguments["command"])
+                command = re.sub(r"'[^']*'|\"[^\"]*\"", "", command)  # patterns and scripts
+                for words in re.findall(r"\b(?:cat|nl|head|tail|grep|sed -n)\b([^|;&<>\n]*)", command):
+                    yield from ((name, number) for name in re.findall(r"[\w/.-]*\w\.[a-z]+\b", words))
+
+
+def reads_again(run):
+    """Whether two actions show the same file."""
+    return max(Counter(name for name, _ in set(files_read(run))).values(), default=0) > 1
+
+
+def refused(run):
+    """How many replies were not executed."""
+    return sum(s.kind == "other" and s.text.startswith("Nothing was executed: ") for s in run.segments)
 
 
 @pytest.fixture
@@ -77,6 +108,19 @@ def test_every_run_is_of_a_useful_length():
         assert all(call.executed for segment in actions for call in segment.calls)
 
 
+def test_the_runs_are_as_untidy_as_real_ones():
+    assert sum(map(reads_again, SAMPLES)) >= len(SAMPLES) / 2
+    assert sum(refused(run) > 0 for run in SAMPLES) >= 4
+    assert sum(run.meta["steps"] >= 20 for run in SAMPLES) >= 4
+    tracebacks = [run for run in SAMPLES if any("Traceback (most recent call" in s.text for s in run.segments)]
+    assert len(tracebacks) >= len(SAMPLES) / 3
+
+
+def test_what_is_shipped_is_small():
+    assert len(gzip.compress(TRAJECTORIES.read_bytes())) < 2_000_000
+    assert sum(path.stat().st_size for path in EMBEDDED_MODEL.glob("*.safetensors")) <= 8_000_000
+
+
 def test_what_was_measured_fits_together():
     for run in SAMPLES:
         assert not run.meta["check_before"]
@@ -110,15 +154,19 @@ def test_the_set_has_a_useful_number_of_tokens():
 
 
 def test_most_of_the_drawn_runs_are_never_skipped_on_linux():
-    assert len([name for name in drawn() if not read_script(RUNS / f"{name}.md").needs]) >= 6
+    assert len([name for name in drawn(SEED) if not read_script(RUNS / f"{name}.md").needs]) >= 6
 
 
-@pytest.mark.parametrize("name", drawn())
+def test_every_run_is_drawn_now_and_then():
+    assert {name for seed in range(200) for name in drawn(seed)} == set(map(name_of, SAMPLES))
+
+
+@pytest.mark.parametrize("name", drawn(SEED))
 def test_a_run_recorded_again_is_the_same(name):
     stored = json.loads(LINES[f"swe-mini/{name}"])
     script = read_script(RUNS / f"{name}.md")
     needs_programs(script.needs)
-    if name == "deploytoml" and sys.version_info < (3, 11):
+    if name in ("chores", "deploytoml", "layercfg") and sys.version_info < (3, 11):
         pytest.skip("this run imports tomllib")
     if sys.version_info[:2] != (
         3,
@@ -150,6 +198,14 @@ def test_check_tells_what_differs(tmp_path, monkeypatch, capsys):
         "folio: 'model', from character 0: stored 'other', recorded 'hand-written'",
         "differs from the stored file: folio",
     ]
+
+
+def test_nothing_is_written_where_the_network_is_open(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(recorder, "without_network", lambda: ())
+    monkeypatch.setattr(recorder, "STORED", tmp_path / "trajectories.jsonl")
+    assert recorder.main(["folio"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("error: this system does not let us close the network")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_first_difference_is_named():

@@ -36,7 +36,10 @@ EXCERPT = 60  # characters shown of either side of a difference
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Record, then write, compare or show. Exit code 1 if a run fails or a comparison finds a difference."""
+    """Record, then write, compare or show.
+
+    Exit code 1 if a run fails, a comparison finds a difference, or a file was to be written with the network open.
+    """
     parser = argparse.ArgumentParser(description="Record the swe-mini sample set by executing its runs.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these runs (default: all)")
     what = parser.add_mutually_exclusive_group()
@@ -47,6 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     if sys.version_info[:2] != (3, 11):
         print("note: the stored file was recorded with Python 3.11; other versions print other tracebacks")
     if not without_network():
+        if not (options.check or options.show):
+            print("error: this system does not let us close the network (unshare --net): nothing recorded or written")
+            return 1
         print("note: this system does not let us close the network (unshare --net): commands could reach it")
 
     known = sorted(path.stem for path in (HERE / "runs").glob("*.md"))

@@ -1,4 +1,8 @@
-"""mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, one bash block a reply."""
+"""mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, one bash block a reply.
+
+Left out, as nothing is known of it: `info.mini_version` (no release of the agent ran), all of `info.config` but the
+model's name, and `extra` of a message (what the model's API answered). The cost is 0.
+"""
 
 from __future__ import annotations
 

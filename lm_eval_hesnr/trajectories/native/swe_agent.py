@@ -1,6 +1,8 @@
 """SWE-agent's `.traj` as release 1.1 lays it out, with parser `function_calling`: a text, and beside it one tool call.
 
-How long a step took is not known, and null. The outcome is in none of the keys, and the run's name is the file's.
+How long a step took is not known, and null; `state` (where the shell stood, the diff so far) is empty, a cost 0. Token
+counts, `info.edited_files*` and most of `replay_config` are left out, as a run does not tell them. The release named is
+the layout's, as no SWE-agent ran. The outcome is in none of the keys, and the run's name is the file's.
 """
 
 from __future__ import annotations
