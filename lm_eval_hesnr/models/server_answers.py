@@ -140,7 +140,7 @@ def _refuse_impossible(target: np.ndarray, own: np.ndarray, top: np.ndarray, wan
         )
     for i in np.flatnonzero(np.isnan(own) & (target > top[:, -1] + _ROUNDING)):
         raise AnswerError(
-            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, more than {top[i, -1]:.6g}, the smallest "
+            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, more than {top[i, -1]:.6g}, the least "
             "of the top tokens, but it is none of them"
         )
 
