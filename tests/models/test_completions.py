@@ -321,6 +321,22 @@ def test_a_server_without_logprobs_of_prompts_is_refused_with_all_reasons(served
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
+def test_a_server_that_counts_the_token_itself_among_the_top_tokens_is_refused_by_the_first_short_text(served):
+    served.form, answer = "echo", served.answer
+
+    def with_k_in_all(path, question):
+        status, said = answer(path, question)
+        for entry in said["choices"][0]["logprobs"]["top_logprobs"][1:]:  # the token itself, then the most likely ones
+            while len(entry) > question["logprobs"]:
+                entry.popitem()
+        return status, said
+
+    served.answer = with_k_in_all
+    with pytest.raises(InputError, match=r"echo: .* gives it in the place of the top token number 1\)"):
+        model(served, server="echo").loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert not served.prompts
+
+
 def test_the_same_refusal_of_two_forms_is_said_once(served):
     served.answer = lambda path, question: (400, {"error": "no"})
     with pytest.raises(InputError) as raised:
