@@ -12,7 +12,9 @@ import pytest
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.measure import measure_tables, read_tables
 from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.sample import TRAJECTORIES
+from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 
 TIMES = ("date", "total_evaluation_time_seconds")
 
@@ -118,3 +120,14 @@ def test_weights_that_wait_elsewhere_give_the_same(two, of_one_process, tmp_path
     """Without a GPU `parallelize` keeps all weights on disk until they are needed."""
     finished(launch(tmp_path / "out", two, [], f"parallelize=True,offload_folder={tmp_path / 'weights'}"))
     assert results(tmp_path / "out")["results"] == of_one_process[0]["results"]
+
+
+def test_a_mem_budget_makes_the_plan_in_the_signature_that_of_one_process(random_model, monkeypatch):
+    def plan(**options):
+        signature = HFTopK(pretrained=str(random_model), device="cpu", **options).signature
+        return [signature[key] for key in PLAN_KEYS]
+
+    alone = plan(), plan(mem_budget="1MiB")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(10**9))  # memory is short
+    assert plan() != alone[0]
+    assert plan(mem_budget="1MiB") == alone[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,3 +58,29 @@ def as_number(key: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise InputError(f"{key}={value}: expected a number") from error
+
+
+def number_of(unit: str, key: str, value: Any, least: int, *, whole: bool = True) -> Any:
+    """The number that a model argument holds: an int, or a float where it need not be whole.
+
+    Raises:
+        InputError: it is none, or smaller than `least`.
+    """
+    try:
+        number = int(str(value)) if whole else float(value)
+        if least <= number < float("inf"):
+            return number
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"{key}={value}: expected a number of {unit}, {least} or more")
+
+
+def refuse_several_processes(name: str, instead: str) -> None:
+    """Each process of a launcher would score everything: these models are dealt no trajectories.
+
+    Raises:
+        InputError: a launcher has started several.
+    """
+    n_processes = os.environ.get("WORLD_SIZE", "")
+    if n_processes not in ("", "0", "1"):
+        raise InputError(f"{name}: WORLD_SIZE={n_processes}, each process would score everything; run one, {instead}")

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lm_eval.models.api_models import TemplateAPI
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.arguments import named_arguments, number_of, refuse_several_processes
 from lm_eval_hesnr.models.connection import Blotted, Connection, NotReadError, root_of
 from lm_eval_hesnr.models.server_answers import FORMS, AnswerError, Form
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
@@ -33,6 +35,11 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 
 _SECRET = re.compile("auth|key|token(?!s|iz)|secret|passw|cookie|credential", re.IGNORECASE)
 """Names of headers and options whose values are nobody's business."""
+
+_BACKENDS = ("huggingface", "tiktoken", "remote", "auto", "none", "None", None)
+
+_SHORTEST = 3
+"""Tokens of a context in which there is something to score: two, and one that the server generates."""
 
 _PROBE = 'def naïve(x):\n\treturn x["漢字"] + 1234567  # why?\n\n  ok'
 """A text that tokenizers split differently."""
@@ -88,18 +95,37 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             )
         if server not in ("auto", *FORMS):
             raise InputError(f"server={server}: expected auto, {', '.join(FORMS)}")
+        if tokenizer_backend not in _BACKENDS:
+            raise InputError(f"tokenizer_backend={tokenizer_backend}: expected huggingface, tiktoken, remote or none")
+        refuse_several_processes("completions-topk", "with num_concurrent= for requests at the same time")
         _refuse_secrets(base_url, kwargs)
+        _refuse_unknown(kwargs)
         if not base_url.startswith(("http://", "https://")):
             raise InputError(f"base_url={base_url}: expected such as http://127.0.0.1:8000/v1/completions")
+        retry_wait = number_of("seconds", "retry_wait", retry_wait, 0, whole=False)
+        if timeout is not None:
+            timeout = number_of("seconds", "timeout", timeout, 1, whole=False)
+        if max_retries is not None:
+            max_retries = number_of("attempts", "max_retries", max_retries, 1)
+        if max_length is not None:
+            max_length = number_of("tokens", "max_length", max_length, _SHORTEST)
+        if stride is not None:
+            stride = number_of("tokens", "stride", stride, 1)
+        for name, unit in (("num_concurrent", "requests"), ("max_gen_toks", "tokens")):
+            if name in kwargs:
+                kwargs[name] = number_of(unit, name, kwargs[name], 1)
         self._root = root_of(base_url)
         key = os.environ.get(KEY_VARIABLE, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise InputError(f"{KEY_VARIABLE} holds a line break or a letter that no header can carry")
+        header = {**(kwargs.pop("header", None) or {}), **({"Authorization": f"Bearer {key}"} if key else {})}
         is_verified, certificates = kwargs.get("verify_certificate", True), kwargs.get("ca_cert_path")
         self._connection = Connection(
             self._root,
-            header=dict(kwargs.get("header") or ({"Authorization": f"Bearer {key}"} if key else {})),
+            header=header,
             verify=certificates if is_verified and certificates else is_verified,
-            attempts=10 if max_retries is None else int(max_retries),
-            first_wait=float(retry_wait),
+            attempts=10 if max_retries is None else max_retries,
+            first_wait=retry_wait,
             secret=key,
         )
         if key:
@@ -119,14 +145,13 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
                 model=model,
                 tokenizer=tokenizer,
                 tokenizer_backend=tokenizer_backend,
+                header=header,
                 **{key: value for key, value in options.items() if value is not None},
                 **kwargs,
             )
-        except ModuleNotFoundError as error:
-            raise InputError(f"completions-topk: {error}") from error
-        except OSError as error:
-            if tokenizer_backend != "huggingface":
-                raise
+        except (ImportError, RuntimeError, ValueError, OSError) as error:  # no package, tokenizer or number
+            if not isinstance(error, OSError) or tokenizer_backend != "huggingface":
+                raise InputError(f"completions-topk: {' '.join(str(error).split())}") from error
             raise InputError(
                 f"no tokenizer in {tokenizer or model!r} ({str(error).splitlines()[0]}); give tokenizer=, the folder "
                 "or name of the one that the served model has"
@@ -134,7 +159,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         self.score_store, self._given_stride = score_store, stride
         self._given_bos: bool | None = kwargs.get("add_bos_token")
         self._server, self._given_max_length = server, max_length
-        self._given_timeout = None if timeout is None else float(timeout)
+        self._given_timeout = timeout
 
     @property
     def model_name(self) -> str:
@@ -161,6 +186,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
     @cached_property
     def _trajectory_tokenizer(self) -> TrajectoryTokenizer:
         """With the tokenizer's own habit of a BOS, as in `hf`, where `local-completions` has none unless told."""
+        if self.tokenizer_backend != "huggingface":
+            raise InputError(f"tokenizer_backend={self.tokenizer_backend}: labels need huggingface, drop it")
         return TrajectoryTokenizer(self.tokenizer, name=self.model_name, add_bos_token=self._given_bos)
 
     def _ask_for(self, model: str) -> dict[str, Any]:
@@ -169,8 +196,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             models = self._connection.get("/v1/models")["data"]
             found = [one for one in models if one.get("id") == model]
         except AnswerError as error:
-            self._no_list = str(error)
-            eval_logger.warning("%s", error)
+            self._no_list = f"{self._root}{error}"
+            eval_logger.warning("%s", self._no_list)
             return {}
         except (KeyError, TypeError, AttributeError):
             return {}
@@ -193,11 +220,14 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
     @cached_property
     def _context(self) -> int:
         """Tokens of the model's context, the one that the server insists on generating included."""
-        told = self._given_max_length or self._served.get("max_model_len")
+        if self._given_max_length is not None:
+            return self._given_max_length
+        told = self._served.get("max_model_len")
         if not told:
             reason = self._no_list or f"{self._root} does not say how long its context is"
             raise InputError(f"{reason}; if the server cannot say it, give max_length= in --model_args")
-        return int(told)
+        key = f"{self._root}/v1/models (max_length= in --model_args goes before it): max_model_len"
+        return int(number_of("tokens", key, told, _SHORTEST))
 
     @property
     def _window(self) -> int:
@@ -222,7 +252,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
                 eval_logger.info("%s: answers in the form of %s", self._root, form.name)
                 return form
         if not refusals:
-            raise not_read[0]
+            raise InputError(f"{self._root}{not_read[0]}")
         reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refusals.items())
         raise InputError(f"{self._root} gives no logprobs of prompts ({reasons})")
 
@@ -230,7 +260,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """Let the server read the text itself and look at the ids that it makes of it."""
         question = form.question(self.model_name, _PROBE, 1)
         try:
-            theirs = self._connection.post(form.path, question, self._timeout(1), form.prompt_ids, attempts=3)
+            theirs = self._connection.post(form.path, question, self._timeout(1), form.ids_read, attempts=3)
         except AnswerError as error:
             eval_logger.warning("%s: cannot tell whether the tokenizer is the same (%s)", self._root, error)
             return
@@ -250,7 +280,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             try:
                 return i, self._post(form, reading.prompt, reading.rows, reading.k)
             except AnswerError as error:
-                raise InputError(f"{self._root}, model {self.model_name}: {error}") from None
+                raise InputError(f"{self.model_name} at {self._root}{error}") from None
 
         yield from self._connection.in_parallel(read, len(readings), max(self._concurrent, 1))
 
@@ -273,12 +303,24 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         return 300 + n_tokens / 100 if self._given_timeout is None else self._given_timeout
 
 
+def _refuse_unknown(options: dict[str, Any]) -> None:
+    """The harness's constructor takes any name and forgets it."""
+    models = (CompletionsTopK, LocalCompletionsAPI, TemplateAPI)
+    known = {name for model in models for name in inspect.signature(model).parameters}
+    with named_arguments("completions-topk", *models):
+        for name in options:
+            if name not in known | {"device", "max_batch_size"}:  # which the harness gives every model
+                raise TypeError(f"unexpected keyword argument '{name}'")
+
+
 def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
     """The harness writes model arguments into its results, so no secret may be among them."""
+    header = options.get("header") or {}
+    is_header = isinstance(header, dict) and all(isinstance(word, str) for pair in header.items() for word in pair)
     known = {name for kind in LocalCompletionsAPI.__mro__ for name in inspect.signature(kind.__init__).parameters}
     told = [name for name in options if _SECRET.search(name) and name not in known - {"auth_token"}]
-    told += [f"header {name}" for name in options.get("header") or {} if _SECRET.search(name)]
-    told += ["header"] if isinstance(options.get("header"), str) else []
+    told += [f"header {name}" for name in header if _SECRET.search(name)] if is_header else []
+    told += ["header"] if isinstance(header, str) else []
     told += ["the password in base_url"] if "@" in base_url else []
     told += ["the query in base_url"] if "?" in base_url else []
     if told:
@@ -286,3 +328,5 @@ def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
             f"completions-topk: {', '.join(told)} would be written into the results; put the API key into the "
             f"environment variable {KEY_VARIABLE}"
         )
+    if not is_header:
+        raise InputError('header: expected a JSON object of names and texts, such as header={"X-Team":"a"}')

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import requests
@@ -26,11 +29,35 @@ _ADDRESS = " (is base_url= right? it should end in /v1/completions)"
 _NOT_READ = {401: _KEY, 403: _KEY, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
 """Statuses of requests that the server did not look into, with what the caller can do."""
 
+_IN_WORDS = {
+    "Connection refused": "connection refused",
+    "Failed to resolve": "no host of this name is found",
+    "Read timed out": "no byte for too long, see timeout=",
+    "Connection aborted": "the connection was dropped",
+    "Connection reset": "the connection was dropped",
+    "Connection broken": "the answer was cut",
+    "connect timeout": f"no connection in {_CONNECT_SECONDS} s",
+}
+"""What `requests` says somewhere in its errors, and what is said of it here."""
+
 Result = TypeVar("Result")
+
+
+_NEVER = (
+    requests.exceptions.SSLError,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+)
+"""Errors that another try would not mend."""
 
 
 class NotReadError(AnswerError):
     """Nothing at this address reads the request: the key is refused, or the path is another one's."""
+
+
+class _CutError(Exception):
+    """JSON that ends too early."""
 
 
 class Connection:
@@ -51,6 +78,8 @@ class Connection:
         """
         self.root, self.attempts = root, attempts
         self._header, self._verify, self._first_wait, self._secret = header, verify, first_wait, secret
+        # whoever gives `requests` no `auth` gets the header that ~/.netrc has for this host in the place of ours
+        self._auth = (lambda request: request) if "Authorization" in header else None
         self._parsing = threading.Lock()
         self._stopped = threading.Event()
 
@@ -58,7 +87,7 @@ class Connection:
         """The JSON at this path.
 
         Raises:
-            AnswerError: the server has none.
+            AnswerError: the server has none; its text begins with the path.
             InputError: no answer after a few attempts.
         """
         return self._ask("GET", path, None, 30, lambda answer: answer, min(self.attempts, attempts))
@@ -83,7 +112,7 @@ class Connection:
             attempts: fewer than the connection's own.
 
         Raises:
-            AnswerError: by the server, or by `read`.
+            AnswerError: by the server, or by `read`; its text begins with the path.
             InputError: no usable answer after all attempts.
         """
         return self._ask("POST", path, question, timeout, read, attempts or self.attempts)
@@ -134,40 +163,52 @@ class Connection:
                     self.root + path,
                     json=question,
                     headers=self._header,
+                    auth=self._auth,
                     verify=self._verify,
                     timeout=(_CONNECT_SECONDS, timeout),
+                    allow_redirects=False,  # a POST would become a GET, and the key would go to another server
                 )
-                if response.ok:
+                if response.status_code < 300:
                     with self._parsing:
                         content = response.content
                         del response
-                        if content[:100].lstrip()[:1] not in (b"{", b"[", b""):
-                            raise NotReadError(f"{self.root}{path}: a web page or text instead of JSON{_ADDRESS}")
-                        answer = json.loads(content)
+                        answer = _json(content)
                         del content
                         return read(answer)
                 reason = self._said(response)
-                if response.status_code in _NOT_READ:
-                    raise NotReadError(f"{self.root}{path}: {reason}")
+                if response.status_code in _NOT_READ or response.is_redirect:
+                    raise NotReadError(reason)
                 if response.status_code < 500 and response.status_code not in _WORTH_ANOTHER_TRY:
-                    raise AnswerError(f"{self.root}{path}: {reason}")
+                    raise AnswerError(reason)
                 wait = max(wait, _retry_after(response))
-            except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
+            except AnswerError as error:
+                raise type(error)(f"{path}: {error}") from None
+            except _NEVER as error:
                 raise InputError(f"{self.root}{path}: {self._blot(error)}") from None
             except requests.RequestException as error:
-                reason = "connection refused" if "Connection refused" in str(error) else self._blot(error)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
+                known = (words for sign, words in _IN_WORDS.items() if sign in str(error))
+                reason = next(known, self._blot(error))
+            except _CutError as error:
                 reason = f"the answer is no JSON, perhaps cut ({error})"
+            except OSError as error:  # no such file of certificates
+                raise InputError(f"{self.root}{path}: {self._blot(error)}") from None
             if attempt < attempts:
                 eval_logger.warning(
                     "%s%s: %s; attempt %d of %d in %g s", self.root, path, reason, attempt + 1, attempts, wait
                 )
                 if stopped.wait(wait):
                     break
-        raise InputError(f"{self.root}{path}: no usable answer in {attempts} attempts; the last one: {reason}")
+        way_out = "is the server up?"
+        if attempts == self.attempts:
+            way_out = "raise max_retries=, or run again: what was scored is in score_store=, where one is given"
+        raise InputError(
+            f"{self.root}{path}: no usable answer in {attempts} attempts; the last one: {reason}; {way_out}"
+        )
 
     def _said(self, response: requests.Response) -> str:
         """Status and message of an answer that is an error, one line."""
+        if response.is_redirect:
+            return f"HTTP {response.status_code}, it is at {self._blot(response.headers['Location'])}{_ADDRESS}"
         return f"HTTP {response.status_code}{_NOT_READ.get(response.status_code, '')}: {self._blot(response.text)}"
 
     def _blot(self, said: Any) -> str:
@@ -177,10 +218,34 @@ class Connection:
         return text if len(text) <= 300 else text[:300] + "..."
 
 
+def _json(content: bytes) -> Any:
+    """What the text of an answer holds.
+
+    Raises:
+        AnswerError: what is no JSON, and would be none another time.
+        _CutError: the beginning of JSON.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise AnswerError("the answer is nested too deeply") from None
+    except ValueError as error:
+        if content.removeprefix(codecs.BOM_UTF8)[:100].lstrip()[:1] not in (b"{", b"[", b""):
+            raise NotReadError(f"a web page or text instead of JSON{_ADDRESS}") from None
+        raise _CutError(str(error)) from None
+
+
 def _retry_after(response: requests.Response) -> float:
-    """Seconds that the server asks to wait, a minute at most."""
+    """Seconds that the server asks to wait, as a number or by a date, a minute at most; 0 if it does not."""
     asked = response.headers.get("Retry-After", "")
-    return min(float(asked), 60) if asked.isdigit() else 0
+    try:
+        seconds = float(asked)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(asked) - datetime.now(timezone.utc)).total_seconds()
+        except (ValueError, TypeError):  # no date, or one without a time zone
+            return 0
+    return min(max(0.0, seconds), 60.0)  # in this order NaN is 0
 
 
 class Blotted(logging.Filter):

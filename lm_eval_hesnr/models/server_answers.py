@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +24,25 @@ _SMALLEST = -9999.0
 _ROUNDING = 1e-4
 """How far a logprob may be above what is possible, nats."""
 
+_OFTEN = 8
+"""In how many places the token itself must be the last of k, and nowhere beyond them, to be no chance."""
+
 _BY_TEXT = "the answer names tokens by their text, which more than one can have, instead of by id"
 
 
 class AnswerError(InputError):
     """A server's answer that asking again would not mend."""
+
+
+@contextmanager
+def _documented_shape() -> Iterator[None]:
+    """Turn what Python says of JSON of another shape into an `AnswerError`."""
+    try:
+        yield
+    except AnswerError:
+        raise
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        raise AnswerError(f"the answer does not have the documented shape ({type(error).__name__}: {error})") from error
 
 
 class Form(NamedTuple):
@@ -57,9 +72,11 @@ class Form(NamedTuple):
         Raises:
             AnswerError: what is missing or different.
         """
-        try:
+        n_wanted = len(wanted)
+        target, rank, own, top = np.empty(n_wanted), np.empty(n_wanted), np.empty(n_wanted), np.empty((n_wanted, k))
+        n_last = n_beyond = 0
+        with _documented_shape():
             self._check(answer, prompt)
-            target, rank, top = np.empty(len(wanted)), np.empty(len(wanted)), np.empty((len(wanted), k))
             for i, row in enumerate(self.rows(answer, prompt, wanted)):
                 if math.isnan(sum(row.top)):  # would sort anywhere
                     raise AnswerError(f"token {wanted[i]} of the prompt: a top logprob is no number (nan)")
@@ -67,16 +84,27 @@ class Form(NamedTuple):
                 if len(values) < k or (len(values) == k and row.rank is not None and row.rank > k):
                     n_top = len(values) - (len(values) == k)
                     raise AnswerError(f"{n_top} top tokens at token {wanted[i]} of the prompt, {k} were asked for")
+                n_beyond += row.own is None or len(values) > k
+                n_last += row.own is not None and row.rank is None and row.own <= values[-1]
                 target[i], rank[i], top[i] = row.target, row.rank or 0, values[:k]
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
-            if isinstance(error, AnswerError):
-                raise
+                own[i] = np.nan if row.own is None else row.own
+        if n_last >= _OFTEN and not n_beyond:  # a token that is often the last of k is sometimes none of them
             raise AnswerError(
-                f"the answer does not have the documented shape ({type(error).__name__}: {error})"
-            ) from error
-        _refuse_impossible(target, top, wanted)
+                f"{k} top tokens everywhere, and in {n_last} places the token itself is the last of them: the server "
+                f"gives it in the place of the top token number {k}"
+            )
+        _refuse_impossible(target, own, top, wanted)
         target[target <= _SMALLEST] = -np.inf
         return statistics_of(target, top, rank)
+
+    def ids_read(self, answer: Any) -> list[int] | None:
+        """The ids of the prompt that the server read; None if it does not say.
+
+        Raises:
+            AnswerError: the answer is none of this form.
+        """
+        with _documented_shape():
+            return self.prompt_ids(answer)
 
     def _check(self, answer: Any, prompt: Sequence[int]) -> None:
         ids = self.prompt_ids(answer)
@@ -89,7 +117,7 @@ class Form(NamedTuple):
             raise AnswerError(f"the answer is about {n_tokens} tokens, {len(prompt)} were sent: it was truncated")
 
 
-def _refuse_impossible(target: np.ndarray, top: np.ndarray, wanted: np.ndarray) -> None:
+def _refuse_impossible(target: np.ndarray, own: np.ndarray, top: np.ndarray, wanted: np.ndarray) -> None:
     """Logits, say, in the place of logprobs: there would be plausible numbers of them."""
     largest = top.max(axis=1)
     mass = np.exp(np.minimum(top, 0)).sum(axis=1)
@@ -104,6 +132,17 @@ def _refuse_impossible(target: np.ndarray, top: np.ndarray, wanted: np.ndarray) 
                 f"token {wanted[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
                 "server gives something else than logprobs"
             )
+    with np.errstate(invalid="ignore"):  # minus infinity twice is no difference
+        differs = np.abs(own - target) > _ROUNDING
+    for i in np.flatnonzero(differs):
+        raise AnswerError(
+            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, and {own[i]:.6g} among the top tokens"
+        )
+    for i in np.flatnonzero(np.isnan(own) & (target > top[:, -1] + _ROUNDING)):
+        raise AnswerError(
+            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, more than {top[i, -1]:.6g}, the least "
+            "of the top tokens, but it is none of them"
+        )
 
 
 class _Row(NamedTuple):
@@ -114,6 +153,8 @@ class _Row(NamedTuple):
     """The engine's own rank of the token; None if it does not say."""
     top: list[float]
     """Logprobs of the most likely tokens, with or without the token itself if it is none of them."""
+    own: float | None
+    """The token's logprob among them; None if it is not there."""
 
 
 def _choice(answer: Any) -> dict[str, Any]:
@@ -142,7 +183,7 @@ def _vllm_rows(answer: Any, prompt: Sequence[int], wanted: np.ndarray) -> Iterat
         own = entry.get(str(prompt[t])) if entry else None
         if own is None:
             raise AnswerError(f"no logprob of token {t} of the prompt, id {prompt[t]}")
-        yield _Row(own["logprob"], own.get("rank"), [one["logprob"] for one in entry.values()])
+        yield _Row(own["logprob"], own.get("rank"), [one["logprob"] for one in entry.values()], own["logprob"])
 
 
 VLLM = Form(
@@ -191,7 +232,7 @@ def _echo_rows(answer: Any, prompt: Sequence[int], wanted: np.ndarray) -> Iterat
             raise AnswerError(f"no logprob of token {t} of the prompt, id {prompt[t]}")
         if not all(key.startswith("token_id:") for key in top):
             raise AnswerError(_BY_TEXT)
-        yield _Row(own, None, list(top.values()))
+        yield _Row(own, None, list(top.values()), top.get(f"token_id:{prompt[t]}"))
 
 
 ECHO = Form(
@@ -226,7 +267,8 @@ def _sglang_rows(answer: Any, prompt: Sequence[int], wanted: np.ndarray) -> Iter
     for t in wanted:
         if tokens[t][0] is None or not tops[t]:
             raise AnswerError(f"no logprob of token {t} of the prompt, id {prompt[t]}")
-        yield _Row(tokens[t][0], None, [one[0] for one in tops[t]])
+        own = next((one[0] for one in tops[t] if one[1] == prompt[t]), None)
+        yield _Row(tokens[t][0], None, [one[0] for one in tops[t]], own)
 
 
 SGLANG = Form(

@@ -22,7 +22,7 @@ import transformers
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import named_arguments
+from lm_eval_hesnr.models.arguments import named_arguments, number_of, refuse_several_processes
 from lm_eval_hesnr.models.top_logprobs import Statistics, statistics_of
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
@@ -30,6 +30,7 @@ from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
 try:
     from lm_eval.models.vllm_causallms import VLLM
     from vllm import SamplingParams, TokensPrompt
+    from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 except ImportError as error:
     raise InputError(f"vllm-topk: vLLM does not load here ({error}); `pip install vllm`, or use hf-topk") from error
 
@@ -52,6 +53,12 @@ _PLAN = (
 )  # fmt: skip
 """Arguments that change where and in which order things are computed, and numbers by rounding alone."""
 
+_UNITS = {
+    "tensor_parallel_size": "processes", "pipeline_parallel_size": "processes", "data_parallel_size": "processes",
+    "max_length": "tokens", "max_model_len": "tokens", "max_num_batched_tokens": "tokens", "max_num_seqs": "prompts",
+}  # fmt: skip
+"""Arguments that are numbers, and of what."""
+
 _TOKENS_PER_CALL, _TOKENS_PER_CALL_WITH_STORE = 2**18, 2**16
 """Tokens that one call of the engine reads: what it gives back of them is held in memory, about 300 bytes a token, and
 is stored when the call is over."""
@@ -73,15 +80,27 @@ class VLLMTopK(TrajectoryModel, VLLM):
             stride: tokens between windows over a trajectory longer than the model's context; half a window if None.
             score_store: folder that scores are read from and written to, see `scoring.store`.
             **kwargs: whatever `vllm` and vLLM's own `LLM` take.
+
+        Raises:
+            InputError: no such checkpoint, or arguments that make no sense.
         """
+        refuse_several_processes("vllm-topk", "with tensor_parallel_size= or data_parallel_size=")
         if pretrained is None:
             pretrained = embedded_model(kwargs)
         if kwargs.get("logprobs_mode", "raw_logprobs") != "raw_logprobs":
             raise InputError(f"logprobs_mode={kwargs['logprobs_mode']}: the measures are of raw_logprobs, drop it")
+        for name, unit in _UNITS.items():
+            if kwargs.get(name) is not None:
+                kwargs[name] = number_of(unit, name, kwargs[name], 1)
+        if stride is not None:
+            stride = number_of("tokens", "stride", stride, 1)
         self.pretrained, self._engine_args = str(pretrained), kwargs
         self.score_store, self._given_stride = made_folder(score_store), stride
         with named_arguments("vllm-topk", VLLMTopK, VLLM):
-            super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
+            try:
+                super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
+            except (OSError, ValueError, ImportError) as error:  # no checkpoint, wrong options, no ray
+                raise InputError(f"vllm-topk, pretrained={pretrained}: {' '.join(str(error).split())}") from error
         if self.data_parallel_size <= 1:
             # vLLM's own end of its engine races with the thread that watches it, and can abort the interpreter at exit
             weakref.finalize(self, self.model.llm_engine.engine_core.shutdown)
@@ -171,7 +190,15 @@ class VLLMTopK(TrajectoryModel, VLLM):
             outputs: list[Any] = self._model_generate(prompts, generate=True, sampling_params=[params] * len(prompts))
             return outputs
         tokens = [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts]
-        outputs = self.model.generate(tokens, sampling_params=params, use_tqdm=False, lora_request=self.lora_request)
+        try:
+            outputs = self.model.generate(
+                tokens, sampling_params=params, use_tqdm=False, lora_request=self.lora_request
+            )
+        except (EngineDeadError, EngineGenerateError) as error:
+            raise InputError(
+                "vLLM's engine ended, its log above says why; with score_store= the same command goes on from what is "
+                "stored"
+            ) from error
         return outputs
 
 

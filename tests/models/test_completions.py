@@ -5,10 +5,13 @@ import logging
 import threading
 import time
 from collections import deque
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import requests
 import torch
 from lm_eval.api.instance import Instance
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -20,6 +23,7 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.completions import CompletionsTopK
+from lm_eval_hesnr.models.connection import _retry_after
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.scoring.request import LabelledText
 
@@ -39,7 +43,7 @@ class Served(ThreadingHTTPServer):
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.form, self.name = form, str(folder)
         self.faults = deque()  # of the next answers; None for none
-        self.gets = {}  # status and answer, JSON or bytes, of some paths
+        self.gets = {}  # status, answer (JSON or bytes) and perhaps headers of some paths
         self.spoil = None  # changes the JSON of every answer about a long prompt
         self.prompts, self.headers_seen = [], []
         self.busy = self.most_busy = 0
@@ -90,7 +94,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         models = [{"id": self.server.name, "owned_by": "test", "root": "there", "max_model_len": CONTEXT}]
         known = {"/v1/models": (200, {"data": models}), "/version": (200, {"version": "1"})} | self.server.gets
-        self.send(*known.get(self.path, (404, {})))
+        status, answer, *headers = known.get(self.path, (404, {}))
+        self.send(status, answer, **dict(*headers))
 
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -316,14 +321,30 @@ def test_a_server_without_logprobs_of_prompts_is_refused_with_all_reasons(served
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
+def test_a_server_that_counts_the_token_itself_among_the_top_tokens_is_refused_by_the_first_short_text(served):
+    served.form, answer = "echo", served.answer
+
+    def with_k_in_all(path, question):
+        status, said = answer(path, question)
+        for entry in said["choices"][0]["logprobs"]["top_logprobs"][1:]:  # the token itself, then the most likely ones
+            while len(entry) > question["logprobs"]:
+                entry.popitem()
+        return status, said
+
+    served.answer = with_k_in_all
+    with pytest.raises(InputError, match=r"echo: .* gives it in the place of the top token number 1\)"):
+        model(served, server="echo").loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert not served.prompts
+
+
 def test_the_same_refusal_of_two_forms_is_said_once(served):
     served.answer = lambda path, question: (400, {"error": "no"})
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
         f"{served.url} gives no logprobs of prompts "
-        f'(vllm, echo: {served.url}/v1/completions: HTTP 400: {{"error": "no"}}; '
-        f'sglang: {served.url}/generate: HTTP 400: {{"error": "no"}})'
+        f'(vllm, echo: /v1/completions: HTTP 400: {{"error": "no"}}; '
+        f'sglang: /generate: HTTP 400: {{"error": "no"}})'
     )
 
 
@@ -354,6 +375,83 @@ def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expe
     with pytest.raises(InputError) as raised:
         model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == f"{served.url}/v1/completions: {said}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((304, b""), "HTTP 304: "),
+        (
+            (302, b"", {"Location": "https://there/v1/models"}),
+            f"HTTP 302, it is at https://there/v1/models {ADDRESS_HINT}",
+        ),
+        ((200, b"[" * 100_000), "the answer is nested too deeply"),
+        ((200, b"1" * 5_000 + b"x"), f"a web page or text instead of JSON {ADDRESS_HINT}"),
+    ],
+)
+def test_what_is_no_answer_is_said_at_once(served, answer, said):
+    served.gets["/v1/models"] = answer
+    with pytest.raises(InputError) as raised:
+        model(served, retry_wait=60).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert str(raised.value).startswith(f"{served.url}/v1/models: {said}; if the server cannot say it")
+
+
+def test_json_null_is_no_web_page(served):
+    served.answer = lambda path, question: (200, None)
+    with pytest.raises(InputError, match="documented shape"):
+        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+
+
+def test_a_byte_order_mark_is_no_web_page(served, expected):
+    served.gets["/v1/models"] = (200, b"\xef\xbb\xbf" + b'{"data": []}')
+    answer = served.answer
+
+    def with_mark(path, question):
+        status, said = answer(path, question)
+        return status, b"\xef\xbb\xbf" + json.dumps(said).encode()
+
+    served.answer = with_mark
+    lm = model(served, max_length=CONTEXT)
+    assert_same(lm.loglikelihood(requests_of_several(), disable_tqdm=True), expected)
+
+
+def test_a_text_whose_tokens_the_server_does_not_tell_is_no_traceback(served, expected, caplog):
+    answer = served.answer
+    served.answer = lambda path, question: (200, {}) if isinstance(question["prompt"], str) else answer(path, question)
+    assert_same(model(served).loglikelihood(requests_of_several(), disable_tqdm=True), expected)
+    assert "cannot tell whether the tokenizer is the same (/v1/completions: the answer does not have" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("", 0), ("7", 7), ("2.5", 2.5), ("600", 60), ("-3", 0), ("nan", 0), ("soon", 0),
+        (format_datetime(datetime.now(timezone.utc) + timedelta(hours=1)), 60),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2015 07:28:00 -0000", 0),
+    ],
+)  # fmt: skip
+def test_retry_after_is_a_number_or_a_date(asked, seconds):
+    response = requests.Response()
+    response.headers["Retry-After"] = asked
+    assert _retry_after(response) == seconds
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("drop", "the connection was dropped"),
+        ("cut", "the answer was cut"),
+        ("delay", "no byte for too long, see timeout="),
+    ],
+)
+def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
+    served.faults.extend([fault] * 2)
+    with pytest.raises(InputError) as raised:
+        model(served, max_retries=2, timeout=1).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert str(raised.value) == (
+        f"{served.url}/v1/completions: no usable answer in 2 attempts; the last one: {said}; raise max_retries=, or "
+        "run again: what was scored is in score_store=, where one is given"
+    )
 
 
 @pytest.mark.parametrize(
@@ -433,6 +531,32 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_pa
     assert "Bearer ***" in caplog.text
 
 
+@pytest.mark.parametrize("key", [None, KEY])
+def test_a_header_is_sent_with_the_key(served, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key or "")
+    lm = model(served, header={"X-Team": "a"})
+    lm.loglikelihood([request(TEXT)], disable_tqdm=True)
+    lm.loglikelihood([Instance("loglikelihood", doc={}, arguments=("def f", "(x):"), idx=0)], disable_tqdm=True)
+    sent = {(headers["X-Team"], headers.get("Authorization")) for headers in served.headers_seen}
+    assert sent == {("a", key and f"Bearer {key}")}
+
+
+def test_the_key_goes_before_what_netrc_has_for_the_host(served, monkeypatch, tmp_path):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert {headers["Authorization"] for headers in served.headers_seen} == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very-secr\u00e9t"])
+def test_a_key_that_no_header_can_carry_is_refused_unseen(served, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(InputError, match="OPENAI_API_KEY holds") as raised:
+        model(served)
+    assert "very" not in str(raised.value)
+
+
 def test_a_key_from_a_file_with_its_line_end_is_a_key(served, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
     model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
@@ -477,11 +601,57 @@ def test_secrets_among_the_arguments_are_refused(served, options):
         ({"tokenizer": "/nowhere/at/all"}, "give tokenizer="),
         ({"stride": 256}, "stride=256: expected a number of tokens from 1 to 254"),
         ({"base_url": "127.0.0.1:9"}, "expected such as http"),
+        ({"num_concurrent": "x"}, "num_concurrent=x: expected a number of requests, 1 or more"),
+        ({"timeout": "5m"}, "timeout=5m: expected a number of seconds, 1 or more"),
+        ({"timeout": 0}, "timeout=0: expected a number of seconds, 1 or more"),
+        ({"timeout": -1}, "timeout=-1: expected a number of seconds, 1 or more"),
+        ({"timeout": "inf"}, "timeout=inf: expected a number of seconds, 1 or more"),
+        ({"max_retries": "abc"}, "max_retries=abc: expected a number of attempts, 1 or more"),
+        ({"max_retries": 0}, "max_retries=0: expected a number of attempts, 1 or more"),
+        ({"max_retries": -1}, "max_retries=-1: expected a number of attempts, 1 or more"),
+        ({"retry_wait": "x"}, "retry_wait=x: expected a number of seconds, 0 or more"),
+        ({"stride": "abc"}, "stride=abc: expected a number of tokens, 1 or more"),
+        ({"max_length": "abc"}, "max_length=abc: expected a number of tokens, 3 or more"),
+        ({"max_length": 2}, "max_length=2: expected a number of tokens, 3 or more"),
+        ({"max_gen_toks": "x"}, "max_gen_toks=x: expected a number of tokens, 1 or more"),
+        ({"seed": "x"}, "completions-topk: .*'x'"),
+        ({"header": ["X-Team: a"]}, 'header: expected a JSON object of names and texts, such as header={"X-Team":"a"}'),
+        ({"header": {"X-Team": 1}}, "header: expected a JSON object of names and texts"),
+        ({"tokenizer_backend": "remote"}, "completions-topk: .*tokenizer"),
+        ({"tokenizer_backend": "none"}, "tokenizer_backend=None: labels need huggingface, drop it"),
+        ({"tokenizer_backend": "hf"}, "tokenizer_backend=hf: expected huggingface, tiktoken, remote or none"),
+        ({"num_concurent": 8}, "has no num_concurent=; did you mean num_concurrent=?"),
+        ({"score_stor": "x"}, "has no score_stor=; did you mean score_store=?"),
+        ({"dtype": "bfloat16"}, "has no dtype=; leave it out"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(served, options, reason):
-    with pytest.raises(InputError, match=reason):
+    with pytest.raises(InputError, match=reason) as raised:
         model(served, **options).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_the_harness_adds_is_allowed(served):
+    model(served, batch_size=1, max_batch_size=64, device="cpu", num_concurrent="2")
+
+
+@pytest.mark.parametrize("told", ["abc", [1], 2, -1, 4.5])
+def test_a_context_that_is_none_is_refused_unless_another_is_given(served, told):
+    served.gets["/v1/models"] = (200, {"data": [{"id": served.name, "max_model_len": told}]})
+    with pytest.raises(InputError) as raised:
+        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert str(raised.value) == (
+        f"{served.url}/v1/models (max_length= in --model_args goes before it): max_model_len={told}: expected a number "
+        "of tokens, 3 or more"
+    )
+    model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)
+
+
+@pytest.mark.usefixtures("no_loading")
+def test_several_processes_are_refused(served, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match=r"completions-topk: WORLD_SIZE=2, .*; run one, with num_concurrent="):
+        model(served)
 
 
 def test_stock_requests_are_those_of_local_completions(served):

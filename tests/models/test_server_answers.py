@@ -179,6 +179,56 @@ def test_a_token_likelier_than_the_most_likely_one_is_refused(form, path, value,
     assert str(raised.value).startswith(f"token 1 of the prompt: its logprob is {value:g}, expected at most {most}: ")
 
 
+@pytest.mark.parametrize(("value", "among"), [(-1.5, "-1.38629"), (-1.3861, "-1.38629")])
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [(ECHO, (*LOGPROBS, "token_logprobs", 1)), (SGLANG, ("meta_info", "input_token_logprobs", 1, 0))],
+)
+def test_another_logprob_than_among_the_top_tokens_is_refused(form, path, value, among):
+    with pytest.raises(AnswerError) as raised:
+        form.read(changed(form.name, *path, to=value), PROMPT, WANTED, k=2)
+    assert str(raised.value) == f"token 1 of the prompt: its logprob is {value}, and {among} among the top tokens"
+    form.read(changed(form.name, *path, to=LN[0.25] + 5e-5), PROMPT, WANTED, k=2)
+
+
+def test_a_token_that_should_be_among_the_top_tokens_and_is_not_is_refused():
+    answer = changed("sglang", "meta_info", "input_token_logprobs", 2, 0, to=-1.0)
+    with pytest.raises(AnswerError, match=r"its logprob is -1, more than -1.38629, the least .* none of them"):
+        SGLANG.read(answer, PROMPT, WANTED, k=2)
+
+
+def long_echo_answer(tops):
+    """About token 42 again and again, likely in half of its places and unlikely in the others."""
+    own = [LN[0.25] if i % 2 else LN[0.0625] for i in range(20)]
+    logprobs = {
+        "tokens": [f"token_id:{i}" for i in (7, *[42] * 20, 3)],
+        "token_logprobs": [None, *own, -0.1],
+        "top_logprobs": [None, *(tops(value) for value in own), {"token_id:3": -0.1}],
+    }
+    return {"choices": [{"index": 0, "text": "x", "logprobs": logprobs}], "usage": {"completion_tokens": 1}}
+
+
+def best_and_own(own):
+    return {"token_id:5": LN[0.5], "token_id:42": own}
+
+
+def best_two(own):
+    return {"token_id:5": LN[0.5], "token_id:6" if own < LN[0.25] else "token_id:42": LN[0.25]}
+
+
+@pytest.mark.parametrize(("k", "tops"), [(2, best_and_own), (1, lambda own: {"token_id:42": own})])
+def test_the_token_itself_in_the_place_of_the_last_top_token_is_refused(k, tops):
+    with pytest.raises(AnswerError, match=f"gives it in the place of the top token number {k}"):
+        ECHO.read(long_echo_answer(tops), [7, *[42] * 20], np.arange(1, 21), k=k)
+
+
+@pytest.mark.parametrize("tops", [best_two, lambda own: best_two(own) | {"token_id:42": own}])
+def test_top_tokens_with_or_without_the_token_itself_are_complete(tops):
+    statistics = ECHO.read(long_echo_answer(tops), [7, *[42] * 20], np.arange(1, 21), k=2)
+    np.testing.assert_allclose(statistics.top_mass, 0.75, rtol=1e-6)
+    assert statistics.rank.tolist() == [3, 2] * 10
+
+
 def test_rounding_and_a_masked_vocabulary_are_possible():
     statistics = VLLM.read(vllm_token(2e-5, -math.inf, -math.inf), PROMPT, np.array([2]), k=3)
     assert statistics.top_mass.tolist() == [1]

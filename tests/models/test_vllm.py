@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -142,9 +143,43 @@ def test_stock_requests_are_those_of_vllm(lm):
     assert [mixed[0], mixed[2]] == VLLM.loglikelihood(lm, pairs, disable_tqdm=True)
 
 
-def test_another_logprobs_mode_is_refused():
-    with pytest.raises(InputError, match="logprobs_mode=processed_logprobs"):
-        VLLMTopK(logprobs_mode="processed_logprobs")
+def test_an_engine_that_ends_is_one_line(lm, monkeypatch):
+    def die(*_, **__):
+        raise module.EngineDeadError
+
+    monkeypatch.setattr(lm.model, "generate", die)
+    with pytest.raises(InputError, match="engine ended, its log above says why; with score_store= the same command"):
+        lm.loglikelihood([request(TEXT)], disable_tqdm=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"logprobs_mode": "processed_logprobs"}, "logprobs_mode=processed_logprobs"),
+        ({"pretrained": "/nowhere"}, "vllm-topk, pretrained=/nowhere: "),
+        ({"pretrained": str(Path(__file__).parent)}, f"vllm-topk, pretrained={Path(__file__).parent}: "),
+        ({"max_length": "abc"}, "max_length=abc: expected a number of tokens, 1 or more"),
+        ({"tensor_parallel_size": "x"}, "tensor_parallel_size=x: expected a number of processes, 1 or more"),
+        ({"stride": "abc"}, "stride=abc: expected a number of tokens, 1 or more"),
+        ({"score_stor": "x"}, r"vllm-topk: --model_args has no score_stor=; did you mean score_store=\?"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(options, reason):
+    with pytest.raises(InputError, match=reason) as raised:
+        VLLMTopK(**options)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.skipif(find_spec("ray") is not None, reason="ray is installed here")
+def test_data_parallel_without_ray_is_refused():
+    with pytest.raises(InputError, match="ray is required for data parallelism"):
+        VLLMTopK(data_parallel_size=2)
+
+
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match=r"vllm-topk: WORLD_SIZE=2, .*; run one, with tensor_parallel_size="):
+        VLLMTopK()
 
 
 @pytest.fixture(scope="module")
