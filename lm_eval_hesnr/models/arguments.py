@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -36,43 +37,20 @@ def named_arguments(name: str, *models: type) -> Iterator[None]:
         raise InputError(f"{name}: --model_args has no {found[1]}=; {hint}") from error
 
 
-def as_whole_number(key: str, value: Any, least: int) -> int:
-    """The whole number that a model argument holds.
-
-    Raises:
-        InputError: it is none, or a smaller one than `least`.
-    """
-    text = str(value)
-    if not (text.isascii() and text.isdecimal() and int(text) >= least):
-        raise InputError(f"{key}={value}: expected a whole number of at least {least}")
-    return int(text)
-
-
-def as_number(key: str, value: Any) -> float:
-    """The number that a model argument holds.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{key}={value}: expected a number") from error
-
-
-def number_of(unit: str, key: str, value: Any, least: int, *, whole: bool = True) -> Any:
+def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:
     """The number that a model argument holds: an int, or a float where it need not be whole.
 
     Raises:
-        InputError: it is none, or smaller than `least`.
+        InputError: it is none, infinite, or smaller than `least`.
     """
     try:
         number = int(str(value)) if whole else float(value)
-        if least <= number < float("inf"):
+        if least <= number < math.inf:
             return number
     except (TypeError, ValueError):
         pass
-    raise InputError(f"{key}={value}: expected a number of {unit}, {least} or more")
+    of = f" of {unit}" if unit else ""
+    raise InputError(f"{key}={value}: expected a number{of}, {least} or more")
 
 
 def refuse_several_processes(name: str, instead: str) -> None:

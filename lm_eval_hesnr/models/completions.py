@@ -21,7 +21,7 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import named_arguments, number_of, refuse_several_processes
+from lm_eval_hesnr.models.arguments import as_number, named_arguments, refuse_several_processes
 from lm_eval_hesnr.models.connection import Blotted, Connection, NotReadError, root_of
 from lm_eval_hesnr.models.server_answers import FORMS, AnswerError, Form
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
@@ -102,18 +102,18 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         _refuse_unknown(kwargs)
         if not base_url.startswith(("http://", "https://")):
             raise InputError(f"base_url={base_url}: expected such as http://127.0.0.1:8000/v1/completions")
-        retry_wait = number_of("seconds", "retry_wait", retry_wait, 0, whole=False)
+        retry_wait = as_number("retry_wait", retry_wait, 0, "seconds", whole=False)
         if timeout is not None:
-            timeout = number_of("seconds", "timeout", timeout, 1, whole=False)
+            timeout = as_number("timeout", timeout, 1, "seconds", whole=False)
         if max_retries is not None:
-            max_retries = number_of("attempts", "max_retries", max_retries, 1)
+            max_retries = as_number("max_retries", max_retries, 1, "attempts")
         if max_length is not None:
-            max_length = number_of("tokens", "max_length", max_length, _SHORTEST)
+            max_length = as_number("max_length", max_length, _SHORTEST, "tokens")
         if stride is not None:
-            stride = number_of("tokens", "stride", stride, 1)
+            stride = as_number("stride", stride, 1, "tokens")
         for name, unit in (("num_concurrent", "requests"), ("max_gen_toks", "tokens")):
             if name in kwargs:
-                kwargs[name] = number_of(unit, name, kwargs[name], 1)
+                kwargs[name] = as_number(name, kwargs[name], 1, unit)
         self._root = root_of(base_url)
         key = os.environ.get(KEY_VARIABLE, "").strip()
         if not (key.isascii() and key.isprintable()):
@@ -227,7 +227,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             reason = self._no_list or f"{self._root} does not say how long its context is"
             raise InputError(f"{reason}; if the server cannot say it, give max_length= in --model_args")
         key = f"{self._root}/v1/models (max_length= in --model_args goes before it): max_model_len"
-        return int(number_of("tokens", key, told, _SHORTEST))
+        return int(as_number(key, told, _SHORTEST, "tokens"))
 
     @property
     def _window(self) -> int:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.models.arguments import as_whole_number
+from lm_eval_hesnr.models.arguments import as_number
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.models.top_logprobs import Statistics
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
@@ -159,7 +159,7 @@ class TrajectoryModel(LM):
             )
         if self._given_stride is None:
             return window // 2
-        stride = as_whole_number("stride", self._given_stride, 1)
+        stride: int = as_number("stride", self._given_stride, 1, "tokens")
         if stride >= window:
             raise InputError(f"stride={stride}: expected a number of tokens from 1 to {window - 1}")
         return stride

@@ -22,7 +22,7 @@ import transformers
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import named_arguments, number_of, refuse_several_processes
+from lm_eval_hesnr.models.arguments import as_number, named_arguments, refuse_several_processes
 from lm_eval_hesnr.models.top_logprobs import Statistics, statistics_of
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
@@ -91,9 +91,9 @@ class VLLMTopK(TrajectoryModel, VLLM):
             raise InputError(f"logprobs_mode={kwargs['logprobs_mode']}: the measures are of raw_logprobs, drop it")
         for name, unit in _UNITS.items():
             if kwargs.get(name) is not None:
-                kwargs[name] = number_of(unit, name, kwargs[name], 1)
+                kwargs[name] = as_number(name, kwargs[name], 1, unit)
         if stride is not None:
-            stride = number_of("tokens", "stride", stride, 1)
+            stride = as_number("stride", stride, 1, "tokens")
         self.pretrained, self._engine_args = str(pretrained), kwargs
         self.score_store, self._given_stride = made_folder(score_store), stride
         with named_arguments("vllm-topk", VLLMTopK, VLLM):
