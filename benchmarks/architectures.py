@@ -253,7 +253,7 @@ def definitions(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.
         "logprob": torch.log_softmax(wide, -1).gather(1, targets[:, None]).squeeze(1),
         "entropy": -(q * q.log()).sum(-1),
         "rank_low": 1 + (wide > target + 1e-5).sum(-1),  # ties within what rounding may do
-        "rank_high": 1 + (wide > target - 1e-5).sum(-1) - 1,
+        "rank_high": (wide > target - 1e-5).sum(-1),  # the target itself is counted
     }
 
 

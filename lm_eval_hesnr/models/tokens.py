@@ -55,6 +55,7 @@ class TrajectoryTokenizer:
         self.tokenizer, self.add_bos_token = tokenizer, add_bos_token
         added = tokenizer.added_tokens_decoder
         self._special = {token.content: token_id for token_id, token in added.items() if token.special}
+        self._copy: tuple[dict[str, str], Tokenizer] | None = None
 
     def __call__(self, text: str, template: np.ndarray | None) -> Tokens:
         """The tokens of a text.
@@ -118,15 +119,22 @@ class TrajectoryTokenizer:
                 position = match.end()
         pieces.append(text[position:])
         origin += range(position, len(text) + 1)
-        copy = Tokenizer.from_str(json.dumps(_without_pieces(self._state, set(self._special))))
-        known = {token.content: token for token in self.tokenizer.added_tokens_decoder.values()}
-        copy.add_tokens([_stand_in(known[content], mark) for content, mark in stand_ins.items()])
-        copy.encode_special_tokens = True  # leaves the stand-ins alone, which are not marked special
+        copy = self._with_stand_ins(stand_ins)
         encoding = copy.encode("".join(pieces), add_special_tokens=adds_special)
         real = {copy.token_to_id(mark): self._special[content] for content, mark in stand_ins.items()}
         start, end = _columns(encoding.offsets)
         map_back = np.asarray(origin, np.int64)
         return Tokens(np.asarray([real.get(i, i) for i in encoding.ids], np.int64), map_back[start], map_back[end])
+
+    def _with_stand_ins(self, stand_ins: dict[str, str]) -> Tokenizer:
+        """A copy that reads the marks, and no spelling, as control tokens; nearly always the one of the text before."""
+        if self._copy is None or self._copy[0] != stand_ins:
+            copy = Tokenizer.from_str(json.dumps(_without_pieces(self._state, set(self._special))))
+            known = {token.content: token for token in self.tokenizer.added_tokens_decoder.values()}
+            copy.add_tokens([_stand_in(known[content], mark) for content, mark in stand_ins.items()])
+            copy.encode_special_tokens = True  # leaves the stand-ins alone, which are not marked special
+            self._copy = stand_ins, copy
+        return self._copy[1]
 
 
 def _columns(offsets: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -60,8 +60,9 @@ class WantedRows:
 
     @property
     def n_virtual(self) -> int:
-        """Tokens of the context that prompt tuning takes for itself."""
-        return self.abilities.shift
+        """Tokens of the context that PEFT's prompt or prefix tuning takes for itself."""
+        told = getattr(getattr(self.model, "active_peft_config", None), "num_virtual_tokens", None)
+        return max(self.abilities.shift, told or 0)  # a prefix stands in the cache and shifts no row
 
     def all_ranks(self, own: bool) -> bool:
         """Whether it is so on every process of a tensor-parallel model, which must all do the same."""

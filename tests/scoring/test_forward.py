@@ -1,4 +1,5 @@
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -253,6 +254,13 @@ def test_prompt_tuning_shifts_the_rows_and_is_never_chunked(has_head):
     with torch.inference_mode():
         logits = prompted(IDS[None, :-1], use_cache=False).logits[0][6:]
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(logits[ROWS], TARGETS, 10))
+
+
+def test_a_prefix_takes_its_part_of_the_context():
+    lm = model()
+    lm.active_peft_config = SimpleNamespace(num_virtual_tokens=9)  # as a PeftModel has it; no row is shifted
+    rows = scorer(lm)
+    assert (rows.n_virtual, rows.abilities.shift) == (9, 0)
 
 
 def test_a_model_that_reads_the_future_is_refused():
