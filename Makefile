@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Threads that spin while they wait are many times slower where a core is shared: by machines of CI, say.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .PHONY: demo test test-vllm check format clean
 
 demo: $(READY)  ## score the embedded sample set with the embedded tiny model and print the table

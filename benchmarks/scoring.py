@@ -3,7 +3,7 @@
 Parts: floor, memory, speedup, long, agreement, architectures; all of them if none is named. Each prints rows of the
 table and, with --write, puts them into benchmarks/README.md in the place of the rows of the same name. Time is CPU time
 of this process on one thread, runs of the things compared alternate, and what counts is the median of each one's
-repeats. Memory is what the peak resident set grows by inside the call (Linux). Only the tiny model's weights are not
+repeats. Memory is bytes of tensors, of `long` what the peak resident set grows by inside the call (Linux). Only the tiny model's weights are not
 random.
 
 Baselines. floor: the body's forward, and a bare matrix product of the wanted hidden states with the head. stock: the
@@ -122,7 +122,7 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def memory(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Peak of one pass over the peak of the body alone: bytes of tensors, and of the process."""
+    """Bytes of tensors at the peak of one pass, over those at the peak of the body alone."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
         scorer = WantedRows(model, name="qwen2")
@@ -141,12 +141,6 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
                 f"**{whole - body:.2f} MB** ({whole:.1f} - {body:.1f}; with full logits "
                 f"{2 * 4 * length * vocabulary / MB:.0f} more)", "<= 128 MB; flat within 10 % over L", "body alone",
             )  # fmt: skip
-            if arguments.device == "cpu":
-                body, whole = (statistics.median(growth(call) / MB for _ in range(arguments.repeats)) for call in calls)
-                yield Row(
-                    f"the same of the resident set, 4 layers, V = {vocabulary}, L = {length}", size,
-                    f"**{whole - body:.0f} MB** ({whole:.0f} - {body:.0f})", "<= 128 MB", "body alone",
-                )  # fmt: skip
 
 
 def speedup(arguments: argparse.Namespace) -> Iterator[Row]:

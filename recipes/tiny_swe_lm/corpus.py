@@ -115,8 +115,8 @@ def main(argv: list[str] | None = None) -> int:
         "--out", type=Path, required=True, help="working folder, such as out/tiny_lm (git ignores out/)"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sessions", type=int, default=1000, help="training sessions with a shell (default 1000)")
-    parser.add_argument("--tool-sessions", type=int, default=400, help="training sessions with tools (default 400)")
+    parser.add_argument("--sessions", type=int, default=2600, help="training sessions with a shell (default 2600)")
+    parser.add_argument("--tool-sessions", type=int, default=1000, help="training sessions with tools (default 1000)")
     parser.add_argument("--held-out-sessions", type=int, default=100, help="held-out sessions a group (default 100)")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args(argv)

@@ -86,13 +86,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=2400, help="steps of the shipped model (default 2400)")
     parser.add_argument("--extension-steps", type=int, default=300, help="steps of the extension (default 300)")
     parser.add_argument("--tuning-steps", type=int, default=150, help="steps of fine-tuning (default 150)")
-    parser.add_argument("--sessions", type=int, default=1000, help="training sessions with a shell (default 1000)")
-    parser.add_argument("--tool-sessions", type=int, default=400, help="training sessions with tools (default 400)")
+    parser.add_argument("--sessions", type=int, default=2600, help="training sessions with a shell (default 2600)")
+    parser.add_argument("--tool-sessions", type=int, default=1000, help="training sessions with tools (default 1000)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the CPU (default: one a core)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="needs a C++ compiler")
     parser.add_argument(
-        "--bf16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16"
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        help="matrix products in bfloat16 (default: on a GPU, and on a CPU that has instructions for it)",
     )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -105,8 +107,10 @@ def main(argv: list[str] | None = None) -> int:
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: stopped.append(number))
+    has_bf16 = args.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
     run = Run(
-        out=args.out, seed=args.seed, device=args.device, bf16=args.bf16, compile=args.compile,
+        out=args.out, seed=args.seed, device=args.device, compile=args.compile,
+        bf16=has_bf16 if args.bf16 is None else args.bf16,
         should_stop=lambda: bool(stopped),
     )  # fmt: skip
     if not train_family(run, stages(args.steps, args.extension_steps, args.tuning_steps)):
