@@ -3,8 +3,8 @@
 Parts: floor, memory, speedup, long, agreement, architectures; all of them if none is named. Each prints rows of the
 table and, with --write, puts them into benchmarks/README.md in the place of the rows of the same name. Time is CPU time
 of this process on one thread, runs of the things compared alternate, and what counts is the median of each one's
-repeats. Memory is bytes of tensors, in `long` what the peak resident set grows by inside the call (Linux). Only the tiny
-model's weights are not random.
+repeats. Memory is bytes of tensors, in `long` what the peak resident set grows by inside the call (Linux). Only
+the tiny model's weights are not random.
 
 Baselines. floor: the body's forward, and a bare matrix product of the wanted hidden states with the head. stock: the
 harness's own `hf` with one request per action. definitions: full float32 logits, a full sort, float64.
