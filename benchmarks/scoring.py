@@ -2,9 +2,9 @@
 
 Parts: floor, memory, speedup, long, agreement, architectures; all of them if none is named. Each prints rows of the
 table and, with --write, puts them into benchmarks/README.md in the place of the rows of the same name. Time is CPU time
-of this process on one thread, runs of the things compared alternate, and what counts is the median of each one's
-repeats. Memory is bytes of tensors, in `long` what the peak resident set grows by inside the call (Linux). Only
-the tiny model's weights are not random.
+of this process on one thread, on a GPU that of the clock; runs of the things compared alternate, and what counts is the
+median of each one's repeats. Memory is bytes of tensors, in `long` what the peak resident set grows by inside the call
+(Linux). Only the tiny model's weights are not random.
 
 Baselines. floor: the body's forward, and a bare matrix product of the wanted hidden states with the head. stock: the
 harness's own `hf` with one request per action. definitions: full float32 logits, a full sort, float64.
@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--vocabulary", type=int, nargs="+", default=[32_768, 151_936], help="of floor")
+    parser.add_argument("--vocabulary", type=int, nargs="+", default=[32_768, 151_936], help="of floor and memory")
     parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 8192, 32_768], help="of memory")
     parser.add_argument(
         "--runs", nargs="+", default=RUNS, help="of speedup: files or folders below shared/trajectories"
@@ -96,8 +96,6 @@ def main() -> None:
 
 def floor(arguments: argparse.Namespace) -> Iterator[Row]:
     """Time of one pass over the least that it could take."""
-    if arguments.device == "cpu" and not torch.cuda.is_available():
-        yield Row("time over the floor on cuda", "`--device cuda`", "not measured", "<= 1.03", "floor")
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
         ids, rows = wanted(8192, vocabulary)
@@ -363,7 +361,7 @@ def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
 
 @torch.inference_mode()
 def allocated(call: Callable[[], Any]) -> int:
-    """Bytes of tensors at the call's peak, beyond those before it: exact, whatever the allocator makes of it."""
+    """Bytes of tensors made inside the call that live at its peak: exact, whatever the allocator makes of it."""
     if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

@@ -44,11 +44,11 @@ def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool =
         InputError: it is none, infinite, or smaller than `least`.
     """
     try:
-        number = int(str(value)) if whole else float(value)
-        if least <= number < math.inf:
-            return number
-    except (TypeError, ValueError):
-        pass
+        number = float(str(value))  # of True as well: no number
+    except ValueError:
+        number = math.nan
+    if least <= number < math.inf and (number.is_integer() or not whole):
+        return int(number) if whole else number
     of = f" of {unit}" if unit else ""
     raise InputError(f"{key}={value}: expected a number{of}, {least} or more")
 

@@ -316,7 +316,9 @@ def _refuse_unknown(options: dict[str, Any]) -> None:
 def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
     """The harness writes model arguments into its results, so no secret may be among them."""
     header = options.get("header") or {}
-    is_header = isinstance(header, dict) and all(isinstance(word, str) for pair in header.items() for word in pair)
+    is_header = isinstance(header, dict) and all(
+        isinstance(word, str) and word.isascii() and word.isprintable() for pair in header.items() for word in pair
+    )
     known = {name for kind in LocalCompletionsAPI.__mro__ for name in inspect.signature(kind.__init__).parameters}
     told = [name for name in options if _SECRET.search(name) and name not in known - {"auth_token"}]
     told += [f"header {name}" for name in header if _SECRET.search(name)] if is_header else []
@@ -329,4 +331,4 @@ def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
             f"environment variable {KEY_VARIABLE}"
         )
     if not is_header:
-        raise InputError('header: expected a JSON object of names and texts, such as header={"X-Team":"a"}')
+        raise InputError('header: expected a JSON object of names and texts in ASCII, such as header={"X-Team":"a"}')

@@ -95,10 +95,11 @@ class HFTopK(TrajectoryModel, HFLM):
                 "max_length=%d is more than the context of %d tokens that %s was made for, and no rope_type extends it",
                 self.max_length, context, self.model_name,
             )  # fmt: skip
-        if (table := position_table_of(self.model)) and self.max_length > table:
+        self._n_positions = position_table_of(self.model)
+        if kwargs.get("max_length") and self._n_positions and self.max_length > self._n_positions:
             raise InputError(
-                f"max_length={self.max_length}: {self.model_name} has learned {table} positions and knows no others; "
-                f"drop max_length=, or give at most {table}"
+                f"max_length={self.max_length}: {self.model_name} has a table of {self._n_positions} positions and "
+                "knows no others; drop max_length=, or give no more"
             )
         if stride is not None:
             self.stride  # noqa: B018 (a wrong one is said at once)
@@ -154,7 +155,7 @@ class HFTopK(TrajectoryModel, HFLM):
 
     @property
     def _window(self) -> int:
-        return int(self.max_length) - self._rows.n_virtual
+        return min(int(self.max_length), self._n_positions or int(self.max_length)) - self._rows.n_virtual
 
     @property
     def _settings(self) -> dict[str, Any]:

@@ -198,6 +198,7 @@ class TrajectoryModel(LM):
             else:
                 missing.append(i)
         texts = [requests[i].args[1] for i in missing]
+        self._n_ahead = 0  # an interrupted call may have left some
         with (
             tqdm(
                 total=sum(window.n_tokens for i in missing for window in encoded[i].plan),

@@ -99,7 +99,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
         with named_arguments("vllm-topk", VLLMTopK, VLLM):
             try:
                 super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
-            except (OSError, ValueError, ImportError) as error:  # no checkpoint, wrong options, no ray
+            except (OSError, ValueError, ImportError, RuntimeError) as error:  # no checkpoint, wrong options, no ray
                 raise InputError(f"vllm-topk, pretrained={pretrained}: {' '.join(str(error).split())}") from error
         if self.data_parallel_size <= 1:
             # vLLM's own end of its engine races with the thread that watches it, and can abort the interpreter at exit
@@ -176,7 +176,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
         group: list[int] = []
         n_tokens = 0
         for i, reading in enumerate(readings):
-            length = reading.window.end - reading.window.start
+            length = reading.window.n_tokens
             # with data parallel the harness loads the model anew for each call: there is but one
             if group and n_tokens + length > most and self.data_parallel_size <= 1:
                 yield group
@@ -186,14 +186,15 @@ class VLLMTopK(TrajectoryModel, VLLM):
         yield group
 
     def _generated(self, prompts: list[list[int]], params: SamplingParams) -> list[Any]:
-        if self.data_parallel_size > 1:
-            outputs: list[Any] = self._model_generate(prompts, generate=True, sampling_params=[params] * len(prompts))
-            return outputs
         tokens = [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts]
+        outputs: list[Any]
         try:
-            outputs = self.model.generate(
-                tokens, sampling_params=params, use_tqdm=False, lora_request=self.lora_request
-            )
+            if self.data_parallel_size > 1:
+                outputs = self._model_generate(prompts, generate=True, sampling_params=[params] * len(prompts))
+            else:
+                outputs = self.model.generate(
+                    tokens, sampling_params=params, use_tqdm=False, lora_request=self.lora_request
+                )
         except (EngineDeadError, EngineGenerateError) as error:
             raise InputError(
                 "vLLM's engine ended, its log above says why; with score_store= the same command goes on from what is "

@@ -17,6 +17,9 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 EXTENSIONS = ("yarn", "linear", "dynamic", "longrope")
 """What `rope_type` may be, by the names of `transformers`."""
 
+_TABLE = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings|positions_embed)$")
+"""What models call a table with a vector for each position."""
+
 _LENGTH_DEPENDENT = {"dynamic", "longrope"}
 
 
@@ -98,15 +101,18 @@ def context_of(model: Any) -> int | None:
 
 
 def position_table_of(model: Any) -> int | None:
-    """Positions that a model has learned a vector each for and beyond which it fails; None if it has no such table."""
-    names = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings|pos_emb\w*)$")
-    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    tables = [
-        module.num_embeddings
+    """Tokens that fit into a model's table of positions, beyond which it fails; None for RoPE and what has no table."""
+    config = model.config.get_text_config()
+    if getattr(config, "rope_parameters", None):  # a table is then of a tower that reads pictures or sound
+        return None
+    told = getattr(config, "max_position_embeddings", None)
+    # where there is padding, as in RoBERTa, the first text's position comes after the padding's
+    sizes = [
+        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
         for name, module in model.named_modules()
-        if isinstance(module, nn.Embedding) and names.search(name)
+        if isinstance(module, nn.Embedding) and _TABLE.search(name)
     ]
-    return min([*tables, *([int(told)] if told else [])]) if tables else None
+    return min([*sizes, int(told)] if told else sizes) if sizes else None
 
 
 def depends_on_length(model: Any) -> bool:

@@ -37,7 +37,7 @@ def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Windo
         ValueError: another stride, with which some position would have no context or never be reached.
     """
     if not 1 <= stride < window:
-        raise ValueError(f"stride={stride}: expected 1 to {window - 1}")
+        raise ValueError(f"window={window}, stride={stride}: expected 1 <= stride < window")
     start, done = 0, 0  # positions below `done` are scored
     while done <= wanted[-1]:
         end = start + window

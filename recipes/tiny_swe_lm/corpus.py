@@ -17,6 +17,7 @@ from recipes.tiny_swe_lm.languages import iter_language_files, read_language_tex
 from recipes.tiny_swe_lm.projects import Material
 from recipes.tiny_swe_lm.sessions import GROUPS, make_session
 from recipes.tiny_swe_lm.sources import iter_code_files, iter_prose_files, read_text
+from recipes.tiny_swe_lm.working_folder import write_whole
 
 logger = logging.getLogger(__name__)
 SHARD = 50  # sessions of one file
@@ -42,7 +43,7 @@ def load_functions(out: Path, seed: int) -> list[dict]:
     """The examined functions, from `functions.json` where an earlier run wrote it."""
     path = out / "functions.json"
     if not path.exists():
-        path.write_text(json.dumps(collect_functions(seed, out / "functions_by_file.jsonl")))
+        write_whole(path, json.dumps(collect_functions(seed, out / "functions_by_file.jsonl")))
     return json.loads(path.read_text())
 
 
@@ -76,9 +77,7 @@ def _write_shard(path: Path, material: Material, seed: int, group: str, first: i
             texts.append(make_session(material, seed, index, group))
         except (UnicodeError, OSError) as error:
             logger.warning("session %d left out: %r", index, error)
-    partial = path.with_suffix(".tmp")
-    partial.write_text("".join(json.dumps({"source": "sessions", "text": text}) + "\n" for text in texts))
-    partial.replace(path)
+    write_whole(path, "".join(json.dumps({"source": "sessions", "text": text}) + "\n" for text in texts))
     return len(texts)
 
 

@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bf16",
         action=argparse.BooleanOptionalAction,
-        help="matrix products in bfloat16 (default: on a GPU, and on a CPU that has instructions for it)",
+        help="matrix products in bfloat16 (default: on a GPU, and on a CPU with AVX-512 BF16)",
     )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -19,12 +19,21 @@ def require(out: Path, *names: str) -> None:
         )
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    partial = path.with_suffix(".tmp")
+    partial.write_text(text)
+    partial.replace(path)
+
+
 def keep_to_plan(out: Path, plan: Mapping[str, int]) -> None:
     """Write `plan.json` into the folder, or raise InputError where an earlier run made it with other numbers."""
     path = out / "plan.json"
     if not path.exists():
+        if (out / "tokenizer.json").exists():
+            raise InputError(f"{out}: there is a family but no plan.json that says how it is made; name another --out")
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plan, indent=1) + "\n")
+        write_whole(path, json.dumps(plan, indent=1) + "\n")
     before = json.loads(path.read_text())
     for key, value in plan.items():
         if before.get(key) != value:

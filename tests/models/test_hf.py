@@ -199,7 +199,7 @@ def test_more_positions_than_a_model_has_learned_are_refused(random_model, tmp_p
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(random_model / name, tmp_path)
-    with pytest.raises(InputError, match=r"^max_length=65: .* has learned 64 positions and knows no others; drop"):
+    with pytest.raises(InputError, match=r"^max_length=65: .* has a table of 64 positions and knows no others; drop"):
         HFTopK(pretrained=str(tmp_path), device="cpu", max_length=65)
     lm = HFTopK(pretrained=str(tmp_path), device="cpu", max_length=64)
     (result,) = lm.loglikelihood([request("", TEXT * 3)], disable_tqdm=True)
@@ -236,6 +236,13 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
     assert sum(moves) == total
     assert 256 in moves
     assert len(moves) >= 4
+
+    lm._n_ahead = 256  # as an interrupt in the middle of a window leaves it
+    seen.clear()
+    lm.loglikelihood([request("", TEXT), request("", TEXT * 20)], disable_tqdm=False)
+    ends = [one for one in seen if isinstance(one, tuple)]
+    assert ends
+    assert all(place == total for _, place, total in ends)
 
 
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])

@@ -236,13 +236,18 @@ def test_a_working_folder_keeps_to_the_plan_it_was_begun_with(tmp_path):
         keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 16})
     with pytest.raises(InputError, match="seed is 0 there and 5 now"):
         family.main(["--out", str(tmp_path / "new"), "--seed", "5"])
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(InputError, match=r"no plan\.json that says how it is made"):
+        keep_to_plan(tmp_path, {"seed": 0})
 
 
 def test_functions_of_files_that_are_examined_are_not_collected_again(tmp_path, monkeypatch):
     files = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}.py"
-        path.write_text(f"# {'-' * 200}\n\ndef add_{name}(size, count):\n    return size + 2 * count + 1\n")
+        path.write_text(
+            f"# {'-' * 200}\n\ndef add_{name}(size, count):\n    total = size + 2\n    total += count\n    return total\n"
+        )
         files.append(SourceFile(source="here", name=path.name, path=path, held_out=False))
     monkeypatch.setattr(functions, "iter_code_files", lambda seed, within_budget: files)
     lines = tmp_path / "lines.jsonl"

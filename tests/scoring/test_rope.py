@@ -10,6 +10,7 @@ from transformers import (
     Phi3Config,
     Qwen2Config,
     Qwen3Config,
+    RobertaConfig,
 )
 
 from lm_eval_hesnr.errors import InputError
@@ -82,7 +83,17 @@ def test_learned_positions_are_known():
                   vocab_size=50, max_position_embeddings=24)
     )  # fmt: skip
     bloom = AutoModelForCausalLM.from_config(BloomConfig(n_layer=1, n_head=2, hidden_size=16, vocab_size=50))
-    assert [position_table_of(lm) for lm in (gpt2, opt, bloom, model())] == [32, 24, None, None]
+    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 16}
+    roberta = RobertaConfig(**sizes, vocab_size=50, max_position_embeddings=40, is_decoder=True)
+    roberta = AutoModelForCausalLM.from_config(roberta)
+    seeing = model()
+    seeing.visual = torch.nn.Module()
+    seeing.visual.position_embeddings = torch.nn.Embedding(9, 4)  # RoPE for text, a table for pictures
+    models = (gpt2, opt, roberta, bloom, model(), seeing)
+    assert [position_table_of(lm) for lm in models] == [32, 24, 38, None, None, None]
+    roberta(input_ids=torch.ones(1, 38, dtype=torch.int64) * 5)
+    with pytest.raises((IndexError, RuntimeError)):
+        roberta(input_ids=torch.ones(1, 39, dtype=torch.int64) * 5)
 
 
 def test_the_signature_of_an_extension():
