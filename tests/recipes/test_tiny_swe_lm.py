@@ -246,7 +246,7 @@ def test_functions_of_files_that_are_examined_are_not_collected_again(tmp_path, 
     for name in ("a", "b"):
         path = tmp_path / f"{name}.py"
         path.write_text(
-            f"# {'-' * 200}\n\ndef add_{name}(size, count):\n    total = size + 2\n    total += count\n    return total\n"
+            f"# {'-' * 200}\n\ndef add_{name}(size, count):\n    size += 2\n    size *= count\n    return size\n"
         )
         files.append(SourceFile(source="here", name=path.name, path=path, held_out=False))
     monkeypatch.setattr(functions, "iter_code_files", lambda seed, within_budget: files)
