@@ -263,11 +263,15 @@ def _measure(arguments: argparse.Namespace) -> int:
 def _diagnose(arguments: argparse.Namespace) -> int:
     runs = []
     for path in arguments.results:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; give the results files in it, in order of training: results_*.json")
         try:
             found = runs_of(json.loads(path.read_bytes()), str(path))
             diagnose(found)  # a file that lacks something is named here, before it is compared with others
         except KeyError as error:
             raise InputError(f"{path}: no {error} in it; give the results_*.json as lm_eval wrote it") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: no text; give results_*.json (`hesnr measure` reads token tables)") from error
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
         except (AttributeError, RecursionError, TypeError) as error:

@@ -138,7 +138,9 @@ class SweHesnr(Task):
         self._leave_out_long(options.get("chat_template"))
         super().build_all_requests(**options | {"cache_requests": False, "rewrite_requests_cache": False})
         self.counts["scored"] = len(self._instances or ())
-        eval_logger.info("trajectories: %s", ", ".join(f"{n} {name}" for name, n in self.counts.items()))
+        n_ranks = options.get("world_size", 1)
+        by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
+        eval_logger.info("trajectories: %s%s", ", ".join(f"{n} {name}" for name, n in self.counts.items()), by)
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """One `loglikelihood` request: the leading system and task text, and all the rest with its labels."""

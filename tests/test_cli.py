@@ -179,6 +179,19 @@ def results(path, **he_snr):
     return data
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("folder", "is a folder; give the results files in it"), ("table.parquet", "no text; give results_*.json")],
+)
+def test_what_is_no_results_file_is_one_line(folder, capsys, name, line):
+    (folder / "folder").mkdir()
+    (folder / "table.parquet").write_bytes(b"PAR1\xb5\xff")
+    assert main(["diagnose", name]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {name}: {line}")
+    assert err.count("\n") == 1
+
+
 def test_runs_are_diagnosed_beside_those_of_the_same_task(folder, capsys):
     results(folder / "1.json", one=0.3, two=0.9)
     results(folder / "2.json", one=0.4, two=0.8)

@@ -90,6 +90,7 @@ class HFTopK(TrajectoryModel, HFLM):
         if rope_type is not None and factor is not None:
             self.rope_extension = extend_rope(self.model, rope_type, factor, kwargs.get("max_length"))
             self._max_length: int | None = self.rope_extension.max_length
+            eval_logger.info("%s: context extended by %s", self.model_name, self.rope_extension)
         elif (context := context_of(self.model)) and self.max_length > context:
             eval_logger.warning(
                 "max_length=%d is more than the context of %d tokens that %s was made for, and no rope_type extends it",

@@ -118,6 +118,12 @@ class Budget:
                 return None
         return next((size for size in sizes if self.shape.chunked_bytes(n_tokens, size) <= self.n_bytes), sizes[-1])
 
+    def least(self, n_tokens: int, *, can_chunk: bool) -> int:
+        """Bytes that a text of n tokens needs in the smallest chunks, with one block of rows."""
+        sizes = [size for size in _CHUNKS if size < n_tokens] if can_chunk else []
+        ways = [self.shape.one_shot_bytes(n_tokens), *(self.shape.chunked_bytes(n_tokens, size) for size in sizes)]
+        return min(ways) + self.rows * 8 * self.shape.vocabulary
+
     @property
     def rows_per_call(self) -> int:
         """Rows of logits that a model may make in one call where its head cannot be run by itself."""

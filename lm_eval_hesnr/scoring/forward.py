@@ -52,6 +52,8 @@ class WantedRows:
             n_bytes = _least_of_all(n_bytes, self.device)  # all must cut their blocks alike
         self.budget = Budget(ModelShape.of(model, self.abilities.vocabulary), n_bytes, on_cpu=self.on_cpu)
         self._has_warned = False
+        self._given_bytes = mem_budget
+        """Until a text has needed more."""
 
     @property
     def needs_whole_text(self) -> bool:
@@ -100,6 +102,14 @@ class WantedRows:
         """
         if k > self.abilities.vocabulary:
             raise InputError(f"k={k}: {self.name} has a vocabulary of {self.abilities.vocabulary}; choose a smaller k")
+        if self._given_bytes is not None:
+            least = self.budget.least(len(ids), can_chunk=self.abilities.chunks_agree)
+            if least > self._given_bytes:
+                eval_logger.warning(
+                    "mem_budget=%d bytes: %s needs about %d for %d tokens in the smallest blocks, and gets them",
+                    self._given_bytes, self.name, least, len(ids),
+                )  # fmt: skip
+                self._given_bytes = None
         while True:
             n_read = 0
 

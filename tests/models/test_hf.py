@@ -131,6 +131,7 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
 def test_max_length_is_the_context_after_the_extension(random_model):
     lm = HFTopK(pretrained=str(random_model), device="cpu", rope_type="yarn", rope_factor=4.0, max_length=500)
     assert (lm.max_length, lm.stride) == (500, 250)
+    assert lm.signature["rope"] == "yarn x 4 of 256 to 500 tokens"
 
 
 @pytest.mark.parametrize(
@@ -246,13 +247,15 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
 
 
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])
-def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget):
+def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, caplog, monkeypatch):
     """Down to one row at a time, and chunks of 512 tokens."""
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     lm = HFTopK(
         pretrained=str(random_model), device="cpu", mem_budget=mem_budget, max_length=4096, attn_implementation="eager"
     )
     text = TEXT * 20
     (result,) = lm.loglikelihood([request("", text)], disable_tqdm=True)
+    assert sum("in the smallest blocks, and gets them" in told for told in caplog.messages) == (mem_budget == 100)
     assert len(result.scores.token_ids) > 600
     assert_equal_to_naive(result.scores, naive(lm.model, lm.tokenizer, "", text))
     expected = {"1GiB": (128, "one call"), "200 MB": (128, 1024), 100: (1, 512)}[mem_budget]
