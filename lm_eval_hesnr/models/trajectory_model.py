@@ -205,7 +205,7 @@ class TrajectoryModel(LM):
                 unit="tok",
                 unit_scale=True,
                 desc="Scoring trajectories",
-                disable=disable_tqdm or self.rank != 0 or not missing,
+                disable=disable_tqdm or self.rank != 0,
             ) as self._bar,
             closing(self._score([encoded[i] for i in missing], texts)) as scored,
         ):
