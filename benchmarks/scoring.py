@@ -45,10 +45,11 @@ RUNS = (
     "mini_swe_agent_1.1/exit_InternalServerError.traj.json",
     "mini_swe_agent_1/sympy__sympy-13480",
     "mini_swe_agent_1/django__django-14771",
+    "mini_swe_agent_1/sphinx-doc__sphinx-10614",
     "mini_swe_agent_1.1/deepseek_chat_dev/pylint-dev__astroid-1978.traj.json",
     "mini_swe_agent_1.1/deepseek_chat_dev/marshmallow-code__marshmallow-1359.traj.json",
 )
-"""Real trajectories of 15, 22, 40, 65 and 74 actions."""
+"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions."""
 
 ACTIONS, WANTED, K = 79, 0.15, 10
 N_HEAD_ROWS = 2048
