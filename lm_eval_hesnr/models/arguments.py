@@ -31,10 +31,19 @@ def named_arguments(name: str, *models: type) -> Iterator[None]:
         found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
         if found is None:
             raise
-        known = {key for model in models for key in inspect.signature(model).parameters} - {"self", "kwargs"}
-        near = difflib.get_close_matches(found[1], known, n=1)
-        hint = f"did you mean {near[0]}=?" if near else "leave it out"
-        raise InputError(f"{name}: --model_args has no {found[1]}=; {hint}") from error
+        raise unknown_argument(name, found[1], known_arguments(*models)) from error
+
+
+def known_arguments(*models: type) -> set[str]:
+    """The names that the constructors of these classes take."""
+    return {key for model in models for key in inspect.signature(model).parameters} - {"self", "kwargs"}
+
+
+def unknown_argument(name: str, key: str, known: set[str]) -> InputError:
+    """The error about `key`, with the known name that was probably meant."""
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]}=?" if near else "leave it out"
+    return InputError(f"{name}: --model_args has no {key}=; {hint}")
 
 
 def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:

@@ -21,7 +21,7 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import as_number, named_arguments, refuse_several_processes
+from lm_eval_hesnr.models.arguments import as_number, known_arguments, refuse_several_processes, unknown_argument
 from lm_eval_hesnr.models.connection import Blotted, Connection, NotReadError, root_of
 from lm_eval_hesnr.models.server_answers import FORMS, AnswerError, Form
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
@@ -305,12 +305,10 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
 def _refuse_unknown(options: dict[str, Any]) -> None:
     """The harness's constructor takes any name and forgets it."""
-    models = (CompletionsTopK, LocalCompletionsAPI, TemplateAPI)
-    known = {name for model in models for name in inspect.signature(model).parameters}
-    with named_arguments("completions-topk", *models):
-        for name in options:
-            if name not in known | {"device", "max_batch_size"}:  # which the harness gives every model
-                raise TypeError(f"unexpected keyword argument '{name}'")
+    known = known_arguments(CompletionsTopK, LocalCompletionsAPI, TemplateAPI)
+    for name in options:
+        if name not in known | {"device", "max_batch_size"}:  # which the harness gives every model
+            raise unknown_argument("completions-topk", name, known)
 
 
 def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:

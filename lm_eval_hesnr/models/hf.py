@@ -74,6 +74,8 @@ class HFTopK(TrajectoryModel, HFLM):
         factor = None if rope_factor is None else as_number("rope_factor", rope_factor, 1, whole=False)
         if kwargs.get("max_length") is not None:
             kwargs["max_length"] = as_number("max_length", kwargs["max_length"], 2, "tokens")
+        if stride is not None:
+            stride = as_number("stride", stride, 1, "tokens")
         self.score_store, self._given_stride = made_folder(score_store), stride
         with named_arguments("hf-topk", HFTopK, HFLM):
             try:

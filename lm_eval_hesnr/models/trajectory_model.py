@@ -20,7 +20,6 @@ from tqdm import tqdm
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.models.arguments import as_number
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.models.top_logprobs import Statistics
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
@@ -159,10 +158,9 @@ class TrajectoryModel(LM):
             )
         if self._given_stride is None:
             return window // 2
-        stride: int = as_number("stride", self._given_stride, 1, "tokens")
-        if stride >= window:
-            raise InputError(f"stride={stride}: expected a number of tokens from 1 to {window - 1}")
-        return stride
+        if self._given_stride >= window:
+            raise InputError(f"stride={self._given_stride}: expected a number of tokens from 1 to {window - 1}")
+        return self._given_stride
 
     @cached_property
     def _tokenizer_digest(self) -> str | None:
