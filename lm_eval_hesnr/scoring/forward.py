@@ -18,6 +18,7 @@ import torch
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.budget import SMALLEST_CHUNK, Budget, ModelShape, default_bytes, is_out_of_memory
 from lm_eval_hesnr.scoring.head import input_device
+from lm_eval_hesnr.scoring.last_attention import LastAttention
 from lm_eval_hesnr.scoring.rope import forget_longest
 from lm_eval_hesnr.scoring.selftest import find_abilities
 from lm_eval_hesnr.scoring.topk import RowStatistics, row_statistics
@@ -201,12 +202,19 @@ class WantedRows:
             options["past_key_values"] = past_key_values[0]
         index = torch.as_tensor(rows, device=ids.device) + self.abilities.shift
         head = self.abilities.head
-        if head is not None:
-            hidden, out = head.hidden(ids, **options)
-            hidden = hidden[index.to(hidden.device)]  # the rest is freed
-        else:
-            # a chunk where nothing is wanted still fills the cache; the head then runs on one row
-            out = self.model(input_ids=ids[None], logits_to_keep=index if len(rows) else index.new_zeros(1), **options)
+        with LastAttention(self.abilities.n_attentions, index if len(rows) else None) as last:
+            if head is not None:
+                hidden, out = head.hidden(ids, **options)
+                hidden = hidden[index.to(hidden.device)]  # the rest is freed
+            else:
+                # a chunk where nothing is wanted still fills the cache; the head then runs on one row
+                kept = index if len(rows) else index.new_zeros(1)
+                out = self.model(input_ids=ids[None], logits_to_keep=kept, **options)
+        if last.is_restricted and last.n_seen != self.abilities.n_attentions:
+            raise InputError(
+                f"{self.name}: {last.n_seen} attentions over {len(ids)} tokens, {self.abilities.n_attentions} when it "
+                "was tested; give attn_implementation=eager in --model_args"
+            )
         if past_key_values is not None:
             past_key_values[0] = out.past_key_values
         if not len(rows):

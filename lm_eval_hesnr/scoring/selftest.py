@@ -9,6 +9,7 @@ import torch
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.head import Head, candidate_bodies, float32_costs_nothing, input_device
+from lm_eval_hesnr.scoring.last_attention import LastAttention
 from lm_eval_hesnr.scoring.rope import depends_on_length, forget_longest
 
 _TEST_TOKENS = 64
@@ -28,6 +29,8 @@ class Abilities:
     """Whether chunks through the model's own cache give the same logits."""
     needs_whole_text: bool
     """Whether logits depend on how much text follows (`dynamic` and `longrope` RoPE)."""
+    n_attentions: int
+    """Attentions of one forward, the last of which may leave out rows that are not wanted; 0 if none may."""
 
 
 @torch.inference_mode()
@@ -82,7 +85,8 @@ def find_abilities(model: Any, name: str) -> Abilities:
     head = _agreeing_head(model, ids, rows + shift, expected)
     whole = depends_on_length(model)
     chunks = not whole and shift == 0 and _chunks_agree(model, ids, full)
-    return Abilities(full.shape[-1], shift, head, chunks, whole)
+    n_attentions = _attentions_of(model, ids, rows + shift, expected) if ids.device.type == "cpu" else 0
+    return Abilities(full.shape[-1], shift, head, chunks, whole, n_attentions)
 
 
 def _agreeing_head(model: Any, ids: torch.Tensor, rows: torch.Tensor, expected: torch.Tensor) -> Head | None:
@@ -113,6 +117,18 @@ def _chunks_agree(model: Any, ids: torch.Tensor, full: torch.Tensor) -> bool:
     except Exception:  # whatever a model without a usable cache raises, the other ways remain
         return False
     return _close(torch.cat(parts), full)
+
+
+def _attentions_of(model: Any, ids: torch.Tensor, rows: torch.Tensor, expected: torch.Tensor) -> int:
+    """How many there are, if the rows wanted do not notice that the last one made NaN of all others; else 0."""
+    try:
+        with LastAttention() as counted:
+            model(input_ids=ids[None], use_cache=False)
+        with LastAttention(counted.n_seen, rows, torch.nan) as last:
+            got = model(input_ids=ids[None], use_cache=False, logits_to_keep=rows).logits[0]
+    except Exception:  # whatever a model raises that meets NaN on its way
+        return 0
+    return last.n_seen if last.is_restricted and _close(got, expected) else 0
 
 
 def _close(got: torch.Tensor, expected: torch.Tensor) -> bool:
