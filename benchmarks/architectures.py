@@ -32,6 +32,7 @@ from lm_eval_hesnr.scoring.forward import WantedRows
 VOCABULARY, LAYERS, TOKENS, CHUNK, K = 1500, 4, 97, 32, 10
 TOLERANCE = 1e-5
 MOST_PARAMETERS = 60_000_000
+LEAVES_OUT = "last attention at the wanted rows"
 
 SIZES: dict[str, Any] = {
     "vocab_size": VOCABULARY, "hidden_size": 64, "n_embd": 64, "d_model": 64, "dim": 64, "intermediate_size": 96,
@@ -106,12 +107,14 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     logging.disable(logging.WARNING)
-    began, counts = time.time(), collections.Counter()
+    began, counts, n_leaving_out = time.time(), collections.Counter(), 0
     for name in names:
         verdict = judge(name)
         counts[verdict.outcome] += 1
+        n_leaving_out += LEAVES_OUT in verdict.detail
         print(f"{name:28} {verdict.outcome:10} {verdict.detail}", flush=True)
     total = ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common())
+    total += f"; {LEAVES_OUT} in {n_leaving_out}"
     print(f"transformers {transformers.__version__}: {total}; {time.time() - began:.0f} s")
     print(
         f"silently wrong: {counts['wrong']}, crashed: {counts['crashed']}, "
@@ -133,13 +136,14 @@ def judge(name: str) -> Verdict:
     except Exception as error:
         return Verdict("not built", f"{type(error).__name__}: {error}".partition("\n")[0][:150])
     try:
-        errors = largest_errors(model)
+        errors, leaves_out = largest_errors(model)
     except InputError as error:
         return Verdict("refused", str(error)[:150])
     except Exception as error:
         return Verdict("crashed", f"{type(error).__name__}: {error}".partition("\n")[0][:150])
     worst = max(errors.values())
     ways = ", ".join(f"{way} {error:.0e}" for way, error in errors.items())
+    ways += f"; {LEAVES_OUT}" if leaves_out else ""
     if worst <= TOLERANCE:
         return Verdict("right", ways)
     rounding = own_rounding(model)
@@ -227,8 +231,11 @@ def tokens(model: Any) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def largest_errors(model: Any) -> dict[str, float]:
-    """Way to the largest difference from the definitions of logprob or entropy; infinity for a wrong rank."""
+def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
+    """Way to the largest difference from the definitions of logprob or entropy; infinity for a wrong rank.
+
+    And whether the last attention was computed at the wanted rows only.
+    """
     ids = tokens(model)
     rows = np.array([r for r in range(TOKENS - 1) if r % 7 in (0, 1, 5) and not 40 <= r < 75])
     targets = ids[torch.as_tensor(rows) + 1]
@@ -249,7 +256,7 @@ def largest_errors(model: Any) -> dict[str, float]:
             scorer.budget.largest_chunk = CHUNK
         scorer.budget.rows = min(scorer.budget.rows, 9)
         errors[way] = difference(scorer.statistics(ids[:-1], rows, targets, K), expected)
-    return errors
+    return errors, scorer.abilities.n_attentions > 0
 
 
 @torch.inference_mode()

@@ -78,6 +78,7 @@ class WantedRows:
             "head": "logits_to_keep" if head is None else "float32" if head.matrix else "native",
             "rows_per_block": self.budget.rows,
             "chunk": self._chunk(n_tokens, n_tokens) or "one call",
+            "last_attention": "wanted rows" if self.abilities.n_attentions else "all rows",
         }
 
     @torch.inference_mode()

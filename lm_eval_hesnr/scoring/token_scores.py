@@ -10,8 +10,8 @@ import numpy as np
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 
-PLAN_KEYS = ("rows_per_block", "chunk")
-"""What a signature says of block sizes: they follow from free memory and change no number but by rounding."""
+PLAN_KEYS = ("rows_per_block", "chunk", "last_attention")
+"""What a signature says of block sizes, which follow from free memory, and of work left out: only rounding differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

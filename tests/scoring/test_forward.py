@@ -127,7 +127,8 @@ def test_the_float32_product_is_made_only_where_it_costs_nothing(has_bf16, monke
 
 
 def test_float32_heads_stay_native():
-    assert scorer(model()).plan(100) == {"head": "native", "rows_per_block": 128, "chunk": "one call"}
+    expected = {"head": "native", "rows_per_block": 128, "chunk": "one call", "last_attention": "wanted rows"}
+    assert scorer(model()).plan(100) == expected
 
 
 def test_a_state_space_model_is_run_in_one_call():
