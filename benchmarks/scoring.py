@@ -53,6 +53,7 @@ RUNS = (
 
 ACTIONS, WANTED, K = 79, 0.15, 10
 N_HEAD_ROWS = 2048
+TABLE = "<!-- rows of scoring.py -->"
 MB, GB = 2**20, 2**30
 
 
@@ -217,19 +218,23 @@ def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
 def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
     """One pass, chunks and windows against plain computations, on a real trajectory."""
     lm = HFTopK(device="cpu", max_length=2**17)
-    ids, _ = tokens_of("mini_swe_agent_1/sympy__sympy-13480", lm, 0)
+    ids, spans = tokens_of("mini_swe_agent_1/sympy__sympy-13480", lm, 0)
     ids = torch.as_tensor(ids)
     rows = np.arange(200, len(ids) - 1)
     targets = ids[rows + 1]
     scorer = WantedRows(lm.model, name="tiny")
     ours = scorer.statistics(ids[:-1], rows, targets, K)
-    full = lm.model(input_ids=ids[None, :-1], use_cache=False).logits[0][rows]
-    wrong, worst = compare(ours, full, targets)
-    yield Row(
-        "against the definitions, tiny model: max difference of logprob, entropy", f"{len(ids)} tokens",
-        f"**{worst['logprob']:.0e}, {worst['entropy']:.0e}**; {wrong} ranks differ outside ties", "<= 1e-5, <= 1e-5, 0",
-        "definitions",
-    )  # fmt: skip
+    full = lm.model(input_ids=ids[None, :-1], use_cache=False).logits[0]
+    of_actions = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
+    for which, some in (("", rows), (", actions alone", of_actions)):
+        got = scorer.statistics(ids[:-1], some, ids[some + 1], K)
+        wrong, worst = compare(got, full[some], ids[some + 1])
+        yield Row(
+            f"against the definitions, tiny model{which}: max difference of logprob, entropy",
+            f"{len(ids)} tokens, {len(some)} wanted",
+            f"**{worst['logprob']:.0e}, {worst['entropy']:.0e}**; {wrong} ranks differ outside ties",
+            "<= 1e-5, <= 1e-5, 0", "definitions",
+        )  # fmt: skip
     for chunk, when in ((2048, ""), (512, ""), (256, ", the smallest, only used after running out of memory")):
         scorer.budget.largest_chunk = chunk
         chunked = scorer.statistics(ids[:-1], rows, targets, K)
@@ -432,7 +437,9 @@ def write(row: Row) -> None:
     """Put the row in the place of the one of the same name, or after the last."""
     lines = README.read_text().splitlines()
     same = [i for i, line in enumerate(lines) if line.startswith(f"| {row.what} |")]
-    last = max(i for i, line in enumerate(lines) if line.startswith("|"))
+    last = lines.index(TABLE) + 1
+    while lines[last + 1].startswith("|"):
+        last += 1
     lines[same[0] if same else last + 1 : same[0] + 1 if same else last + 1] = [f"| {' | '.join(row)} |"]
     README.write_text("\n".join(lines) + "\n")
 
