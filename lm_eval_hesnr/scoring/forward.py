@@ -29,6 +29,10 @@ _CPU_NUMBERS, _GPU_NUMBERS = 2**21, 2**26
 """Logits whose statistics are made at once: what a CPU's cache holds; on a GPU a quarter of a GiB."""
 
 
+class _RowsAreNeededError(Exception):
+    """A text shows that the last attention may not leave out rows."""
+
+
 class WantedRows:
     """Runs one model over windows of tokens and gives the statistics of the rows wanted."""
 
@@ -45,6 +49,8 @@ class WantedRows:
         """
         self.model, self.name = model, name
         self.abilities = find_abilities(model, name)
+        self.n_attentions = self.abilities.n_attentions
+        """Of one forward; 0 once a text was seen to need what the last one leaves out."""
         self.device = input_device(model)
         self.on_cpu = self.device.type == "cpu"
         self.is_sharded = (getattr(model, "tp_size", None) or 1) > 1
@@ -78,7 +84,7 @@ class WantedRows:
             "head": "logits_to_keep" if head is None else "float32" if head.matrix else "native",
             "rows_per_block": self.budget.rows,
             "chunk": self._chunk(n_tokens, n_tokens) or "one call",
-            "last_attention": "wanted rows" if self.abilities.n_attentions else "all rows",
+            "last_attention": "wanted rows" if self.n_attentions else "all rows",
         }
 
     @torch.inference_mode()
@@ -122,6 +128,14 @@ class WantedRows:
 
             try:
                 return self._statistics(ids, rows, targets, k, count)
+            except _RowsAreNeededError:
+                on_read(-n_read)
+                self.n_attentions = 0
+                eval_logger.warning(
+                    "%s: over %d tokens its last attention is needed at rows that are not wanted, unlike in the test "
+                    "at load: going on with all of them", self.name, len(ids),
+                )  # fmt: skip
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -146,7 +160,10 @@ class WantedRows:
                 parts.append(row_statistics(block, targets[done : done + len(block)].to(block.device), k))
                 done += len(block)
             del logits, block  # before the next are made
-        return RowStatistics(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        whole = RowStatistics(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        if self.n_attentions and not bool(whole.logprob.isfinite().all()):
+            raise _RowsAreNeededError  # or the model itself is at fault, which then shows again
+        return whole
 
     def _shrink(self, n_tokens: int) -> None:
         if not self.budget.halve(n_tokens, can_chunk=self.abilities.chunks_agree):
@@ -203,7 +220,8 @@ class WantedRows:
             options["past_key_values"] = past_key_values[0]
         index = torch.as_tensor(rows, device=ids.device) + self.abilities.shift
         head = self.abilities.head
-        with LastAttention(self.abilities.n_attentions, index if len(rows) else None) as last:
+        n_rows = len(ids) + self.abilities.shift
+        with LastAttention(self.n_attentions, index if len(rows) else None, n_rows) as last:
             if head is not None:
                 hidden, out = head.hidden(ids, **options)
                 hidden = hidden[index.to(hidden.device)]  # the rest is freed
@@ -211,11 +229,8 @@ class WantedRows:
                 # a chunk where nothing is wanted still fills the cache; the head then runs on one row
                 kept = index if len(rows) else index.new_zeros(1)
                 out = self.model(input_ids=ids[None], logits_to_keep=kept, **options)
-        if last.is_restricted and last.n_seen != self.abilities.n_attentions:
-            raise InputError(
-                f"{self.name}: {last.n_seen} attentions over {len(ids)} tokens, {self.abilities.n_attentions} when it "
-                "was tested; give attn_implementation=eager in --model_args"
-            )
+        if last.is_restricted and last.n_seen != self.n_attentions:
+            raise _RowsAreNeededError
         if past_key_values is not None:
             past_key_values[0] = out.past_key_values
         if not len(rows):

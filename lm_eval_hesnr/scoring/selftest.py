@@ -85,7 +85,9 @@ def find_abilities(model: Any, name: str) -> Abilities:
     head = _agreeing_head(model, ids, rows + shift, expected)
     whole = depends_on_length(model)
     chunks = not whole and shift == 0 and _chunks_agree(model, ids, full)
-    n_attentions = _attentions_of(model, ids, rows + shift, expected) if ids.device.type == "cpu" else 0
+    n_attentions = 0
+    if ids.device.type == "cpu" and full.dtype == model.dtype == torch.float32:
+        n_attentions = _attentions_of(model, ids, full)
     return Abilities(full.shape[-1], shift, head, chunks, whole, n_attentions)
 
 
@@ -119,16 +121,17 @@ def _chunks_agree(model: Any, ids: torch.Tensor, full: torch.Tensor) -> bool:
     return _close(torch.cat(parts), full)
 
 
-def _attentions_of(model: Any, ids: torch.Tensor, rows: torch.Tensor, expected: torch.Tensor) -> int:
-    """How many there are, if the rows wanted do not notice that the last one made NaN of all others; else 0."""
+def _attentions_of(model: Any, ids: torch.Tensor, full: torch.Tensor) -> int:
+    """How many there are, if the last row does not notice that the last one made NaN of all others; else 0."""
+    last_row = torch.tensor([len(full) - 1], device=ids.device)
     try:
         with LastAttention() as counted:
             model(input_ids=ids[None], use_cache=False)
-        with LastAttention(counted.n_seen, rows, torch.nan) as last:
-            got = model(input_ids=ids[None], use_cache=False, logits_to_keep=rows).logits[0]
+        with LastAttention(counted.n_seen, last_row, len(full)) as last:
+            got = model(input_ids=ids[None], use_cache=False, logits_to_keep=last_row).logits[0]
     except Exception:  # whatever a model raises that meets NaN on its way
         return 0
-    return last.n_seen if last.is_restricted and _close(got, expected) else 0
+    return last.n_seen if last.is_restricted and _close(got, full[-1:]) else 0
 
 
 def _close(got: torch.Tensor, expected: torch.Tensor) -> bool:

@@ -2,9 +2,9 @@
 
 `DIR/<settings>/<tokens>.parquet`, both names digests: of everything about the run that changes numbers (k, dtype,
 kernel, window, stride, weights, tokenizer, library versions, ...), and of the token ids. Labels, scopes, thresholds and
-the trajectory's name are no part of it. A position's numbers must depend on nothing else, in particular not on which
-other positions are wanted: `scoring.windows` promises that. An entry is a token table with a checksum over the whole
-file; its labels, offsets and name are of the last run that asked for it.
+the trajectory's name are no part of it. A position's numbers must depend on nothing else, but by a few millionths, in
+particular not on which other positions are wanted: `scoring.windows` promises that. An entry is a token table with a
+checksum over the whole file; its labels, offsets and name are of the last run that asked for it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, JambaConfig, LlamaConfig, MistralConfig
 
-from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring import last_attention
 from lm_eval_hesnr.scoring.forward import WantedRows
 from lm_eval_hesnr.scoring.last_attention import LastAttention
@@ -17,6 +16,8 @@ SIZES = {
 }  # fmt: skip
 IDS = torch.randint(300, (200,), generator=torch.Generator().manual_seed(3))
 ROWS = np.arange(20, 200, 4)
+FORMS = {"keys": 8, "wanted": 4, "texts": 1, "n_rows": 8}
+"""Of a small attention that may leave out rows."""
 
 
 def model(config_class=LlamaConfig, attention="sdpa", **settings):
@@ -43,13 +44,13 @@ def plain_attention(query, key, value, scale):
     seed=st.integers(0, 99),
     data=st.data(),
 )
-def test_wanted_rows_are_those_of_the_definition_and_others_the_filler(n, heads, value_dim, seed, data):
+def test_wanted_rows_are_those_of_the_definition_and_others_nan(n, heads, value_dim, seed, data):
     rows = sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=n // 2)))
     generator = torch.Generator().manual_seed(seed)
-    query = torch.randn(2, heads[0], n, 8, generator=generator)
-    key = torch.randn(2, heads[1], n, 8, generator=generator)
-    value = torch.randn(2, heads[1], n, value_dim, generator=generator)
-    with LastAttention(1, torch.tensor(rows), filler=7.0) as last:
+    query = torch.randn(1, heads[0], n, 8, generator=generator)
+    key = torch.randn(1, heads[1], n, 8, generator=generator)
+    value = torch.randn(1, heads[1], n, value_dim, generator=generator)
+    with LastAttention(1, torch.tensor(rows), n) as last:
         got = F.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=0.3, enable_gqa=heads[0] != heads[1]
         )
@@ -57,7 +58,7 @@ def test_wanted_rows_are_those_of_the_definition_and_others_the_filler(n, heads,
     expected = plain_attention(query, key, value, 0.3)
     torch.testing.assert_close(got[:, :, rows].double(), expected[:, :, rows], atol=1e-5, rtol=0)
     others = sorted(set(range(n)) - set(rows))
-    assert bool((got[:, :, others] == 7.0).all())
+    assert bool(got[:, :, others].isnan().all())
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -65,7 +66,7 @@ def test_blocks_change_nothing(monkeypatch):
     rows = torch.arange(3, 90, 3)
 
     def restricted():
-        with LastAttention(1, rows):
+        with LastAttention(1, rows, 90):
             return F.scaled_dot_product_attention(query, query, query, is_causal=True)[:, :, rows]
 
     one = restricted()
@@ -74,13 +75,17 @@ def test_blocks_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"attn_mask": torch.ones(8, 8, dtype=torch.bool)}, {"is_causal": False}, {"keys": 10}, {"wanted": 5}]
-)
+    "options",
+    [
+        {"attn_mask": torch.ones(8, 8, dtype=torch.bool)}, {"is_causal": False}, {"keys": 10}, {"wanted": 5},
+        {"texts": 2}, {"n_rows": 16},
+    ],
+)  # fmt: skip
 def test_what_is_no_plain_causal_attention_is_left_as_it_is(options):
-    keys, wanted = options.pop("keys", 8), options.pop("wanted", 4)
-    query, key = torch.randn(1, 2, 8, 4), torch.randn(1, 2, keys, 4)
-    options = {"is_causal": "attn_mask" not in options} | options
-    with LastAttention(1, torch.arange(wanted)) as last:
+    keys, wanted, texts, n_rows = (options.get(key, usual) for key, usual in FORMS.items())
+    query, key = torch.randn(texts, 2, 8, 4), torch.randn(texts, 2, keys, 4)
+    options = {"is_causal": "attn_mask" not in options} | {k: v for k, v in options.items() if k not in FORMS}
+    with LastAttention(1, torch.arange(wanted), n_rows) as last:
         got = F.scaled_dot_product_attention(query, key, key, **options)
     assert not last.is_restricted
     assert torch.equal(got, F.scaled_dot_product_attention(query, key, key, **options))
@@ -91,7 +96,7 @@ def test_only_the_last_attention_leaves_out_rows_and_the_wanted_do_not_notice():
     lm = model(num_hidden_layers=3)
     scorer = WantedRows(lm, name="tiny")
     assert scorer.abilities.n_attentions == 3
-    with LastAttention(3, torch.as_tensor(ROWS), torch.nan) as last:
+    with LastAttention(3, torch.as_tensor(ROWS), 200) as last:
         got = lm(input_ids=IDS[None], use_cache=False).logits[0]
     assert last.is_restricted
     assert last.n_seen == 3
@@ -116,15 +121,65 @@ def test_used_only_where_nothing_mixes_rows_afterwards(lm, expected):
 @torch.inference_mode()
 def test_a_sliding_window_is_left_to_the_model():
     lm = model(MistralConfig, sliding_window=100)  # longer than the test at load, shorter than the text
-    scorer, targets = WantedRows(lm, name="tiny"), IDS[1:][ROWS - 1]
-    assert scorer.abilities.n_attentions == 2
-    got = scorer.statistics(IDS[:-1], ROWS - 1, targets, 10).logprob
+    scorer = WantedRows(lm, name="tiny")
+    assert scorer.n_attentions == 2
+    torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
+    assert scorer.n_attentions == 2
+
+
+class AddsEarlierRow(torch.nn.Module):
+    """A norm that looks `distance` rows back: causal, and more than one row at a time."""
+
+    def __init__(self, norm, distance):
+        super().__init__()
+        self.norm, self.distance = norm, distance
+
+    def forward(self, hidden):
+        earlier = F.pad(hidden, (0, 0, self.distance, 0))[:, : hidden.shape[1]]
+        return self.norm(hidden + earlier)
+
+
+def statistics_of(scorer):
+    return scorer.statistics(IDS[:-1], ROWS - 1, IDS[ROWS], 10)
+
+
+@torch.inference_mode()
+def full_logprobs(lm):
     full = lm(input_ids=IDS[None, :-1], use_cache=False).logits[0].log_softmax(-1)
-    torch.testing.assert_close(got, full[ROWS - 1].gather(1, targets[:, None]).squeeze(1), atol=1e-5, rtol=0)
+    return full[ROWS - 1].gather(1, IDS[ROWS][:, None]).squeeze(1)
 
 
-def test_a_model_that_attends_more_often_than_when_tested_is_refused():
+@pytest.mark.parametrize(("distance", "is_seen_at_load"), [(1, True), (3, True), (63, True), (64, False), (101, False)])
+def test_rows_that_are_looked_at_later_are_not_left_out(distance, is_seen_at_load, caplog):
+    lm = model()
+    lm.model.norm = AddsEarlierRow(lm.model.norm, distance)
+    scorer = WantedRows(lm, name="tiny")
+    assert scorer.n_attentions == (0 if is_seen_at_load else 2)
+    got = statistics_of(scorer).logprob
+    torch.testing.assert_close(got, full_logprobs(lm), atol=1e-5, rtol=0)
+    assert scorer.n_attentions == 0
+    assert ("going on with all of them" in caplog.text) != is_seen_at_load
+
+
+def test_a_model_that_attends_more_often_than_when_tested_gets_all_rows(caplog):
+    lm = model()
+    scorer = WantedRows(lm, name="tiny")
+    scorer.n_attentions = 1
+    torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
+    assert scorer.n_attentions == 0
+    assert "going on with all of them" in caplog.text
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_not_in_16_bits_where_a_row_by_itself_is_rounded_otherwise(dtype):
+    assert WantedRows(model().to(dtype), name="tiny").n_attentions == 0
+
+
+@pytest.mark.parametrize("chunk", [None, 100])
+def test_numbers_of_a_row_hardly_depend_on_which_others_are_wanted(chunk):
     scorer = WantedRows(model(), name="tiny")
-    object.__setattr__(scorer.abilities, "n_attentions", 1)
-    with pytest.raises(InputError, match=r"tiny: 2 attentions over 199 tokens, 1 when it was tested; give attn_impl"):
-        scorer.statistics(IDS[:-1], ROWS - 1, IDS[ROWS], 10)
+    scorer.budget.largest_chunk = chunk
+    some, everything = statistics_of(scorer), scorer.statistics(IDS[:-1], np.arange(199), IDS[1:], 10)
+    torch.testing.assert_close(some.logprob, everything.logprob[ROWS - 1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(some.entropy, everything.entropy[ROWS - 1], atol=1e-5, rtol=0)
+    assert scorer.n_attentions == 2
