@@ -182,13 +182,13 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
             f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
             f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {max(differences):.0e})",
             f">= {predicted(spans, flops_of(lm.model)):.1f}",
-            f"stock, its FLOPs by the page's formula; by costs measured beside it {predicted(spans, measured):.1f}, "
+            f"stock, its FLOPs by the formula above; by costs measured beside it {predicted(spans, measured):.1f}, "
             f"body alone {bodies_seconds[-1]:.2f} s",
         )  # fmt: skip
     yield Row(
         "speed-up against the number of actions", f"{len(curve)} runs",
         ", ".join(f"{n}: **{measured:.1f}**" for n, measured, _ in sorted(curve)),
-        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)), "stock, its FLOPs by the page's formula",
+        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)), "stock, its FLOPs by the formula above",
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from lm_eval_hesnr.curate_report import report
 from lm_eval_hesnr.diagnose import diagnose, runs_of
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
-from lm_eval_hesnr.measure import compare_tables, measure_tables, read_tables
+from lm_eval_hesnr.measure import Tables, compare_tables, measure_tables, read_tables
 from lm_eval_hesnr.measure_report import differences_json, differences_table, measures_table
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
@@ -248,16 +248,27 @@ def _measure(arguments: argparse.Namespace) -> int:
     if not 0 < epsilon < math.inf:
         raise InputError(f"--epsilon should be a positive number of nats, found {epsilon}")
     run = read_tables(arguments.folder, options.scopes, epsilon)  # which knows k, and so what epsilon may be
+    _note_other_epsilon(run, epsilon)
     if arguments.other is None:
         told = measure_tables(run, options.threshold, epsilon)
         text = [json.dumps(told, indent=2)] if arguments.json else measures_table(run, told)
     else:
         other = read_tables(arguments.other, options.scopes, epsilon)
+        _note_other_epsilon(other, epsilon)
         differences = compare_tables(run, other, epsilon)
         text = [differences_json(differences)] if arguments.json else differences_table(run, other, differences)
     for line in text:
         print(line)
     return DONE
+
+
+def _note_other_epsilon(run: Tables, epsilon: float) -> None:
+    its_own = run.signature.get("epsilon")
+    if isinstance(its_own, float) and its_own != epsilon:
+        print(
+            f"note: {run.folder} is of a run with epsilon {its_own:.6g}; measured here with {epsilon:.6g} (--epsilon)",
+            file=sys.stderr,
+        )
 
 
 def _diagnose(arguments: argparse.Namespace) -> int:

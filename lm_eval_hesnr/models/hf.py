@@ -85,7 +85,9 @@ class HFTopK(TrajectoryModel, HFLM):
                 ValueError,
                 SafetensorError,
             ) as error:  # what transformers raises of no checkpoint, or of wrong options
-                raise InputError(f"hf-topk, pretrained={pretrained}: {' '.join(str(error).split())}") from error
+                is_folder = not isinstance(pretrained, str) or Path(pretrained).is_dir()
+                known = "" if is_folder else "there is no such folder, and as a name on the Hub it gives: "
+                raise InputError(f"hf-topk, pretrained={pretrained}: {known}{' '.join(str(error).split())}") from error
         if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and on a CPU none
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
         self.rope_extension = None

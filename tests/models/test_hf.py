@@ -182,9 +182,10 @@ def test_positions_that_the_model_does_not_know_are_said(random_model, options, 
 
 def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
-    for name in (tmp_path / "empty", tmp_path / "no" / "such" / "folder"):
-        with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: [^\n]+$"):
+    for name, begin in ((tmp_path / "empty", ""), (tmp_path / "no" / "such" / "folder", "there is no such folder, ")):
+        with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: {begin}[^\n]+$") as told:
             HFTopK(pretrained=str(name))
+        assert ("no such folder" in str(told.value)) == bool(begin)
 
 
 def test_a_checkpoint_that_is_cut_off_is_named_in_one_line(random_model, tmp_path):
