@@ -41,15 +41,15 @@ from lm_eval_hesnr.trajectories.render import transcript
 
 README = Path(__file__).parent / "README.md"
 REAL = Path(__file__).parent.parent.parent / "shared" / "trajectories"
-RUNS = (
-    "mini_swe_agent_1.1/exit_InternalServerError.traj.json",
-    "mini_swe_agent_1/sympy__sympy-13480",
-    "mini_swe_agent_1/django__django-14771",
-    "mini_swe_agent_1/sphinx-doc__sphinx-10614",
-    "mini_swe_agent_1.1/deepseek_chat_dev/pylint-dev__astroid-1978.traj.json",
-    "mini_swe_agent_1.1/deepseek_chat_dev/marshmallow-code__marshmallow-1359.traj.json",
-)
-"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions."""
+RUNS = {
+    "mini_swe_agent_1.1/exit_InternalServerError.traj.json": 0,
+    "mini_swe_agent_1/sympy__sympy-13480": 0,
+    "mini_swe_agent_1/django__django-14771": 0,
+    "mini_swe_agent_1/sphinx-doc__sphinx-10614": 300,
+    "mini_swe_agent_1.1/deepseek_chat_dev/pylint-dev__astroid-1978.traj.json": 300,
+    "mini_swe_agent_1.1/deepseek_chat_dev/marshmallow-code__marshmallow-1359.traj.json": 300,
+}
+"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions, and how many characters are kept of each observation."""
 
 ACTIONS, WANTED, K = 79, 0.15, 10
 N_HEAD_ROWS = 2048
@@ -80,9 +80,11 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, nargs="+", default=[32_768, 151_936], help="of floor and memory")
     parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 8192, 32_768], help="of memory")
     parser.add_argument(
-        "--runs", nargs="+", default=RUNS, help="of speedup: files or folders below shared/trajectories"
+        "--runs", nargs="+", default=list(RUNS), help="of speedup: files or folders below shared/trajectories"
     )
-    parser.add_argument("--observation", type=int, default=0, help="of speedup: characters kept of each, 0 for all")
+    parser.add_argument(
+        "--observation", type=int, help="of speedup: characters kept of each, 0 for all (default: as in the table)"
+    )
     parser.add_argument("--device", default="cpu", help="of floor and memory: cpu or cuda")
     parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
     arguments = parser.parse_args()
@@ -149,7 +151,8 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
     scorer = WantedRows(lm.model, name="tiny")
     curve: list[tuple[int, float, float]] = []
     for name in arguments.runs:
-        ids, spans = tokens_of(name, lm, arguments.observation)
+        most = RUNS.get(name, 0) if arguments.observation is None else arguments.observation
+        ids, spans = tokens_of(name, lm, most)
         rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
         tensor = torch.as_tensor(ids)
         targets = tensor[torch.as_tensor(rows) + 1]
@@ -176,7 +179,7 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
         logprobs = np.split(logprobs, np.cumsum([end - start for start, end in spans])[:-1])
         differences = [abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True)]
         curve.append((len(spans), theirs / ours, predicted(spans, flops_of(lm.model))))
-        cut = f", observations cut to {arguments.observation} characters" if arguments.observation else ""
+        cut = f", observations cut to {most} characters" if most else ""
         yield Row(
             f"speed-up over stock `hf`, {Path(name).name.removesuffix('.traj.json')}{cut}",
             f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
