@@ -113,7 +113,8 @@ def test_a_model_split_by_tensor_parallelism_gives_the_same_and_reads_its_store_
     for out, read in (("first", 0), ("second", 2)):
         told = finished(launch(tmp_path / out, two, launcher, f"tp_plan=auto,score_store={store}"))
         assert told.count(f"{read} of 2 trajectories read") == 2  # each process says so
-        assert numbers(results(tmp_path / out)) == pytest.approx(numbers(of_one_process[0]), rel=1e-4)
+        # the standard errors of two trajectories that are nearly alike are differences of nearly equal numbers
+        assert numbers(results(tmp_path / out)) == pytest.approx(numbers(of_one_process[0]), rel=1e-4, abs=1e-6)
 
 
 def test_weights_that_wait_elsewhere_give_the_same(two, of_one_process, tmp_path):
