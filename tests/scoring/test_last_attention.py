@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, JambaConfig, LlamaConfig, MistralConfig
 
@@ -37,6 +37,7 @@ def plain_attention(query, key, value, scale):
     return out
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     n=st.integers(2, 70),
     heads=st.sampled_from([(1, 1), (4, 2), (6, 1)]),
