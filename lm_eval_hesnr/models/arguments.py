@@ -62,6 +62,11 @@ def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool =
     raise InputError(f"{key}={value}: expected a number{of}, {least} or more")
 
 
+def as_number_or_none(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:
+    """As `as_number`, of an argument that need not be given."""
+    return None if value is None else as_number(key, value, least, unit, whole=whole)
+
+
 def refuse_several_processes(name: str, instead: str) -> None:
     """Each process of a launcher would score everything: these models are dealt no trajectories.
 

@@ -21,7 +21,13 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import as_number, known_arguments, refuse_several_processes, unknown_argument
+from lm_eval_hesnr.models.arguments import (
+    as_number,
+    as_number_or_none,
+    known_arguments,
+    refuse_several_processes,
+    unknown_argument,
+)
 from lm_eval_hesnr.models.connection import Blotted, Connection, NotReadError, root_of
 from lm_eval_hesnr.models.server_answers import FORMS, AnswerError, Form
 from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
@@ -103,14 +109,10 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         if not base_url.startswith(("http://", "https://")):
             raise InputError(f"base_url={base_url}: expected such as http://127.0.0.1:8000/v1/completions")
         retry_wait = as_number("retry_wait", retry_wait, 0, "seconds", whole=False)
-        if timeout is not None:
-            timeout = as_number("timeout", timeout, 1, "seconds", whole=False)
-        if max_retries is not None:
-            max_retries = as_number("max_retries", max_retries, 1, "attempts")
-        if max_length is not None:
-            max_length = as_number("max_length", max_length, _SHORTEST, "tokens")
-        if stride is not None:
-            stride = as_number("stride", stride, 1, "tokens")
+        timeout = as_number_or_none("timeout", timeout, 1, "seconds", whole=False)
+        max_retries = as_number_or_none("max_retries", max_retries, 1, "attempts")
+        max_length = as_number_or_none("max_length", max_length, _SHORTEST, "tokens")
+        stride = as_number_or_none("stride", stride, 1, "tokens")
         for name, unit in (("num_concurrent", "requests"), ("max_gen_toks", "tokens")):
             if name in kwargs:
                 kwargs[name] = as_number(name, kwargs[name], 1, unit)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.deal import as_of_one_process
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import as_number, named_arguments
+from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments
 from lm_eval_hesnr.models.top_logprobs import Statistics
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Encoded, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.budget import parse_bytes
@@ -71,11 +71,10 @@ class HFTopK(TrajectoryModel, HFLM):
         if (rope_type is None) is not (rope_factor is None):
             given, lacking = ("rope_type", "rope_factor") if rope_factor is None else ("rope_factor", "rope_type")
             raise InputError(f"{given} is given without {lacking}: a context extension needs both")
-        factor = None if rope_factor is None else as_number("rope_factor", rope_factor, 1, whole=False)
+        factor = as_number_or_none("rope_factor", rope_factor, 1, whole=False)
         if kwargs.get("max_length") is not None:
             kwargs["max_length"] = as_number("max_length", kwargs["max_length"], 2, "tokens")
-        if stride is not None:
-            stride = as_number("stride", stride, 1, "tokens")
+        stride = as_number_or_none("stride", stride, 1, "tokens")
         self.score_store, self._given_stride = made_folder(score_store), stride
         with named_arguments("hf-topk", HFTopK, HFLM):
             try:

@@ -22,7 +22,7 @@ import transformers
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.arguments import as_number, named_arguments, refuse_several_processes
+from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments, refuse_several_processes
 from lm_eval_hesnr.models.top_logprobs import Statistics, statistics_of
 from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
@@ -92,8 +92,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
         for name, unit in _UNITS.items():
             if kwargs.get(name) is not None:
                 kwargs[name] = as_number(name, kwargs[name], 1, unit)
-        if stride is not None:
-            stride = as_number("stride", stride, 1, "tokens")
+        stride = as_number_or_none("stride", stride, 1, "tokens")
         self.pretrained, self._engine_args = str(pretrained), kwargs
         self.score_store, self._given_stride = made_folder(score_store), stride
         with named_arguments("vllm-topk", VLLMTopK, VLLM):

@@ -8,8 +8,10 @@ is what the test at load (`selftest`) saw to give the model's own full logits.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -49,8 +51,6 @@ class WantedRows:
         """
         self.model, self.name = model, name
         self.abilities = find_abilities(model, name)
-        self.n_attentions = self.abilities.n_attentions
-        """Of one forward; 0 once a text was seen to need what the last one leaves out."""
         self.device = input_device(model)
         self.on_cpu = self.device.type == "cpu"
         self.is_sharded = (getattr(model, "tp_size", None) or 1) > 1
@@ -84,7 +84,7 @@ class WantedRows:
             "head": "logits_to_keep" if head is None else "float32" if head.matrix else "native",
             "rows_per_block": self.budget.rows,
             "chunk": self._chunk(n_tokens, n_tokens) or "one call",
-            "last_attention": "wanted rows" if self.n_attentions else "all rows",
+            "last_attention": "wanted rows" if self.abilities.n_attentions else "all rows",
         }
 
     @torch.inference_mode()
@@ -129,13 +129,7 @@ class WantedRows:
             try:
                 return self._statistics(ids, rows, targets, k, count)
             except _RowsAreNeededError:
-                on_read(-n_read)
-                self.n_attentions = 0
-                eval_logger.warning(
-                    "%s: over %d tokens its last attention is needed at rows that are not wanted, unlike in the test "
-                    "at load: going on with all of them", self.name, len(ids),
-                )  # fmt: skip
-                continue
+                change = self._leave_nothing_out
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -144,8 +138,9 @@ class WantedRows:
                         f"{self.name}: out of memory on {self.device} over {len(ids)} tokens; give a smaller "
                         "mem_budget= in --model_args, or use more processes"
                     ) from error
+                change = self._shrink
             on_read(-n_read)
-            self._shrink(len(ids))  # out here no traceback holds the tensors that were too many
+            change(len(ids))  # out here no traceback holds the tensors that were too many
 
     def _statistics(
         self, ids: torch.Tensor, rows: np.ndarray, targets: torch.Tensor, k: int, on_read: Callable[[int], None]
@@ -161,9 +156,16 @@ class WantedRows:
                 done += len(block)
             del logits, block  # before the next are made
         whole = RowStatistics(*(torch.cat(column) for column in zip(*parts, strict=True)))
-        if self.n_attentions and not bool(whole.logprob.isfinite().all()):
+        if self.abilities.n_attentions and not bool(whole.logprob.isfinite().all()):
             raise _RowsAreNeededError  # or the model itself is at fault, which then shows again
         return whole
+
+    def _leave_nothing_out(self, n_tokens: int) -> None:
+        self.abilities = dataclasses.replace(self.abilities, n_attentions=0)
+        eval_logger.warning(
+            "%s: over %d tokens its last attention is needed at rows that are not wanted, unlike in the test at load: "
+            "going on with all of them", self.name, n_tokens,
+        )  # fmt: skip
 
     def _shrink(self, n_tokens: int) -> None:
         if not self.budget.halve(n_tokens, can_chunk=self.abilities.chunks_agree):
@@ -220,8 +222,9 @@ class WantedRows:
             options["past_key_values"] = past_key_values[0]
         index = torch.as_tensor(rows, device=ids.device) + self.abilities.shift
         head = self.abilities.head
-        n_rows = len(ids) + self.abilities.shift
-        with LastAttention(self.n_attentions, index if len(rows) else None, n_rows) as last:
+        n_attentions = self.abilities.n_attentions
+        last = LastAttention(n_attentions, index if len(rows) else None, len(ids) + self.abilities.shift)
+        with last if n_attentions else nullcontext():
             if head is not None:
                 hidden, out = head.hidden(ids, **options)
                 hidden = hidden[index.to(hidden.device)]  # the rest is freed
@@ -229,7 +232,7 @@ class WantedRows:
                 # a chunk where nothing is wanted still fills the cache; the head then runs on one row
                 kept = index if len(rows) else index.new_zeros(1)
                 out = self.model(input_ids=ids[None], logits_to_keep=kept, **options)
-        if last.is_restricted and last.n_seen != self.n_attentions:
+        if last.is_restricted and last.n_seen != n_attentions:
             raise _RowsAreNeededError
         if past_key_values is not None:
             past_key_values[0] = out.past_key_values

@@ -123,9 +123,9 @@ def test_used_only_where_nothing_mixes_rows_afterwards(lm, expected):
 def test_a_sliding_window_is_left_to_the_model():
     lm = model(MistralConfig, sliding_window=100)  # longer than the test at load, shorter than the text
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.n_attentions == 2
+    assert scorer.abilities.n_attentions == 2
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.n_attentions == 2
+    assert scorer.abilities.n_attentions == 2
 
 
 class AddsEarlierRow(torch.nn.Module):
@@ -155,25 +155,25 @@ def test_rows_that_are_looked_at_later_are_not_left_out(distance, is_seen_at_loa
     lm = model()
     lm.model.norm = AddsEarlierRow(lm.model.norm, distance)
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.n_attentions == (0 if is_seen_at_load else 2)
+    assert scorer.abilities.n_attentions == (0 if is_seen_at_load else 2)
     got = statistics_of(scorer).logprob
     torch.testing.assert_close(got, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.n_attentions == 0
+    assert scorer.abilities.n_attentions == 0
     assert ("going on with all of them" in caplog.text) != is_seen_at_load
 
 
 def test_a_model_that_attends_more_often_than_when_tested_gets_all_rows(caplog):
     lm = model()
     scorer = WantedRows(lm, name="tiny")
-    scorer.n_attentions = 1
+    object.__setattr__(scorer.abilities, "n_attentions", 1)
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.n_attentions == 0
+    assert scorer.abilities.n_attentions == 0
     assert "going on with all of them" in caplog.text
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_not_in_16_bits_where_a_row_by_itself_is_rounded_otherwise(dtype):
-    assert WantedRows(model().to(dtype), name="tiny").n_attentions == 0
+    assert WantedRows(model().to(dtype), name="tiny").abilities.n_attentions == 0
 
 
 @pytest.mark.parametrize("chunk", [None, 100])
@@ -183,4 +183,4 @@ def test_numbers_of_a_row_hardly_depend_on_which_others_are_wanted(chunk):
     some, everything = statistics_of(scorer), scorer.statistics(IDS[:-1], np.arange(199), IDS[1:], 10)
     torch.testing.assert_close(some.logprob, everything.logprob[ROWS - 1], atol=1e-5, rtol=0)
     torch.testing.assert_close(some.entropy, everything.entropy[ROWS - 1], atol=1e-5, rtol=0)
-    assert scorer.n_attentions == 2
+    assert scorer.abilities.n_attentions == 2
