@@ -27,7 +27,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.scoring.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 
 VOCABULARY, LAYERS, TOKENS, CHUNK, K = 1500, 4, 97, 32, 10
 TOLERANCE = 1e-5

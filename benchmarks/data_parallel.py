@@ -19,10 +19,10 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from lm_eval_hesnr.deal import deal
-from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
+from lm_eval_hesnr.labelling.render import transcript
+from lm_eval_hesnr.ranks import deal
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.render import transcript
 
 TIMES = ("date", "total_evaluation_time_seconds")
 

@@ -33,11 +33,12 @@ os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 import numpy as np
 
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading
+from lm_eval_hesnr.models.base import Reading
 
 CONTEXT, PORT, PROXY_PORT = 2048, 8931, 8932
 PATIENCE_SECONDS = 300

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import process_time
 
-from lm_eval_hesnr.trajectories.annotate import annotate
+from lm_eval_hesnr.labelling.annotate import annotate
+from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.render import transcript
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 DEFAULT = Path(__file__).parent.parent.parent / "shared" / "trajectories" / "mini_swe_agent_1"

@@ -31,13 +31,13 @@ from scipy.optimize import nnls
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
+from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.hf import HFTopK
-from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
-from lm_eval_hesnr.scoring.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import plan_windows
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.render import transcript
 
 README = Path(__file__).parent / "README.md"
 REAL = Path(__file__).parent.parent.parent / "shared" / "trajectories"

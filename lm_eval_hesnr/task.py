@@ -18,25 +18,24 @@ from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_hesnr import __version__
-from lm_eval_hesnr.deal import deal
-from lm_eval_hesnr.diagnose import Run, diagnose
+from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
-from lm_eval_hesnr.measure import named_summary
-from lm_eval_hesnr.measure_report import scopes_table
 from lm_eval_hesnr.metrics.estimates import Estimate, estimates
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
 from lm_eval_hesnr.metrics.thresholds import threshold
-from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL
 from lm_eval_hesnr.options import DEFAULT_SCOPES, Options
-from lm_eval_hesnr.sample import TRAJECTORIES
+from lm_eval_hesnr.ranks import deal
+from lm_eval_hesnr.results.diagnose import Run, diagnose
+from lm_eval_hesnr.results.text_table import scopes_table
+from lm_eval_hesnr.results.token_tables import named_summary
 from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import Loaded, load_trajectories
-from lm_eval_hesnr.trajectories.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -369,9 +368,6 @@ def _digest(digests: Iterable[str]) -> str:
 
 def _document(index: int, trajectory: Trajectory) -> dict[str, Any]:
     """What the harness sees of a trajectory; the digest makes its document hash depend on the content."""
-    digest = hashlib.sha256()
-    for segment in trajectory.segments:
-        digest.update(f"{segment.kind}\0{segment.text}\0".encode("utf-8", "surrogatepass"))
     return {
         "index": index,
         "id": trajectory.id,
@@ -379,7 +375,7 @@ def _document(index: int, trajectory: Trajectory) -> dict[str, Any]:
         "resolved": trajectory.resolved,
         "model": trajectory.model,
         "segments": len(trajectory.segments),
-        "sha256": digest.hexdigest(),
+        "sha256": trajectory.digest(),
     }
 
 

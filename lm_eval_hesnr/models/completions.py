@@ -1,7 +1,7 @@
 """`completions-topk`: the harness's `local-completions`, which also scores a whole trajectory in one request.
 
 For a server that gives logprobs of the prompt: vLLM, SGLang, and others that speak one of the three forms of
-`models.server_answers`. Token ids are sent, never text, and every answer is held against what was sent.
+`models.server.answers`. Token ids are sent, never text, and every answer is held against what was sent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from lm_eval_hesnr.models.arguments import (
     refuse_several_processes,
     unknown_argument,
 )
-from lm_eval_hesnr.models.connection import Blotted, Connection, NotReadError, root_of
-from lm_eval_hesnr.models.server_answers import FORMS, AnswerError, Form
-from lm_eval_hesnr.models.tokens import TrajectoryTokenizer
-from lm_eval_hesnr.models.top_logprobs import Statistics
-from lm_eval_hesnr.models.trajectory_model import Reading, TrajectoryModel
+from lm_eval_hesnr.models.base import Reading, TrajectoryModel
+from lm_eval_hesnr.models.server.answers import FORMS, AnswerError, Form
+from lm_eval_hesnr.models.server.connection import Blotted, Connection, NotReadError, root_of
+from lm_eval_hesnr.scoring.statistics import Statistics
+from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 

@@ -14,15 +14,16 @@ from lm_eval.models.huggingface import HFLM
 from safetensors import SafetensorError
 
 from lm_eval_hesnr import __version__
-from lm_eval_hesnr.deal import as_of_one_process
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments
-from lm_eval_hesnr.models.top_logprobs import Statistics
-from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Encoded, Reading, TrajectoryModel, embedded_model
-from lm_eval_hesnr.scoring.budget import parse_bytes
-from lm_eval_hesnr.scoring.forward import WantedRows
+from lm_eval_hesnr.models.base import Encoded, Reading, TrajectoryModel, embedded_model
+from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
+from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
+from lm_eval_hesnr.ranks import as_of_one_process
 from lm_eval_hesnr.scoring.request import LabelledText
-from lm_eval_hesnr.scoring.rope import context_of, extend_rope, position_table_of
+from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_model, made_folder
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 
@@ -53,8 +54,8 @@ class HFTopK(TrajectoryModel, HFLM):
             score_store: folder that scores are read from and written to, see `scoring.store`.
             mem_budget: memory that scoring may use beside the weights, bytes or such as "2GiB"; from the device's free
                 memory if None.
-            rope_type: extend the model's context by scaling its RoPE, see `scoring.rope`; needs `rope_factor`. The
-                context becomes `max_length` tokens, or `rope_factor` times what it was.
+            rope_type: extend the model's context by scaling its RoPE (`models.torch_engine.rope`); needs `rope_factor`.
+                The context becomes `max_length` tokens, or `rope_factor` times what it was.
             rope_factor: how many times longer.
             **kwargs: whatever `hf` takes.
 

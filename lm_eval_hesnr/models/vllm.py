@@ -1,7 +1,7 @@
 """`vllm-topk`: the harness's `vllm` model, which also scores a whole trajectory in one request.
 
 vLLM computes the logprobs of a prompt from the model's logits in float32, before temperature and penalties, and gives
-those of the k most likely tokens beside the token's own. How that differs from `hf-topk`: `models.top_logprobs`. Of the
+those of the k most likely tokens beside the token's own. How that differs from `hf-topk`: `scoring.statistics`. Of the
 model's context one token is left for the one that vLLM insists on generating, so windows are one token shorter.
 """
 
@@ -21,10 +21,11 @@ import torch
 import transformers
 
 from lm_eval_hesnr import __version__
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments, refuse_several_processes
-from lm_eval_hesnr.models.top_logprobs import Statistics, statistics_of
-from lm_eval_hesnr.models.trajectory_model import EMBEDDED_MODEL, Reading, TrajectoryModel, embedded_model
+from lm_eval_hesnr.models.base import Reading, TrajectoryModel, embedded_model
+from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
 from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
 
 try:

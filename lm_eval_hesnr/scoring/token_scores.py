@@ -19,7 +19,7 @@ class TokenScores:
     """T tokens of one trajectory in order. Where `scored` is false the four statistics mean nothing.
 
     The statistics are of the next-token distribution p = softmax(logits) over the whole vocabulary, in float32 at
-    temperature 1, given all earlier tokens in the window; formulas in `scoring.topk`.
+    temperature 1, given all earlier tokens in the window; formulas in `models.torch_engine.topk`.
     """
 
     token_ids: np.ndarray

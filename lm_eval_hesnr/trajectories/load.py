@@ -19,13 +19,13 @@ from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories import schema
-from lm_eval_hesnr.trajectories.beside import PART, PassedOver, passed_over, passed_over_by_name
-from lm_eval_hesnr.trajectories.containers import Broken, Record
+from lm_eval_hesnr.trajectories.paths import Source, sources
 from lm_eval_hesnr.trajectories.readers import UnknownFormatError, is_beginning, is_event, is_known, read_record
-from lm_eval_hesnr.trajectories.readers.parts import PartOfAnother
+from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
 from lm_eval_hesnr.trajectories.readers.patch import predictions
+from lm_eval_hesnr.trajectories.records import Broken, Record
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.sources import Source, sources
+from lm_eval_hesnr.trajectories.skipped import PART, PassedOver, passed_over, passed_over_by_name
 
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a reader may stumble into over a file that is not as its format has it: the file is bad, not the program."""

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.containers import is_container
-from lm_eval_hesnr.trajectories.decoded import dict_of, json_of, list_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of
+from lm_eval_hesnr.trajectories.records import is_container
 
 _SUMMARY_KEYS = {"resolved_ids", "total_instances"}
 _HARBOR_KEYS = {"trial_name", "verifier_result"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -50,6 +51,18 @@ class Trajectory:
     """The model that generated it, where the file tells."""
     segments: tuple[Segment, ...]
     meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_steps(self) -> int:
+        """How many actions the model wrote."""
+        return sum(segment.kind == "action" and segment.generated for segment in self.segments)
+
+    def digest(self) -> str:
+        """SHA-256 of the kinds and texts of all segments, 64 hexadecimal digits; outcome and metadata do not count."""
+        content = hashlib.sha256()
+        for segment in self.segments:
+            content.update(f"{segment.kind}\0{segment.text}\0".encode("utf-8", "surrogatepass"))
+        return content.hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The curated form: a dictionary that `json.dumps` takes."""

@@ -23,8 +23,8 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.completions import CompletionsTopK
-from lm_eval_hesnr.models.connection import _retry_after
 from lm_eval_hesnr.models.hf import HFTopK
+from lm_eval_hesnr.models.server.connection import _retry_after
 from lm_eval_hesnr.scoring.request import LabelledText
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"

@@ -13,9 +13,9 @@ from transformers import AutoModelForCausalLM, GPT2Config
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.models import trajectory_model
+from lm_eval_hesnr.models import base
 from lm_eval_hesnr.models.hf import HFTopK
-from lm_eval_hesnr.scoring import selftest
+from lm_eval_hesnr.models.torch_engine import capabilities
 from lm_eval_hesnr.scoring.request import LabelledText
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
@@ -229,7 +229,7 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
             seen.append(("end", self.n, self.total))
             super().close()
 
-    monkeypatch.setattr(trajectory_model, "tqdm", Bar)
+    monkeypatch.setattr(base, "tqdm", Bar)
     lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
     lm._rows.budget.largest_chunk = 256
     lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
@@ -342,7 +342,7 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
 
 def test_bf16_is_as_good_as_a_float32_head_makes_it(random_model, monkeypatch):
     """Against full logits made in float32 of the bf16 model's own hidden states."""
-    monkeypatch.setattr(selftest, "float32_costs_nothing", lambda *_: True)
+    monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
     lm = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     assert result.scores.signature["head"] == "float32"

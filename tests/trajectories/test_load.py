@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.trajectories.beside import NOTES, PART, PREDICTIONS, REPORT, PassedOver
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, PassedOver
 
 
 def row(name, text="hello"):

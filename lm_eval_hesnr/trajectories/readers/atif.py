@@ -16,10 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.decoded import json_of
+from lm_eval_hesnr.trajectories.json_values import json_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
 from lm_eval_hesnr.trajectories.readers.atif_steps import segments
-from lm_eval_hesnr.trajectories.readers.parts import PartOfAnother, dict_of, list_of, name_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import PartOfAnother, dict_of, list_of, name_of, text_of
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "ATIF 1.0 to 1.8"

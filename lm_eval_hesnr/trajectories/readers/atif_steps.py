@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from lm_eval_hesnr.trajectories.readers import terminus
-from lm_eval_hesnr.trajectories.readers.parts import (
+from lm_eval_hesnr.trajectories.readers.common import (
     Found,
     call,
     cut,

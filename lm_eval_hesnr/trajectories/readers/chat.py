@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.parts import (
+from lm_eval_hesnr.trajectories.readers.common import (
     call,
     cut,
     dict_of,

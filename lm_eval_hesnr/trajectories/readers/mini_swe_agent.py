@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.parts import (
+from lm_eval_hesnr.trajectories.readers.common import (
     Found,
     cut,
     dict_of,

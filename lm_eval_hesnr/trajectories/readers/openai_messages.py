@@ -12,7 +12,7 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.chat import ROLES, messages_of, segments_of
-from lm_eval_hesnr.trajectories.readers.parts import dict_of
+from lm_eval_hesnr.trajectories.readers.common import dict_of
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenAI messages"

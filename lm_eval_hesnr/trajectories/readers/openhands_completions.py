@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
+from lm_eval_hesnr.trajectories.readers.common import PartOfAnother, dict_of, list_of, name_of, text_of
 from lm_eval_hesnr.trajectories.readers.openhands_rows import chat_segments
-from lm_eval_hesnr.trajectories.readers.parts import PartOfAnother, dict_of, list_of, name_of, text_of
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenHands completion logs"

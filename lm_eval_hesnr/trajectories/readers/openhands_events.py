@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.trajectories.readers.common import call, dict_of, list_of, name_of, text_of, thought
 from lm_eval_hesnr.trajectories.readers.openhands_rows import outcome, ran, reply, result, user_message
-from lm_eval_hesnr.trajectories.readers.parts import call, dict_of, list_of, name_of, text_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands V0 events"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.parts import (
+from lm_eval_hesnr.trajectories.readers.common import (
     call,
     cut,
     dict_of,

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.readers.common import dict_of, name_of, reasoning_of, text_of, thought
 from lm_eval_hesnr.trajectories.readers.openhands_rows import emitted_call, outcome, refused, result, user_message
-from lm_eval_hesnr.trajectories.readers.parts import dict_of, name_of, reasoning_of, text_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands SDK events"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.parts import cut, dict_of, list_of, name_of, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.readers.common import cut, dict_of, list_of, name_of, text_of, thought, tool_call
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import find_commands
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.parts import Found, call, dict_of, fenced, xml_functions
+from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, xml_functions
 from lm_eval_hesnr.trajectories.schema import Call
 
 Parser = Callable[[str, bool | None], list[Found]]

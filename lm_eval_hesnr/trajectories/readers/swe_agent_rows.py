@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.parts import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import dict_of, text_of
 from lm_eval_hesnr.trajectories.readers.swe_agent import EXIT_NOTES, walk
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Trajectory

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lm_eval_hesnr.trajectories.readers import terminus
-from lm_eval_hesnr.trajectories.readers.parts import Found, call, dict_of, fenced, tagged, xml_functions
+from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, tagged, xml_functions
 from lm_eval_hesnr.trajectories.schema import Call
 
 Syntax = Callable[[str, "bool | None"], list[Found]]

@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.outcomes import is_report, resolved_by_reward
 from lm_eval_hesnr.trajectories.readers import atif, read_record, terminus
-from lm_eval_hesnr.trajectories.readers.parts import PartOfAnother
+from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 NOWHERE = Path("no-such-folder/trajectory.json")

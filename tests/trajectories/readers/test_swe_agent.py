@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import read_record, swe_agent
-from lm_eval_hesnr.trajectories.readers.parts import cut, text_of
+from lm_eval_hesnr.trajectories.readers.common import cut, text_of
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 

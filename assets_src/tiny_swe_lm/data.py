@@ -1,0 +1,137 @@
+"""The corpus as token ids: one long stream a kind of text, and batches drawn from them by seed and step."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tokenizers import Encoding, Tokenizer
+
+from assets_src.tiny_swe_lm.calls import chosen_style, restyle
+from assets_src.tiny_swe_lm.corpus import SPLITS, code_documents, language_documents, read_sessions
+from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, agent_spans, as_chat, train_tokenizer
+
+VOCAB_SIZE = 4096
+CHAT_ONE_IN = 16  # of the training sessions, one in so many is rendered with the chat template
+RESTYLED = {"json": 0.15, "xml": 0.2}  # shares of the sessions whose shell turns are written as such calls
+IGNORED = -100
+"""What `cross_entropy` leaves out as a target."""
+
+
+class Stream(NamedTuple):
+    """Documents laid end to end, each after an `END_OF_TEXT`."""
+
+    ids: np.ndarray
+    """(N,) uint16."""
+    wanted: np.ndarray | None = None
+    """(N,) bool, tokens that the loss counts; None for all."""
+
+
+class Batch(NamedTuple):
+    """Rows of one step."""
+
+    inputs: torch.Tensor
+    """(B, T) int64."""
+    targets: torch.Tensor
+    """(B, T) int64: the token after each input, or `IGNORED`."""
+
+
+def styled_sessions(out: Path, seed: int) -> list[dict]:
+    """All sessions with their split, a share of them in another style of calls, in a seeded random order."""
+    documents = []
+    for split in SPLITS:
+        for number, doc in enumerate(read_sessions(out, split)):
+            style = chosen_style(random.Random(f"{seed}-style-{split}-{number}"), RESTYLED)
+            text = restyle(doc["text"], style) if style else doc["text"]
+            documents.append({**doc, "text": text, "split": split})
+    random.Random(seed).shuffle(documents)
+    return documents
+
+
+def _encoded(tokenizer: Tokenizer, texts: list[str]) -> Iterator[Encoding]:
+    for first in range(0, len(texts), 256):
+        yield from tokenizer.encode_batch(texts[first : first + 256])
+
+
+def _write_streams(out: Path, tokenizer: Tokenizer, streams: dict[str, list[dict]]) -> None:
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    counts: dict[str, int] = {}
+    for stream, documents in streams.items():
+        for split in SPLITS:
+            chosen = [doc for doc in documents if doc["split"] == split]
+            ids: list[np.ndarray] = []
+            for doc, encoded in zip(chosen, _encoded(tokenizer, [doc["text"] for doc in chosen]), strict=True):
+                ids.append(np.array([end, *encoded.ids], dtype=np.uint16))
+                key = f"{split}/{doc['source']}"
+                counts[key] = counts.get(key, 0) + len(ids[-1])
+            np.save(out / f"{stream}_{split}.npy", np.concatenate(ids))
+    (out / "composition.json").write_text(json.dumps(counts, indent=1, sort_keys=True))
+
+
+def _write_chats(out: Path, tokenizer: Tokenizer, sessions: list[str]) -> None:
+    """The sessions as chats, with a mask of what the agent wrote: what fine-tuning learns."""
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    ids, wanted = [], []
+    chats = [as_chat(text) for text in sessions]
+    for chat, encoded in zip(chats, _encoded(tokenizer, chats), strict=True):
+        by_character = np.zeros(len(chat) + 1, dtype=bool)
+        for start, stop in agent_spans(chat):
+            by_character[start:stop] = True
+        starts = np.array([start for start, _ in encoded.offsets])
+        ids.append(np.array([end, *encoded.ids], dtype=np.uint16))
+        wanted.append(np.concatenate([[False], by_character[starts]]))
+    np.save(out / "chats_train.npy", np.concatenate(ids))
+    np.save(out / "chats_train_wanted.npy", np.concatenate(wanted))
+
+
+def prepare_data(out: Path, seed: int) -> Tokenizer:
+    """Train the tokenizer, encode every document and write the streams, unless all that is there."""
+    path = out / "tokenizer.json"
+    if path.exists():
+        return Tokenizer.from_file(str(path))
+    code, languages, sessions = code_documents(seed), language_documents(seed), styled_sessions(out, seed)
+    train = {
+        name: [doc["text"] for doc in documents if doc["split"] == "train"]
+        for name, documents in (("code", code), ("languages", languages), ("sessions", sessions))
+    }
+    sample = train["code"][::14] + train["languages"][::8] + train["sessions"][: len(train["code"]) // 14]
+    tokenizer = train_tokenizer(sample, VOCAB_SIZE)
+    _write_chats(out, tokenizer, train["sessions"])
+    for doc in sessions[::CHAT_ONE_IN]:
+        if doc["split"] == "train":
+            doc["text"] = as_chat(doc["text"])
+    _write_streams(out, tokenizer, {"code": code, "languages": languages, "sessions": sessions})
+    partial = path.with_suffix(".tmp")
+    tokenizer.save(str(partial))
+    partial.replace(path)  # last, as it says that all the rest is there
+    return tokenizer
+
+
+def load_streams(out: Path) -> dict[str, Stream]:
+    """The training streams: `code`, `languages`, `sessions`, and `chats` with its mask."""
+    names = ("code", "languages", "sessions")
+    streams = {name: Stream(np.load(out / f"{name}_train.npy", mmap_mode="r")) for name in names}
+    wanted = np.load(out / "chats_train_wanted.npy", mmap_mode="r")
+    return {**streams, "chats": Stream(np.load(out / "chats_train.npy", mmap_mode="r"), wanted)}
+
+
+def draw_batch(
+    streams: dict[str, Stream], shares: dict[str, float], *, window: int, n_rows: int, seed: int, step: int
+) -> Batch:
+    """Random windows of the streams, each stream by its share: a function of seed and step."""
+    rng = np.random.default_rng((seed, step))
+    rows, targets = [], []
+    for name in rng.choice(list(shares), size=n_rows, p=list(shares.values())):
+        ids, wanted = streams[name]
+        start = int(rng.integers(0, len(ids) - window - 1))
+        row = ids[start : start + window + 1].astype(np.int64)
+        rows.append(row[:-1])
+        targets.append(
+            row[1:] if wanted is None else np.where(wanted[start + 1 : start + window + 1], row[1:], IGNORED)
+        )
+    return Batch(torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(targets)))

@@ -1,0 +1,109 @@
+"""How much of swe-mini stands in the training data of tiny-swe-lm: shares of windows of 32 tokens found there.
+
+Run `python -m assets_src.tiny_swe_lm.overlap --out DIR` after the corpus is encoded. A window is 32 successive tokens
+of a trajectory's transcript, all of one kind; it is found where the very same tokens stand anywhere in the training
+streams. Exact, so that text which differs by one token in 32 is not found.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from assets_src.tiny_swe_lm.working_folder import require
+from lm_eval_hesnr.labelling.render import transcript
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.samples import name_of, samples
+
+WINDOW = 32
+KINDS = ("action_raw", "thought", "observation")
+"""Scopes: what the agent did, comments and markup with it; what it said; what it was answered."""
+STREAMS = ("code_train.npy", "languages_train.npy", "sessions_train.npy", "chats_train.npy")
+CONTROL = "held-out sessions"
+"""What shares the generator with the training data, for comparison; every kind of token."""
+SHOWN = 5  # of the trajectories, and of the longest stretches
+
+
+def windows(ids: np.ndarray, chosen: np.ndarray, length: int = WINDOW) -> dict[int, bytes]:
+    """By where it begins, every window whose tokens are all chosen, as the bytes of uint16."""
+    whole = np.convolve(chosen, np.ones(length, dtype=np.int64), mode="valid") == length
+    data = ids.astype(np.uint16).tobytes()
+    return {start: data[2 * start : 2 * (start + length)] for start in np.flatnonzero(whole).tolist()}
+
+
+def found_in(streams: Iterable[np.ndarray], wanted: set[bytes], length: int = WINDOW) -> set[bytes]:
+    """Those of the windows that stand in one of the streams of uint16."""
+    found: set[bytes] = set()
+    for stream in streams:
+        data = stream.tobytes()
+        found |= {
+            window for i in range(0, len(data) - 2 * length + 1, 2) if (window := data[i : i + 2 * length]) in wanted
+        }
+    return found
+
+
+def stretches(starts: Sequence[int], length: int = WINDOW) -> Iterator[tuple[int, int]]:
+    """The half-open spans of tokens that windows with these starts, in order, cover without a gap between starts."""
+    first = last = None
+    for start in starts:
+        if last is None or start != last + 1:
+            if first is not None and last is not None:
+                yield first, last + length
+            first = start
+        last = start
+    if first is not None and last is not None:
+        yield first, last + length
+
+
+def report(out: Path) -> str:
+    """Shares by kind, the trajectories whose actions have the highest, and the longest stretches in common as text."""
+    require(out, "tokenizer.json", "sessions_held_out.npy", *STREAMS)
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    runs: dict[tuple[str, str], tuple[np.ndarray, dict[int, bytes]]] = {}
+    for run in samples():
+        rendering = transcript(run)
+        encoded = tokenizer.encode(rendering.text)
+        labels = rendering.labels[[start for start, _ in encoded.offsets]]
+        ids = np.array(encoded.ids, dtype=np.uint16)
+        for kind in KINDS:
+            runs[kind, name_of(run)] = ids, windows(ids, np.isin(labels, list(SCOPES[kind])))
+    held_out = np.load(out / "sessions_held_out.npy")
+    runs[CONTROL, ""] = held_out, windows(held_out, np.ones(len(held_out), dtype=bool))
+    wanted = {window for _, by_start in runs.values() for window in by_start.values()}
+    found = found_in((np.load(out / name, mmap_mode="r") for name in STREAMS), wanted)
+
+    starts = {key: [i for i, window in by_start.items() if window in found] for key, (_, by_start) in runs.items()}
+    lines = []
+    for kind in (*KINDS, CONTROL):
+        n_found = sum(len(starts[key]) for key in runs if key[0] == kind)
+        n_windows = sum(len(by_start) for key, (_, by_start) in runs.items() if key[0] == kind)
+        lines.append(f"{kind}: {n_found} of {n_windows} windows, {n_found / n_windows:.3%}")
+    lines.append("highest:")
+    shares = sorted((len(starts[key]) / max(1, len(runs[key][1])), key) for key in runs if key[0] != CONTROL)
+    lines += [f"{share:8.3%}  {kind}, {name}" for share, (kind, name) in shares[::-1][:SHOWN] if share]
+    lines.append("longest stretches in common, tokens:")
+    common = sorted(
+        (stop - start, kind, name, tokenizer.decode(runs[kind, name][0][start:stop].tolist()))
+        for kind, name in runs
+        if kind != CONTROL
+        for start, stop in stretches(starts[kind, name])
+    )
+    lines += [f"{length:8}  {kind}, {name}: {text!r}" for length, kind, name, text in common[::-1][:SHOWN]]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="working folder of the family")
+    args = parser.parse_args(argv)
+    print(report(args.out), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

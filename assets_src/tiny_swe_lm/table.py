@@ -1,0 +1,213 @@
+"""The family's table: every member scored by the real command, and the pictures of training and of uncertainty.
+
+Run `python -m assets_src.tiny_swe_lm.table --out DIR` after the family is made; the family's command does so too.
+A member is not scored again where results of these very weights on this very sample set are there already; after a
+change of the package's code, remove `DIR/results`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from assets_src.tiny_swe_lm.pictures import curve, histogram
+from assets_src.tiny_swe_lm.working_folder import require
+from lm_eval_hesnr.assets import TRAJECTORIES
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.results.token_tables import compare_tables, read_tables
+
+logger = logging.getLogger(__name__)
+BAR = 0.05  # nats, width of a bar of the histogram
+BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
+CAPTION = "What changed from one to the next, paired by trajectory:"
+COLUMNS = "| checkpoint | context | PPL, all | PPL | HE-PPL | HE-SNR | 95 % interval | decisions | topk_acc |"
+
+
+class Reading(NamedTuple):
+    """One run of the command: a member, and how it reads the trajectories."""
+
+    name: str
+    member: str
+    model_args: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def readings(out: Path) -> list[Reading]:
+    """Every member as it is, and some of them read in another way."""
+    require(out, "members.json")
+    members = json.loads((out / "members.json").read_text())
+    last_short = [name for name in members if name.startswith("base_")][-1]
+    plain = [Reading(name, name) for name in members]
+    unscaled = Reading(f"{last_short}, window 2048", last_short, ",max_length=2048")
+    return [*plain, unscaled, *(Reading(f"{m}, chat", m, "", ("--apply_chat_template",)) for m in ("final", "tuned"))]
+
+
+def _folder(out: Path, name: str) -> Path:
+    return out / "results" / name.replace(", ", "_").replace(" ", "_")
+
+
+def digest_of(member: Path) -> str:
+    """SHA-256 of what results depend on: a member's files and the embedded sample set."""
+    digest = hashlib.sha256()
+    for path in [*sorted(path for path in member.iterdir() if path.is_file()), TRAJECTORIES]:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def score(out: Path, reading: Reading) -> dict[str, Any]:
+    """The results of `lm_eval --tasks swe_hesnr` on the embedded sample set; token tables stay beside them."""
+    folder = _folder(out, reading.name)
+    of, digest = folder / "of.txt", digest_of(out / reading.member)
+    if not of.exists() or of.read_text().strip() != digest:
+        command = [
+            sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk",
+            "--model_args", f"pretrained={out / reading.member},dtype=float32{reading.model_args}",
+            "--metadata", json.dumps({"token_table": str(folder / "tokens")}),
+            "--output_path", str(folder), *reading.flags,
+        ]  # fmt: skip
+        logger.info("scoring %s", reading.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with (folder / "log.txt").open("w") as log:
+            subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
+        of.write_text(digest + "\n")  # last, as it says that the results are whole
+    return json.loads(max(folder.rglob("results_*.json")).read_text())
+
+
+def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
+    """A Markdown table of B minus A, paired by trajectory, scope `action`, as `hesnr measure A B` finds it."""
+    lines = ["| from | to | HE-SNR | 95 % interval | HE-PPL | 95 % interval | decisions | 95 % interval |"]
+    lines.append("|---|---" + "|---:" * 6 + "|")
+    scopes = {"action": SCOPES["action"]}
+    for names in pairs:
+        a, b = (read_tables(_folder(out, name) / "tokens", scopes, EPSILON) for name in names)
+        found = compare_tables(a, b, EPSILON)["action"]
+        cells = [f"`{name}`" for name in names]
+        for measure, form in (("he_snr", "+.4f"), ("he_ppl", "+.3f"), ("decisions", "+,.0f")):
+            difference = found[measure]
+            if difference is None or difference.interval is None:
+                cells += ["", ""]
+            else:
+                low, high = difference.interval
+                cells += [f"{difference.value:{form}}", f"{low:{form}} to {high:{form}}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def steps_of_training(out: Path) -> list[tuple[str, str]]:
+    """Pairs of readings, the second being what comes next after the first."""
+    names = json.loads((out / "members.json").read_text())
+    base = [name for name in names if name.startswith("base_")]
+    unscaled = f"{base[-1]}, window 2048"
+    return [
+        *pairwise([*base, "final"]),
+        (unscaled, "extended_unadapted"),
+        (base[-1], "extended_unadapted"),
+        ("extended_unadapted", "extended"),
+        ("final", "extended"),
+        ("final", "tuned"),
+        ("final, chat", "tuned, chat"),
+    ]
+
+
+def row(name: str, data: dict[str, Any]) -> str:
+    """One line of the table, scope `action` except where it says `all`."""
+    results, config = data["results"]["swe_hesnr"], data["configs"]["swe_hesnr"]
+    value = {key: results[f"{key},action"] for key in ("ppl", "he_ppl", "he_snr", "decisions", "topk_acc")}
+    interval = config["summary"]["action"]["intervals"]["he_snr"]
+    cells = [
+        f"`{name}`",
+        f"{config['signature']['window']}",
+        f"{results['ppl,all']:.2f}",
+        f"{value['ppl']:.2f}",
+        f"{value['he_ppl']:.3f}",
+        f"{value['he_snr']:.4f}",
+        f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
+        f"{value['decisions']:,.0f}",
+        f"{value['topk_acc']:.3f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """The Markdown table of all members, in order of training."""
+    rule = "|---" + "|---:" * (COLUMNS.count("|") - 2) + "|"
+    return "\n".join([COLUMNS, rule, *(row(name, data) for name, data in results.items())]) + "\n"
+
+
+def entropy_bars(data: dict[str, Any]) -> list[tuple[float, float]]:
+    """(right edge in nats, share in %) of the action tokens' entropies, in bars of `BAR`."""
+    cells = data["configs"]["swe_hesnr"]["summary"]["action"]["histogram"]
+    total = sum(count for _, count in cells)
+    bars = [0.0] * math.ceil(math.log(10) / BAR)
+    for edge, count in cells:
+        bars[min(len(bars) - 1, max(0, math.ceil(edge / BAR - 1e-6) - 1))] += count
+    return [((i + 1) * BAR, 100 * count / total) for i, count in enumerate(bars)]
+
+
+def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
+    """Mean training loss of the steps before, by stage; a step that was trained twice counts as it was last."""
+    found: dict[str, dict[int, float]] = {}
+    for line in (out / "log.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        found.setdefault(record["stage"], {})[record["step"]] = record["loss"]
+    return {stage: sorted(points.items()) for stage, points in found.items()}
+
+
+def write(out: Path) -> None:
+    """Score what is not scored yet; write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
+    require(out, "log.jsonl", *(f"{reading.member}/model.safetensors" for reading in readings(out)))
+    results = {reading.name: score(out, reading) for reading in readings(out)}
+    (out / "table.md").write_text(table(results) + "\n" + CAPTION + "\n\n" + differences(out, steps_of_training(out)))
+    (out / "losses.svg").write_text(
+        curve("Training loss of tiny-swe-lm", losses(out), "step of 4096 tokens", "nats per token")
+    )
+    marks = {f"ln {n}": math.log(n) for n in (2, 3, 4)} | {"epsilon": EPSILON}
+    marks = dict(sorted(marks.items(), key=lambda item: item[1]))
+    (out / "entropies.svg").write_text(
+        histogram(
+            "Entropy over action tokens of swe-mini",
+            entropy_bars(results["final"]),
+            marks,
+            "entropy of the top 10, nats",
+        )
+    )
+
+
+def publish(out: Path, docs: Path) -> None:
+    """Put the table between the marks in `family.md` of the documentation's folder, and the pictures beside it."""
+    page = docs / "family.md"
+    before, rest = page.read_text().split(BEGIN, 1)
+    page.write_text(before + BEGIN + (out / "table.md").read_text() + END + rest.split(END, 1)[1])
+    for name in ("losses", "entropies"):
+        (docs / f"family_{name}.svg").write_text((out / f"{name}.svg").read_text())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the table and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="working folder of the family")
+    parser.add_argument("--docs", type=Path, help="folder whose `family.md` gets the table and the pictures")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    write(args.out)
+    if args.docs is not None:
+        publish(args.out, args.docs)
+    print((args.out / "table.md").read_text(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

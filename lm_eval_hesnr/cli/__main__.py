@@ -1,0 +1,8 @@
+"""`python -m lm_eval_hesnr.cli`: the `hesnr` command where its script is not on the PATH."""
+
+import sys
+
+from lm_eval_hesnr.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

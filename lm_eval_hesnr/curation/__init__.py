@@ -1,0 +1,1 @@
+"""Trajectories of any format, filtered and counted, as one file."""

@@ -1,0 +1,1 @@
+"""The wanted rows of logits from a PyTorch model: what `hf-topk` runs."""

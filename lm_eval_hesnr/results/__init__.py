@@ -1,0 +1,1 @@
+"""What is done with results once they are there."""

@@ -1,0 +1,44 @@
+"""mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, one bash block a reply.
+
+Left out, as nothing is known of it: `info.mini_version` (no release of the agent ran), all of `info.config` but the
+model's name, and `extra` of a message (what the model's API answered). The cost is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.writers.turns import messages_of, text_of
+
+NAME, ENDING = "mini-swe-agent", ".traj.json"
+
+
+def write(trajectory: Trajectory) -> dict[str, Any]:
+    """The file's one object. The outcome is in none of its keys: it belongs in a report beside the file."""
+    system, task, turns = messages_of(trajectory)
+    chat = [_message("system", segment.text) for segment in system]
+    chat += [_message("user", segment.text) for segment in task]
+    for turn in turns:
+        if turn.call and turn.call.tool != "bash":
+            raise ValueError(f"a call of {turn.call.tool}; mini-swe-agent has bash alone")
+        chat.append(_message("assistant", text_of(turn.reply)))
+        if turn.answer:
+            chat.append(_message("user", turn.answer.text))
+    last = trajectory.segments[-1]
+    ended = last.kind == "other" and bool(turns[-1].call)
+    return {
+        "info": {
+            "exit_status": "Submitted" if ended else None,
+            "submission": last.text if ended else "",
+            "model_stats": {"instance_cost": 0.0, "api_calls": len(turns)},
+            "config": {"model": {"model_name": trajectory.model}},
+        },
+        "messages": chat,
+        "trajectory_format": "mini-swe-agent-1",
+        "instance_id": trajectory.id,
+    }
+
+
+def _message(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": text}

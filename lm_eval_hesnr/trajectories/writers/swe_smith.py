@@ -1,0 +1,34 @@
+"""A row of SWE-smith's trajectories, split `xml`: a chat as JSON with calls in tags; outcome and patch are columns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.writers.turns import messages_of, patch_of, text_of
+
+NAME, ENDING = "swe-smith-xml", ".jsonl"
+
+
+def write(trajectory: Trajectory) -> dict[str, Any]:
+    """The row."""
+    system, task, turns = messages_of(trajectory)
+    chat = [{"role": "system", "content": segment.text} for segment in system]
+    chat += [{"role": "user", "content": segment.text} for segment in task]
+    for turn in turns:
+        if turn.call is None:
+            raise ValueError("a reply without a call; every reply of such a row has one")
+        chat.append({"role": "assistant", "content": text_of(turn.reply)})
+        if turn.answer and turn.answer.kind == "observation":
+            chat.append({"role": "user", "content": turn.answer.text})
+        elif turn.answer:
+            raise ValueError("a note after the last reply; such a row ends with the reply, and the patch is a column")
+    return {
+        "messages": json.dumps(chat, ensure_ascii=False),
+        "instance_id": trajectory.id,
+        "resolved": trajectory.resolved,
+        "model": trajectory.model,
+        "traj_id": trajectory.id,
+        "patch": patch_of(trajectory),
+    }

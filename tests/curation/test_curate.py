@@ -1,0 +1,272 @@
+import errno
+import json
+
+import pytest
+
+from lm_eval_hesnr.curation import curate as module
+from lm_eval_hesnr.curation.curate import BadInputError, Wanted, curate
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories.load import load_trajectories
+
+EVERYTHING = Wanted()
+
+
+def row(id_, resolved=None, source="test", text="ls", meta=None):
+    segments = [
+        {"kind": "task", "text": "Fix it.", "generated": False},
+        {"kind": "thought", "text": "Look.", "generated": True},
+        {
+            "kind": "action",
+            "text": text,
+            "generated": True,
+            "calls": [{"tool": "bash", "arguments": {"command": text}, "executed": True}],
+        },
+    ]
+    head = {"format": "hesnr-trajectory", "version": 1, "id": id_, "source": source, "resolved": resolved}
+    return {**head, "model": None, "segments": segments, "meta": meta or {}}
+
+
+def written(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in rows))
+    return path
+
+
+def ids(path):
+    return [trajectory.id for trajectory in load_trajectories(path).trajectories]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two files: seven good trajectories, two bad lines."""
+    instance = {"instance_id": "a"}
+    first = [row("a", True, meta=instance), row("b", False, text="cat x # y"), "{\n", row("c")]
+    second = [
+        row("a", True, text="pwd", meta=instance),
+        row("d", True, source="other"),
+        row("e", True),
+        '{"x": 1}\n',
+        row("f", False),
+    ]
+    written(tmp_path / "in" / "1.jsonl", first)
+    written(tmp_path / "in" / "2.jsonl", second)
+    return str(tmp_path / "in")
+
+
+def test_the_counts(runs, tmp_path):
+    tally = curate([runs], tmp_path / "out" / "o.jsonl", EVERYTHING)
+    assert {column: n for (source, column), n in tally.counts.items() if source == "test"} == {
+        "files": 2, "read": 6, "resolved": 3, "unresolved": 2, "unknown": 1, "written": 6, "steps": 6,
+        "code": 2 * 4 + 4 + 3, "comment": 3, "whitespace": 2, "thought": 30, "task": 42,
+    }  # fmt: skip
+    assert tally.counts["other", "files"] == 1
+    assert [line.removeprefix(runs).split(":")[0] for line in tally.bad] == ["/1.jsonl, line 3", "/2.jsonl, line 4"]
+    assert ids(tmp_path / "out" / "o.jsonl") == ["a", "b", "c", "a", "d", "e", "f"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["o.jsonl"]
+
+
+def test_the_output_holds_what_was_read_and_reads_the_same(runs, tmp_path):
+    curate([runs], tmp_path / "o.jsonl", EVERYTHING)
+    curate([str(tmp_path / "o.jsonl")], tmp_path / "p.jsonl", EVERYTHING)
+    assert load_trajectories(tmp_path / "o.jsonl").trajectories == load_trajectories(runs).trajectories
+    assert (tmp_path / "p.jsonl").read_bytes() == (tmp_path / "o.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept", "left_out"),
+    [
+        (Wanted(only_resolved=True), ["a", "a", "d", "e"], {"not resolved": 3}),
+        (Wanted(sources=("other",)), ["d"], {"other source": 6}),
+        (Wanted(sources=("other", "test"), only_resolved=True, dedupe=True), ["a", "d", "e"],
+         {"not resolved": 3, "duplicate": 1}),
+        (Wanted(dedupe=True), ["a", "b", "c", "d", "e", "f"], {"duplicate": 1}),
+    ],
+)  # fmt: skip
+def test_filters(runs, tmp_path, wanted, kept, left_out):
+    tally = curate([runs], tmp_path / "o.jsonl", wanted)
+    assert ids(tmp_path / "o.jsonl") == kept
+    assert {column: tally.total(column) for column in module.LEFT_OUT if tally.total(column)} == left_out
+    assert tally.total("read") == tally.total("written") + sum(left_out.values()) == 7
+
+
+def test_each_instance_is_written_once(tmp_path):
+    """By the instance where the file tells it; one id alone does not make two runs the same."""
+    named = {"instance_id": "x__y-1"}
+    rows = [row("run 1", meta=named), row("run 2", meta=named, text="pwd"), row("run 1"), row("run 1", text="pwd")]
+    source = written(tmp_path / "i.jsonl", [*rows, row("run 1", text="pwd", source="other"), row("run 1", meta=named)])
+    tally = curate([str(source)], tmp_path / "o.jsonl", Wanted(dedupe=True))
+    kept = load_trajectories(tmp_path / "o.jsonl").trajectories
+    assert kept == [load_trajectories(source).trajectories[i] for i in (0, 2, 3)]
+    assert tally.total("duplicate") == 3
+
+
+def test_different_real_runs_that_share_an_id_are_kept(real_trajectories, tmp_path):
+    tally = curate([str(real_trajectories / "atif")], tmp_path / "o.jsonl", Wanted(dedupe=True))
+    assert len(set(ids(tmp_path / "o.jsonl"))) < tally.total("written") == tally.total("read")
+
+
+def test_max_tokens_counts_the_transcript(random_model, tmp_path):
+    from transformers import AutoTokenizer
+
+    from lm_eval_hesnr.labelling.render import transcript
+
+    source = written(tmp_path / "i.jsonl", [row("short"), row("long", text="echo one more word; " * 20)])
+    tokenizer = AutoTokenizer.from_pretrained(random_model)
+    short, long = (len(tokenizer(transcript(t).text)["input_ids"]) for t in load_trajectories(source).trajectories)
+    for limit, kept in ((short, ["short"]), (long - 1, ["short"]), (long, ["short", "long"])):
+        wanted = Wanted(max_tokens=limit, tokenizer=str(random_model))
+        curate([str(source)], tmp_path / "o.jsonl", wanted, force=True)
+        assert ids(tmp_path / "o.jsonl") == kept
+
+
+def test_no_tokenizer_there(runs, tmp_path):
+    with pytest.raises(InputError, match=r"--tokenizer .*nothing: cannot be loaded"):
+        curate([runs], tmp_path / "o.jsonl", Wanted(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
+
+
+def stop_after(n):
+    def progress(path, tally):
+        if tally.n_results >= n:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.zst"])
+@pytest.mark.parametrize("wanted", [EVERYTHING, Wanted(dedupe=True), Wanted(only_resolved=True)])
+def test_stopped_anywhere_it_goes_on_and_nothing_differs(runs, tmp_path, monkeypatch, name, wanted):
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
+    whole = curate([runs], tmp_path / "whole" / name, wanted)
+    for n in range(1, 9):
+        out = tmp_path / str(n) / name
+        with pytest.raises(KeyboardInterrupt):
+            curate([runs], out, wanted, progress=stop_after(n))
+        assert not out.exists()
+        if n == 1:  # no whole block
+            assert list(out.parent.iterdir()) == []
+            continue
+        with out.with_name(f"{name}.part").open("ab") as data, out.with_name(f"{name}.part.log").open("ab") as log:
+            data.write(b"what was on the way when the power went")
+            log.write(b'{"bytes": 1, "no')
+        seen = []
+        resumed = curate([runs], out, wanted, progress=lambda path, tally, seen=seen: seen.append(tally.n_results))
+        assert seen[0] == n // 2 * 2 + 1
+        assert resumed == whole
+        assert out.read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert list(out.parent.iterdir()) == [out]
+
+
+def test_other_inputs_or_filters_begin_anew(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
+    out = tmp_path / "o.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        curate([runs], out, EVERYTHING, progress=stop_after(5))
+    with pytest.raises(KeyboardInterrupt):
+        curate([runs], out, Wanted(dedupe=True), progress=stop_after(5))
+    written(tmp_path / "in" / "0.jsonl", [row("new")])
+    curate([runs], out, Wanted(dedupe=True))
+    assert ids(out) == ["new", "a", "b", "c", "d", "e", "f"]
+
+
+def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
+    one = curate([runs], tmp_path / "1" / "o.jsonl.zst", EVERYTHING)
+    two = curate([runs], tmp_path / "2" / "o.jsonl.zst", EVERYTHING, workers=2)
+    assert one == two
+    assert (tmp_path / "1" / "o.jsonl.zst").read_bytes() == (tmp_path / "2" / "o.jsonl.zst").read_bytes()
+
+
+def test_strict_stops_at_the_first_bad_one_and_can_go_on_without(runs, tmp_path, monkeypatch):
+    with pytest.raises(BadInputError, match=r"1\.jsonl, line 3: not valid JSON"):
+        curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
+    assert list(tmp_path.iterdir()) == [tmp_path / "in"]
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 1)
+    with pytest.raises(KeyboardInterrupt):
+        curate([runs], tmp_path / "o.jsonl", EVERYTHING, progress=stop_after(4))
+    with pytest.raises(BadInputError, match=r"1\.jsonl, line 3"):
+        curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
+    assert len(curate([runs], tmp_path / "o.jsonl", EVERYTHING).bad) == 2
+
+
+def test_a_finished_output_is_kept(runs, tmp_path):
+    out = written(tmp_path / "o.jsonl", [row("precious")])
+    with pytest.raises(InputError, match="is there already; give another name, or --force"):
+        curate([runs], out, EVERYTHING)
+    with pytest.raises(KeyboardInterrupt):
+        curate([runs], out, EVERYTHING, force=True, progress=stop_after(3))
+    assert ids(out) == ["precious"]
+    curate([runs], out, EVERYTHING, force=True)
+    assert len(ids(out)) == 7
+
+
+def test_the_output_is_no_input(runs, tmp_path):
+    out = tmp_path / "in" / "o.jsonl"
+    curate([runs], out, EVERYTHING)
+    curate([runs], out, EVERYTHING, force=True)
+    assert ids(out) == ["a", "b", "c", "a", "d", "e", "f"]
+    with pytest.raises(InputError, match="is one of the inputs"):
+        curate([str(out)], out, EVERYTHING, force=True)
+
+
+def test_nothing_to_write_makes_no_output(runs, tmp_path):
+    tally = curate([runs], tmp_path / "out" / "o.jsonl", Wanted(sources=("none such",)))
+    assert (tally.total("read"), tally.total("written")) == (7, 0)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_and_what_was_done_is_kept(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
+    blocks = []
+
+    def full_after_two(descriptor):
+        blocks.append(descriptor)
+        if len(blocks) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "out" / "o.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr("lm_eval_hesnr.curation.resumable_file.os.fsync", full_after_two)
+        with pytest.raises(InputError, match=r"out: cannot be written to \(No space left"):
+            curate([runs], out, EVERYTHING)
+    assert not out.exists()
+    seen = []
+    curate([runs], out, EVERYTHING, progress=lambda path, tally: seen.append(tally.n_results))
+    assert seen[0] == 5
+    assert len(ids(out)) == 7
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "message"),
+    [
+        (["in", "docs"], "o.jsonl", r"docs: no \.json, \.jsonl, .* file in this folder"),
+        (["missing"], "o.jsonl", "missing: no such file, folder or glob"),
+        (["in"], "o.json", r"o\.json: the output should be called \.jsonl or \.jsonl\.zst"),
+    ],
+)
+def test_wrong_usage(runs, tmp_path, monkeypatch, inputs, out, message):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "docs" / "notes.md", ["# notes"])
+    with pytest.raises(InputError, match=message):
+        curate(inputs, tmp_path / out, EVERYTHING)
+
+
+def test_a_lone_surrogate_is_written_as_an_escape(tmp_path):
+    source = written(tmp_path / "i.jsonl", [row("a", text="echo \ud83d"), row("ü", text="echo ü")])
+    curate([str(source)], tmp_path / "o.jsonl", EVERYTHING)
+    assert load_trajectories(tmp_path / "o.jsonl").trajectories == load_trajectories(source).trajectories
+    assert '"id": "ü"'.encode() in (tmp_path / "o.jsonl").read_bytes()
+
+
+def test_a_value_that_cannot_be_written_is_a_bad_input(tmp_path, monkeypatch):
+    source = written(tmp_path / "i.jsonl", [row("a"), row("b")])
+    read = module.curated.read
+
+    def fails_for_a(data, path):
+        if data["id"] == "a":
+            raise RecursionError("too deep")
+        return read(data, path)
+
+    monkeypatch.setattr(module, "curated", type("Reader", (), {"read": staticmethod(fails_for_a)}))
+    tally = curate([str(source)], tmp_path / "o.jsonl", EVERYTHING)
+    assert tally.bad == [f"{source}: 'a': its curated form cannot be read again (too deep)"]
+    assert ids(tmp_path / "o.jsonl") == ["b"]

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labelling.render import chat, transcript
+from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+
+LS = Call("bash", {"command": "ls"}, True)
+
+
+def trajectory(*segments):
+    return Trajectory(id="a run", source="test", resolved=None, model=None, segments=segments)
+
+
+RUN = trajectory(
+    Segment("system", "You fix code."),
+    Segment("task", "Fix it.\n"),
+    Segment("thought", "Look. ", generated=True),
+    Segment("action", "```bash\nls\n```", generated=True, calls=(LS,), continues=True),
+    Segment("observation", "x.py\n"),
+    Segment("other", "Submitted."),
+)
+
+
+def chatml(messages):
+    return "".join(f"<{m['role']}>{m['content']}</>\n" for m in messages)
+
+
+def stretches(rendering):
+    """[(label, text)] of runs of one label: what a reader would see."""
+    changes = np.flatnonzero(np.diff(rendering.labels.astype(int), prepend=-1))
+    ends = [*changes[1:], len(rendering.text)]
+    return [(Label(rendering.labels[a]).label_name, rendering.text[a:b]) for a, b in zip(changes, ends, strict=True)]
+
+
+def test_a_transcript_worked_by_hand():
+    rendering = transcript(RUN)
+    assert stretches(rendering) == [
+        ("template", "### System\n"), ("system", "You fix code."), ("template", "\n\n### Task\n"),
+        ("task", "Fix it.\n"), ("template", "\n### Agent\n"), ("thought", "Look. "), ("markup", "```bash\n"),
+        ("code", "ls"), ("markup", "\n```"),
+        ("template", "\n\n### Observation\n"), ("observation", "x.py\n"), ("template", "\n### Note\n"),
+        ("other", "Submitted."), ("template", "\n\n"),
+    ]  # fmt: skip
+    assert rendering.text[: rendering.context_end].endswith("Fix it.\n")
+
+
+def test_strings_that_were_emitted_apart_are_put_on_lines_of_their_own():
+    emitted = '{"command": "ls"}'
+    rendering = transcript(
+        trajectory(
+            Segment("thought", "reasoning", generated=True),
+            Segment("thought", "prose", generated=True),
+            Segment("action", emitted, generated=True, calls=(LS,)),
+            Segment("action", emitted, generated=True, calls=(LS,)),
+        )
+    )
+    assert rendering.text == f"### Agent\nreasoning\nprose\n{emitted}\n{emitted}\n\n"
+    assert rendering.context_end == 0
+
+
+def test_a_later_task_is_no_context():
+    segments = (Segment("task", "a"), Segment("thought", "b", generated=True), Segment("task", "c"))
+    rendering = transcript(trajectory(*segments))
+    assert rendering.text[: rendering.context_end] == "### Task\na"
+
+
+def test_what_no_model_generated_is_other_even_where_it_looks_like_an_action():
+    demonstration = Segment("action", "```bash\nls\n```", generated=False, calls=(LS,))
+    assert ("other", demonstration.text) in stretches(transcript(trajectory(demonstration)))
+
+
+def test_lone_surrogates_keep_their_place():
+    rendering = transcript(trajectory(Segment("observation", "a\ud800b")))
+    assert "a?b" in rendering.text
+    rendering.text.encode()
+
+
+def test_chat_finds_every_message_again():
+    rendering = chat(RUN, chatml)
+    assert stretches(rendering) == [
+        ("template", "<system>"), ("system", "You fix code."), ("template", "</>\n<user>"), ("task", "Fix it.\n"),
+        ("template", "</>\n<assistant>"), ("thought", "Look. "), ("markup", "```bash\n"), ("code", "ls"),
+        ("markup", "\n```"), ("template", "</>\n<user>"), ("observation", "x.py\n"), ("template", "\n\n"),
+        ("other", "Submitted."), ("template", "</>\n"),
+    ]  # fmt: skip
+    assert rendering.text[: rendering.context_end] == "<system>You fix code.</>\n<user>Fix it.\n"
+
+
+def test_chat_lets_a_template_trim():
+    rendering = chat(RUN, lambda messages: chatml([m | {"content": m["content"].strip()} for m in messages]))
+    assert ("task", "Fix it.") in stretches(rendering)
+    assert len(rendering.labels) == len(rendering.text)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (lambda ms: chatml([m for m in ms if m["role"] != "system"]), r"drops turn 0 \(system\)"),
+        (lambda ms: chatml(ms[:3]), r"drops turn 3 \(observation\) and turn 4 \(other\)"),
+        (
+            lambda ms: chatml([m | {"content": m["content"].replace("Look", "")} for m in ms]),
+            r"rewrites turn 2 \(thought",
+        ),
+        (lambda ms: chatml([m | {"content": m["content"].upper()} for m in ms]), "rewrites turn 0"),
+        (lambda ms: 1 / 0, "refuses the messages .division by zero"),
+    ],
+)
+def test_chat_names_what_a_template_drops_or_rewrites(template, message):
+    with pytest.raises(InputError, match=f"^a run: the chat template {message}.*; use render=transcript$"):
+        chat(RUN, template)
+
+
+def test_the_same_text_twice_is_found_in_its_own_place():
+    run = trajectory(
+        Segment("task", "user"), Segment("thought", "user", generated=True), Segment("observation", "user")
+    )
+    labels = [label for label, text in stretches(chat(run, chatml)) if text == "user"]
+    assert labels == ["task", "thought", "observation"]

@@ -1,0 +1,312 @@
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, MambaConfig
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.torch_engine import capabilities
+from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.rope import extend_rope
+from lm_eval_hesnr.models.torch_engine.topk import row_statistics
+
+SIZES = {
+    "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
+}  # fmt: skip
+IDS = torch.randint(300, (150,), generator=torch.Generator().manual_seed(3))
+ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # a whole chunk has nothing wanted
+TARGETS = IDS[torch.as_tensor(ROWS) + 1]
+
+
+def model(config_class=LlamaConfig, dtype=torch.float32, **settings):
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(config_class(**SIZES | settings), dtype=dtype).eval()
+
+
+def scorer(lm, **options):
+    return WantedRows(lm, name="tiny", **options)
+
+
+@torch.inference_mode()
+def full(lm, n_tokens=149):
+    return row_statistics(lm(input_ids=IDS[None, :n_tokens], use_cache=False).logits[0][ROWS], TARGETS, 10)
+
+
+def assert_same(got, expected, atol=1e-5):
+    torch.testing.assert_close(got.logprob, expected.logprob, atol=atol, rtol=0)
+    torch.testing.assert_close(got.entropy, expected.entropy, atol=atol, rtol=0)
+    assert got.rank.tolist() == expected.rank.tolist()
+    torch.testing.assert_close(got.top_mass, expected.top_mass, atol=atol, rtol=0)
+
+
+def without_head(rows):
+    object.__setattr__(rows.abilities, "head", None)
+    return rows
+
+
+def test_every_way_gives_the_full_logits():
+    lm = model()
+    ways = {name: scorer(lm) for name in ("head", "logits_to_keep", "repeated", "head in chunks", "chunks")}
+    for name, rows in ways.items():
+        rows.budget.rows = 7
+        if not name.startswith("head"):
+            without_head(rows)
+        if name == "repeated":
+            object.__setattr__(rows.abilities, "chunks_agree", False)
+            rows.budget.n_bytes = 1
+        if "chunks" in name:
+            rows.budget.largest_chunk = 32
+        assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
+
+
+def test_chunks_for_rows_of_logits_are_as_long_as_any_and_told():
+    rows = without_head(scorer(model()))
+    rows.budget.n_bytes = 4 * 4 * 300 * 9  # nine rows a call
+    assert rows.budget.rows_per_call == 128  # never fewer than a block
+    assert rows.plan(1000)["chunk"] == 256
+
+
+def test_nothing_is_run_after_the_last_wanted_row():
+    lm = model()
+    rows = scorer(lm)
+    rows.budget.largest_chunk = 32
+    n_read = []
+    lm.model.layers[0].register_forward_hook(lambda _module, _inputs, output: n_read.append(output.shape[1]))
+    first = ROWS[ROWS < 40]
+    rows.statistics(IDS[:-1], first, TARGETS[: len(first)], 10)
+    assert n_read == [32, 32]  # two chunks of five
+
+
+def test_the_body_runs_once_over_any_number_of_blocks():
+    lm = model()
+    rows = scorer(lm)
+    rows.budget.rows = 1
+    calls = []
+    lm.model.layers[0].register_forward_hook(lambda *_: calls.append(None))
+    rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
+    assert len(calls) == 1
+
+
+def test_a_model_stays_as_it_was():
+    lm = model()
+    before = full(lm)
+    scorer(lm).statistics(IDS[:-1], ROWS, TARGETS, 10)
+    assert "forward" not in vars(lm.model)
+    assert not lm.model._forward_hooks
+    assert_same(full(lm), before, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_plain_16_bit_head_is_a_float32_product(dtype, monkeypatch):
+    monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
+    lm = model(dtype=dtype)
+    rows = scorer(lm)
+    assert rows.plan(100)["head"] == "float32"
+    with torch.inference_mode():
+        hidden = lm.model(input_ids=IDS[None, :-1]).last_hidden_state[0]
+        exact = (hidden.double() @ lm.lm_head.weight.double().T)[ROWS].float()
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(exact, TARGETS, 10), atol=1e-4)
+
+
+def test_a_capped_head_is_never_taken_for_a_plain_one(monkeypatch):
+    """Small random logits hardly show a cap of 30."""
+    monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
+    lm = model(Gemma2Config, dtype=torch.bfloat16, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
+    rows = scorer(lm)
+    assert rows.plan(100)["head"] == "native"
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_the_float32_product_is_made_only_where_it_costs_nothing(has_bf16, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    assert scorer(model(dtype=torch.bfloat16)).plan(100)["head"] == ("native" if has_bf16 else "float32")
+    assert scorer(model(dtype=torch.float16)).plan(100)["head"] == "native"
+
+
+def test_float32_heads_stay_native():
+    expected = {"head": "native", "rows_per_block": 128, "chunk": "one call", "last_attention": "wanted rows"}
+    assert scorer(model()).plan(100) == expected
+
+
+def test_a_state_space_model_is_run_in_one_call():
+    lm = model(MambaConfig, state_size=8, num_attention_heads=None, num_key_value_heads=None)
+    rows = scorer(lm)
+    assert not rows.abilities.chunks_agree
+    rows.budget.largest_chunk = 32
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
+
+
+@pytest.mark.parametrize("rope_type", ["dynamic", "longrope"])
+@pytest.mark.parametrize("has_head", [True, False])
+def test_rope_that_depends_on_the_length_reads_all_in_one_call(rope_type, has_head):
+    lm = model(max_position_embeddings=64)
+    extend_rope(lm, rope_type, 4.0)
+    expected = full(lm)
+    fresh = model(max_position_embeddings=64)
+    extend_rope(fresh, rope_type, 4.0)
+    rows = scorer(fresh)
+    assert rows.needs_whole_text
+    if not has_head:
+        without_head(rows).budget.n_bytes, rows.budget.rows = 1, 7
+    rows.statistics(torch.cat([IDS, IDS])[:250], ROWS, TARGETS, 10)  # a longer text before must leave no trace
+    rows.budget.largest_chunk = 32
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), expected)
+
+
+class OutOfRoom(torch.nn.Module):
+    """A model that has no memory for more than so many tokens or rows at once, as a device would say it."""
+
+    def __init__(self, lm, most_tokens, error=torch.OutOfMemoryError):
+        super().__init__()
+        self.lm, self.most_tokens, self.error, self.refused = lm, most_tokens, error, 0
+        self.config, self.get_input_embeddings = lm.config, lm.get_input_embeddings
+        self.get_decoder, self.get_output_embeddings = lm.get_decoder, lm.get_output_embeddings
+
+    device = property(lambda self: self.lm.device)
+    dtype = property(lambda self: self.lm.dtype)
+
+    def forward(self, input_ids, **options):
+        if input_ids.shape[1] > self.most_tokens:
+            self.refused += 1
+            raise self.error("DefaultCPUAllocator: can't allocate memory")
+        return self.lm(input_ids=input_ids, **options)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
+def test_out_of_memory_halves_the_chunk_and_goes_on_and_says_so_once(error, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    monkeypatch.setattr("lm_eval_hesnr.models.torch_engine.memory.SMALLEST_CHUNK", 64)
+    lm = model()
+    rows = scorer(OutOfRoom(lm, 70, error))
+    told: list[int] = []
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10, told.append), full(lm))
+    assert sum(told) == sum(n for n in told if n > 0)  # nothing was read before the first call ran out
+    assert told[-1] == ROWS[-1] + 1 - 128 or sum(told) == 149
+    assert (rows.budget.rows, rows.budget.largest_chunk) == (64, 64)
+    rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
+    assert rows.model.refused == 1
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == (
+        "tiny: out of memory over 149 tokens: going on with 64 rows per block and 64 tokens per call, and less if it "
+        "happens again (mem_budget= in --model_args sets the start)"
+    )
+
+
+def test_out_of_memory_in_the_head_halves_the_rows():
+    lm = model()
+    rows = scorer(lm)
+    object.__setattr__(rows.abilities, "chunks_agree", False)
+    native = rows.abilities.head.native_logits
+
+    def small_only(hidden):
+        if len(hidden) > 20:
+            raise torch.OutOfMemoryError
+        return native(hidden)
+
+    rows.abilities.head.native_logits = small_only
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
+    assert rows.budget.rows == 16
+
+
+def test_no_room_for_the_least_is_said():
+    rows = scorer(OutOfRoom(model(), 64))
+    rows.model.most_tokens = 1
+    with pytest.raises(InputError, match="out of memory on cpu over 149 tokens even with the smallest blocks"):
+        rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
+
+
+def test_another_error_is_not_taken_for_memory():
+    rows = scorer(model())
+    with pytest.raises((IndexError, RuntimeError)):
+        rows.statistics(IDS[:-1] + 300, ROWS, TARGETS, 10)
+    assert rows.budget.largest_chunk is None
+
+
+class Prompted(torch.nn.Module):
+    """Prompt tuning as PEFT does it: virtual tokens before the text on every call."""
+
+    def __init__(self, lm, n_virtual):
+        super().__init__()
+        self.lm, self.config = lm, lm.config
+        self.virtual = torch.nn.Parameter(torch.randn(1, n_virtual, 64, generator=torch.Generator().manual_seed(5)))
+        self.get_input_embeddings, self.get_output_embeddings = lm.get_input_embeddings, lm.get_output_embeddings
+
+    device = property(lambda self: self.lm.device)
+    dtype = property(lambda self: self.lm.dtype)
+
+    def get_base_model(self):
+        return self.lm
+
+    def forward(self, input_ids, **options):
+        embedded = self.lm.get_input_embeddings()(input_ids)
+        return self.lm(inputs_embeds=torch.cat([self.virtual, embedded], dim=1), **options)
+
+
+@pytest.mark.parametrize("has_head", [True, False])
+def test_prompt_tuning_shifts_the_rows_and_is_never_chunked(has_head):
+    prompted = Prompted(model(), 6)
+    rows = scorer(prompted)
+    assert (rows.n_virtual, rows.abilities.chunks_agree, rows.abilities.head is not None) == (6, False, True)
+    if not has_head:
+        without_head(rows)
+    with torch.inference_mode():
+        logits = prompted(IDS[None, :-1], use_cache=False).logits[0][6:]
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(logits[ROWS], TARGETS, 10))
+
+
+def test_a_prefix_takes_its_part_of_the_context():
+    lm = model()
+    lm.active_peft_config = SimpleNamespace(num_virtual_tokens=9)  # as a PeftModel has it; no row is shifted
+    rows = scorer(lm)
+    assert (rows.n_virtual, rows.abilities.shift) == (9, 0)
+
+
+def test_a_model_that_reads_the_future_is_refused():
+    from transformers import BertConfig, BertLMHeadModel
+
+    bert = BertLMHeadModel(BertConfig(**SIZES, is_decoder=False)).eval()
+    with pytest.raises(InputError, match="change with the text after it: it is no causal language model"):
+        scorer(bert)
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+def test_a_model_without_logits_to_keep_is_refused(swallows):
+    lm = model()
+
+    class Old(torch.nn.Module):
+        device, dtype, config = lm.device, lm.dtype, lm.config
+        get_input_embeddings = lm.get_input_embeddings
+
+        def forward(self, input_ids, use_cache=None, **kwargs):
+            if kwargs and not swallows:
+                raise TypeError("unexpected keyword argument 'logits_to_keep'")
+            return lm(input_ids=input_ids)
+
+    with pytest.raises(InputError, match=r"Old (ignores|takes no) logits_to_keep"):
+        WantedRows(Old(), name="old")
+
+
+def test_a_head_that_does_more_with_the_whole_text_is_not_run_by_itself():
+    lm = model()
+
+    class Centred(type(lm)):
+        """Logits less their first row: no function of one hidden state."""
+
+        def forward(self, input_ids=None, logits_to_keep=0, **options):
+            out = super().forward(input_ids=input_ids, **options)
+            out.logits = out.logits + input_ids[..., None] % 7
+            out.logits = out.logits[:, logits_to_keep] if torch.is_tensor(logits_to_keep) else out.logits
+            return out
+
+    lm.__class__ = Centred
+    rows = scorer(lm)
+    assert rows.abilities.head is None
+    assert rows.plan(9)["head"] == "logits_to_keep"
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
+
+
+def test_the_self_test_compares_more_than_one_chunk_boundary():
+    assert capabilities._TEST_TOKENS // (capabilities._TEST_TOKENS // 3) >= 3

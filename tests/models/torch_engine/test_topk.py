@@ -1,0 +1,67 @@
+import math
+
+import pytest
+import torch
+
+from lm_eval_hesnr.models.torch_engine.topk import row_statistics, top_values
+
+
+def naive(logits: torch.Tensor, targets: torch.Tensor, k: int):
+    """The definitions, spelled out in float64 with a full sort."""
+    p = torch.softmax(logits.double(), -1)
+    mass = p.sort(-1, descending=True).values[:, :k]
+    q = mass / mass.sum(-1, keepdim=True)
+    target = logits.gather(1, targets[:, None])
+    return (
+        p.gather(1, targets[:, None]).squeeze(1).log(),
+        -(q * q.log()).sum(-1),
+        1 + (logits > target).sum(-1),
+        mass.sum(-1),
+    )
+
+
+def test_a_case_worked_by_hand():
+    # p = 1/2, 1/4, 1/8, 1/8; with k = 2 the candidates are 2/3 and 1/3 of 3/4
+    logits = torch.tensor([[0.5, 0.25, 0.125, 0.125]]).log()
+    got = row_statistics(logits, torch.tensor([1]), k=2)
+    assert got.logprob.item() == pytest.approx(math.log(0.25), abs=1e-6)
+    assert got.entropy.item() == pytest.approx(math.log(3) - 2 / 3 * math.log(2), abs=1e-6)
+    assert got.rank.item() == 2
+    assert got.top_mass.item() == pytest.approx(0.75, abs=1e-6)
+
+
+def test_equal_logits_share_the_better_rank():
+    logits = torch.zeros(1, 50)
+    got = row_statistics(logits, torch.tensor([49]), k=10)
+    assert got.rank.item() == 1
+    assert got.entropy.item() == pytest.approx(math.log(10), abs=1e-6)
+
+
+@pytest.mark.parametrize("vocabulary", [11, 100, 1290, 5000, 32_003])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 20.0])
+def test_equals_the_definitions(vocabulary, scale):
+    generator = torch.Generator().manual_seed(vocabulary)
+    logits = torch.randn(40, vocabulary, generator=generator) * scale + 25.0  # a common offset, as real models have
+    targets = torch.randint(vocabulary, (40,), generator=generator)
+    targets[:20] = logits[:20].argmax(-1)
+    got, expected = row_statistics(logits, targets, k=10), naive(logits, targets, k=10)
+    torch.testing.assert_close(got.logprob.double(), expected[0], atol=2e-5, rtol=1e-6)
+    torch.testing.assert_close(got.entropy.double(), expected[1], atol=1e-5, rtol=0)
+    assert got.rank.tolist() == expected[2].tolist()
+    torch.testing.assert_close(got.top_mass.double(), expected[3], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("vocabulary", [10, 127, 1281, 1407, 151_936])
+def test_two_stages_find_the_largest(vocabulary):
+    rows = torch.randn(7, vocabulary, generator=torch.Generator().manual_seed(1))
+    rows[0, :10] = 9.0  # all in one block
+    rows[1, -3:] = 9.0  # in the tail that fills no block
+    assert torch.equal(top_values(rows, 10), rows.topk(10).values)
+
+
+def test_low_precision_logits_are_computed_with_in_float32():
+    logits = (torch.randn(16, 4000, generator=torch.Generator().manual_seed(2)) * 4 + 25).bfloat16()
+    targets = torch.arange(16)
+    got, exact = row_statistics(logits, targets, k=10), naive(logits.float(), targets, k=10)
+    torch.testing.assert_close(got.logprob.double(), exact[0], atol=2e-5, rtol=1e-6)
+    assert got.rank.tolist() == exact[2].tolist()

@@ -1,0 +1,136 @@
+import json
+
+import pytest
+
+from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
+
+
+def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.295, 0.305), **changes):
+    results = {"he_snr,action": he_snr, "ppl,action": ppl, "topk_acc,action": topk_acc, "mean_top_mass,action": mass}
+    results["decisions,action"] = 5000.0
+    told = {
+        "documents": 500, "intervals": {"he_snr": list(interval) if interval else None}, "near_epsilon": 0.001,
+        "largest_influence": {"document": 7, "share": 0.01}, "he_snr_interval_width_by_documents": {50: 0.3, 500: 0.05},
+    }  # fmt: skip
+    config = {
+        "signature": {"model": "org/Alpha-7B", "dtype": "float32", "k": 10, "window": 4096, "stride": 2048},
+        "trajectories": {"scored_tokens": 1000, "short_context_tokens": 0},
+        "generated_by": {"google/gemini-3": 500},
+        "summary": {"action": told | changes.pop("told", {})},
+    }
+    for key, value in changes.items():
+        config[key] = config.get(key, {}) | value
+    return Run(name, "swe_hesnr", results, config)
+
+
+def codes(*runs):
+    return [finding.code for finding in diagnose(runs)]
+
+
+def test_a_good_run_has_nothing_to_say():
+    assert codes(run()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"interval": (0.2, 0.4)}, "few-decisions"),
+        ({"interval": None}, "no-interval"),
+        ({"mass": 0.9}, "candidates-too-few"),
+        ({"told": {"largest_influence": {"document": 7, "id": "x", "share": 0.2}}}, "one-trajectory"),
+        ({"told": {"largest_influence": {"document": 7, "id": "x", "share": None}}}, "one-trajectory"),
+        ({"decisions_by_label": {"action": {"code": 95, "comment": 5}}}, "one-label"),
+        ({"signature": {"dtype": "bfloat16"}, "told": {"near_epsilon": 0.007}}, "precision-at-threshold"),
+        ({"trajectories": {"short_context_tokens": 10}}, "windows"),
+        ({"generated_by": {"other/alpha-70b-instruct": 3}}, "own-family"),
+    ],
+)
+def test_each_signature_of_one_run(changes, code):
+    (finding,) = diagnose([run(**changes)])
+    assert finding.code == code
+    assert finding.evidence
+    assert finding.advice
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355)}, []),
+        ({"he_snr": 0.302, "ppl": 1.9, "interval": (0.297, 0.307)}, ["flat"]),
+        ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355)}, ["opposite"]),
+        (
+            {"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"window": 8192, "rope": "yarn"}},
+            ["other-context", "opposite"],
+        ),
+        ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"k": 20}}, ["not-comparable"]),
+        ({"signature": {"k": 20}}, ["not-comparable"]),
+        ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355), "topk_acc": 0.97}, ["topk-falls"]),
+        ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355), "signature": {"k": 20}}, ["not-comparable"]),
+        (
+            {"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355), "signature": {"score": "action"}},
+            ["not-comparable"],
+        ),
+        (
+            {"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355), "signature": {"trajectories": "f"}},
+            ["not-comparable"],
+        ),
+        ({"he_snr": 0.35, "ppl": 2.000001, "interval": (0.345, 0.355)}, []),
+    ],
+)
+def test_each_signature_between_two_runs(changes, expected):
+    assert codes(run("a"), run("b", **changes)) == expected
+
+
+def test_advice_names_how_many_trajectories_would_do():
+    (finding,) = diagnose([run(interval=(0.2, 0.4))])
+    assert "about 500 trajectories like these" in finding.advice
+    assert "0.3000 is known to +-33 % only (5000 decisions in 500 trajectories)" in finding.evidence
+
+
+def test_a_results_file_of_another_task_is_refused():
+    with pytest.raises(ValueError, match="no swe_hesnr results in it"):
+        runs_of({"results": {"hellaswag": {}}, "configs": {"hellaswag": {}}}, "x.json")
+
+
+def test_the_command_reads_results_files_in_order(tmp_path, capsys):
+    for name, one in (("first.json", run()), ("second.json", run(he_snr=0.35, ppl=2.2, interval=(0.345, 0.355)))):
+        data = {"results": {"swe_hesnr": one.results}, "configs": {"swe_hesnr": one.config}}
+        (tmp_path / name).write_text(json.dumps(data))
+    assert main(["diagnose", str(tmp_path / "first.json"), str(tmp_path / "second.json")]) == 0
+    out = capsys.readouterr().out
+    where = f"{tmp_path / 'first.json'} -> {tmp_path / 'second.json'}"
+    assert out.startswith(f"opposite: swe_hesnr, {where}: in action he_snr goes 0.3000 -> 0.3500")
+    assert out.endswith("1 to look at in 2 runs\n")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"results": {}}', None])
+def test_a_file_that_is_no_result_is_named(tmp_path, capsys, content):
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_text(content)
+    assert main(["diagnose", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {path}: ")
+
+
+def test_files_with_two_tasks_are_compared_task_by_task(tmp_path):
+    runs = []
+    for name, he_snr in (("a", 0.30), ("b", 0.35)):
+        one = run(name, he_snr=he_snr, interval=(he_snr - 0.005, he_snr + 0.005), ppl=2.4 - he_snr)
+        data = {"results": dict.fromkeys("xy", one.results), "configs": dict.fromkeys("xy", one.config)}
+        runs += runs_of(data, name)
+    assert diagnose(runs) == []
+
+
+def test_a_series_is_flat_only_between_its_ends():
+    series = [run(str(i), he_snr=0.300 + 0.004 * i, interval=(0.295 + 0.004 * i, 0.305 + 0.004 * i)) for i in range(8)]
+    assert "flat" not in codes(*series)
+    assert codes(*series[:2]) == ["flat"]
+
+
+def test_no_interval_wanted_of_a_measure_that_is_zero():
+    assert codes(run(he_snr=0.0, interval=(0.0, 0.0))) == []
+
+
+def test_a_narrower_interval_can_be_wanted():
+    assert [finding.code for finding in diagnose([run()], width=0.01)] == ["few-decisions"]

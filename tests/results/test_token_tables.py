@@ -1,0 +1,181 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.metrics.measures import measures
+from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.results.token_tables import compare_tables, measure_tables, read_tables
+from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
+
+CHOSEN = {name: SCOPES[name] for name in ("action", "all")}
+
+
+def scores(seed, n=300, better=0.0):
+    rng = np.random.default_rng(seed)
+    scored = np.arange(n) > 20
+    blank = np.where(scored, 1, np.nan)
+    logprob = -rng.gamma(2, 0.7, n) * (1 - better)
+    return TokenScores(
+        token_ids=rng.integers(0, 500, n, dtype=np.int32),
+        labels=rng.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n).astype(np.uint8),
+        char_start=np.arange(n, dtype=np.int32),
+        char_end=np.arange(1, n + 1, dtype=np.int32),
+        scored=scored,
+        logprob=(logprob * blank).astype(np.float32),
+        entropy=(rng.uniform(0, 2.3, n) * blank).astype(np.float32),
+        rank=np.where(scored, rng.integers(1, 15, n), 0).astype(np.int32),
+        top_mass=(rng.uniform(0.9, 1, n) * blank).astype(np.float32),
+        k=10,
+        signature={"model": "m", "k": 10, "render": "transcript", "label_rules": 1},
+    )
+
+
+def write(folder: Path, better=0.0, n_docs=8, **changes):
+    for i in range(n_docs):
+        one = scores(i, better=better)
+        write_token_table(folder, i, f"run {i}", replace(one, signature=one.signature | changes))
+    return folder
+
+
+def test_a_table_is_read_back_as_it_was(tmp_path):
+    original = scores(0)
+    name, back = read_token_table(write_token_table(tmp_path, 3, "org/run: 1", original))
+    assert name == "org/run: 1"
+    for field in ("token_ids", "labels", "char_start", "char_end", "scored", "logprob", "entropy", "rank", "top_mass"):
+        np.testing.assert_array_equal(getattr(back, field), getattr(original, field), err_msg=field)
+    assert (back.k, back.signature) == (10, original.signature)
+
+
+@pytest.mark.parametrize("epsilon", [EPSILON, 0.777])
+def test_measures_from_tables_are_those_of_the_scores(tmp_path, epsilon):
+    tables = read_tables(write(tmp_path), CHOSEN, epsilon)
+    told = measure_tables(tables, "static", epsilon)
+    for scope, labels in CHOSEN.items():
+        profiles = [scores(i).profile(scores(i).in_scope(labels), epsilon) for i in range(8)]
+        assert told[scope]["measures"] == measures(profiles, epsilon)
+        assert told[scope]["stderr"]["he_snr"] > 0
+        assert told[scope]["summary"]["documents"] == 8
+
+
+def test_a_paired_difference_between_two_folders(tmp_path):
+    a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
+    b = read_tables(write(tmp_path / "b", better=0.2), CHOSEN, EPSILON)
+    found = compare_tables(a, b, EPSILON)["action"]["he_snr"]
+    assert found.interval.low > 0
+    assert compare_tables(a, a, EPSILON)["all"]["ppl"].value == 0
+
+
+def test_other_trajectories_or_settings_are_not_compared(tmp_path):
+    a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
+    fewer = read_tables(write(tmp_path / "fewer", n_docs=7), CHOSEN, EPSILON)
+    with pytest.raises(InputError, match=r"not the same trajectories \(8 and 7; .* run 7\)"):
+        compare_tables(a, fewer, EPSILON)
+    other = [write_token_table(tmp_path / "tokens", i, f"run {i}", scores(i + 50)) for i in range(8)]
+    assert len(other) == 8
+    with pytest.raises(InputError, match="the same trajectories as other tokens"):
+        compare_tables(a, read_tables(tmp_path / "tokens", CHOSEN, EPSILON), EPSILON)
+    chat = read_tables(write(tmp_path / "chat", render="chat"), CHOSEN, EPSILON)
+    with pytest.raises(InputError, match="render differs"):
+        compare_tables(a, chat, EPSILON)
+
+
+def test_bad_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match="no token table"):
+        read_tables(tmp_path, CHOSEN, EPSILON)
+    write(tmp_path / "mixed", n_docs=2)
+    other = scores(9)
+    write_token_table(tmp_path / "mixed", 9, "other", replace(other, signature=other.signature | {"model": "n"}))
+    with pytest.raises(InputError, match=r"00009-other\.parquet: written with other settings than .* \(model\)"):
+        read_tables(tmp_path / "mixed", CHOSEN, EPSILON)
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "0.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(InputError, match=r"0\.parquet: not a token table"):
+        read_tables(tmp_path / "cut", CHOSEN, EPSILON)
+
+
+def test_the_command_prints_every_measure_and_the_difference(tmp_path, capsys):
+    a, b = str(write(tmp_path / "a")), str(write(tmp_path / "b", better=0.2))
+    assert main(["measure", a, "--scopes", "action,thought"]) == 0
+    out = capsys.readouterr().out
+    assert "8 trajectories by m; epsilon: action 1.242453, thought 1.242453" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("thought  he_snr")]
+    assert line.split()[2] == "N/A"
+    assert main(["measure", a, b]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("action  he_snr")]
+    assert float(line.split()[2]) > 0
+    assert main(["measure", a, b, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["all"]["ppl"]["value"] < 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no/such"], "no token table"),
+        (["DIR", "--scopes", "actions"], "scopes should be a list of names out of"),
+        (["DIR", "DIR", "--threshold", "otsu"], "compared at one fixed threshold"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(tmp_path, capsys, arguments, message):
+    write(tmp_path, n_docs=2)
+    assert main(["measure", *[str(tmp_path) if a == "DIR" else a for a in arguments]]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_an_adaptive_threshold_is_reported(tmp_path, capsys):
+    assert main(["measure", str(write(tmp_path)), "--threshold", "otsu"]) == 0
+    assert "epsilon: action 1." in capsys.readouterr().out
+
+
+def test_tables_of_a_run_that_scored_only_actions_have_no_other_scope(tmp_path):
+    told = measure_tables(read_tables(write(tmp_path, score="action"), CHOSEN, EPSILON), "static", EPSILON)
+    assert told["action"]["measures"]["ppl"] > 1
+    assert told["all"]["measures"]["ppl"] is None
+
+
+def test_pairs_are_found_by_content_whatever_the_order_and_the_names(tmp_path):
+    a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
+    for i in range(8):
+        one = scores(7 - i, better=0.2)
+        write_token_table(tmp_path / "b", i, f"run {7 - i}", one)
+    b = read_tables(tmp_path / "b", CHOSEN, EPSILON)
+    straight = read_tables(write(tmp_path / "c", better=0.2), CHOSEN, EPSILON)
+    assert compare_tables(a, b, EPSILON) == compare_tables(a, straight, EPSILON)
+
+
+def test_a_threshold_beyond_the_candidates_is_one_line(tmp_path, capsys):
+    assert main(["measure", str(write(tmp_path)), "--epsilon", "2.5"]) == 2
+    assert "epsilon" in capsys.readouterr().err
+
+
+def test_block_sizes_may_differ_within_a_run(tmp_path):
+    """Ranks and moments have other free memory."""
+    write(tmp_path, n_docs=1, rows_per_block=128, chunk="one call")
+    one = scores(5)
+    smaller = one.signature | {"rows_per_block": 64, "chunk": 512}
+    write_token_table(tmp_path, 1, "other", replace(one, signature=smaller))
+    assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 2
+
+
+def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
+    write(tmp_path / "settings")
+    assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 8
+    write(tmp_path / "others")
+    with pytest.raises(InputError, match="a score store of 2 models or settings; name one"):
+        read_tables(tmp_path, CHOSEN, EPSILON)
+
+
+def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
+    folder = str(write(tmp_path, epsilon=1.0))
+    assert main(["measure", folder]) == 0
+    assert "of a run with epsilon 1; measured here with 1.24245" in capsys.readouterr().err
+    assert main(["measure", folder, "--epsilon", "1.0"]) == 0
+    assert capsys.readouterr().err == ""
