@@ -1,4 +1,14 @@
-"""The one error a caller can mend."""
+"""Every public error of the package, in one tree.
+
+ValueError
+├── InputError (also SystemExit)         the caller made a mistake
+│   ├── BadFileError                     a file is bad, and `strict` is on
+│   └── AnswerError                      a server gave an answer that a second request would not change
+│       └── RequestRefusedError          the server does not read the request at all
+└── UnknownFormatError                   no reader knows the format of a record
+KeyboardInterrupt
+└── Interrupted (also SystemExit)        the user pressed Ctrl-C
+"""
 
 from __future__ import annotations
 
@@ -6,11 +16,33 @@ from __future__ import annotations
 class InputError(ValueError, SystemExit):
     """The caller's mistake: one line that names the place, what was found, what was expected and what to do.
 
-    It is a `ValueError` for whoever calls the library. Left uncaught it ends the program as `SystemExit` does: the line
-    on stderr, exit status 1 and no traceback. The harness's command line lets errors through as they are, and a
-    traceback of forty harness frames hides the one line that helps.
+    Library code can catch it as a `ValueError`. If nobody catches it, it ends the program as `SystemExit` does: the
+    line on stderr, exit status 1, no traceback. The harness's command line does not catch errors, and its traceback of
+    forty frames would hide the one line that helps.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.code = f"error: {message}"
+
+
+class BadFileError(InputError):
+    """A file or record is bad, and `strict` is on."""
+
+
+class AnswerError(InputError):
+    """A server's answer cannot be used, and a second request would give the same answer."""
+
+
+class RequestRefusedError(AnswerError):
+    """The server does not read the request: it refuses the API key, or the address belongs to something else."""
+
+
+class UnknownFormatError(ValueError):
+    """No reader knows the format of a record."""
+
+
+class Interrupted(KeyboardInterrupt, SystemExit):
+    """Ctrl-C, after one line has said how to continue. The program ends without a traceback, with exit status 130."""
+
+    code = 130

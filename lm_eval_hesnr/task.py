@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from lm_eval.filters import build_filter_ensemble
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
 from lm_eval_hesnr.metrics.estimates import Estimate, estimates
@@ -67,7 +67,7 @@ class SweHesnr(Task):
         self.estimates: dict[str, dict[str, Estimate]] = {}
         self.thresholds: dict[str, float | None] = {}
         self.has_template = self.options.render == "chat"
-        self.token_table = _folder(self.options.token_table) if self.options.token_table else None
+        self.token_table = make_folder(self.options.token_table, "token_table") if self.options.token_table else None
         # no super().__init__(): it would take the configuration for the task's name (ConfigurableTask skips it as well)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None
@@ -377,13 +377,3 @@ def _document(index: int, trajectory: Trajectory) -> dict[str, Any]:
         "segments": len(trajectory.segments),
         "sha256": trajectory.digest(),
     }
-
-
-def _folder(name: str) -> Path:
-    """The folder, made if it is not there."""
-    folder = Path(name).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"token_table: cannot make the folder {name} ({error.strerror}); name another") from error
-    return folder

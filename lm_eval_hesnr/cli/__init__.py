@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from lm_eval_hesnr.cli.curate_report import report
 from lm_eval_hesnr.cli.show import COLOURS, lines, one_line
-from lm_eval_hesnr.curation.curate import BadInputError, Tally, Wanted, curate, input_files
+from lm_eval_hesnr.curation.curate import Tally, Wanted, curate, input_files
 from lm_eval_hesnr.curation.resumable_file import files_of
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
@@ -46,10 +46,10 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal has every sign
     try:
         status: int = arguments.run(arguments)
+    except BadFileError as error:
+        return _fail(f"{error} (--strict: any bad file ends the run)", BAD_INPUT)
     except InputError as error:
         return _fail(str(error), WRONG_USAGE)
-    except BadInputError as error:
-        return _fail(f"{error} (--strict: any bad file ends the run)", BAD_INPUT)
     except BrokenPipeError:  # `hesnr show FILE | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

@@ -25,7 +25,7 @@ import numpy as np
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.resumable_file import PartialOutput, files_of
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.load import iterate_results
@@ -43,10 +43,6 @@ BLOCK_RESULTS = 1000
 
 LEFT_OUT = ("not resolved", "other source", "too long", "duplicate")
 """Why a good trajectory is not written: columns of the counts."""
-
-
-class BadInputError(ValueError):
-    """A bad file or record under `strict`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +143,7 @@ def curate(
 
     Raises:
         InputError: an input or the tokenizer does not exist, `out` cannot be written, or is there without `force`.
-        BadInputError: `strict`, and an input is bad. What was done before it is kept for the next call.
+        BadFileError: `strict`, and an input is bad. What was done before it is kept for the next call.
     """
     if not out.name.endswith((".jsonl", ".jsonl.zst")):
         raise InputError(f"{out}: the output should be called .jsonl or .jsonl.zst, by which it is read again")
@@ -163,7 +159,7 @@ def curate(
         for note in partial.notes():
             tally.add(Tally.from_note(note))
         if strict and tally.bad:
-            raise BadInputError(tally.bad[0])
+            raise BadFileError(tally.bad[0])
         items = _items(inputs, out, wanted, tally.met, skip=tally.n_results)
         for item, measured in _in_order(items, wanted, workers):
             one = _counted(item, measured, wanted, tally.instances)
@@ -172,7 +168,7 @@ def curate(
             block.add(one)
             tally.add(one)
             if strict and tally.bad:
-                raise BadInputError(tally.bad[0])
+                raise BadFileError(tally.bad[0])
             if partial.block_bytes >= BLOCK_BYTES or block.n_results >= BLOCK_RESULTS:
                 partial.end_block(block.to_note())
                 block = Tally()

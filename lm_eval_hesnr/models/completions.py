@@ -20,7 +20,7 @@ from lm_eval.models.api_models import TemplateAPI
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
 from lm_eval_hesnr.models.arguments import (
     as_number,
     as_number_or_none,
@@ -29,8 +29,8 @@ from lm_eval_hesnr.models.arguments import (
     unknown_argument,
 )
 from lm_eval_hesnr.models.base import Reading, TrajectoryModel
-from lm_eval_hesnr.models.server.answers import FORMS, AnswerError, Form
-from lm_eval_hesnr.models.server.connection import Blotted, Connection, NotReadError, root_of
+from lm_eval_hesnr.models.server.answers import FORMS, Form
+from lm_eval_hesnr.models.server.connection import Blotted, Connection, root_of
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 
@@ -240,12 +240,12 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """The form in which this server answers, by a short text that it has read both as ids and as text."""
         forms = [FORMS[self._server]] if self._server != "auto" else list(FORMS.values())
         ids = self.tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
-        not_read: list[NotReadError] = []
+        not_read: list[RequestRefusedError] = []
         refusals: dict[str, list[str]] = {}
         for form in forms:
             try:
                 self._post(form, ids, np.arange(1, len(ids)), k=1, attempts=3)
-            except NotReadError as error:
+            except RequestRefusedError as error:
                 not_read.append(error)
             except AnswerError as error:
                 refusals.setdefault(str(error), []).append(form.name)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments
 from lm_eval_hesnr.models.base import Encoded, Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
@@ -24,7 +25,7 @@ from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, posi
 from lm_eval_hesnr.ranks import as_of_one_process
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.statistics import Statistics
-from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_model, made_folder
+from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_model
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -76,7 +77,9 @@ class HFTopK(TrajectoryModel, HFLM):
         if kwargs.get("max_length") is not None:
             kwargs["max_length"] = as_number("max_length", kwargs["max_length"], 2, "tokens")
         stride = as_number_or_none("stride", stride, 1, "tokens")
-        self.score_store, self._given_stride = made_folder(score_store), stride
+        if score_store is not None:
+            make_folder(score_store, "score_store")
+        self.score_store, self._given_stride = score_store, stride
         with named_arguments("hf-topk", HFTopK, HFLM):
             try:
                 super().__init__(pretrained=pretrained, **kwargs)

@@ -23,10 +23,11 @@ import transformers
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments, refuse_several_processes
 from lm_eval_hesnr.models.base import Reading, TrajectoryModel, embedded_model
 from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
-from lm_eval_hesnr.scoring.store import fingerprint_of_files, made_folder
+from lm_eval_hesnr.scoring.store import fingerprint_of_files
 
 try:
     from lm_eval.models.vllm_causallms import VLLM
@@ -95,7 +96,9 @@ class VLLMTopK(TrajectoryModel, VLLM):
                 kwargs[name] = as_number(name, kwargs[name], 1, unit)
         stride = as_number_or_none("stride", stride, 1, "tokens")
         self.pretrained, self._engine_args = str(pretrained), kwargs
-        self.score_store, self._given_stride = made_folder(score_store), stride
+        if score_store is not None:
+            make_folder(score_store, "score_store")
+        self.score_store, self._given_stride = score_store, stride
         with named_arguments("vllm-topk", VLLMTopK, VLLM):
             try:
                 super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)

@@ -15,7 +15,6 @@ import logging
 import os
 import re
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,12 +23,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import InputError, Interrupted
+from lm_eval_hesnr.files import make_folder, replace_file, unfinished_name
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
 from lm_eval_hesnr.scoring.token_scores import TokenScores
-from lm_eval_hesnr.scoring.token_table import as_table, read_token_table
+from lm_eval_hesnr.scoring.token_table import as_parquet, as_table, read_token_table
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -51,14 +50,8 @@ _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _BLANK = b"0" * 64
 _ABANDONED_SECONDS = 3600
-_PARTIAL = re.compile(r"(.+\.parquet|settings\.json|fingerprints\.json)\.[0-9a-f]{32}\.partial")
-"""What `_replace` calls a file that is not whole yet; nothing else in the folder is ours to remove."""
-
-
-class Interrupted(KeyboardInterrupt, SystemExit):
-    """Ctrl-C after a line has said how to go on: no traceback, exit status 130."""
-
-    code = 130
+_NAMES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")
+"""The files of a store; nothing else in its folder is ours to remove."""
 
 
 class ScoreStore:
@@ -89,7 +82,7 @@ class ScoreStore:
         self._can_write = True
         self._last: tuple[Path, tuple[str, TokenScores]] | None = None
         """What was read last: mostly the same is written next, and nothing is to do."""
-        made_folder(folder)
+        make_folder(folder, "score_store")
         _sweep(self.folder)
 
     def read(self, token_ids: np.ndarray, positions: np.ndarray, k: int) -> TokenScores | None:
@@ -142,8 +135,8 @@ class ScoreStore:
             settings = path.parent / SETTINGS
             if not settings.exists():
                 about_model = {key: self._signature.get(key) for key in (*_WEIGHT_NAMES, "tokenizer")}
-                _replace(settings, json.dumps({"settings": self._with_k(scores.k), "names": about_model}, indent=2))
-            _replace(path, _entry(name, scores, address=f"{path.parent.name}/{path.stem}"))
+                replace_file(settings, json.dumps({"settings": self._with_k(scores.k), "names": about_model}, indent=2))
+            replace_file(path, _entry(name, scores, address=f"{path.parent.name}/{path.stem}"))
             self.n_written += 1
             self._last = None
         except OSError as error:
@@ -183,21 +176,6 @@ class ScoreStore:
                 "score store %s: nothing of this model and its settings yet; what is nearest differs in %s",
                 self.folder, ", ".join(nearest),
             )  # fmt: skip
-
-
-def made_folder(folder: str | Path | None) -> str | None:
-    """The folder, made if it is not there; None for None.
-
-    Raises:
-        InputError: there can be no such folder.
-    """
-    if folder is None:
-        return None
-    try:
-        Path(folder).expanduser().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"score_store: cannot make the folder {folder} ({error.strerror}); name another") from error
-    return str(folder)
 
 
 def read_entry(path: Path) -> tuple[str, TokenScores]:
@@ -294,7 +272,7 @@ def fingerprint_of_files(folder: Path, remembered: Path) -> str:
             known[key] = [*stamp, _digest_of_file(path)]
         digests.append([path.name, known[key][2]])
     with suppress(OSError):  # it only costs time
-        _replace(book, json.dumps(known))
+        replace_file(book, json.dumps(known))
     return _digest(json.dumps(digests).encode())
 
 
@@ -346,9 +324,7 @@ def _entry(name: str, scores: TokenScores, address: str) -> bytes:
         b"store": json.dumps({"format": FORMAT, "version": VERSION, "address": address}).encode(),
         b"checksum": _CHECKSUM + _BLANK,
     }
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
-    data: bytes = sink.getvalue().to_pybytes()
+    data = as_parquet(table.replace_schema_metadata(metadata))
     at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
     return data[:at] + _digest(data).encode() + data[at + len(_BLANK) :]
 
@@ -372,19 +348,12 @@ def _only(scores: TokenScores, positions: np.ndarray) -> TokenScores:
     )
 
 
-def _replace(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all; the name in between is nobody else's, on any machine."""
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _sweep(folder: Path) -> None:
     """Remove what killed runs left half written; a younger one may be another process's."""
     with suppress(OSError):
         for partial in (*folder.glob("*.partial"), *folder.glob("*/*.partial")):
-            if _PARTIAL.fullmatch(partial.name) and time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+            if (
+                _NAMES.fullmatch(unfinished_name(partial) or "")
+                and time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS
+            ):
                 partial.unlink(missing_ok=True)

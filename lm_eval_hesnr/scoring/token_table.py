@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lm_eval_hesnr.files import replace_file
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
@@ -28,9 +28,7 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores)
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    pq.write_table(as_table(doc_id, name, scores), partial, compression="zstd")
-    partial.replace(path)
+    replace_file(path, as_parquet(as_table(doc_id, name, scores)))
     return path
 
 
@@ -68,6 +66,14 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
         k=k,
         signature=signature,
     )
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """The bytes of the table's Parquet file, compressed."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def as_table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:

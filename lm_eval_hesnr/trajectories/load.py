@@ -17,10 +17,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import BadFileError, InputError, UnknownFormatError
 from lm_eval_hesnr.trajectories import schema
 from lm_eval_hesnr.trajectories.paths import Source, sources
-from lm_eval_hesnr.trajectories.readers import UnknownFormatError, is_beginning, is_event, is_known, read_record
+from lm_eval_hesnr.trajectories.readers import is_beginning, is_event, is_known, read_record
 from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.records import Broken, Record
@@ -69,7 +69,7 @@ def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool 
         elif isinstance(result, PassedOver):
             loaded.passed[result] += 1
         elif strict:
-            raise InputError(f"{result} (strict is on: any bad file ends the run)")
+            raise BadFileError(f"{result} (strict is on: any bad file ends the run)")
         else:
             loaded.bad.append(result)
     if not loaded.trajectories:

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from lm_eval_hesnr.curation import curate as module
-from lm_eval_hesnr.curation.curate import BadInputError, Wanted, curate
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.curation.curate import Wanted, curate
+from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 EVERYTHING = Wanted()
@@ -177,13 +177,13 @@ def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
 
 
 def test_strict_stops_at_the_first_bad_one_and_can_go_on_without(runs, tmp_path, monkeypatch):
-    with pytest.raises(BadInputError, match=r"1\.jsonl, line 3: not valid JSON"):
+    with pytest.raises(BadFileError, match=r"1\.jsonl, line 3: not valid JSON"):
         curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
     assert list(tmp_path.iterdir()) == [tmp_path / "in"]
     monkeypatch.setattr(module, "BLOCK_RESULTS", 1)
     with pytest.raises(KeyboardInterrupt):
         curate([runs], tmp_path / "o.jsonl", EVERYTHING, progress=stop_after(4))
-    with pytest.raises(BadInputError, match=r"1\.jsonl, line 3"):
+    with pytest.raises(BadFileError, match=r"1\.jsonl, line 3"):
         curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
     assert len(curate([runs], tmp_path / "o.jsonl", EVERYTHING).bad) == 2
 

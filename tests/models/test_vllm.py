@@ -20,14 +20,13 @@ os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 from lm_eval.models.vllm_causallms import VLLM
 
 from lm_eval_hesnr.assets import TRAJECTORIES
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import InputError, Interrupted
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models import vllm as module
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
 from lm_eval_hesnr.scoring.request import LabelledText
-from lm_eval_hesnr.scoring.store import Interrupted
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256

@@ -197,7 +197,7 @@ def test_a_full_disk_ends_the_storing_and_not_the_run(tmp_path, harness_logs, mo
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_module, "_replace", full)
+    monkeypatch.setattr(store_module, "replace_file", full)
     store = opened(tmp_path)
     for seed in range(3):
         store.write("a run", token_scores(seed=seed))

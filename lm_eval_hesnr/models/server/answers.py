@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import AnswerError
 from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
 
 _SMALLEST = -9999.0
@@ -28,10 +28,6 @@ _OFTEN = 8
 """In how many places the token itself must be the last of k, and nowhere beyond them, to be no chance."""
 
 _BY_TEXT = "the answer names tokens by their text, which more than one can have, instead of by id"
-
-
-class AnswerError(InputError):
-    """A server's answer that asking again would not mend."""
 
 
 @contextmanager

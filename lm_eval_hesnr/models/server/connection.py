@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.models.server.answers import AnswerError
+from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -50,10 +49,6 @@ _NEVER = (
     requests.exceptions.InvalidSchema,
 )
 """Errors that another try would not mend."""
-
-
-class NotReadError(AnswerError):
-    """Nothing at this address reads the request: the key is refused, or the path is another one's."""
 
 
 class _CutError(Exception):
@@ -177,7 +172,7 @@ class Connection:
                         return read(answer)
                 reason = self._said(response)
                 if response.status_code in _NOT_READ or response.is_redirect:
-                    raise NotReadError(reason)
+                    raise RequestRefusedError(reason)
                 if response.status_code < 500 and response.status_code not in _WORTH_ANOTHER_TRY:
                     raise AnswerError(reason)
                 wait = max(wait, _retry_after(response))
@@ -231,7 +226,7 @@ def _json(content: bytes) -> Any:
         raise AnswerError("the answer is nested too deeply") from None
     except ValueError as error:
         if content.removeprefix(codecs.BOM_UTF8)[:100].lstrip()[:1] not in (b"{", b"[", b""):
-            raise NotReadError(f"a web page or text instead of JSON{_ADDRESS}") from None
+            raise RequestRefusedError(f"a web page or text instead of JSON{_ADDRESS}") from None
         raise _CutError(str(error)) from None
 
 

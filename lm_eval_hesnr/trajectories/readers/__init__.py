@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
+from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
     atif,
     claude_code,
@@ -57,10 +58,6 @@ READERS: tuple[Reader, ...] = (
     sharegpt,
     openai_messages,
 )
-
-
-class UnknownFormatError(ValueError):
-    """No reader knows the record."""
 
 
 def read_record(data: Any, path: Path) -> Trajectory:

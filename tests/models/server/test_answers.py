@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from lm_eval_hesnr.models.server.answers import ECHO, FORMS, SGLANG, VLLM, AnswerError
+from lm_eval_hesnr.errors import AnswerError
+from lm_eval_hesnr.models.server.answers import ECHO, FORMS, SGLANG, VLLM
 
 PROMPT = [7, 42, 9]
 WANTED = np.array([1, 2])

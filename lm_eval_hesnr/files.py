@@ -1,0 +1,49 @@
+"""Making folders and replacing files, the same way everywhere."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+
+from lm_eval_hesnr.errors import InputError
+
+_UNFINISHED = re.compile(r"(.+)\.[0-9a-f]{32}\.partial")
+
+
+def make_folder(folder: str | Path, option: str) -> Path:
+    """The folder, created if it does not exist; `~` is expanded.
+
+    Args:
+        folder: the folder that the user named.
+        option: the name of the option that holds it, for the error message.
+
+    Raises:
+        InputError: the folder cannot be created.
+    """
+    path = Path(folder).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{option}: cannot make the folder {folder} ({error.strerror}); name another") from error
+    return path
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write a file completely or not at all. Readers see the old file or the new one, never a part.
+
+    Raises:
+        OSError: the disk refuses. The old file is unchanged.
+    """
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")  # unique on all machines that share the disk
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def unfinished_name(path: Path) -> str | None:
+    """The name that an unfinished file of `replace_file` would have got; None for any other file."""
+    found = _UNFINISHED.fullmatch(path.name)
+    return found[1] if found else None

@@ -1,0 +1,31 @@
+import pytest
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import make_folder, replace_file, unfinished_name
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "settings.json"
+    replace_file(path, "old")
+    replace_file(path, b"new")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("settings.json", "new")]
+
+
+def test_a_refused_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "settings.json"
+    replace_file(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        replace_file(path, "\ud800")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("settings.json", "old")]
+
+
+def test_only_our_own_unfinished_files_are_known(tmp_path):
+    assert unfinished_name(tmp_path / f"a.parquet.{'0f' * 16}.partial") == "a.parquet"
+    assert unfinished_name(tmp_path / "a.parquet.partial") is None
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert make_folder(tmp_path / "a" / "b", "token_table").is_dir()
+    with pytest.raises(InputError, match=r"^token_table: cannot make the folder .*file/x .*; name another$"):
+        make_folder(tmp_path / "file" / "x", "token_table")
