@@ -426,7 +426,7 @@ def test_a_text_whose_tokens_the_server_does_not_tell_is_no_traceback(served, ex
     ("asked", "seconds"),
     [
         ("", 0), ("7", 7), ("2.5", 2.5), ("600", 60), ("-3", 0), ("nan", 0), ("soon", 0),
-        (format_datetime(datetime.now(timezone.utc) + timedelta(hours=1)), 60),
+        pytest.param(format_datetime(datetime.now(timezone.utc) + timedelta(hours=1)), 60, id="in an hour"),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2015 07:28:00 -0000", 0),
     ],
 )  # fmt: skip
