@@ -1,9 +1,12 @@
 """Fixtures shared by all tests: where the real trajectories are, if they are there."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+
+from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -20,7 +23,7 @@ def real_trajectories() -> Path:
 
 
 def byte_level_tokenizer(**options):
-    """A small byte-level BPE, as GPT-2 and Llama 3 have it, of a few Python sources of the package."""
+    """Return a small byte-level BPE tokenizer, like that of GPT-2 and Llama 3, trained on the embedded runs."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -34,8 +37,8 @@ def byte_level_tokenizer(**options):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    sources = Path(__file__).parent.parent / "lm_eval_hesnr" / "metrics"
-    tokenizer.train([str(path) for path in sorted(sources.glob("*.py"))], trainer)
+    rows = map(json.loads, TRAJECTORIES.read_text(encoding="utf-8").splitlines())
+    tokenizer.train_from_iterator((segment["text"] for row in rows for segment in row["segments"]), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>", **options
     )
@@ -68,4 +71,4 @@ def random_model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """The folder of the embedded tiny model, which has learned something: it has decisions to make."""
-    return Path(__file__).parent.parent / "lm_eval_hesnr" / "assets" / "tiny_swe_lm"
+    return EMBEDDED_MODEL
