@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: where the real trajectories are, if they are there."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def random_model(tmp_path_factory) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def harness_logs(monkeypatch, caplog):
+    """The records that our code logs from level INFO on. The harness does not pass its log on to pytest by default."""
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    caplog.set_level(logging.INFO, logger="lm_eval.hesnr")
+    return caplog
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,9 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import EPSILON
+from tests.builders import bash_action, curated_row, segment, write_rows
 
 COMMAND = "grep -rn 'needle' src/  # where is it\nsed -i 's/a/b/' src/x.py\n"
-
-
-def segment(kind, text, generated=False, **more):
-    return {"kind": kind, "text": text, "generated": generated} | more
 
 
 def run(name, resolved=True, turns=3):
@@ -25,34 +22,17 @@ def run(name, resolved=True, turns=3):
         command = COMMAND + f"python -m unittest tests.test_{name}{i}"
         segments += [
             segment("thought", f"THOUGHT: look {i}\n\n", True),
-            segment(
-                "action",
-                f"```bash\n{command}\n```",
-                True,
-                continues=True,
-                calls=[{"tool": "bash", "arguments": {"command": command}, "executed": True}],
-            ),
+            bash_action(command) | {"text": f"```bash\n{command}\n```", "continues": True},
             segment("observation", f"<returncode>{i}</returncode>\n<output>\nsrc/x.py:{i}: needle\n</output>"),
         ]
-    return {
-        "format": "hesnr-trajectory", "version": 1, "id": name, "source": "test", "resolved": resolved,
-        "model": None, "segments": segments, "meta": {},
-    }  # fmt: skip
+    return curated_row(name, *segments, resolved=resolved)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Four good runs, one of them failed and one of unknown outcome."""
-    path = tmp_path_factory.mktemp("runs") / "runs.jsonl"
     rows = [run("alpha"), run("beta", turns=5), run("gamma", resolved=False), run("delta", resolved=None, turns=1)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-@pytest.fixture
-def harness_logs(monkeypatch):
-    """The harness keeps its log from the root logger, where pytest listens."""
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    return write_rows(tmp_path_factory.mktemp("runs") / "runs.jsonl", rows)
 
 
 @pytest.fixture

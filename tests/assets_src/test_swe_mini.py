@@ -12,6 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from assets_src.swe_mini import record as recorder
+from assets_src.swe_mini.editor import edit
+from assets_src.swe_mini.programs import missing, versions_of
+from assets_src.swe_mini.sandbox import Outcome, Sandbox, without_network
+from assets_src.swe_mini.script import read_script
+from assets_src.swe_mini.styles import STYLES
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
@@ -19,15 +25,6 @@ from lm_eval_hesnr.samples import name_of, samples
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # assets_src is no part of the installed package
-
-from assets_src.swe_mini import record as recorder  # noqa: E402
-from assets_src.swe_mini.editor import edit  # noqa: E402
-from assets_src.swe_mini.programs import missing, versions_of  # noqa: E402
-from assets_src.swe_mini.sandbox import Outcome, Sandbox, without_network  # noqa: E402
-from assets_src.swe_mini.script import read_script  # noqa: E402
-from assets_src.swe_mini.styles import STYLES  # noqa: E402
-
 CASES = ROOT / "assets_src" / "swe_mini" / "cases"
 LINES = {json.loads(line)["id"]: line for line in TRAJECTORIES.read_text(encoding="utf-8").split("\n") if line}
 SAMPLES = samples()

@@ -4,21 +4,16 @@ import pty
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
-from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from tests.builders import bash_action, curated_row, token_scores
 
 
 def row(id_, resolved=None, text="ls"):
-    call = {"tool": "bash", "arguments": {"command": text}, "executed": True}
-    segments = [{"kind": "action", "text": text, "generated": True, "calls": [call]}]
-    head = {"format": "hesnr-trajectory", "version": 1, "id": id_, "source": "test", "resolved": resolved}
-    return {**head, "model": None, "segments": segments, "meta": {}}
+    return curated_row(id_, bash_action(text), resolved=resolved)
 
 
 @pytest.fixture
@@ -145,18 +140,7 @@ def test_wrong_usage(folder, capsys, arguments, message):
 
 def tables(folder, k):
     """One token table of two tokens with k candidates."""
-    numbers = {"token_ids": [1, 2], "char_start": [0, 1], "char_end": [1, 2], "rank": [1, 1]}
-    scores = TokenScores(
-        labels=np.full(2, Label.CODE, np.uint8),
-        scored=np.ones(2, bool),
-        logprob=np.full(2, -1, np.float32),
-        entropy=np.full(2, 1.3, np.float32),
-        top_mass=np.ones(2, np.float32),
-        k=k,
-        signature={"model": "m", "k": k},
-        **{name: np.array(values, np.int32) for name, values in numbers.items()},
-    )
-    write_token_table(folder, 0, "run", scores)
+    write_token_table(folder, 0, "run", token_scores(2, first_scored=0, k=k))
 
 
 def test_epsilon_is_measured_by_the_k_of_the_tables(folder, capsys):

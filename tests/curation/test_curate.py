@@ -7,23 +7,14 @@ from lm_eval_hesnr.curation import curate as module
 from lm_eval_hesnr.curation.curate import Wanted, curate
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from tests.builders import bash_action, curated_row, segment
 
 EVERYTHING = Wanted()
 
 
 def row(id_, resolved=None, source="test", text="ls", meta=None):
-    segments = [
-        {"kind": "task", "text": "Fix it.", "generated": False},
-        {"kind": "thought", "text": "Look.", "generated": True},
-        {
-            "kind": "action",
-            "text": text,
-            "generated": True,
-            "calls": [{"tool": "bash", "arguments": {"command": text}, "executed": True}],
-        },
-    ]
-    head = {"format": "hesnr-trajectory", "version": 1, "id": id_, "source": source, "resolved": resolved}
-    return {**head, "model": None, "segments": segments, "meta": meta or {}}
+    turn = segment("task", "Fix it."), segment("thought", "Look.", generated=True), bash_action(text)
+    return curated_row(id_, *turn, resolved=resolved, source=source, meta=meta)
 
 
 def written(path, rows):

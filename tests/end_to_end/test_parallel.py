@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.results.token_tables import measure_tables, read_tables
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
+from tests.builders import first_turns
 
 TIMES = ("date", "total_evaluation_time_seconds")
 
@@ -22,10 +22,7 @@ TIMES = ("date", "total_evaluation_time_seconds")
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """A file with the first turns of two trajectories."""
-    path = tmp_path_factory.mktemp("two") / "two.jsonl"
-    rows = [json.loads(line) for line in TRAJECTORIES.read_text().splitlines()[:2]]
-    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
-    return path
+    return first_turns(tmp_path_factory.mktemp("two") / "two.jsonl", 2)
 
 
 def launch(

@@ -1,7 +1,5 @@
 """What is scored is kept: runs that were killed or interrupted go on, and other questions need no model."""
 
-import json
-import logging
 import os
 import re
 import runpy
@@ -12,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lm_eval.api.instance import Instance
 from lm_eval.api.model import CachingLM
 
 from lm_eval_hesnr.assets import TRAJECTORIES
@@ -21,8 +18,8 @@ from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.results.token_tables import read_tables
-from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.task import SweHesnr
+from tests import builders
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "store.py"))
 KILLS = int(os.environ.get("HESNR_KILLS", "2"))
@@ -31,10 +28,7 @@ KILLS = int(os.environ.get("HESNR_KILLS", "2"))
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The first turns of ten embedded trajectories."""
-    path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    rows = [row for row in map(json.loads, TRAJECTORIES.open()) if row["resolved"]][:10]
-    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
-    return path
+    return builders.first_turns(tmp_path_factory.mktemp("small") / "small.jsonl", 10, only_resolved=True)
 
 
 def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_path, capsys):
@@ -60,20 +54,8 @@ def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
 TEXT = "def f(x):\n    return x  # söme   prose 漢字\n" * 12
 
 
-def request(text=TEXT, *, k=10, wanted=slice(None), label=Label.CODE, context="### Task\nfix it\n\n"):
-    labels = np.full(len(context + text), label, np.uint8)
-    chosen = np.zeros(len(labels), bool)
-    chosen[len(context) :][wanted] = True
-    labelled = LabelledText(text, labels=labels, wanted=chosen, k=k, has_template=False)
-    return Instance("loglikelihood", doc={"id": "a run"}, arguments=(context, labelled), idx=0)
-
-
-@pytest.fixture
-def harness_logs(monkeypatch, caplog):
-    """The harness keeps its log from the root logger, where pytest listens."""
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    caplog.set_level(logging.INFO, logger="lm_eval.hesnr")
-    return caplog
+def request(text=TEXT, *, label=Label.CODE, context="### Task\nfix it\n\n", **options):
+    return builders.request(context, text, label=label, **options)
 
 
 @pytest.fixture

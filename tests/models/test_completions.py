@@ -21,11 +21,10 @@ pytest.importorskip("tenacity", reason="the harness's API models need lm-eval[ap
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.server.connection import _retry_after
-from lm_eval_hesnr.scoring.request import LabelledText
+from tests import builders
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256
@@ -181,14 +180,7 @@ def served(random_model):
 
 
 def request(continuation, name="a run"):
-    text = LabelledText(
-        continuation,
-        labels=np.full(len(continuation), Label.OBSERVATION, np.uint8),
-        wanted=np.ones(len(continuation), bool),
-        k=10,
-        has_template=False,
-    )
-    return Instance("loglikelihood", doc={"id": name}, arguments=("", text), idx=0)
+    return builders.request("", continuation, name=name)
 
 
 def requests_of_several():

@@ -16,16 +16,9 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models import base
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine import capabilities
-from lm_eval_hesnr.scoring.request import LabelledText
+from tests.builders import request
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
-
-
-def request(context, continuation, *, k=10, scored=None, has_template=False, **options):
-    labels = np.full(len(context) + len(continuation), Label.TEMPLATE if has_template else Label.OBSERVATION, np.uint8)
-    wanted = np.arange(len(labels)) >= len(context) if scored is None else scored
-    text = LabelledText(continuation, labels=labels, wanted=wanted, k=k, has_template=has_template, **options)
-    return Instance("loglikelihood", doc={"id": "a run"}, arguments=(context, text), idx=0)
 
 
 def naive(model, tokenizer, context, continuation, k=10):
@@ -71,7 +64,7 @@ def test_only_what_is_wanted_is_scored(lm):
     text = "abc def"
     scored = np.zeros(len(text), bool)
     scored[4:] = True
-    (result,) = lm.loglikelihood([request("", text, scored=scored)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", text, wanted=scored)], disable_tqdm=True)
     scores = result.scores
     assert scores.scored.tolist() == [bool(end > 4) for end in scores.char_end]
     assert np.isnan(scores.logprob[~scores.scored]).all()
@@ -120,7 +113,7 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
     )
     text = TEXT * 8
     scored = np.arange(len(text)) < (len(text) if score_all else 100)  # what is wanted must not change the numbers
-    (result,) = lm.loglikelihood([request("", text, scored=scored)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", text, wanted=scored)], disable_tqdm=True)
     assert 256 < len(result.scores.token_ids) < 1024
     assert result.scores.short_context == 0
     assert_equal_to_naive(result.scores, naive(expected, lm.tokenizer, "", text))
@@ -278,7 +271,7 @@ def test_the_signature_says_what_the_numbers_depend_on(lm):
 def test_text_that_looks_like_a_control_token_stays_text(lm):
     text = "echo '<|im_start|>' done"
     (plain,) = lm.loglikelihood([request("", text)], disable_tqdm=True)
-    (rendered,) = lm.loglikelihood([request("", text, has_template=True)], disable_tqdm=True)
+    (rendered,) = lm.loglikelihood([request("", text, label=Label.TEMPLATE, has_template=True)], disable_tqdm=True)
     control = lm.tokenizer.convert_tokens_to_ids("<|im_start|>")
     assert control not in plain.scores.token_ids
     assert control in rendered.scores.token_ids

@@ -19,14 +19,12 @@ os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 from lm_eval.models.vllm_causallms import VLLM
 
-from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.errors import InputError, Interrupted
-from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models import vllm as module
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
-from lm_eval_hesnr.scoring.request import LabelledText
+from tests import builders
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256
@@ -34,15 +32,8 @@ PORT = 8917
 PATIENCE_SECONDS = 300
 
 
-def request(continuation, k=10, wanted=None):
-    text = LabelledText(
-        continuation,
-        labels=np.full(len(continuation), Label.OBSERVATION, np.uint8),
-        wanted=np.ones(len(continuation), bool) if wanted is None else wanted,
-        k=k,
-        has_template=False,
-    )
-    return Instance("loglikelihood", doc={"id": "a run"}, arguments=("", text), idx=0)
+def request(continuation, k=10, wanted=slice(None)):
+    return builders.request("", continuation, k=k, wanted=wanted)
 
 
 def requests_of_several():
@@ -235,10 +226,7 @@ def test_a_prompt_longer_than_the_server_reads_is_refused(served, tiny_model):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A file with the first turns of three trajectories."""
-    path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    rows = [json.loads(line) for line in TRAJECTORIES.read_text().splitlines()[:3]]
-    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
-    return path
+    return builders.first_turns(tmp_path_factory.mktemp("small") / "small.jsonl", 3)
 
 
 def command(model, trajectories, model_args, out, **environment):

@@ -7,34 +7,18 @@ import pytest
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.results.token_tables import compare_tables, measure_tables, read_tables
-from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
+from tests.builders import token_scores
 
 CHOSEN = {name: SCOPES[name] for name in ("action", "all")}
 
 
-def scores(seed, n=300, better=0.0):
-    rng = np.random.default_rng(seed)
-    scored = np.arange(n) > 20
-    blank = np.where(scored, 1, np.nan)
-    logprob = -rng.gamma(2, 0.7, n) * (1 - better)
-    return TokenScores(
-        token_ids=rng.integers(0, 500, n, dtype=np.int32),
-        labels=rng.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n).astype(np.uint8),
-        char_start=np.arange(n, dtype=np.int32),
-        char_end=np.arange(1, n + 1, dtype=np.int32),
-        scored=scored,
-        logprob=(logprob * blank).astype(np.float32),
-        entropy=(rng.uniform(0, 2.3, n) * blank).astype(np.float32),
-        rank=np.where(scored, rng.integers(1, 15, n), 0).astype(np.int32),
-        top_mass=(rng.uniform(0.9, 1, n) * blank).astype(np.float32),
-        k=10,
-        signature={"model": "m", "k": 10, "render": "transcript", "label_rules": 1},
-    )
+def scores(seed, better=0.0):
+    return token_scores(seed=seed, better=better)
 
 
 def write(folder: Path, better=0.0, n_docs=8, **changes):

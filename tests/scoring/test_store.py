@@ -1,11 +1,11 @@
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +24,7 @@ from lm_eval_hesnr.scoring.store import (
 )
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.windows import plan_windows
+from tests.builders import token_scores
 
 SIGNATURE = {
     "model": "a/model", "revision": "main", "peft": None, "tokenizer": "a/model", "dtype": "bfloat16",
@@ -33,28 +34,6 @@ SIGNATURE = {
 
 def opened(folder, weights="w", tokenizer_content="t", **changes):
     return ScoreStore(folder, SIGNATURE | changes, weights=weights, tokenizer=tokenizer_content)
-
-
-def token_scores(n_tokens=400, first_scored=7, k=10, seed=0):
-    random = np.random.default_rng(seed)
-    scored = np.arange(n_tokens) >= first_scored
-
-    def floats(low, high):
-        return np.where(scored, random.uniform(low, high, n_tokens), np.nan).astype(np.float32)
-
-    return TokenScores(
-        token_ids=random.integers(0, 150_000, n_tokens, dtype=np.int32),
-        labels=random.integers(0, 11, n_tokens).astype(np.uint8),
-        char_start=np.arange(n_tokens, dtype=np.int32) * 3,
-        char_end=np.arange(n_tokens, dtype=np.int32) * 3 + 3,
-        scored=scored,
-        logprob=floats(-20, 0),
-        entropy=floats(0, 2.3),
-        rank=np.where(scored, random.integers(1, 150_000, n_tokens), 0).astype(np.int32),
-        top_mass=floats(0, 1),
-        k=k,
-        signature=SIGNATURE | {"k": k},
-    )
 
 
 def assert_equal(got, expected, leave_out=("signature", "short_context")):
@@ -145,14 +124,6 @@ def test_a_run_of_other_settings_is_told_what_differs(tmp_path, harness_logs):
     opened(tmp_path, dtype="float32", window=1, stride=1).write("a run", scores)
     opened(tmp_path, dtype="float16").read(scores.token_ids, positions_of(scores), k=10)
     assert harness_logs.messages[-1].endswith("what is nearest differs in dtype")
-
-
-@pytest.fixture
-def harness_logs(monkeypatch, caplog):
-    """The harness keeps its log from the root logger, where pytest listens."""
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    caplog.set_level(logging.INFO, logger="lm_eval.hesnr")
-    return caplog
 
 
 def test_every_flipped_byte_is_noticed_named_once_and_mended(tmp_path, harness_logs):
@@ -255,7 +226,8 @@ def test_a_name_that_no_file_can_hold_is_spelled(tmp_path):
 WRITER = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from test_store import opened, token_scores
+from tests.builders import token_scores
+from tests.scoring.test_store import opened
 many = [token_scores(n_tokens=3000, seed=seed) for seed in range(3)]
 store = opened(sys.argv[1])
 print("ready", flush=True)
@@ -268,7 +240,7 @@ while True:
 
 
 def test_two_writers_killed_leave_only_whole_entries(tmp_path, harness_logs):
-    command = [sys.executable, "-c", WRITER, str(tmp_path), os.path.dirname(__file__)]  # noqa: PTH120
+    command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parents[2])]
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     try:
         for writer in writers:

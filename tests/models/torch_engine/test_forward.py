@@ -4,26 +4,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, MambaConfig
+from transformers import Gemma2Config, MambaConfig
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine import capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.rope import extend_rope
 from lm_eval_hesnr.models.torch_engine.topk import row_statistics
+from tests.builders import SIZES, model
 
-SIZES = {
-    "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
-}  # fmt: skip
 IDS = torch.randint(300, (150,), generator=torch.Generator().manual_seed(3))
 ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # a whole chunk has nothing wanted
 TARGETS = IDS[torch.as_tensor(ROWS) + 1]
-
-
-def model(config_class=LlamaConfig, dtype=torch.float32, **settings):
-    torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config_class(**SIZES | settings), dtype=dtype).eval()
 
 
 def scorer(lm, **options):

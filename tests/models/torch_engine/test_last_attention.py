@@ -4,26 +4,17 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, JambaConfig, LlamaConfig, MistralConfig
+from transformers import JambaConfig, MistralConfig
 
 from lm_eval_hesnr.models.torch_engine import last_attention
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
+from tests.builders import model
 
-SIZES = {
-    "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
-}  # fmt: skip
 IDS = torch.randint(300, (200,), generator=torch.Generator().manual_seed(3))
 ROWS = np.arange(20, 200, 4)
 FORMS = {"keys": 8, "wanted": 4, "texts": 1, "n_rows": 8}
 """Of a small attention that may leave out rows."""
-
-
-def model(config_class=LlamaConfig, attention="sdpa", **settings):
-    torch.manual_seed(0)
-    config = config_class(**SIZES | settings)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention).eval()
 
 
 def plain_attention(query, key, value, scale):

@@ -21,17 +21,15 @@ from lm_eval_hesnr.models.torch_engine.rope import (
     forget_longest,
     position_table_of,
 )
+from tests import builders
 
-SIZES = {
-    "vocab_size": 200, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
+SIZES = builders.SIZES | {"vocab_size": 200, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1,
+                          "eos_token_id": 2}  # fmt: skip
 LONGROPE = {"short_factor": [1.0, 1.5] * 4, "long_factor": [2.0, 5.0] * 4}
 
 
 def model(config_class=LlamaConfig, **settings):
-    torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config_class(**SIZES | settings), dtype=torch.float32).eval()
+    return builders.model(config_class, **SIZES | settings)
 
 
 @torch.inference_mode()
