@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,21 @@ def token_scores(
         k=k,
         signature={"model": "m", "k": k, "render": "transcript", "label_rules": 1} if signature is None else signature,
     )
+
+
+def assert_linear(work: Callable[[int], object], n: int) -> None:
+    """Fail where `work(n)` costs more than 64 times the CPU time of `work(n // 16)`.
+
+    Linear work costs about 16 times as much, quadratic work 256 times. Each is the least of three measurements.
+    """
+
+    def _cost(size: int) -> float:
+        begin = time.thread_time()
+        work(size)
+        return time.thread_time() - begin
+
+    small, large = (min(_cost(size) for _ in range(3)) for size in (n // 16, n))
+    assert large < 64 * small, f"{large:.3f} s for {n}, {small:.6f} s for {n // 16}"
 
 
 def model(config_class: Any = None, *, dtype: Any = None, attention: str | None = None, **settings: Any) -> Any:
