@@ -129,6 +129,7 @@ def test_the_list(capsys):
 
 
 @pytest.mark.parametrize("form", FORM_NAMES)
+@pytest.mark.end_to_end
 def test_a_run_on_stdout_in_a_form(form, capfdbinary):
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "sample", "spans", "--form", form]
     done = subprocess.run(command, capture_output=True, check=True, env={"PYTHONIOENCODING": "ascii"})

@@ -159,6 +159,7 @@ def test_every_run_is_drawn_now_and_then():
 
 
 @pytest.mark.parametrize("name", drawn(SEED))
+@pytest.mark.end_to_end
 def test_a_run_recorded_again_is_the_same(name):
     stored = json.loads(LINES[f"swe-mini/{name}"])
     script = read_script(CASES / name / "run.md")
@@ -181,6 +182,7 @@ def test_a_run_recorded_again_is_the_same(name):
     assert json.dumps(again, ensure_ascii=False) == LINES[f"swe-mini/{name}"]
 
 
+@pytest.mark.end_to_end
 def test_check_tells_what_differs(tmp_path, monkeypatch, capsys):
     needs_programs(())
     if sys.version_info[:2] != (3, 11):
@@ -241,6 +243,7 @@ def test_the_log_is_that_of_the_stored_runs():
         )
 
 
+@pytest.mark.end_to_end
 def test_an_outcome_other_than_expected_is_an_error(tmp_path, monkeypatch):
     needs_programs(())
     written = tmp_path / "tinyini" / "run.md"
@@ -330,18 +333,21 @@ def test_the_editor_refuses_and_changes_nothing(tmp_path, arguments, reason):
     assert (repo / "a").read_text() == "one\ntwo\n"
 
 
+@pytest.mark.end_to_end
 def test_paths_are_the_agent_s_in_both_directions(sandbox):
     printed = sandbox.execute("cd /repo/spans/tests && pwd && ls ~ && command -v sed && cat /repo/spansx")
     assert printed.output.splitlines()[:2] == ["/repo/spans/tests", "/usr/bin/sed"]
     assert printed.output.endswith("cat: /repo/spansx: No such file or directory\n")
 
 
+@pytest.mark.end_to_end
 def test_a_command_that_never_ends_is_stopped(sandbox):
     sandbox.seconds = 1
     stopped = sandbox.execute("python3 -c 'while True: pass'")
     assert stopped == Outcome(returncode=124, output="[stopped: the command was still running after 1 seconds]\n")
 
 
+@pytest.mark.end_to_end
 def test_there_is_no_network(sandbox):
     if not without_network():
         pytest.skip("this system does not let us close the network")
@@ -362,6 +368,7 @@ def test_there_is_no_network(sandbox):
         ("awk", "awk 'BEGIN { print 1 + 1 }'", "2\n"),
     ],
 )
+@pytest.mark.end_to_end
 def test_programs_beyond_the_fixed_list(tmp_path, program, command, printed):
     if shutil.which(program) is None:
         pytest.skip(f"no {program} here")

@@ -264,6 +264,7 @@ def on_a_terminal(*arguments, **environment):
     return process.wait(), out.decode()
 
 
+@pytest.mark.end_to_end
 def test_colours_on_a_terminal_only(folder):
     status, out = on_a_terminal("show", "in", "--doc", "a")
     assert status == 0
@@ -273,6 +274,7 @@ def test_colours_on_a_terminal_only(folder):
         assert "a (test, resolved)" in plain[1]
 
 
+@pytest.mark.end_to_end
 def test_a_reader_that_goes_away_is_no_error(folder):
     (folder / "long.jsonl").write_text(json.dumps(row("a", text="ls\n" * 100_000)))
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "show", "long.jsonl"]
@@ -283,6 +285,7 @@ def test_a_reader_that_goes_away_is_no_error(folder):
     assert process.returncode == 0
 
 
+@pytest.mark.end_to_end
 def test_the_real_files(real_trajectories, tmp_path, capsys):
     """Not one is unaccounted for: each is read, named as bad, or named as one without a trajectory."""
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "1.jsonl"), "-v"]) == 1

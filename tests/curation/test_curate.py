@@ -159,6 +159,7 @@ def test_other_inputs_or_filters_begin_anew(runs, tmp_path, monkeypatch):
     assert ids(out) == ["new", "a", "b", "c", "d", "e", "f"]
 
 
+@pytest.mark.end_to_end
 def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     one = curate([runs], tmp_path / "1" / "o.jsonl.zst", EVERYTHING)

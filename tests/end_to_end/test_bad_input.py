@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 GOOD = {
     "format": "hesnr-trajectory", "version": 1, "id": "good", "source": "test", "resolved": True, "model": None,
     "segments": [

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 RUN = Path(__file__).parents[2] / ".ci" / "run"
 
 
 @pytest.mark.parametrize(
     ("status", "asked", "ends_with"),
     [
-        (0, ["check", ".venv-vllm/.ready", "test-vllm", "test"], 0),
-        (124, ["check", ".venv-vllm/.ready", "test"], 0),  # what `timeout` gives
+        (0, ["check", ".venv-vllm/.ready", "test-vllm", "test-all"], 0),
+        (124, ["check", ".venv-vllm/.ready", "test-all"], 0),  # what `timeout` gives
         (2, ["check", ".venv-vllm/.ready"], 2),
     ],
 )

@@ -16,6 +16,8 @@ from lm_eval_hesnr.results.token_tables import measure_tables, read_tables
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 from tests.builders import first_turns
 
+pytestmark = pytest.mark.end_to_end
+
 TIMES = ("date", "total_evaluation_time_seconds")
 
 

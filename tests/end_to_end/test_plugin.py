@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 REPOSITORY = Path(__file__).parents[2]
 TABLE_ROW = "|he_snr "
 PLAIN = ["--tasks", "swe_hesnr", "--model", "hf-topk", "--device", "cpu"]
@@ -58,7 +60,7 @@ def from_checkout(tmp_path_factory):
 
 @pytest.fixture(params=["from_wheel", "from_checkout"])
 def installed(request):
-    """Each kind of install in turn."""
+    """An interpreter with each kind of install in turn."""
     return request.getfixturevalue(request.param)
 
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 import torch
 
 from lm_eval_hesnr import plugin
@@ -39,6 +40,7 @@ def naive(model, ids, k):
     return columns
 
 
+@pytest.mark.end_to_end
 def test_every_value_of_the_token_table(real_trajectories, tmp_path):
     plugin.install()
     import lm_eval

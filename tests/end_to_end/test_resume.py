@@ -31,6 +31,7 @@ def small(tmp_path_factory):
     return builders.first_turns(tmp_path_factory.mktemp("small") / "small.jsonl", 10, only_resolved=True)
 
 
+@pytest.mark.end_to_end
 def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_path, capsys):
     same = BENCHMARK["kill_and_resume"](tmp_path, small, kills=KILLS, seed=0)
     told = capsys.readouterr().out
@@ -41,6 +42,7 @@ def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_pa
     assert f"{stored[-1]} of 10 trajectories read" in told
 
 
+@pytest.mark.end_to_end
 def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
     process = BENCHMARK["start"](tmp_path, TRAJECTORIES)  # whole: scoring is not over before the signal
     BENCHMARK["wait_for"](BENCHMARK["SCORING"], process, tmp_path)

@@ -94,6 +94,7 @@ def test_is_the_same_each_time():
     assert interval_of("he_snr", rows) == interval_of("he_snr", rows)
 
 
+@pytest.mark.end_to_end
 def test_is_the_same_for_any_number_of_threads():
     program = (
         "import hashlib, numpy as np; from lm_eval_hesnr.metrics.bootstrap import resampled;"

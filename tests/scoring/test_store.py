@@ -239,6 +239,7 @@ while True:
 """
 
 
+@pytest.mark.end_to_end
 def test_two_writers_killed_leave_only_whole_entries(tmp_path, harness_logs):
     command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parents[2])]
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
