@@ -66,7 +66,7 @@ def imports(package: Path) -> Iterator[Import]:
             for name in _names(node, folder):
                 imported = name if name in known else name.rpartition(".")[0]
                 if imported in known:
-                    yield Import(path.relative_to(package.parent), node.lineno, importer, imported)
+                    yield Import(path.relative_to(package.parent), getattr(node, "lineno", 0), importer, imported)
 
 
 def _names(node: ast.AST, folder: str) -> list[str]:

@@ -1,6 +1,7 @@
 import ast
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_a_near_miss_names_the_key_meant(key, meant):
 
 def test_no_model_argument_of_the_harness_is_taken_for_a_typo():
     """Read from the harness's sources: not every engine is installed here."""
-    (folder,) = importlib.util.find_spec("lm_eval.models").submodule_search_locations
+    spec: Any = importlib.util.find_spec("lm_eval.models")
+    (folder,) = spec.submodule_search_locations
     names = {"score_store", "mem_budget", "rope_type", "rope_factor", "token", "attn_implementation", "foo", "stride"}
     for path in sorted(Path(folder).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -36,7 +36,7 @@ SEED = os.environ.get("SWE_MINI_DRAW") or TRAJECTORIES.read_bytes()
 
 def drawn(seed):
     """A run of each style, in Python, and of each other language."""
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for run in SAMPLES:
         language = run.meta["language"]
         groups.setdefault(run.source if language == "Python" else language, []).append(name_of(run))

@@ -279,6 +279,7 @@ def test_a_reader_that_goes_away_is_no_error(folder):
     (folder / "long.jsonl").write_text(json.dumps(row("a", text="ls\n" * 100_000)))
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "show", "long.jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None  # noqa: PT018
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""

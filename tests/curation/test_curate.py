@@ -1,5 +1,6 @@
 import errno
 import json
+from functools import partial
 
 import pytest
 
@@ -139,8 +140,9 @@ def test_stopped_anywhere_it_goes_on_and_nothing_differs(runs, tmp_path, monkeyp
         with out.with_name(f"{name}.part").open("ab") as data, out.with_name(f"{name}.part.log").open("ab") as log:
             data.write(b"what was on the way when the power went")
             log.write(b'{"bytes": 1, "no')
-        seen = []
-        resumed = curate([runs], out, wanted, progress=lambda path, tally, seen=seen: seen.append(tally.n_results))
+        seen: list[int] = []
+        note = partial(lambda seen, path, tally: seen.append(tally.n_results), seen)
+        resumed = curate([runs], out, wanted, progress=note)
         assert seen[0] == n // 2 * 2 + 1
         assert resumed == whole
         assert out.read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -30,8 +30,8 @@ def two(tmp_path_factory):
 def launch(
     out: Path, trajectories: Path, launcher: list[str], model_args: str = "", **metadata: str
 ) -> subprocess.Popen[str]:
-    metadata = json.dumps({"trajectories": str(trajectories), "only_resolved": False} | metadata)
-    command = ["-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", metadata, "--log_samples"]
+    given = json.dumps({"trajectories": str(trajectories), "only_resolved": False} | metadata)
+    command = ["-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", given, "--log_samples"]
     command += ["--model_args", model_args] if model_args else []
     return subprocess.Popen(
         [sys.executable, *launcher, *command, "--output_path", str(out)],

@@ -7,6 +7,7 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def load(random_model, tmp_path):
     """Load the random model with a store; `scored` counts the trajectories that it really scores."""
 
     def load(**options):
-        lm = HFTopK(**{"pretrained": str(random_model), "device": "cpu", "score_store": str(tmp_path)} | options)
+        lm: Any = HFTopK(**{"pretrained": str(random_model), "device": "cpu", "score_store": str(tmp_path)} | options)
         score = lm._token_scores
 
         def counted(*args, **kwargs):

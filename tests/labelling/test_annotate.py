@@ -315,7 +315,8 @@ def test_only_generated_text_is_thought_or_action():
         ("thought", True, Label.THOUGHT),
         ("task", False, Label.TASK),
     ]:
-        assert annotate(Segment(kind, "ls", generated=generated)).tolist() == [label, label]
+        segment = Segment(kind, "ls", generated=generated)  # type: ignore[arg-type]
+        assert annotate(segment).tolist() == [label, label]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 
 from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, replicates, standard_error
@@ -20,7 +22,7 @@ def test_one_pass_gives_what_each_function_gives():
     assert list(got) == list(HIGHER_IS_BETTER)
     assert {name: found.value for name, found in got.items()} == measures(profiles, EPSILON)
     for name, found in got.items():
-        values = replicates(lambda total, name=name: measure(name, total), rows)
+        values = replicates(partial(measure, name), rows)
         assert found.stderr == standard_error(name, rows)
         assert found.interval == interval(values, effective_documents(weights(name, rows)))
 

@@ -1,8 +1,9 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics import shape
 from lm_eval_hesnr.metrics.edges import EPSILON
@@ -19,7 +20,8 @@ def whole(entropy, **options):
 
 
 def by_order(entropy, **options):
-    return {peak.order: peak for peak in shape.peaks(whole(entropy, **options))}
+    peaks: Any = shape.peaks(whole(entropy, **options))
+    return {peak.order: peak for peak in peaks}
 
 
 def test_worked_by_hand():

@@ -1,5 +1,6 @@
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_is_plain_json_and_complete(profiles, told):
 
 
 def test_thresholds_are_those_of_each_method(profiles, told):
-    expected = {name: threshold(pooled(profiles), name, epsilon=EPSILON) for name in told["thresholds"]}
+    expected: Any = {name: threshold(pooled(profiles), name, epsilon=EPSILON) for name in told["thresholds"]}
     assert told["thresholds"] == expected
     assert list(expected) == ["static", "quantile", "valley", "otsu"]
     assert expected["quantile"] > 1
@@ -63,7 +64,7 @@ def test_the_static_threshold_is_the_runs_own():
 @pytest.mark.parametrize("epsilon", [EPSILON, 0.7])
 def test_the_sweep_is_the_measures_at_the_same_thresholds_for_any_epsilon(epsilon):
     profiles = [document(seed, epsilon=epsilon) for seed in range(3)]
-    points = sweep(pooled(profiles))
+    points: Any = sweep(pooled(profiles))
     assert [point["epsilon"] for point in points] == list(SWEEP)
     for point in points:
         got = measures(profiles, point["epsilon"])

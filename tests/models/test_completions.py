@@ -8,6 +8,7 @@ from collections import deque
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ class Served(ThreadingHTTPServer):
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.form, self.name = form, str(folder)
-        self.faults = deque()  # of the next answers; None for none
+        self.faults: deque[Any] = deque()  # of the next answers; None for none
         self.gets = {}  # status, answer (JSON or bytes) and perhaps headers of some paths
         self.spoil = None  # changes the JSON of every answer about a long prompt
         self.prompts, self.headers_seen = [], []
@@ -86,6 +87,7 @@ class Served(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Any
 
     def log_message(self, *_):
         pass
@@ -142,7 +144,7 @@ def top(logprobs, t, k):
 
 
 def vllm(ids, logprobs, k):
-    entries = [None]
+    entries: list[Any] = [None]
     for t in range(1, len(ids)):
         row = logprobs[t - 1]
         rank = int((row >= row[ids[t]]).sum())

@@ -2,6 +2,7 @@ import logging
 import re
 import shutil
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_offsets_tile_the_text_even_where_the_tokenizer_trims_blanks(lm):
 
 
 def test_several_windows_equal_a_loop_over_windows(random_model):
-    lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=100, stride=40)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=100, stride=40)
     text = TEXT * 12
     (result,) = lm.loglikelihood([request("", text)], disable_tqdm=True)
     scores = result.scores
@@ -101,7 +102,7 @@ def test_several_windows_equal_a_loop_over_windows(random_model):
 @pytest.mark.parametrize("score_all", [True, False])
 @pytest.mark.parametrize("rope_type", ["dynamic", "longrope", "yarn", "linear"])
 def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, rope_type, score_all):
-    lm = HFTopK(pretrained=str(random_model), device="cpu", rope_type=rope_type, rope_factor=4)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", rope_type=rope_type, rope_factor=4)
     assert lm.max_length == 1024
     settings = {"rope_type": rope_type, "rope_theta": 10000.0, "factor": 4.0}
     if rope_type in ("yarn", "longrope"):
@@ -122,7 +123,7 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
 
 
 def test_max_length_is_the_context_after_the_extension(random_model):
-    lm = HFTopK(pretrained=str(random_model), device="cpu", rope_type="yarn", rope_factor=4.0, max_length=500)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", rope_type="yarn", rope_factor=4.0, max_length=500)
     assert (lm.max_length, lm.stride) == (500, 250)
     assert lm.signature["rope"] == "yarn x 4 of 256 to 500 tokens"
 
@@ -196,7 +197,7 @@ def test_more_positions_than_a_model_has_learned_are_refused(random_model, tmp_p
         shutil.copy(random_model / name, tmp_path)
     with pytest.raises(InputError, match=r"^max_length=65: .* has a table of 64 positions and knows no others; drop"):
         HFTopK(pretrained=str(tmp_path), device="cpu", max_length=65)
-    lm = HFTopK(pretrained=str(tmp_path), device="cpu", max_length=64)
+    lm: Any = HFTopK(pretrained=str(tmp_path), device="cpu", max_length=64)
     (result,) = lm.loglikelihood([request("", TEXT * 3)], disable_tqdm=True)
     assert len(result.scores.token_ids) > 64
     assert result.scores.scored.sum() == len(result.scores.token_ids) - 1
@@ -204,7 +205,7 @@ def test_more_positions_than_a_model_has_learned_are_refused(random_model, tmp_p
 
 def test_a_window_of_one_token_is_refused(random_model):
     """As prompt tuning leaves it that takes all but one token of the context."""
-    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     object.__setattr__(lm._rows.abilities, "shift", 255)
     with pytest.raises(InputError, match="its context leaves 1 tokens to a window, expected at least 2"):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
@@ -223,7 +224,7 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
             super().close()
 
     monkeypatch.setattr(base, "tqdm", Bar)
-    lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
     lm._rows.budget.largest_chunk = 256
     lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
     (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # where it is and should be
@@ -244,7 +245,7 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
 def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, caplog, monkeypatch):
     """Down to one row at a time, and chunks of 512 tokens."""
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    lm = HFTopK(
+    lm: Any = HFTopK(
         pretrained=str(random_model), device="cpu", mem_budget=mem_budget, max_length=4096, attn_implementation="eager"
     )
     text = TEXT * 20
@@ -257,7 +258,7 @@ def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, cap
 
 
 def test_the_signature_has_the_blocks_as_they_are_now(random_model):
-    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     assert lm.signature["rows_per_block"] == 128
     lm._rows.budget.rows = 7  # as after an out-of-memory error
     assert lm.signature["rows_per_block"] == 7
@@ -305,7 +306,7 @@ def test_hf_itself_refuses_a_labelled_request_at_once(random_model):
 
 
 def test_logits_that_are_not_numbers_stop_the_run(random_model, monkeypatch):
-    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     lm._rows  # noqa: B018 (tested at load, while the weights are good)
     next(lm.model.parameters()).data[5:40] = float("nan")
     with pytest.raises(InputError, match="no finite logprob at token"):
@@ -323,7 +324,7 @@ def test_a_stride_that_covers_nothing_is_refused(random_model, stride):
 
 def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(random_model, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    lm = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
     nothing, something = lm.loglikelihood([request("all of it", ""), request("a", TEXT)], disable_tqdm=True)
     assert "a run: no token to score, it is nothing but context" in caplog.messages
     assert nothing == (0.0, True)
@@ -336,7 +337,7 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
 def test_bf16_is_as_good_as_a_float32_head_makes_it(random_model, monkeypatch):
     """Against full logits made in float32 of the bf16 model's own hidden states."""
     monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
-    lm = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     assert result.scores.signature["head"] == "float32"
 

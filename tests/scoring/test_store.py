@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,7 +181,8 @@ def test_a_full_disk_ends_the_storing_and_not_the_run(tmp_path, harness_logs, mo
 def test_an_interrupt_is_still_one_and_names_the_way_out(harness_logs, folder, line):
     with pytest.raises(KeyboardInterrupt) as caught, resumable(folder):
         raise KeyboardInterrupt
-    assert (isinstance(caught.value, SystemExit), caught.value.code) == (True, 130)
+    assert isinstance(caught.value, SystemExit)
+    assert caught.value.code == 130
     assert len(harness_logs.messages) == 1
     assert line in harness_logs.messages[0]
 
@@ -242,15 +244,13 @@ while True:
 @pytest.mark.end_to_end
 def test_two_writers_killed_leave_only_whole_entries(tmp_path, harness_logs):
     command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parents[2])]
-    writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    writers: list[Any] = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     try:
         for writer in writers:
             assert writer.stdout.readline() == b"ready\n"
         store, many = opened(tmp_path), [token_scores(n_tokens=3000, seed=seed) for seed in range(3)]
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
-            for scores in many:
-                store.read(scores.token_ids, positions_of(scores), k=10)
+        for scores in many * 200:
+            store.read(scores.token_ids, positions_of(scores), k=10)
     finally:
         for writer in writers:
             writer.send_signal(signal.SIGKILL)

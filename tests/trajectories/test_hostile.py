@@ -4,6 +4,7 @@ import json
 import random
 import time
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,23 @@ BASE = 120_000
 """Bytes that reading takes in any case: a piece of the file, and what is remembered of its folder."""
 TWICE = "\ue000twice "
 """How a key begins that stands a second time in the text, until the text is written."""
-VALUES = [None, True, 0, -1, 10**30, 1e308, "", "x", "\x00\ud800", "```bash\nls\n```", [], {}, [[]], [None], {"a": {}}]
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    10**30,
+    1e308,
+    "",
+    "x",
+    "\x00\ud800",
+    "```bash\nls\n```",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": {}},
+]
 
 
 @pytest.fixture(scope="module")

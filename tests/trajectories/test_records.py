@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 import zstandard
@@ -115,7 +116,7 @@ def test_what_a_small_file_unpacks_to_is_bounded(tmp_path, monkeypatch):
 def test_lines_are_streamed(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_bytes(LINES * 1000)
-    stream = records(path)
+    stream: Any = records(path)
     assert next(stream).value == ROWS[0]
     stream.close()
 

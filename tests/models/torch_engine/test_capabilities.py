@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
@@ -34,7 +35,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def sweep():
-    spec = importlib.util.spec_from_file_location("architectures", SWEEP)
+    spec: Any = importlib.util.spec_from_file_location("architectures", SWEEP)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

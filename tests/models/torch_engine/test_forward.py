@@ -76,7 +76,7 @@ def test_the_body_runs_once_over_any_number_of_blocks():
     lm = model()
     rows = scorer(lm)
     rows.budget.rows = 1
-    calls = []
+    calls: list[None] = []
     lm.model.layers[0].register_forward_hook(lambda *_: calls.append(None))
     rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
     assert len(calls) == 1
@@ -284,7 +284,7 @@ def test_a_model_without_logits_to_keep_is_refused(swallows):
 def test_a_head_that_does_more_with_the_whole_text_is_not_run_by_itself():
     lm = model()
 
-    class Centred(type(lm)):
+    class Centred(type(lm)):  # type: ignore[misc]
         """Logits less their first row: no function of one hidden state."""
 
         def forward(self, input_ids=None, logits_to_keep=0, **options):
