@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: where the real trajectories are, if they are there."""
+"""Fixtures that all tests share: real trajectories, two models, and the records that our code logs."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ REAL = Path(__file__).parent.parent.parent / "shared" / "trajectories"
 
 @pytest.fixture(scope="session")
 def real_trajectories() -> Path:
-    """The folder with real agent runs; the test skips itself where it is not."""
+    """The folder with real agent runs. A test that needs it is skipped where it is missing."""
     if not REAL.is_dir():
         pytest.skip("no real trajectories beside the checkout (shared/trajectories)")
     return REAL
@@ -79,5 +79,5 @@ def harness_logs(monkeypatch, caplog):
 
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
-    """The folder of the embedded tiny model, which has learned something: it has decisions to make."""
+    """The folder of the embedded tiny model. It is trained, unlike `random_model`, so that it has decisions."""
     return EMBEDDED_MODEL

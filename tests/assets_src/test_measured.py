@@ -1,4 +1,4 @@
-"""The numbers on the cards are those that the commands printed, and the weights those that they were printed of."""
+"""The cards state the numbers that the commands printed, and the packaged weights are the ones measured."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The embedded sample set: what it holds, and that its recorded runs come out the same when they are run again."""
+"""The contents of the embedded sample set. Recording its runs again gives the same bytes."""
 
 import gzip
 import json
@@ -31,11 +31,11 @@ SAMPLES = samples()
 
 
 SEED = os.environ.get("SWE_MINI_DRAW") or TRAJECTORIES.read_bytes()
-"""Of the draw below: each state of the stored file is checked at other runs, and every time at the same ones."""
+"""The seed of the draw below. The same stored file always draws the same runs; another file draws others."""
 
 
 def drawn(seed):
-    """A run of each style, in Python, and of each other language."""
+    """Return the names of one Python run of each style and one run of each other language."""
     groups: dict[str, list[str]] = {}
     for run in SAMPLES:
         language = run.meta["language"]
@@ -45,7 +45,7 @@ def drawn(seed):
 
 
 def files_read(run):
-    """(file, number of the action) for each file that an action shows: with the editor, or in the shell."""
+    """Yield (file, number of the action) for each file that an action shows, in the editor or in the shell."""
     here_document = re.compile(r"<<-?\s*(['\"]?)(\w+)\1.*?^\2$", re.MULTILINE | re.DOTALL)
     for number, action in enumerate(segment for segment in run.segments if segment.kind == "action"):
         for call in action.calls:
@@ -59,18 +59,18 @@ def files_read(run):
 
 
 def reads_again(run):
-    """Whether two actions show the same file."""
+    """Return whether two actions show the same file."""
     return max(Counter(name for name, _ in set(files_read(run))).values(), default=0) > 1
 
 
 def refused(run):
-    """How many replies were not executed."""
+    """Return the number of replies that were not executed."""
     return sum(s.kind == "other" and s.text.startswith("Nothing was executed: ") for s in run.segments)
 
 
 @pytest.fixture
 def sandbox(tmp_path):
-    """The repository of one run, committed, in the recorder's environment."""
+    """A sandbox of the recorder, with the committed repository of one run."""
     needs_programs(())
     return Sandbox(read_script(CASES / "spans" / "run.md"), tmp_path)
 
@@ -78,7 +78,7 @@ def sandbox(tmp_path):
 def needs_programs(names):
     if sys.platform != "linux":
         pytest.skip("recording needs Linux")
-    assert not missing(()), "tools that any Linux has: without them no run is recorded again"
+    assert not missing(()), "a tool that every Linux has is missing"
     if missing(names):
         pytest.skip(f"recording needs {', '.join(missing(names))}")
 
@@ -166,17 +166,14 @@ def test_a_run_recorded_again_is_the_same(name):
     needs_programs(script.needs)
     if name in ("chores", "deploytoml", "layercfg") and sys.version_info < (3, 11):
         pytest.skip("this run imports tomllib")
-    if sys.version_info[:2] != (
-        3,
-        11,
-    ):  # other versions print other tracebacks: what every command did, not what it said
+    if sys.version_info[:2] != (3, 11):  # tracebacks differ between versions: compare exit statuses and outcome
         again = recorder.record(script).trajectory
         assert again["meta"]["exit_codes"] == stored["meta"]["exit_codes"]
         assert again["resolved"] == stored["resolved"]
         return
     versions = {key: version for key, version in stored["meta"]["versions"].items() if key != "python3"}
     if versions_of(script.needs) != versions:
-        pytest.skip(f"recorded with {versions}, here is {versions_of(script.needs)}")
+        pytest.skip(f"recorded with {versions}, installed here: {versions_of(script.needs)}")
     again = recorder.record(script).trajectory
     assert again == stored
     assert json.dumps(again, ensure_ascii=False) == LINES[f"swe-mini/{name}"]
@@ -214,17 +211,19 @@ def test_the_first_difference_is_named():
     stored["segments"][4]["text"] = "x" * 50 + "1 passed"
     changed["segments"].append(stored["segments"][1])
 
-    def told(old, new):
+    def difference(old, new):
         return recorder._first_difference(old and json.dumps(old), new and json.dumps(new))
 
-    assert told(stored, changed) == (
+    assert difference(stored, changed) == (
         f"segment 4 ({stored['segments'][4]['kind']}), from character 30: "
         f"stored '{'x' * 20}1 passed', recorded '{'x' * 20}2 passed'"
     )
     changed["segments"][4] = stored["segments"][4]
-    assert told(stored, changed).startswith(f"segment {len(stored['segments'])}, from character 0: stored 'None', rec")
-    assert told(stored, None) == "stored, but not recorded"
-    assert told(None, stored) == "not in the stored file"
+    assert difference(stored, changed).startswith(
+        f"segment {len(stored['segments'])}, from character 0: stored 'None', rec"
+    )
+    assert difference(stored, None) == "stored, but not recorded"
+    assert difference(None, stored) == "not in the stored file"
 
 
 def test_the_log_is_that_of_the_stored_runs():

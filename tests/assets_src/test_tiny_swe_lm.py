@@ -1,4 +1,4 @@
-"""The recipe of the tiny model: batches, styles of calls, the editor tool, and a family small enough for a test."""
+"""The code that makes the tiny model: batches, styles of calls, the editor tool, and a small family of models."""
 
 import json
 import random
@@ -114,7 +114,7 @@ def test_rust_out_of_a_page():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
-    """A working folder whose corpus is there already: the recipe's own source, and one session over and over."""
+    """A working folder with a finished corpus: the source of `tiny_swe_lm` and one session, repeated."""
     out = tmp_path_factory.mktemp("corpus")
     code = [path.read_text() for path in sorted((ROOT / "assets_src/tiny_swe_lm").glob("*.py"))]
     tokenizer = train_tokenizer([*code, as_chat(SESSION)], 600)
@@ -133,11 +133,11 @@ def corpus(tmp_path_factory) -> Path:
 
 
 class _StopError(Exception):
-    """What stands for a kill: nothing is saved after it."""
+    """Raised instead of killing the process: nothing is saved after it."""
 
 
 def _make(corpus: Path, out: Path, should_stop=lambda: False) -> bool:
-    """A family of four small stages in `out`."""
+    """Train a family of four small stages in `out`; return whether it was finished."""
     out.mkdir(exist_ok=True)
     for path in [*corpus.glob("*.npy"), corpus / "tokenizer.json"]:
         if not (out / path.name).exists():
@@ -161,7 +161,7 @@ def test_a_family_that_is_stopped_and_killed_ends_as_one_that_is_not(corpus, tmp
     assert tuple(json.loads((tmp_path / "straight/members.json").read_text())) == MEMBERS
 
     calls = iter([False] * 3 + [True])
-    assert not _make(corpus, tmp_path / "stopped", lambda: next(calls))  # asked to stop: saves, goes on later
+    assert not _make(corpus, tmp_path / "stopped", lambda: next(calls))  # asked to stop: saves, can go on
     kills = iter([False] * 12)
 
     def kill() -> bool:

@@ -1,4 +1,4 @@
-"""The whole way on real agent runs: the token table against a naive computation from full float32 logits."""
+"""Real agent runs: the token table of a run equals a naive computation from full float32 logits."""
 
 import json
 import math
@@ -15,7 +15,7 @@ STRIDE = 1024
 
 
 def naive(model, ids, k):
-    """logprob, entropy, rank, top_mass and near ties of every token, by full logits, a full sort and a loop."""
+    """Return logprob, entropy, rank, top_mass and near ties of each token, as an array of shape (5, tokens)."""
     columns = np.full((5, len(ids)), np.nan)
     start = done = 0
     while done < len(ids):

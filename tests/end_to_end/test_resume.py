@@ -1,4 +1,4 @@
-"""What is scored is kept: runs that were killed or interrupted go on, and other questions need no model."""
+"""Scores are kept: a run that was killed or interrupted goes on, and other scopes or measures need no model."""
 
 import os
 import re
@@ -35,17 +35,17 @@ def small(tmp_path_factory):
 @pytest.mark.end_to_end
 def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_path, capsys):
     same = BENCHMARK["kill_and_resume"](tmp_path, small, kills=KILLS, seed=0)
-    told = capsys.readouterr().out
-    assert same, told
-    stored = [int(n) for n in re.findall(r"(\d+) of \d+ trajectories stored", told)]
+    printed = capsys.readouterr().out
+    assert same, printed
+    stored = [int(n) for n in re.findall(r"(\d+) of \d+ trajectories stored", printed)]
     assert stored == sorted(stored)
-    assert "last run: score store store: " in told
-    assert f"{stored[-1]} of 10 trajectories read" in told
+    assert "last run: score store store: " in printed
+    assert f"{stored[-1]} of 10 trajectories read" in printed
 
 
 @pytest.mark.end_to_end
 def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
-    process = BENCHMARK["start"](tmp_path, TRAJECTORIES)  # whole: scoring is not over before the signal
+    process = BENCHMARK["start"](tmp_path, TRAJECTORIES)  # all of them: the signal must come before scoring is over
     BENCHMARK["wait_for"](BENCHMARK["SCORING"], process, tmp_path)
     process.send_signal(signal.SIGINT)
     assert process.wait(120) == 130
@@ -109,7 +109,7 @@ def test_other_labels_and_fewer_positions_need_no_model(load):
             fresh, **dict.fromkeys(("logprob", "entropy", "top_mass"))))  # fmt: skip
     assert stored.scored == 1
     scores_of(stored, request(context="", text="### Task\nfix it\n\n" + TEXT))
-    assert stored.scored == 2  # of the context nothing was stored
+    assert stored.scored == 2  # nothing was stored for the context
 
 
 def test_k_window_stride_dtype_and_rope_are_told_apart(load):
