@@ -7,7 +7,7 @@ from lm_eval_hesnr.labelling.comments import Span, syntax
 
 def inner(command: str) -> list[tuple[str, str]]:
     """Each script in a shell action: (language, text with the shell's escapes undone)."""
-    return [(found.language, found.decoded.value) for found in syntax(command, "bash").inner]
+    return [(found.language, found.decoded.value) for found in syntax(command, "bash").embedded]
 
 
 def comments(code: str, language: str) -> list[str]:
