@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_hesnr.labelling.annotate import annotate
@@ -361,6 +361,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # it measures time, which a busy machine does not have
 @given(st.dictionaries(st.sampled_from(["command", "path", "content", "patch", "x"]), JSON_VALUES), st.booleans())
 def test_any_json_call_is_labelled_as_its_value_is(arguments, ascii_only):
     """Each character once; and a command's labels are those of the command itself, carried through the escapes."""
