@@ -7,9 +7,8 @@ decides: the name of the tool is markup, even if an argument has the same text.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,41 +16,29 @@ import numpy as np
 from lm_eval_hesnr.labelling.argument_language import PROSE, SHELL_ARGUMENTS, language_of, language_of_word
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import json_string
+from lm_eval_hesnr.labelling.json_positions import JsonDocument, document_at, members, scalars
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Call
 from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
 
-_JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _CALL_MARK = re.compile(r"(?:<tool_call>|<function_call>|```(?:json|tool_call|tool_code)?)[ \t\r\n]*(?=[{\[])")
-_SEPARATORS = re.compile(r"[ \t\r\n,:]*")
 _TOOL_NAME_KEYS = ("name", "tool", "tool_name", "function_name", "function")
 """Keys that contain the name of the tool. They are in the same object as the arguments."""
 _ARGUMENTS_KEYS = ("arguments", "parameters", "input", "params", "args")
 """Keys that contain the arguments of a call, as an object or as a JSON string of one."""
 _MAX_SEARCH_DEPTH = 4
-_MAX_COMMAND_WORDS = 8
-_DECODER = json.JSONDecoder(strict=False)
-
-
-class JsonDocument(NamedTuple):
-    """One JSON object or list in a text."""
-
-    start: int
-    end: int
-    value: Any
-    """The decoded object or list."""
 
 
 def json_documents(text: str) -> list[JsonDocument]:
     """The JSON documents of an action: its whole text, or one document after each mark that opens a call."""
     begin = len(text) - len(text.lstrip())
     if text.startswith(("{", "["), begin):
-        whole = _document_at(text, begin)
+        whole = document_at(text, begin)
         return [whole] if whole and not text[whole.end :].strip() else []
     found: list[JsonDocument] = []
     mark = _CALL_MARK.match(text, begin)
     while mark:
-        document = _document_at(text, mark.end())
+        document = document_at(text, mark.end())
         if document is None:  # stop, because each failing parse takes time in proportion to the text before it
             break
         found.append(document)
@@ -69,7 +56,7 @@ def label_document(text: str, document: JsonDocument, calls: Sequence[Call], lab
         labels: (characters,) of the whole text.
     """
     for span in _argument_spans(text, document, calls):
-        inner = _document_at(span.value, 0) if span.may_be_json_string and isinstance(span.value, str) else None
+        inner = document_at(span.value, 0) if span.may_be_json_string and isinstance(span.value, str) else None
         if inner is None:
             _label_scalars(text, span, labels)
         else:  # the arguments are a JSON string
@@ -132,7 +119,7 @@ def _named_call(value: Any, key: str) -> Call | None:
     tool = next((name for word in _TOOL_NAME_KEYS if isinstance(name := value.get(word), str)), None)
     arguments = value[key]
     if isinstance(arguments, str):
-        inner = _document_at(arguments, 0)
+        inner = document_at(arguments, 0)
         arguments = inner.value if inner else {key: arguments}
     return Call(tool, arguments, None) if tool is not None and isinstance(arguments, dict) else None
 
@@ -156,7 +143,7 @@ def _search(
         depth: how many levels are searched. The cost of each level is proportional to the length of the text.
     """
     found: list[_ArgumentSpan] = []
-    for key, begin, end, value in _json_members(text, start):
+    for key, begin, end, value in members(text, start):
         call = call_of(parent, key)
         if call is not None:
             found.append(_ArgumentSpan(begin, end, key, value, call, call_of is _named_call))
@@ -165,29 +152,10 @@ def _search(
     return found
 
 
-def _json_members(text: str, start: int) -> Iterator[tuple[str, int, int, Any]]:
-    """(key, start, end, value) of each member of the valid object or list at `start`. In a list the keys are empty."""
-    position = _skip_separators(text, start + 1)
-    while text[position] not in "]}":
-        key = ""
-        if text[start] == "{":
-            key, position = _DECODER.raw_decode(text, position)
-            position = _skip_separators(text, position)
-        value, end = _DECODER.raw_decode(text, position)
-        yield key, position, end, value
-        position = _skip_separators(text, end)
-
-
-def _skip_separators(text: str, position: int) -> int:
-    """The first position from `position` on that is not whitespace, a comma or a colon."""
-    separators = _SEPARATORS.match(text, position)
-    return separators.end() if separators else position
-
-
 def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
     """Label the strings, numbers and words in a span."""
     call = span.call
-    for scalar in _scalars(text, span.start, span.end, span.key):
+    for scalar in scalars(text, span.start, span.end, span.key):
         scalar_labels = labels[scalar.start : scalar.end]
         if not scalar.quoted:
             scalar_labels[:] = Label.THOUGHT if call.tool in PROSE_TOOLS else Label.CODE
@@ -197,54 +165,3 @@ def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
         if scalar.words_before and language != PROSE:
             language = language_of_word(scalar.words_before) or language
         decoded.copy_labels(label_code(decoded.value, language), scalar_labels)
-
-
-class _Scalar(NamedTuple):
-    """A string, number, true, false or null in a JSON text. Keys are not included."""
-
-    start: int
-    end: int
-    """Both without the quotes of a string."""
-    quoted: bool
-    key: str
-    """The nearest key above it."""
-    words_before: list[str]
-    """If it is a word of a command given as a list: the strings before it in the list, with their escapes."""
-
-
-def _scalars(text: str, start: int, end: int, key: str) -> Iterator[_Scalar]:
-    """The scalars of a valid JSON value, in order. `key` is the nearest key above the value."""
-    tokens = list(_JSON_TOKEN.finditer(text, start, end))
-    keys: list[str] = []
-    words: list[str] = []
-    for i, token in enumerate(tokens):
-        mark = text[token.start()]
-        if mark in "{[":
-            keys.append(key)
-            words = []
-        elif mark in "}]":
-            key = keys.pop()
-            words = []
-        elif mark in ":,":
-            continue
-        elif mark != '"':
-            yield _Scalar(token.start(), token.end(), False, key, [])
-        elif i + 1 < len(tokens) and text[tokens[i + 1].start()] == ":":
-            key = text[token.start() + 1 : token.end() - 1]
-        else:
-            begin, stop = token.start() + 1, token.end() - 1
-            is_word = key in ("command", "cmd") and 0 < len(words) < _MAX_COMMAND_WORDS
-            yield _Scalar(begin, stop, True, key, list(words) if is_word else [])
-            if len(words) < _MAX_COMMAND_WORDS:
-                words.append(text[begin:stop])
-
-
-def _document_at(text: str, start: int) -> JsonDocument | None:
-    """The object or list that begins at `start`, if it is valid JSON. Control characters in strings are allowed."""
-    if not text.startswith(("{", "["), start):
-        return None
-    try:
-        value, end = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None
-    return JsonDocument(start, end, value)
