@@ -81,7 +81,7 @@ def sandbox(tmp_path):
 def needs_programs(names):
     if sys.platform != "linux":
         pytest.skip("recording needs Linux")
-    assert not missing(()), "tools that any Linux has: without them no run is recorded again"
+    assert not missing(()), "any Linux has these tools; without them no run can be recorded again"
     if missing(names):
         pytest.skip(f"recording needs {', '.join(missing(names))}")
 
@@ -204,7 +204,7 @@ def test_nothing_is_written_where_the_network_is_open(tmp_path, monkeypatch, cap
     monkeypatch.setattr(recorder, "without_network", lambda: ())
     monkeypatch.setattr(recorder, "STORED", tmp_path / "trajectories.jsonl")
     assert recorder.main(["folio"]) == 1
-    assert capsys.readouterr().out.splitlines()[-1].startswith("error: this system does not let us close the network")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("error: this system cannot close the network")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -347,7 +347,7 @@ def test_a_command_that_never_ends_is_stopped(sandbox):
 
 def test_there_is_no_network(sandbox):
     if not without_network():
-        pytest.skip("this system does not let us close the network")
+        pytest.skip("this system cannot close the network")
     tried = sandbox.execute("""python3 -c 'import socket; socket.create_connection(("192.0.2.1", 80), 2)'""")
     assert tried.output.splitlines()[-1] == "OSError: [Errno 101] Network is unreachable"
 
