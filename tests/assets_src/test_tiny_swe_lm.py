@@ -225,19 +225,19 @@ def test_every_pair_of_the_table_was_read(tmp_path):
 @pytest.mark.parametrize("command", [table_module.main, evaluate.main, overlap.main])
 def test_a_working_folder_without_a_family_is_one_line(tmp_path, command):
     arguments = ["--model", str(tmp_path)] if command is evaluate.main else []
-    with pytest.raises(InputError, match=r"^.*: no \S+ there, .* `python -m assets_src.tiny_swe_lm.family --out .*`$"):
+    with pytest.raises(InputError, match=r"^.*: \S+ is missing, .*`python -m assets_src.tiny_swe_lm.family --out .*`$"):
         command(["--out", str(tmp_path), *arguments])
 
 
 def test_a_working_folder_keeps_to_the_plan_it_was_begun_with(tmp_path):
     keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 2400})
     keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 2400})
-    with pytest.raises(InputError, match=r"plan.json: steps is 2400 there and 16 now, .* name another --out"):
+    with pytest.raises(InputError, match=r"plan.json: steps was 2400 and is 16 now, .* use another --out"):
         keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 16})
-    with pytest.raises(InputError, match="seed is 0 there and 5 now"):
+    with pytest.raises(InputError, match="seed was 0 and is 5 now"):
         family.main(["--out", str(tmp_path / "new"), "--seed", "5"])
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(InputError, match=r"no plan\.json that says how it is made"):
+    with pytest.raises(InputError, match=r"plan\.json with its settings is missing"):
         keep_to_plan(tmp_path, {"seed": 0})
 
 
