@@ -1,4 +1,4 @@
-"""Decoding of escaped text that keeps, for every written character, the character of the value it stands for."""
+"""Decodes escaped text and remembers which character of the value each written character stands for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Decoded(NamedTuple):
 
     value: str
     owner: np.ndarray
-    """(written characters,) int64: index in `value` of the character each one stands for; -1 if it stands for none."""
+    """(written characters,) int64: index in `value` of the character that each one stands for, or -1 without one."""
 
     def copy_labels(self, value_labels: np.ndarray, written_labels: np.ndarray) -> None:
         """Copy the label of each character of the value to the written characters that stand for it."""

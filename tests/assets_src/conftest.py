@@ -1,4 +1,4 @@
-"""`assets_src` is no part of the installed package: the repository's root goes on the path."""
+"""Adds the root of the repository to the path, because `assets_src` is not part of the installed package."""
 
 import sys
 from pathlib import Path

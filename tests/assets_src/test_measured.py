@@ -1,4 +1,4 @@
-"""The numbers on the cards are those that the commands printed, and the weights those that they were printed of."""
+"""The numbers on the cards are those that the commands printed, and they belong to the packaged weights."""
 
 import hashlib
 import json

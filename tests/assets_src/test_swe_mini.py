@@ -1,4 +1,4 @@
-"""The embedded sample set: what it holds, and that its recorded runs come out the same when they are run again."""
+"""The embedded sample set: its content, and that runs which are recorded again give the same bytes."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ from lm_eval_hesnr.samples import name_of, samples
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # assets_src is no part of the installed package
+sys.path.insert(0, str(ROOT))  # assets_src is not part of the installed package
 
 from assets_src.swe_mini import record as recorder  # noqa: E402
 from assets_src.swe_mini.editor import edit  # noqa: E402
@@ -34,11 +34,11 @@ SAMPLES = samples()
 
 
 SEED = os.environ.get("SWE_MINI_DRAW") or TRAJECTORIES.read_bytes()
-"""Of the draw below: each state of the stored file is checked at other runs, and every time at the same ones."""
+"""Seed of the sample below. It depends on the stored file: each state of the file has its own fixed sample."""
 
 
 def drawn(seed):
-    """A run of each style, in Python, and of each other language."""
+    """One random Python run of each style, and one of each other language."""
     groups = {}
     for run in SAMPLES:
         language = run.meta["language"]
@@ -48,7 +48,7 @@ def drawn(seed):
 
 
 def files_read(run):
-    """(file, number of the action) for each file that an action shows: with the editor, or in the shell."""
+    """(file, number of the action) for each file that an action shows, with the editor or in the shell."""
     here_document = re.compile(r"<<-?\s*(['\"]?)(\w+)\1.*?^\2$", re.MULTILINE | re.DOTALL)
     for number, action in enumerate(segment for segment in run.segments if segment.kind == "action"):
         for call in action.calls:
@@ -67,13 +67,13 @@ def reads_again(run):
 
 
 def refused(run):
-    """How many replies were not executed."""
+    """Number of replies that were not executed."""
     return sum(s.kind == "other" and s.text.startswith("Nothing was executed: ") for s in run.segments)
 
 
 @pytest.fixture
 def sandbox(tmp_path):
-    """The repository of one run, committed, in the recorder's environment."""
+    """The committed repository of one run, in the environment of the recorder."""
     needs_programs(())
     return Sandbox(read_script(CASES / "spans" / "run.md"), tmp_path)
 
@@ -121,7 +121,7 @@ def test_what_is_shipped_is_small():
     assert sum(path.stat().st_size for path in EMBEDDED_MODEL.glob("*.safetensors")) <= 8_000_000
 
 
-def test_what_was_measured_fits_together():
+def test_the_measured_outcomes_are_consistent():
     for run in SAMPLES:
         assert not run.meta["check_before"]
         assert run.resolved == (run.meta["check_after"] and run.meta["own_tests_after"])
@@ -157,7 +157,7 @@ def test_most_of_the_drawn_runs_are_never_skipped_on_linux():
     assert len([name for name in drawn(SEED) if not read_script(CASES / name / "run.md").needs]) >= 6
 
 
-def test_every_run_is_drawn_now_and_then():
+def test_every_run_can_be_drawn():
     assert {name for seed in range(200) for name in drawn(seed)} == set(map(name_of, SAMPLES))
 
 
@@ -168,10 +168,7 @@ def test_a_run_recorded_again_is_the_same(name):
     needs_programs(script.needs)
     if name in ("chores", "deploytoml", "layercfg") and sys.version_info < (3, 11):
         pytest.skip("this run imports tomllib")
-    if sys.version_info[:2] != (
-        3,
-        11,
-    ):  # other versions print other tracebacks: what every command did, not what it said
+    if sys.version_info[:2] != (3, 11):  # other versions print other tracebacks, so only the outcomes are compared
         again = recorder.record(script).trajectory
         assert again["meta"]["exit_codes"] == stored["meta"]["exit_codes"]
         assert again["resolved"] == stored["resolved"]
@@ -184,7 +181,7 @@ def test_a_run_recorded_again_is_the_same(name):
     assert json.dumps(again, ensure_ascii=False) == LINES[f"swe-mini/{name}"]
 
 
-def test_check_tells_what_differs(tmp_path, monkeypatch, capsys):
+def test_check_prints_the_difference(tmp_path, monkeypatch, capsys):
     needs_programs(())
     if sys.version_info[:2] != (3, 11):
         pytest.skip("recorded with Python 3.11")
@@ -215,17 +212,19 @@ def test_the_first_difference_is_named():
     stored["segments"][4]["text"] = "x" * 50 + "1 passed"
     changed["segments"].append(stored["segments"][1])
 
-    def told(old, new):
+    def difference(old, new):
         return recorder._first_difference(old and json.dumps(old), new and json.dumps(new))
 
-    assert told(stored, changed) == (
+    assert difference(stored, changed) == (
         f"segment 4 ({stored['segments'][4]['kind']}), from character 30: "
         f"stored '{'x' * 20}1 passed', recorded '{'x' * 20}2 passed'"
     )
     changed["segments"][4] = stored["segments"][4]
-    assert told(stored, changed).startswith(f"segment {len(stored['segments'])}, from character 0: stored 'None', rec")
-    assert told(stored, None) == "stored, but not recorded"
-    assert told(None, stored) == "not in the stored file"
+    assert difference(stored, changed).startswith(
+        f"segment {len(stored['segments'])}, from character 0: stored 'None', rec"
+    )
+    assert difference(stored, None) == "stored, but not recorded"
+    assert difference(None, stored) == "not in the stored file"
 
 
 def test_the_log_is_that_of_the_stored_runs():
@@ -333,7 +332,7 @@ def test_the_editor_refuses_and_changes_nothing(tmp_path, arguments, reason):
     assert (repo / "a").read_text() == "one\ntwo\n"
 
 
-def test_paths_are_the_agent_s_in_both_directions(sandbox):
+def test_paths_are_replaced_in_both_directions(sandbox):
     printed = sandbox.execute("cd /repo/spans/tests && pwd && ls ~ && command -v sed && cat /repo/spansx")
     assert printed.output.splitlines()[:2] == ["/repo/spans/tests", "/usr/bin/sed"]
     assert printed.output.endswith("cat: /repo/spansx: No such file or directory\n")
