@@ -9,10 +9,8 @@ checksum over the whole file; its labels, offsets and name are of the last run t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -24,9 +22,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lm_eval_hesnr.errors import InputError, Interrupted
+from lm_eval_hesnr.errors import Interrupted
 from lm_eval_hesnr.files import make_folder, replace_file, unfinished_name
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
+from lm_eval_hesnr.scoring.fingerprints import digest
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import as_parquet, as_table, read_token_table
 
@@ -156,10 +155,10 @@ class ScoreStore:
     def _path(self, token_ids: np.ndarray, k: int) -> Path:
         if k not in self._homes:
             settings = self._with_k(k)
-            self._homes[k] = self.folder / _digest(json.dumps(settings, sort_keys=True).encode(), size=8)
+            self._homes[k] = self.folder / digest(json.dumps(settings, sort_keys=True).encode(), size=8)
             if not self._homes[k].exists():
                 self._say_nearest(json.loads(json.dumps(settings)))
-        name = _digest(np.ascontiguousarray(token_ids, "<i8").tobytes(), size=16)
+        name = digest(np.ascontiguousarray(token_ids, "<i8").tobytes(), size=16)
         return self._homes[k] / f"{name}.parquet"
 
     def _say_nearest(self, settings: dict[str, Any]) -> None:
@@ -188,7 +187,7 @@ def read_entry(path: Path) -> tuple[str, TokenScores]:
     data = path.read_bytes()
     at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
     blank = data[:at] + _BLANK + data[at + len(_BLANK) :]
-    if at < len(_CHECKSUM) or _digest(blank).encode() != data[at : at + len(_BLANK)]:
+    if at < len(_CHECKSUM) or digest(blank).encode() != data[at : at + len(_BLANK)]:
         raise ValueError("its checksum is wrong")
     if f'"address": "{path.parent.name}/{path.stem}"'.encode() not in data:
         raise ValueError("it lies in the place of another")
@@ -214,109 +213,6 @@ def resumable(folder: str | Path | None) -> Iterator[None]:
         raise Interrupted from None
 
 
-def fingerprint_of_model(model: Any) -> str:
-    """Digest of a PyTorch model's content: every byte of its parameters and persistent buffers, its configuration.
-
-    It is of what will run, so it covers revision, adapters, delta weights, quantisation and training steps in this
-    process, whatever the files were. It does not cover the code of a model that brings its own, but for the name that
-    transformers gives its module, which holds the revision. About 1 GB/s for each of up to 8 cores.
-
-    Raises:
-        InputError: weights that this process does not hold.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    weights = sorted(model.state_dict().items())
-    if any(hasattr(tensor, "full_tensor") for _, tensor in weights):  # tensor parallel: gathered by all, one at a time
-        tensors = [_digest_of_weights(name, _gathered(tensor)) for name, tensor in weights]
-    else:
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            tensors = list(pool.map(_digest_of_weights, *zip(*weights, strict=True)))
-    config = {key: value for key, value in model.config.to_dict().items() if key not in _CONFIG_NAMES}
-    adapters = {name: vars(adapter) for name, adapter in getattr(model, "peft_config", {}).items()}
-    adapters = {name: {k: v for k, v in own.items() if k not in _CONFIG_NAMES} for name, own in adapters.items()}
-    told = [f"{type(model).__module__}.{type(model).__qualname__}", config, adapters, tensors]
-    return _digest(json.dumps(told, sort_keys=True, default=_plain).encode())
-
-
-def fingerprint_of_tokenizer(tokenizer: Any) -> str:
-    """Digest of a fast tokenizer's `tokenizer.json`, without padding and truncation, which come with each call."""
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
-    return _digest(json.dumps(state | {"padding": None, "truncation": None}, sort_keys=True).encode())
-
-
-def fingerprint_of_files(folder: Path, remembered: Path) -> str:
-    """Digest of a checkpoint folder's weights and configuration, every byte of them, for engines that hide the model.
-
-    Args:
-        folder: with *.safetensors, pytorch_model*.bin, adapter_model*.bin or *.gguf, and config.json.
-        remembered: the store's folder, where `fingerprints.json` remembers digests by path, size and time of change.
-
-    Raises:
-        InputError: there are no weights in the folder.
-    """
-    weights = ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin", "*.gguf")
-    paths = sorted(path for pattern in weights for path in folder.glob(pattern))
-    if not paths:
-        raise InputError(f"{folder}: no weights to tell apart in a score_store; expected {', '.join(weights)}")
-    paths += [folder / name for name in ("config.json", "adapter_config.json") if (folder / name).exists()]
-    book = remembered / "fingerprints.json"
-    known: dict[str, list[Any]] = {}
-    with suppress(OSError, ValueError):
-        known = json.loads(book.read_text())
-    digests = []
-    for path in paths:
-        status, key = path.stat(), str(path.resolve())
-        stamp = [status.st_size, status.st_mtime_ns]
-        if known.get(key, [])[:2] != stamp:
-            known[key] = [*stamp, _digest_of_file(path)]
-        digests.append([path.name, known[key][2]])
-    with suppress(OSError):  # it only costs time
-        replace_file(book, json.dumps(known))
-    return _digest(json.dumps(digests).encode())
-
-
-_CONFIG_NAMES = (
-    "_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "base_model_name_or_path", "revision"
-)  # fmt: skip
-"""Settings of a model that say where it came from, or that the signature says."""
-
-
-def _digest(data: bytes | memoryview, size: int = 32) -> str:
-    return hashlib.blake2b(data, digest_size=size).hexdigest()
-
-
-def _digest_of_file(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=32)
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _gathered(tensor: Any) -> Any:
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
-
-
-def _digest_of_weights(name: str, tensor: Any) -> list[str]:
-    import torch
-
-    if not isinstance(tensor, torch.Tensor):
-        return [name, repr(tensor)]
-    if tensor.is_meta:
-        raise InputError(f"score_store: the weights {name} are offloaded and cannot be read; run without score_store")
-    try:
-        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    except (RuntimeError, NotImplementedError, TypeError) as error:
-        raise InputError(f"score_store: cannot read the weights {name} ({error}); run without score_store") from error
-    return [name, str(tensor.dtype), str(tuple(tensor.shape)), _digest(data.data)]
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has for a setting that it does not know."""
-    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
-
-
 def _entry(name: str, scores: TokenScores, address: str) -> bytes:
     """A token table as the bytes of a Parquet file, with the checksum of all the others in its metadata."""
     table = as_table(0, name, scores)
@@ -326,7 +222,7 @@ def _entry(name: str, scores: TokenScores, address: str) -> bytes:
     }
     data = as_parquet(table.replace_schema_metadata(metadata))
     at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
-    return data[:at] + _digest(data).encode() + data[at + len(_BLANK) :]
+    return data[:at] + digest(data).encode() + data[at + len(_BLANK) :]
 
 
 def _same_payload(old: TokenScores, new: TokenScores) -> bool:

@@ -1,4 +1,3 @@
-import json
 import logging
 import os
 import signal
@@ -6,22 +5,13 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring import store as store_module
-from lm_eval_hesnr.scoring.store import (
-    ScoreStore,
-    fingerprint_of_files,
-    fingerprint_of_model,
-    fingerprint_of_tokenizer,
-    read_entry,
-    resumable,
-)
+from lm_eval_hesnr.scoring.store import ScoreStore, read_entry, resumable
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.windows import plan_windows
 
@@ -299,73 +289,3 @@ def test_a_position_is_scored_in_the_same_window_whatever_else_is_wanted():
             starts = {int(p): window.start for window in plan_windows(wanted, 100, 40) for p in window.positions}
             for window in plan_windows(some, 100, 40):
                 assert {starts[int(p)] for p in window.positions} == {window.start}
-
-
-@pytest.fixture
-def model(random_model):
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(random_model)
-
-
-def test_the_fingerprint_of_a_model_is_of_its_content(random_model, model, tmp_path):
-    from transformers import AutoModelForCausalLM
-
-    before = fingerprint_of_model(model)
-    model.save_pretrained(tmp_path / "moved")
-    assert fingerprint_of_model(AutoModelForCausalLM.from_pretrained(tmp_path / "moved")) == before
-    assert fingerprint_of_model(AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.bfloat16)) != before
-    model.config.rms_norm_eps *= 2
-    assert fingerprint_of_model(model) != before
-    model.config.rms_norm_eps /= 2
-    assert fingerprint_of_model(model) == before
-    with torch.no_grad():
-        model.lm_head.weight[1023, 63] += 1e-3
-    assert fingerprint_of_model(model) != before
-
-
-def test_the_fingerprint_of_a_model_covers_its_adapters(model):
-    def with_adapter(**settings):
-        model.peft_config = {"default": SimpleNamespace(base_model_name_or_path="/x", **settings)}
-        return fingerprint_of_model(model)
-
-    before = with_adapter(lora_alpha=16, target_modules={"q_proj", "v_proj", "o_proj"})
-    assert with_adapter(lora_alpha=16, target_modules={"o_proj", "v_proj", "q_proj"}) == before
-    assert with_adapter(lora_alpha=32, target_modules={"q_proj", "v_proj", "o_proj"}) != before
-
-
-def test_weights_that_are_elsewhere_are_refused(model):
-    model.lm_head.to("meta")
-    with pytest.raises(InputError, match="offloaded"):
-        fingerprint_of_model(model)
-
-
-def test_the_fingerprint_of_a_tokenizer(random_model):
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(random_model)
-    before = fingerprint_of_tokenizer(tokenizer)
-    tokenizer.pad_token = tokenizer.eos_token
-    tokenizer(["a", "longer text"], padding=True, truncation=True, max_length=4)
-    assert fingerprint_of_tokenizer(tokenizer) == before
-    tokenizer.add_tokens(["<tool>"])
-    assert fingerprint_of_tokenizer(tokenizer) != before
-
-
-def test_the_fingerprint_of_files_is_remembered_until_they_change(tmp_path, monkeypatch):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    with pytest.raises(InputError, match="no weights"):
-        fingerprint_of_files(folder, tmp_path)
-    (folder / "model.safetensors").write_bytes(b"one")
-    (folder / "config.json").write_text("{}")
-    before = fingerprint_of_files(folder, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_digest_of_file", None)
-        assert fingerprint_of_files(folder, tmp_path) == before
-    (folder / "config.json").write_text('{"a": 1}')
-    changed = fingerprint_of_files(folder, tmp_path)
-    (folder / "model.safetensors").write_bytes(b"two")
-    os.utime(folder / "model.safetensors", ns=(1, 1))
-    assert len({before, changed, fingerprint_of_files(folder, tmp_path)}) == 3
-    assert json.loads((tmp_path / "fingerprints.json").read_text())
