@@ -72,7 +72,7 @@ class ScoreStore:
             InputError: there can be no such folder.
         """
         self.folder = Path(folder).expanduser()
-        self.n_read = self.n_written = 0
+        self.n_read = 0
         names = (*_NO_SETTING, *(_WEIGHT_NAMES if weights else ()), *(("tokenizer",) if tokenizer else ()))
         content = {"weights": weights, "tokenizer_content": tokenizer, "format": FORMAT, "version": VERSION}
         self._signature = dict(signature)
@@ -136,7 +136,6 @@ class ScoreStore:
                 about_model = {key: self._signature.get(key) for key in (*_WEIGHT_NAMES, "tokenizer")}
                 replace_file(settings, json.dumps({"settings": self._with_k(scores.k), "names": about_model}, indent=2))
             replace_file(path, _entry(name, scores, address=f"{path.parent.name}/{path.stem}"))
-            self.n_written += 1
             self._last = None
         except OSError as error:
             self._can_write = False
