@@ -103,7 +103,7 @@ def test_new_labels_reach_the_entry_and_its_numbers_stay(tmp_path):
     [{"dtype": "float32"}, {"attention": "eager"}, {"window": 8192}, {"stride": 1024}, {"rope_type": "yarn"},
      {"torch": "2.14"}, {"weights": "w2"}, {"tokenizer_content": "t2"}, {"some_new_setting": 1}],
 )  # fmt: skip
-def test_whatever_may_change_numbers_is_part_of_the_address(tmp_path, change):
+def test_every_setting_that_may_change_numbers_is_part_of_the_address(tmp_path, change):
     scores = token_scores()
     opened(tmp_path).write("a run", scores)
     assert opened(tmp_path, **change).read(scores.token_ids, positions_of(scores), k=10) is None
@@ -129,12 +129,12 @@ def test_names_count_only_where_content_cannot_be_read(tmp_path):
         assert other.read(scores.token_ids, positions_of(scores), k=10) is None
 
 
-def test_a_run_of_other_settings_is_told_what_differs(tmp_path, harness_logs):
+def test_the_log_names_the_settings_that_differ_from_the_most_similar_entries(tmp_path, harness_logs):
     scores = token_scores()
     opened(tmp_path).write("a run", scores)
     opened(tmp_path, dtype="float32", window=1, stride=1).write("a run", scores)
     opened(tmp_path, dtype="float16").read(scores.token_ids, positions_of(scores), k=10)
-    assert harness_logs.messages[-1].endswith("what is nearest differs in dtype")
+    assert harness_logs.messages[-1].endswith("the most similar entries differ in dtype")
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def harness_logs(monkeypatch, caplog):
     return caplog
 
 
-def test_every_flipped_byte_is_noticed_named_once_and_mended(tmp_path, harness_logs):
+def test_every_flipped_byte_is_noticed_logged_once_and_repaired(tmp_path, harness_logs):
     scores = token_scores(n_tokens=60)
     store = opened(tmp_path)
     store.write("a run", scores)
@@ -171,7 +171,7 @@ def test_a_truncated_entry_is_noticed(tmp_path, harness_logs, size):
     assert "its checksum is wrong" in harness_logs.text
 
 
-def test_an_entry_in_the_place_of_another_is_noticed(tmp_path, harness_logs):
+def test_a_copy_of_another_entry_is_noticed(tmp_path, harness_logs):
     scores = token_scores()
     opened(tmp_path).write("a run", scores)
     data = entry_of(tmp_path).read_bytes()
@@ -180,10 +180,10 @@ def test_an_entry_in_the_place_of_another_is_noticed(tmp_path, harness_logs):
     for path in tmp_path.glob("*/*.parquet"):
         path.write_bytes(data)
     assert other.read(scores.token_ids, positions_of(scores), k=10) is None
-    assert "in the place of another" in harness_logs.text
+    assert "it is a copy of another entry" in harness_logs.text
 
 
-def test_a_full_disk_ends_the_storing_and_not_the_run(tmp_path, harness_logs, monkeypatch):
+def test_a_full_disk_stops_the_storing_but_not_the_run(tmp_path, harness_logs, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -196,7 +196,7 @@ def test_a_full_disk_ends_the_storing_and_not_the_run(tmp_path, harness_logs, mo
 
 
 @pytest.mark.parametrize(("folder", "line"), [(None, "score_store=DIR"), ("kept", "from the scores in kept")])
-def test_an_interrupt_is_still_one_and_names_the_way_out(harness_logs, folder, line):
+def test_an_interrupt_still_ends_the_run_and_the_log_says_how_to_continue(harness_logs, folder, line):
     with pytest.raises(KeyboardInterrupt) as caught, resumable(folder):
         raise KeyboardInterrupt
     assert (isinstance(caught.value, SystemExit), caught.value.code) == (True, 130)
@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         opened(tmp_path / "file" / "store")
 
 
-def test_what_killed_runs_left_is_removed_once_it_is_old(tmp_path):
+def test_unfinished_files_of_killed_runs_are_removed_after_an_hour(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     one, other = f"{'0' * 31}1.partial", f"{'0' * 31}2.partial"
     ours = ["fingerprints.json", "a/settings.json", "a/12ab.parquet"]
@@ -227,7 +227,7 @@ def test_what_killed_runs_left_is_removed_once_it_is_old(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"settings": 3}', "{", "null"])
-def test_settings_that_are_damaged_cost_only_the_hint(tmp_path, content):
+def test_damaged_settings_only_suppress_the_hint(tmp_path, content):
     scores = token_scores()
     opened(tmp_path).write("a run", scores)
     (settings,) = tmp_path.glob("*/settings.json")
@@ -235,7 +235,7 @@ def test_settings_that_are_damaged_cost_only_the_hint(tmp_path, content):
     assert opened(tmp_path, dtype="float16").read(scores.token_ids, positions_of(scores), k=10) is None
 
 
-def test_a_name_that_no_file_can_hold_is_spelled(tmp_path):
+def test_a_name_that_is_not_valid_unicode_is_escaped(tmp_path):
     store, scores = opened(tmp_path), token_scores()
     store.write("a\ud800b", scores)  # half a surrogate pair, which JSON may hold
     assert read_entry(entry_of(tmp_path))[0] == r"a\ud800b"
