@@ -50,7 +50,7 @@ class LabelledText(str):
         return str, (str(self),)
 
     def __radd__(self, context: str) -> NoReturn:
-        """Stop stock models, which join context and continuation here, before they start to score: they ignore labels."""
+        """Stop stock models before they start to score: they join context and continuation, and ignore the labels."""
         raise InputError(
             "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk "
             "(or vllm-topk, completions-topk)"

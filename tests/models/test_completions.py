@@ -293,10 +293,10 @@ def fewer_tops(one):
 
 
 WRONG = {
-    "about 90 tokens, .* were sent": choice(lambda one: one.update(prompt_logprobs=one["prompt_logprobs"][:90])),
-    "holds no prompt_logprobs": choice(lambda one: one.pop("prompt_logprobs")),
+    "covers 90 tokens, but .* were sent": choice(lambda one: one.update(prompt_logprobs=one["prompt_logprobs"][:90])),
+    "contains no prompt_logprobs": choice(lambda one: one.pop("prompt_logprobs")),
     "read token 1 where": choice(lambda one: one["prompt_token_ids"].__setitem__(3, 1)),
-    "top tokens at token .* 10 were asked for": choice(fewer_tops),
+    "top tokens at token .* expected 10": choice(fewer_tops),
     "no logprob of token": choice(lambda one: one["prompt_logprobs"].__setitem__(50, None)),
     "its logprob is 3, expected at most 0": choice(
         lambda one: [entry[id_].update(logprob=3) for entry in one["prompt_logprobs"][50:51] for id_ in entry]
@@ -332,7 +332,7 @@ def test_a_server_that_counts_the_token_itself_among_the_top_tokens_is_refused_b
         return status, said
 
     served.answer = with_k_in_all
-    with pytest.raises(InputError, match=r"echo: .* gives it in the place of the top token number 1\)"):
+    with pytest.raises(InputError, match=r"echo: .* returns it instead of top token number 1\)"):
         model(served, server="echo").loglikelihood([request(TEXT)], disable_tqdm=True)
     assert not served.prompts
 
