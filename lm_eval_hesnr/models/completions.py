@@ -30,7 +30,7 @@ from lm_eval_hesnr.models.arguments import (
 )
 from lm_eval_hesnr.models.base import Reading, TrajectoryModel
 from lm_eval_hesnr.models.server.answers import FORMS, AnswerForm
-from lm_eval_hesnr.models.server.connection import Blotted, Connection, root_of
+from lm_eval_hesnr.models.server.connection import Connection, SecretFilter, root_of
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 
@@ -131,7 +131,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             secret=key,
         )
         if key:
-            logging.getLogger("lm_eval.models.api_models").addFilter(Blotted(key))
+            logging.getLogger("lm_eval.models.api_models").addFilter(SecretFilter(key))
         self._served = self._ask_for(model)
         self._engine = self._ask_for_engine()
         if tokenizer is None and tokenizer_backend == "huggingface" and not Path(model).is_dir():

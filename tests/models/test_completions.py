@@ -383,7 +383,7 @@ def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expe
         ((304, b""), "HTTP 304: "),
         (
             (302, b"", {"Location": "https://there/v1/models"}),
-            f"HTTP 302, it is at https://there/v1/models {ADDRESS_HINT}",
+            f"HTTP 302, it redirects to https://there/v1/models {ADDRESS_HINT}",
         ),
         ((200, b"[" * 100_000), "the answer is nested too deeply"),
         ((200, b"1" * 5_000 + b"x"), f"a web page or text instead of JSON {ADDRESS_HINT}"),
@@ -440,8 +440,8 @@ def test_retry_after_is_a_number_or_a_date(asked, seconds):
     ("fault", "said"),
     [
         ("drop", "the connection was dropped"),
-        ("cut", "the answer was cut"),
-        ("delay", "no byte for too long, see timeout="),
+        ("cut", "the answer was cut off"),
+        ("delay", "no data for too long, see timeout="),
     ],
 )
 def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
@@ -450,7 +450,7 @@ def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
         model(served, max_retries=2, timeout=1).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
         f"{served.url}/v1/completions: no usable answer in 2 attempts; the last one: {said}; raise max_retries=, or "
-        "run again: what was scored is in score_store=, where one is given"
+        "run again: with score_store= a run continues where it stopped"
     )
 
 
