@@ -29,7 +29,8 @@ from lm_eval_hesnr.models.arguments import (
     unknown_argument,
 )
 from lm_eval_hesnr.models.base import Reading, TrajectoryModel
-from lm_eval_hesnr.models.server.answers import FORMS, AnswerForm
+from lm_eval_hesnr.models.server.answer_form import AnswerForm
+from lm_eval_hesnr.models.server.answers import FORMS
 from lm_eval_hesnr.models.server.connection import Connection, SecretFilter, root_of
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer

@@ -50,7 +50,7 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
         raise ValueError(f"not a token table ({error})") from error
     scored = columns["logprob"].is_valid().to_numpy()
 
-    def floats(column: str) -> np.ndarray:
+    def _floats(column: str) -> np.ndarray:
         return columns[column].to_numpy().astype(np.float32)
 
     return name, TokenScores(
@@ -59,10 +59,10 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
         char_start=columns["char_start"].to_numpy(),
         char_end=columns["char_end"].to_numpy(),
         scored=scored,
-        logprob=floats("logprob"),
-        entropy=floats("entropy"),
+        logprob=_floats("logprob"),
+        entropy=_floats("entropy"),
         rank=columns["rank"].fill_null(0).to_numpy(),
-        top_mass=floats("top_mass"),
+        top_mass=_floats("top_mass"),
         k=k,
         signature=signature,
     )

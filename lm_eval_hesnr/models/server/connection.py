@@ -101,7 +101,8 @@ class Connection:
     ) -> Result:
         """The result of `read` on the answer.
 
-        Only one answer is parsed at a time: for 128 000 tokens it is 100 MB of JSON, and parsing takes several times that.
+        Only one answer is parsed at a time. For 128 000 tokens it is 100 MB of JSON, and parsing takes several times
+        that.
 
         Args:
             path: below the server's root.
