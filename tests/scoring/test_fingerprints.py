@@ -78,3 +78,20 @@ def test_the_fingerprint_of_files_is_remembered_until_they_change(tmp_path, monk
     os.utime(folder / "model.safetensors", ns=(1, 1))
     assert len({before, changed, fingerprint_of_files(folder, tmp_path)}) == 3
     assert json.loads((tmp_path / "fingerprints.json").read_text())
+
+
+def test_fingerprints_that_users_have_stored_stay_the_same(tmp_path):
+    """They are part of the addresses in a score store."""
+    model = SimpleNamespace(
+        state_dict=lambda: {"w": torch.arange(3.0)},
+        config=SimpleNamespace(to_dict=lambda: {"layers": 2, "_name_or_path": "x", "ids": {2, 1}}),
+        peft_config={"default": SimpleNamespace(lora_alpha=16, revision="r")},
+    )
+    assert fingerprint_of_model(model) == "61b41c1f8c6c0692c81edf8682808db97cbc5893139370ffccba862c235f5ac5"
+    tokenizer = SimpleNamespace(backend_tokenizer=SimpleNamespace(to_str=lambda: '{"padding": 1, "model": 2}'))
+    assert fingerprint_of_tokenizer(tokenizer) == "0935c3172c6d53685464c2cba8e3bd297834c3b96c2abb469de8aa53d71d63e0"
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"one")
+    (tmp_path / "model" / "config.json").write_text("{}")
+    digest = fingerprint_of_files(tmp_path / "model", tmp_path)
+    assert digest == "9b9f4f1f26c9c43b3d18236ce52d20906f6c7ab435fd4b50a9e8752573a62f78"

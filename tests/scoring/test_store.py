@@ -118,6 +118,15 @@ def test_k_and_tokens_are_part_of_the_address(tmp_path):
     assert store.read(scores.token_ids[:-1], positions_of(scores)[:-1], k=10) is None
 
 
+def test_entries_that_users_have_stored_are_still_found(tmp_path):
+    """These addresses may only change together with `VERSION`."""
+    scores = replace(token_scores(n_tokens=3), token_ids=np.array([3, 1, 2], np.int32))
+    opened(tmp_path).write("a run", scores)
+    assert entry_of(tmp_path) == tmp_path / "4944a1e60bccaef6" / "4c9b1974ab1f7a46465c7ee994d20cc9.parquet"
+    opened(tmp_path, weights=None, tokenizer_content=None).write("a run", scores)
+    assert (tmp_path / "175ca02976a16f5d" / "4c9b1974ab1f7a46465c7ee994d20cc9.parquet").exists()
+
+
 def test_names_count_only_where_content_cannot_be_read(tmp_path):
     scores = token_scores()
     opened(tmp_path).write("a run", scores)
