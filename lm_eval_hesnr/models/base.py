@@ -20,9 +20,10 @@ from tqdm import tqdm
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_tokenizer
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.statistics import Statistics
-from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_tokenizer, resumable
+from lm_eval_hesnr.scoring.store import ScoreStore, resumable
 from lm_eval_hesnr.scoring.token_scores import TokenScores, token_labels
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import Window, plan_windows, short_context

@@ -29,8 +29,9 @@ from lm_eval_hesnr.models.arguments import (
     unknown_argument,
 )
 from lm_eval_hesnr.models.base import Reading, TrajectoryModel
-from lm_eval_hesnr.models.server.answers import FORMS, Form
-from lm_eval_hesnr.models.server.connection import Blotted, Connection, root_of
+from lm_eval_hesnr.models.server.answer_form import AnswerForm
+from lm_eval_hesnr.models.server.answers import FORMS
+from lm_eval_hesnr.models.server.connection import Connection, SecretFilter, root_of
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 
@@ -131,7 +132,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             secret=key,
         )
         if key:
-            logging.getLogger("lm_eval.models.api_models").addFilter(Blotted(key))
+            logging.getLogger("lm_eval.models.api_models").addFilter(SecretFilter(key))
         self._served = self._ask_for(model)
         self._engine = self._ask_for_engine()
         if tokenizer is None and tokenizer_backend == "huggingface" and not Path(model).is_dir():
@@ -236,7 +237,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         return self._context - 1
 
     @cached_property
-    def _form(self) -> Form:
+    def _form(self) -> AnswerForm:
         """The form in which this server answers, by a short text that it has read both as ids and as text."""
         forms = [FORMS[self._server]] if self._server != "auto" else list(FORMS.values())
         ids = self.tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
@@ -258,7 +259,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refusals.items())
         raise InputError(f"{self._root} gives no logprobs of prompts ({reasons})")
 
-    def _compare_tokenizers(self, form: Form, ids: list[int]) -> None:
+    def _compare_tokenizers(self, form: AnswerForm, ids: list[int]) -> None:
         """Let the server read the text itself and look at the ids that it makes of it."""
         question = form.question(self.model_name, _PROBE, 1)
         try:
@@ -287,7 +288,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         yield from self._connection.in_parallel(read, len(readings), max(self._concurrent, 1))
 
     def _post(
-        self, form: Form, prompt: list[int], wanted: np.ndarray, k: int, attempts: int | None = None
+        self, form: AnswerForm, prompt: list[int], wanted: np.ndarray, k: int, attempts: int | None = None
     ) -> Statistics:
         return self._connection.post(
             form.path,

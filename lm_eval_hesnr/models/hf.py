@@ -23,9 +23,10 @@ from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
 from lm_eval_hesnr.ranks import as_of_one_process
+from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.statistics import Statistics
-from lm_eval_hesnr.scoring.store import ScoreStore, fingerprint_of_model
+from lm_eval_hesnr.scoring.store import ScoreStore
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 
 eval_logger = logging.getLogger("lm_eval.hesnr")

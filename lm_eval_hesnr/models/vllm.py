@@ -26,8 +26,8 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments, refuse_several_processes
 from lm_eval_hesnr.models.base import Reading, TrajectoryModel, embedded_model
+from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_files
 from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
-from lm_eval_hesnr.scoring.store import fingerprint_of_files
 
 try:
     from lm_eval.models.vllm_causallms import VLLM

@@ -293,10 +293,10 @@ def fewer_tops(one):
 
 
 WRONG = {
-    "about 90 tokens, .* were sent": choice(lambda one: one.update(prompt_logprobs=one["prompt_logprobs"][:90])),
-    "holds no prompt_logprobs": choice(lambda one: one.pop("prompt_logprobs")),
+    "covers 90 tokens, but .* were sent": choice(lambda one: one.update(prompt_logprobs=one["prompt_logprobs"][:90])),
+    "contains no prompt_logprobs": choice(lambda one: one.pop("prompt_logprobs")),
     "read token 1 where": choice(lambda one: one["prompt_token_ids"].__setitem__(3, 1)),
-    "top tokens at token .* 10 were asked for": choice(fewer_tops),
+    "top tokens at token .* expected 10": choice(fewer_tops),
     "no logprob of token": choice(lambda one: one["prompt_logprobs"].__setitem__(50, None)),
     "its logprob is 3, expected at most 0": choice(
         lambda one: [entry[id_].update(logprob=3) for entry in one["prompt_logprobs"][50:51] for id_ in entry]
@@ -332,7 +332,7 @@ def test_a_server_that_counts_the_token_itself_among_the_top_tokens_is_refused_b
         return status, said
 
     served.answer = with_k_in_all
-    with pytest.raises(InputError, match=r"echo: .* gives it in the place of the top token number 1\)"):
+    with pytest.raises(InputError, match=r"echo: .* returns it instead of top token number 1\)"):
         model(served, server="echo").loglikelihood([request(TEXT)], disable_tqdm=True)
     assert not served.prompts
 
@@ -383,7 +383,7 @@ def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expe
         ((304, b""), "HTTP 304: "),
         (
             (302, b"", {"Location": "https://there/v1/models"}),
-            f"HTTP 302, it is at https://there/v1/models {ADDRESS_HINT}",
+            f"HTTP 302, it redirects to https://there/v1/models {ADDRESS_HINT}",
         ),
         ((200, b"[" * 100_000), "the answer is nested too deeply"),
         ((200, b"1" * 5_000 + b"x"), f"a web page or text instead of JSON {ADDRESS_HINT}"),
@@ -440,8 +440,8 @@ def test_retry_after_is_a_number_or_a_date(asked, seconds):
     ("fault", "said"),
     [
         ("drop", "the connection was dropped"),
-        ("cut", "the answer was cut"),
-        ("delay", "no byte for too long, see timeout="),
+        ("cut", "the answer was cut off"),
+        ("delay", "no data for too long, see timeout="),
     ],
 )
 def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
@@ -450,7 +450,7 @@ def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
         model(served, max_retries=2, timeout=1).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
         f"{served.url}/v1/completions: no usable answer in 2 attempts; the last one: {said}; raise max_retries=, or "
-        "run again: what was scored is in score_store=, where one is given"
+        "run again: with score_store= a run continues where it stopped"
     )
 
 
