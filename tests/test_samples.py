@@ -20,7 +20,7 @@ from lm_eval_hesnr.samples import (
 )
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
-from lm_eval_hesnr.trajectories.writers import FORMS, as_text
+from lm_eval_hesnr.trajectories.writers import FILE_FORMATS, as_text
 from lm_eval_hesnr.trajectories.writers.swe_agent import command_line
 
 SAMPLES = {name_of(run): run for run in samples()}
@@ -33,8 +33,8 @@ def has_editor(run):
 
 def read_back(folder, form, run):
     """What the project's reader finds in the run's native file, with a report beside it as an evaluation writes one."""
-    path = folder / f"{name_of(run)}{FORMS[form].ENDING}"
-    path.write_text(as_text(FORMS[form], run), encoding="utf-8")
+    path = folder / f"{name_of(run)}{FILE_FORMATS[form].ENDING}"
+    path.write_text(as_text(FILE_FORMATS[form], run), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps({"resolved": run.resolved}))
     (found,) = load_trajectories(path, strict=True).trajectories
     return found
@@ -62,7 +62,9 @@ def test_a_run_in_its_own_form_reads_back_the_same(name, tmp_path):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_run_in_the_forms_of_other_agents_has_the_same_calls(name, tmp_path):
     run = SAMPLES[name]
-    others = [form for form in FORMS if form != run.source and not (form == "mini-swe-agent" and has_editor(run))]
+    others = [
+        form for form in FILE_FORMATS if form != run.source and not (form == "mini-swe-agent" and has_editor(run))
+    ]
     assert len(others) == (1 if has_editor(run) else 2)
     for form in others:
         other = carried(run, form)
@@ -113,7 +115,7 @@ def test_what_a_form_has_no_place_for():
     ]:
         run = Trajectory("x", form, None, None, segments)
         with pytest.raises(ValueError, match=reason):
-            FORMS[form].write(run)
+            FILE_FORMATS[form].write(run)
 
 
 # The command

@@ -1,11 +1,11 @@
 """ATIF, the trajectory format of Harbor (terminal-bench), versions 1.0 to 1.8: `agent/trajectory.json`.
 
 Where a native file lies beside an ATIF conversion of the same run (mini-swe-agent writes one), the native one is
-better: it holds arguments and context as they were. The conversion then gives `PartOfAnother`.
+better: it holds arguments and context as they were. The conversion then gives `PartOfRunError`.
 
-A run that is split over files is read with all its continuations, and a continuation alone gives `PartOfAnother`; where
-one is missing, `meta["incomplete"]` says so. What a sub-agent did is no part of the run: it has its own file and the
-outcome of the trial it worked for; steps and trajectories of sub-agents that stand in the same file are left out, and
+A run that is split over files is read with all its continuations. A continuation alone raises `PartOfRunError`. Where a
+continuation is missing, `meta["incomplete"]` says so. What a sub-agent did is not part of the run: it has its own file and
+the outcome of the trial it worked for. Steps and trajectories of sub-agents in the same file are left out and
 counted in `meta`.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import json_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
-from lm_eval_hesnr.trajectories.readers.atif_steps import segments
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother, dict_of, list_of, name_of, text_of
+from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, dict_of, list_of, run_name, text_of
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "ATIF 1.0 to 1.8"
@@ -38,14 +38,14 @@ def read(data: Any, path: Path) -> Trajectory:
     """The trajectory that begins in this file; raises ValueError naming the step that is not as the format has it.
 
     Raises:
-        PartOfAnother: a file beside this one goes on in it, or is the native one that it was converted from.
+        PartOfRunError: a file beside this one goes on in it, or is the native one that it was converted from.
     """
     native = path.with_name(path.name.replace("trajectory.json", "mini-swe-agent.trajectory.json"))
     if dict_of(data.get("agent")).get("name") == "mini-swe-agent" and native != path and native.is_file():
-        raise PartOfAnother(native)
+        raise PartOfRunError(native)
     before = _continued(path.parent, path.parent.stat().st_mtime_ns).get(path.name) if path.exists() else None
     if before is not None:
-        raise PartOfAnother(before)
+        raise PartOfRunError(before)
     if data["schema_version"] not in _VERSIONS:
         _log.warning("%s: %r is not a version this package knows (%s)", path, data["schema_version"], FORMAT)
     steps, incomplete = _steps(data, path)
@@ -57,11 +57,11 @@ def read(data: Any, path: Path) -> Trajectory:
         "subagents_left_out": len(list_of(data.get("subagent_trajectories"))),
     }
     return Trajectory(
-        id=str(data.get("trajectory_id") or data.get("session_id") or name_of(path)),
+        id=str(data.get("trajectory_id") or data.get("session_id") or run_name(path)),
         source=str(data["schema_version"]),
         resolved=resolved_by_reward(path),
         model=str(model) if model else None,
-        segments=tuple(segments(own, agent)),
+        segments=tuple(step_segments(own, agent)),
         meta={
             **{f"agent_{key}": agent[key] for key in ("name", "version") if key in agent},
             **{key: count for key, count in left_out.items() if count},

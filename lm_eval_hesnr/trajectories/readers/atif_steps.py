@@ -23,11 +23,11 @@ from lm_eval_hesnr.trajectories.readers import terminus
 from lm_eval_hesnr.trajectories.readers.common import (
     Found,
     call,
-    cut,
     dict_of,
     fenced,
-    is_left_out,
     list_of,
+    says_not_executed,
+    split_at_calls,
     tagged,
     text_of,
     thought,
@@ -38,7 +38,7 @@ from lm_eval_hesnr.trajectories.readers.text_calls import REFUSALS
 from lm_eval_hesnr.trajectories.schema import Segment
 
 
-def segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Segment]:
+def step_segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Segment]:
     """Walk the steps; what a system or user step is depends on whether the agent has begun."""
     name, refusals = str(agent.get("name")), _refusals(agent)
     begun = instructed = False
@@ -66,20 +66,22 @@ def segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Seg
 
 
 def _turn(
-    step: dict[str, Any], agent: str, results: list[dict[str, Any]], refused: bool, said: str
+    step: dict[str, Any], agent: str, results: list[dict[str, Any]], refused: bool, previous_reasoning: str
 ) -> Iterator[Segment]:
     """What one agent step says and does."""
     message, reasoning = text_of(step.get("message")), text_of(step.get("reasoning_content"))
     calls = [dict_of(item) for item in list_of(step.get("tool_calls"))]
-    if reasoning != said and reasoning not in message:  # conversions repeat it in the message and over several steps
+    if (
+        reasoning != previous_reasoning and reasoning not in message
+    ):  # conversions repeat it in the message and over several steps
         yield from thought(reasoning)
     if refused:
         yield from thought(message)
         return
     ran = _ran(calls, results, agent)
-    written = _written(message, calls, ran, agent, len(results))
+    written = _calls_in_message(message, calls, ran, agent, len(results))
     if written is not None:
-        yield from cut(message, written)
+        yield from split_at_calls(message, written)
         return
     if calls and (agent == "openhands" or message in _captions(calls)):
         if message:
@@ -96,7 +98,7 @@ def _turn(
         yield replace(segment, generated=tool != "mark_task_complete")
 
 
-def _written(
+def _calls_in_message(
     message: str, calls: list[dict[str, Any]], ran: list[bool | None], agent: str, n_results: int
 ) -> list[Found] | None:
     """Where the message itself holds what the step did; None where it does not."""
@@ -132,7 +134,8 @@ def _ran(calls: list[dict[str, Any]], results: list[dict[str, Any]], agent: str)
     answers = answers or [results[0] if results else None]
     padded = agent == "mini-swe-agent"
     return [
-        None if answer is None else not (padded and is_left_out(text_of(answer.get("content")))) for answer in answers
+        None if answer is None else not (padded and says_not_executed(text_of(answer.get("content"))))
+        for answer in answers
     ]
 
 

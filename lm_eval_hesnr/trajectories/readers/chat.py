@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from lm_eval_hesnr.trajectories.readers.common import (
     call,
-    cut,
     dict_of,
     list_of,
     reasoning_of,
+    split_at_calls,
     text_of,
     thought,
     tool_call,
@@ -60,12 +60,12 @@ class Message(NamedTuple):
     """Whether the text may be a call as a whole (ShareGPT's `function_call`)."""
 
 
-def messages_of(rows: list[Any]) -> list[Message]:
+def parse_messages(rows: list[Any]) -> list[Message]:
     """The chat; raises ValueError naming the element and the key that is not as it should be."""
-    return [message for i, row in enumerate(rows) for message in _messages(row, f"message {i}")]
+    return [message for i, row in enumerate(rows) for message in _parse_element(row, f"message {i}")]
 
 
-def segments_of(messages: list[Message]) -> Iterator[Segment]:
+def chat_segments(messages: list[Message]) -> Iterator[Segment]:
     """The chat's segments; raises ValueError if no reply stands in it."""
     if not any(message.role == "assistant" for message in messages):
         raise ValueError("no message of an assistant")
@@ -114,11 +114,11 @@ class _Chat:
             yield Segment("action", message.text, generated=True, calls=calls)
         elif self.native:
             yield from thought(message.text)
-            yield from self._native(message, answers)
+            yield from self._native_reply(message, answers)
         else:
-            yield from self._written(message.text, answers)
+            yield from self._text_reply(message.text, answers)
 
-    def _native(self, message: Message, answers: list[Message]) -> Iterator[Segment]:
+    def _native_reply(self, message: Message, answers: list[Message]) -> Iterator[Segment]:
         """Native calls. Results are joined by id, or by position where ids are missing or used twice."""
         role = "user" if self.results_are_users else "tool"
         enough = sum(answer.role == role for answer in answers) >= len(message.calls)
@@ -129,10 +129,10 @@ class _Chat:
                 yield tool_call(tool, arguments, executed)
             else:
                 emitted = arguments or ""
-                meant = {} if is_json else {"input": emitted}
-                yield Segment("action", emitted, generated=True, calls=(call(tool, meant, executed),))
+                decoded = {} if is_json else {"input": emitted}
+                yield Segment("action", emitted, generated=True, calls=(call(tool, decoded, executed),))
 
-    def _written(self, text: str, answers: list[Message]) -> Iterator[Segment]:
+    def _text_reply(self, text: str, answers: list[Message]) -> Iterator[Segment]:
         """Calls in the text. Several in one reply are known to have run only if as many answers follow."""
         refused = bool(answers) and is_refusal(answers[0].text)
         found = [] if refused else calls_in(text, self.syntax, None)
@@ -140,10 +140,10 @@ class _Chat:
             found = []
         if answers and (len(found) <= len(answers) or self.syntax == "keystrokes"):  # terminus-2 answers all at once
             found = [f._replace(calls=tuple(replace(call, executed=True) for call in f.calls)) for f in found]
-        yield from cut(text, found)
+        yield from split_at_calls(text, found)
 
 
-def _messages(row: Any, where: str) -> Iterator[Message]:
+def _parse_element(row: Any, where: str) -> Iterator[Message]:
     """One element: one message, or several where results of calls stand as parts of it."""
     if isinstance(row, list) and len(row) == 1:
         row = row[0]

@@ -22,7 +22,7 @@ from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "Claude Code session"
 
-_ROLES = ("user", "assistant")
+_MESSAGE_TYPES = ("user", "assistant")
 _SYNTHETIC = "<synthetic>"
 """The model that the program names where it speaks itself."""
 _REFUSED = ("<tool_use_error>InputValidationError", "<tool_use_error>Error: No such tool available")
@@ -35,7 +35,7 @@ def is_event(data: Any) -> bool:
     """Whether one decoded line is of a session log."""
     if not isinstance(data, dict) or not isinstance(data.get("type"), str) or "payload" in data:
         return False
-    if data["type"] in _ROLES:
+    if data["type"] in _MESSAGE_TYPES:
         return isinstance(data.get("message"), dict) and ("sessionId" in data or "uuid" in data)
     return "sessionId" in data or "leafUuid" in data or ("snapshot" in data and "messageId" in data)
 
@@ -46,7 +46,7 @@ def detect(data: Any) -> bool:
         isinstance(data, list)
         and bool(data)
         and all(is_event(line) for line in data)
-        and any(line["type"] in _ROLES for line in data)
+        and any(line["type"] in _MESSAGE_TYPES for line in data)
     )
 
 
@@ -54,7 +54,7 @@ def read(data: Any, path: Path) -> Trajectory:
     """The trajectory in one session's lines; raises ValueError where they are none."""
     if not detect(data):
         raise ValueError("not the lines of one Claude Code session")
-    lines = [line for line in data if line["type"] in _ROLES]
+    lines = [line for line in data if line["type"] in _MESSAGE_TYPES]
     main = [line for line in lines if line.get("isSidechain") is not True]
     own, left_out = main or lines, len(lines) - len(main or lines)
     models = [line["message"].get("model") for line in own]
@@ -74,7 +74,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
     """Walk the lines; one reply of the model may be spread over several, each with some of its blocks."""
-    results = _results(lines)
+    results = _result_texts(lines)
     seen: set[tuple[str, ...]] = set()
     begun = False
     for line in lines:
@@ -88,7 +88,7 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
             seen.add(repeated)
         for block in map(dict_of, blocks):
             if line["type"] == "user":
-                yield from _heard(line, block, begun)
+                yield from _user_block(line, block, begun)
                 continue
             part = ("block", str(message["id"]), json.dumps(block)) if message.get("id") else None
             if part in seen:  # streamed replies are logged again as they grow
@@ -99,10 +99,10 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
             if message.get("model") == _SYNTHETIC or line.get("isApiErrorMessage") is True:
                 yield from shown("other", text_of(block.get("text")))
             else:
-                yield from _said(block, results)
+                yield from _reply_block(block, results)
 
 
-def _said(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
+def _reply_block(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
     """One block of the model's reply. Redacted thinking holds no text."""
     if block.get("type") == "tool_use":
         result = results.get(str(block.get("id")))
@@ -115,7 +115,7 @@ def _said(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
         yield from thought(text_of(block.get("thinking")) or text_of(block.get("text")))
 
 
-def _heard(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator[Segment]:
+def _user_block(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator[Segment]:
     """One block of a line of type `user`: a tool's result, the user's words, or what the program put there."""
     if block.get("type") == "tool_result":
         yield from shown("observation", text_of(block.get("content")))
@@ -125,7 +125,7 @@ def _heard(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator
     yield from shown("other" if begun and injected else "task", text)
 
 
-def _results(lines: list[dict[str, Any]]) -> dict[str, str]:
+def _result_texts(lines: list[dict[str, Any]]) -> dict[str, str]:
     """What each call was answered, by the call's id."""
     return {
         str(block.get("tool_use_id")): text_of(block.get("content"))

@@ -19,7 +19,7 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "Codex CLI rollout"
 
-_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
+_LINE_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
 _INJECTED = ("<environment_context>", "<user_instructions>", "<turn_aborted>", "<user_shell_command>", "# AGENTS.md")
 _REFUSED = ("failed to parse function arguments", "unsupported call", "unsupported custom tool call")
 """How the program begins to say that a call was none: broken arguments or no such tool."""
@@ -30,7 +30,7 @@ def is_event(data: Any) -> bool:
     """Whether one decoded line is of a rollout; types to come are let pass."""
     if not isinstance(data, dict) or not isinstance(data.get("payload"), dict):
         return False
-    return data.get("type") in _TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
+    return data.get("type") in _LINE_TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
 
 
 def detect(data: Any) -> bool:
@@ -79,13 +79,13 @@ def _segments(lines: list[dict[str, Any]], session: dict[str, Any]) -> Iterator[
         elif kind.endswith("_output"):
             yield from shown("observation", _output(item))
         elif kind == "message" and item.get("role") != "assistant":
-            yield from _heard(item, begun)
+            yield from _input_message(item, begun)
         else:
             begun = True
-            yield from _said(item, kind, outputs.get(str(item.get("call_id"))))
+            yield from _reply_item(item, kind, outputs.get(str(item.get("call_id"))))
 
 
-def _said(item: dict[str, Any], kind: str, output: str | None) -> Iterator[Segment]:
+def _reply_item(item: dict[str, Any], kind: str, output: str | None) -> Iterator[Segment]:
     """One item of the model's reply."""
     if kind == "message":
         yield from thought(text_of(item.get("content")))
@@ -109,7 +109,7 @@ def _action(item: dict[str, Any], kind: str, executed: bool | None) -> Segment:
     return Segment("action", text, generated=True, calls=(Call(str(item.get("name")), {"input": text}, executed),))
 
 
-def _heard(item: dict[str, Any], begun: bool) -> Iterator[Segment]:
+def _input_message(item: dict[str, Any], begun: bool) -> Iterator[Segment]:
     """A message that the model was given: instructions, the user's words, or what the program put there."""
     text = text_of(item.get("content"))
     if item.get("role") == "user":

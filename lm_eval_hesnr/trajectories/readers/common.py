@@ -1,7 +1,7 @@
 """What several formats share: message texts, tool calls, and the ways a call is written into plain text.
 
 A reader cuts what the model emitted into segments and never edits it: the texts of one emitted string, laid end to
-end, are that string. `cut` does this for every syntax, given where the calls stand.
+end, are that string. `split_at_calls` does this for every syntax, given where the calls stand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PARAMETER = re.compile(r"<parameter=(?:(\w+)=(?=[^<]*</parameter>)|([^<>\n]+)>)
 """Or malformed, the first form: `<parameter=NAME=value</parameter>`, which OpenHands reads as if it were the second."""
 
 
-class PartOfAnother(ValueError):  # noqa: N818 (no error of the file)
+class PartOfRunError(ValueError):
     """What a reader raises for a file that is only the continuation of another, which holds the whole trajectory.
 
     Nothing is wrong with the file: whoever loads a folder counts it and goes on. Caught before `ValueError`.
@@ -47,7 +47,7 @@ _NAMES_OF_ALL = ("trajectory", "mini-swe-agent.trajectory")
 """What the files of every Harbor trial are called."""
 
 
-def name_of(path: Path) -> str:
+def run_name(path: Path) -> str:
     """A run's name where its file tells none: the file's, or the trial's folder where Harbor names all files alike."""
     name = path.name
     for ending in (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".traj"):
@@ -89,7 +89,7 @@ def reasoning_item(item: dict[str, Any]) -> Iterator[Segment]:
     yield from thought(own) if own else shown("thought", text_of(item.get("summary")))
 
 
-def is_left_out(answer: str) -> bool:
+def says_not_executed(answer: str) -> bool:
     """Whether mini-swe-agent answers so a call that it never ran, as an earlier one of the reply ended everything.
 
     The note stands at the beginning: further on it is something that a command printed.
@@ -120,7 +120,7 @@ def tool_call(tool: str, arguments: Any, executed: bool | None) -> Segment:
     return Segment("action", emitted, generated=True, calls=(call(tool, decoded, executed),))
 
 
-def cut(text: str, found: Iterable[Found]) -> Iterator[Segment]:
+def split_at_calls(text: str, found: Iterable[Found]) -> Iterator[Segment]:
     """One emitted string as thought and action segments, in order and without a character lost."""
     position = 0
     for start, end, calls in found:

@@ -19,13 +19,13 @@ from typing import Any, Literal
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.common import (
     Found,
-    cut,
     dict_of,
     fenced,
-    is_left_out,
     list_of,
-    name_of,
     reasoning_item,
+    run_name,
+    says_not_executed,
+    split_at_calls,
     tagged,
     text_of,
     thought,
@@ -45,7 +45,7 @@ _DECLINED = ("Command not executed.", "Commands not executed.")
 _INTERRUPTED = ("Interrupted by user:", "Temporary interruption caught.", "Switched to human mode.")
 """How notes begin where the user of the interactive agent steps in; only since 1.1 are they marked as such, too."""
 
-_Fate = Literal["refused", "declined", "answered", "submitted", "unknown"]
+_TurnStatus = Literal["refused", "declined", "answered", "submitted", "unknown"]
 """What became of a turn: not readable for the agent, not wanted by the user, run and followed by what it printed, run
 and at the end, or none of these."""
 
@@ -76,7 +76,7 @@ def read(data: Any, path: Path) -> Trajectory:
         raise ValueError("a message is not an object")
     info = dict_of({} if bare else data.get("info"))
     model = dict_of(dict_of(info.get("config")).get("model")).get("model_name")
-    identity = str(({} if bare else data).get("instance_id") or name_of(path))
+    identity = str(({} if bare else data).get("instance_id") or run_name(path))
     return Trajectory(
         id=identity,
         source=name,
@@ -90,14 +90,14 @@ def read(data: Any, path: Path) -> Trajectory:
 def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[Segment]:
     """Walk the messages; what a user message is depends on the turn before it."""
     marker, notes = _marker(messages, info), _refusals(info)
-    results = _results(messages)
+    results = _ran_by_id(messages)
     acted = False  # whether the turn before ran a command of its text, which is answered in the user's name
     begun = False  # whether the model has said anything
     for i, message in enumerate(messages):
         role, text = _role(message), text_of(message.get("content", message.get("output")))
         if role == "assistant":
-            turn = list(_turn(message, marker, results, _fate(messages, i, info, notes)))
-            acted, begun = any(segment.calls for segment in turn) and not _native(message), True
+            turn = list(_turn(message, marker, results, _turn_status(messages, i, info, notes)))
+            acted, begun = any(segment.calls for segment in turn) and not _native_calls(message), True
             yield from turn
         elif role == "system":
             yield Segment("system", text)
@@ -117,14 +117,16 @@ def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[
             acted = False
 
 
-def _turn(message: dict[str, Any], marker: str, results: dict[str, bool], fate: _Fate) -> Iterator[Segment]:
+def _turn(
+    message: dict[str, Any], marker: str, results: dict[str, bool], turn_status: _TurnStatus
+) -> Iterator[Segment]:
     """One reply of the model: reasoning, prose and actions, in the order it wrote them."""
-    calls = _native(message)
-    executed = iter(_executed(calls, results, fate))
+    calls = _native_calls(message)
+    executed = iter(_executed(calls, results, turn_status))
     if message.get("object") == "response":
         for item in map(dict_of, list_of(message.get("output"))):
             if item.get("type") == "function_call":
-                yield from _call(item, next(executed), fate)
+                yield from _call_segment(item, next(executed), turn_status)
             elif item.get("type") == "reasoning":
                 yield from reasoning_item(item)
             else:
@@ -135,26 +137,26 @@ def _turn(message: dict[str, Any], marker: str, results: dict[str, bool], fate: 
     if calls:
         yield from thought(text)
         for call in calls:
-            yield from _call(dict_of(call.get("function")), next(executed), fate)
+            yield from _call_segment(dict_of(call.get("function")), next(executed), turn_status)
         return
-    found = [] if fate == "refused" else _commands(text, marker)
+    found = [] if turn_status == "refused" else _commands(text, marker)
     if len(found) != 1:  # the agent runs a turn only if it holds exactly one command
         yield from thought(text)
         return
     start, end, command = found[0]
-    ran = {"answered": True, "submitted": True, "declined": False}.get(fate)
-    yield from cut(text, [Found(start, end, (Call("bash", {"command": command.strip()}, ran),))])
+    ran = {"answered": True, "submitted": True, "declined": False}.get(turn_status)
+    yield from split_at_calls(text, [Found(start, end, (Call("bash", {"command": command.strip()}, ran),))])
 
 
-def _call(function: dict[str, Any], executed: bool | None, fate: _Fate) -> Iterator[Segment]:
+def _call_segment(function: dict[str, Any], executed: bool | None, turn_status: _TurnStatus) -> Iterator[Segment]:
     segment = tool_call(str(function.get("name")), function.get("arguments"), executed)
-    if fate == "refused":
+    if turn_status == "refused":
         yield from thought(segment.text)
     else:
         yield segment
 
 
-def _native(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _native_calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The tool calls of a reply, in either format."""
     if message.get("object") == "response":
         items = map(dict_of, list_of(message.get("output")))
@@ -162,30 +164,30 @@ def _native(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict_of(call) for call in list_of(message.get("tool_calls"))]
 
 
-def _executed(calls: list[dict[str, Any]], results: dict[str, bool], fate: _Fate) -> list[bool | None]:
+def _executed(calls: list[dict[str, Any]], results: dict[str, bool], turn_status: _TurnStatus) -> list[bool | None]:
     """Whether each tool call of a turn ran."""
     ran = [results.get(str(call.get("call_id") or call.get("id"))) for call in calls]
-    if fate == "declined":
+    if turn_status == "declined":
         return [False if one is None else one for one in ran]
-    if fate == "submitted" and not all(
+    if turn_status == "submitted" and not all(
         ran
     ):  # by one of those without a result, and the first of them was the first run
         ran[[bool(one) for one in ran].index(False)] = True
     return ran
 
 
-def _results(messages: list[dict[str, Any]]) -> dict[str, bool]:
+def _ran_by_id(messages: list[dict[str, Any]]) -> dict[str, bool]:
     """Call id to whether the environment ran it: a padded result says that it did not."""
     ran = {}
     for message in messages:
         call = message.get("tool_call_id") or message.get("call_id")
         if call and _role(message) == "tool":
             text = text_of(message.get("content", message.get("output")))
-            ran[str(call)] = not (dict_of(message.get("extra")).get("returncode") == -1 and is_left_out(text))
+            ran[str(call)] = not (dict_of(message.get("extra")).get("returncode") == -1 and says_not_executed(text))
     return ran
 
 
-def _fate(messages: list[dict[str, Any]], i: int, info: dict[str, Any], notes: tuple[str, ...]) -> _Fate:
+def _turn_status(messages: list[dict[str, Any]], i: int, info: dict[str, Any], notes: tuple[str, ...]) -> _TurnStatus:
     """What became of the turn in message i, by the first message behind it that is no result of a tool call."""
     k = i + 1
     while k < len(messages) and _role(messages[k]) == "tool":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.chat import ROLES, messages_of, segments_of
+from lm_eval_hesnr.trajectories.readers.chat import ROLES, chat_segments, parse_messages
 from lm_eval_hesnr.trajectories.readers.common import dict_of
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -44,9 +44,9 @@ def from_row(row: dict[str, Any], rows: Any, source: str, path: Path) -> Traject
     """The trajectory of a data set's row whose chat is `rows`; id, model and outcome are columns beside it."""
     if not isinstance(rows, list) or not rows:
         raise ValueError(f"the chat should be a list with messages, found {rows!r:.40}")
-    messages = messages_of(rows)
+    messages = parse_messages(rows)
     if isinstance(row.get("system"), str) and messages[0].role != "system":
-        messages = messages_of([{"role": "system", "content": row["system"]}]) + messages
+        messages = parse_messages([{"role": "system", "content": row["system"]}]) + messages
     identity = _first(row, _IDS) or path.name.split(".")[0]
     model = _first(row, _MODELS) or None
     return Trajectory(
@@ -54,7 +54,7 @@ def from_row(row: dict[str, Any], rows: Any, source: str, path: Path) -> Traject
         source=source,
         resolved=_outcome(row, path, identity, model),
         model=model,
-        segments=tuple(segments_of(messages)),
+        segments=tuple(chat_segments(messages)),
         meta={key: row[key] for key in _META if isinstance(row.get(key), (str, int)) and row[key] != identity},
     )
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother, dict_of, list_of, name_of, text_of
-from lm_eval_hesnr.trajectories.readers.openhands_rows import chat_segments
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, dict_of, list_of, run_name, text_of
+from lm_eval_hesnr.trajectories.readers.openhands_rows import openhands_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenHands completion logs"
@@ -32,8 +32,8 @@ def detect(data: Any) -> bool:
     """A log by its keys; a bare list only if OpenHands' own system prompt begins it."""
     if isinstance(data, list):
         first = dict_of(data[0]) if data else {}
-        said = all(isinstance(m, dict) and "role" in m for m in data)
-        return said and first.get("role") == "system" and "OpenHands" in text_of(first.get("content"))[:400]
+        is_chat = all(isinstance(m, dict) and "role" in m for m in data)
+        return is_chat and first.get("role") == "system" and "OpenHands" in text_of(first.get("content"))[:400]
     log = isinstance(data, dict) and {"messages", "kwargs"} <= data.keys()
     return log and isinstance(data.get("messages"), list) and not {"response", "error"}.isdisjoint(data)
 
@@ -44,15 +44,15 @@ def read(data: Any, path: Path) -> Trajectory:
     The log of a failed call holds no reply; its prompt is read all the same.
 
     Raises:
-        PartOfAnother: the next log beside this one goes on from it.
+        PartOfRunError: the next log beside this one goes on from it.
     """
     log: dict[str, Any] = {"messages": data} if isinstance(data, list) else data
     if following := _continuation(log, path):
-        raise PartOfAnother(following)
+        raise PartOfRunError(following)
     reply = _reply(log)
     messages = [*log["messages"], *([{**reply, "role": "assistant"}] if reply else [])]
     in_folder_of_run = path.parent.parent.name == "llm_completions"  # llm_completions/<instance>/<model>-<time>.json
-    identity = path.parent.name if in_folder_of_run else name_of(path)
+    identity = path.parent.name if in_folder_of_run else run_name(path)
     named = (dict_of(log.get(key)).get("model") for key in ("response", "kwargs"))
     model = next((name for name in named if isinstance(name, str)), None)
     return Trajectory(
@@ -60,7 +60,7 @@ def read(data: Any, path: Path) -> Trajectory:
         source="openhands-completions",
         resolved=resolved_by_report(path, identity, model),
         model=model,
-        segments=tuple(chat_segments(messages, text_calls=_is_text(log))),
+        segments=tuple(openhands_segments(messages, text_calls=_is_text(log))),
         meta={key: log[key] for key in ("timestamp",) if key in log},
     )
 
@@ -103,11 +103,11 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
         prompt = list_of(dict_of(json.loads(following.read_bytes())).get("messages"))
     except (OSError, ValueError, RecursionError):  # bad, and named so when its turn comes
         return None
-    begun = [_said(message) for message in log["messages"]]
-    goes_on = len(prompt) > len(begun) and [_said(message) for message in prompt[: len(begun)]] == begun
+    begun = [_without_cache_marks(message) for message in log["messages"]]
+    goes_on = len(prompt) > len(begun) and [_without_cache_marks(message) for message in prompt[: len(begun)]] == begun
     return following if goes_on else None
 
 
-def _said(message: Any) -> tuple[Any, str, Any]:
+def _without_cache_marks(message: Any) -> tuple[Any, str, Any]:
     """A message without the marks for the prompt cache, which move from call to call."""
     return dict_of(message).get("role"), text_of(dict_of(message).get("content")), dict_of(message).get("tool_calls")

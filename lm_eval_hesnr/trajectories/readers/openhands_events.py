@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import call, dict_of, list_of, name_of, text_of, thought
+from lm_eval_hesnr.trajectories.readers.common import call, dict_of, list_of, run_name, text_of, thought
 from lm_eval_hesnr.trajectories.readers.openhands_rows import outcome, ran, reply, result, user_message
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
@@ -25,16 +25,16 @@ Event = dict[str, Any]
 _NAMES = {"message", "run", "run_ipython", "read", "write", "edit", "browse", "think", "finish", "recall", "initialize"}
 """What any stream has some of, as actions or observations."""
 
-_OF_CONTROLLER = {"initialize", "start", "pause", "resume", "stop", "change_agent_state"} | {
+_CONTROLLER_ACTIONS = {"initialize", "start", "pause", "resume", "stop", "change_agent_state"} | {
     "recall",
     "condensation_request",
     "null",
 }
 """Actions that neither the agent nor the user takes."""
 
-_RUN_OF_AGENT = {"run": ("bash", "command"), "run_ipython": ("execute_ipython_cell", "code")}
+_TEXT_ACTIONS = {"run": ("bash", "command"), "run_ipython": ("execute_ipython_cell", "code")}
 """Actions that are one text of the model, the tool they are, and the argument with it."""
-_OF_MODEL = {
+_MODEL_ARGUMENTS = {
     "path",
     "content",
     "start",
@@ -50,7 +50,7 @@ _OF_MODEL = {
 """Arguments of other actions that the model gives; the rest is the runtime's."""
 
 
-class _Key(NamedTuple):
+class _CallKey(NamedTuple):
     """Which call of which reply."""
 
     reply: str
@@ -63,19 +63,21 @@ def detect(data: Any) -> bool:
     if not events:
         row = data if isinstance(data, dict) else {}
         return row.get("history", 0) in (None, []) and {"instance_id", "test_result"} <= row.keys()
-    named = any({event.get("action"), event.get("observation")} & _NAMES for event in events if _is_one(event))
+    named = any(
+        {event.get("action"), event.get("observation")} & _NAMES for event in events if _is_action_or_observation(event)
+    )
     return named and not any("role" in event or "response" in event for event in events)
 
 
 def read(data: Any, path: Path) -> Trajectory:
     """The run; raises ValueError when it holds no event."""
     row: dict[str, Any] = data if isinstance(data, dict) else {}
-    events = [_normal(event) for event in _events(data)]
+    events = [_normalized(event) for event in _events(data)]
     if not events:
         raise ValueError(f"key 'history' holds no event: the run came to nothing (error: {row.get('error')!r:.80})")
     issue = dict_of(row.get("issue"))
     named = [str(issue[key]) for key in ("owner", "repo", "number") if key in issue]
-    identity = str(row.get("instance_id") or "__".join(named) or name_of(path))
+    identity = str(row.get("instance_id") or "__".join(named) or run_name(path))
     model = _model(row, events)
     return Trajectory(
         id=identity,
@@ -96,14 +98,14 @@ def _events(data: Any) -> list[Event]:
     return []
 
 
-def _is_one(event: Event) -> bool:
+def _is_action_or_observation(event: Event) -> bool:
     """An action or an observation, not both, as a step of SWE-agent is."""
     return all(not isinstance(event.get(key), (list, dict)) for key in ("action", "observation")) and (
         (event.get("action") is None) != (event.get("observation") is None)
     )
 
 
-def _normal(event: Event) -> Event:
+def _normalized(event: Event) -> Event:
     """Without null keys and with objects that were stored as JSON strings decoded; of a flat event, with `args`."""
     found = {key: value for key, value in event.items() if value is not None}
     for key in ("args", "extras", "tool_call_metadata"):
@@ -127,7 +129,7 @@ def _segments(events: list[Event]) -> Iterator[Segment]:
     before: Segment | None = None  # the message before, if nothing came between
     for i, event in enumerate(events):
         name, source, args = event.get("action"), event.get("source"), dict_of(event.get("args"))
-        response, key = _response(event), _key(event, i)
+        response, key = _response(event), _call_key(event, i)
         if response and key.reply not in replies:
             replies.add(key.reply)
             yield from reply(_message(response), answers.get(key.reply, {}), text_calls=True)
@@ -136,25 +138,25 @@ def _segments(events: list[Event]) -> Iterator[Segment]:
         elif name == "system":
             yield Segment("system", text_of(args.get("content")))
         elif name == "message" and not response:
-            before = _said(text_of(args.get("content")), source, before, first=not i)
+            before = _message_segment(text_of(args.get("content")), source, before, first=not i)
             yield before
             continue
         elif name == "condensation":
             yield from _summary(args.get("summary"))
-        elif not response and isinstance(name, str) and name not in _OF_CONTROLLER:
-            yield from _bare(
+        elif not response and isinstance(name, str) and name not in _CONTROLLER_ACTIONS:
+            yield from _action_without_reply(
                 name, args, answers.get(key.reply, {}).get(key.call), by_hand=source not in ("agent", None)
             )
         before = before if event.get("observation") == "null" else None
 
 
-def _said(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
+def _message_segment(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
     """A message. A flat stream names no source: it begins with the task, and after the agent the harness speaks."""
-    said = user_message(text)
+    segment = user_message(text)
     answered = before is not None and before.kind == "thought"
-    if source == "agent" or (source is None and not first and not answered and said.kind == "task"):
+    if source == "agent" or (source is None and not first and not answered and segment.kind == "task"):
         return Segment("thought", text, generated=True)
-    return said if source == "user" or first else Segment("other", text)
+    return segment if source == "user" or first else Segment("other", text)
 
 
 def _summary(text: Any) -> Iterator[Segment]:
@@ -163,20 +165,20 @@ def _summary(text: Any) -> Iterator[Segment]:
         yield Segment("other", text_of(text))
 
 
-def _bare(name: str, args: dict[str, Any], answer: str | None, *, by_hand: bool) -> Iterator[Segment]:
+def _action_without_reply(name: str, args: dict[str, Any], answer: str | None, *, by_hand: bool) -> Iterator[Segment]:
     """An action without the reply it came from: the thought, and what of its arguments the model wrote."""
     if by_hand:  # the user, or what set the run up
         yield Segment("other", text_of(args.get("command")) or json.dumps(args, ensure_ascii=False))
         return
     yield from thought(text_of(args.get("thought")))
-    if name in _RUN_OF_AGENT:
-        tool, argument = _RUN_OF_AGENT[name]
+    if name in _TEXT_ACTIONS:
+        tool, argument = _TEXT_ACTIONS[name]
         text = text_of(args.get(argument))
         yield Segment("action", text, generated=True, calls=(call(tool, {argument: text}, ran(answer)),))
-    elif name == "finish":  # how the model said so is not kept
+    elif name == "finish":  # the file does not keep how the model wrote it
         yield from thought(text_of(args.get("final_thought")))
     elif name not in ("think", "reject"):
-        given = {key: value for key, value in args.items() if key in _OF_MODEL}
+        given = {key: value for key, value in args.items() if key in _MODEL_ARGUMENTS}
         text = json.dumps(given, ensure_ascii=False)
         yield Segment("action", text, generated=True, calls=(call(name, given, ran(answer)),))
 
@@ -207,16 +209,16 @@ def _answers(events: list[Event]) -> dict[str, dict[str, str]]:
     sessions. Else it names its call, and in flat streams it answers the event before it.
     """
     answers: dict[str, dict[str, str]] = {}
-    by_id: dict[str, _Key] = {}
+    by_id: dict[str, _CallKey] = {}
     for i, event in enumerate(events):
         if "action" in event:
-            by_id[str(event.get("id"))] = _key(event, i)
+            by_id[str(event.get("id"))] = _call_key(event, i)
         elif _answers_call(event):
             key = by_id.get(str(event["cause"])) if "cause" in event else None
             if key is None and "tool_call_metadata" in event:
-                key = _key(event, i)
+                key = _call_key(event, i)
             elif key is None and i and "id" not in event and "action" in events[i - 1]:
-                key = _key(events[i - 1], i - 1)
+                key = _call_key(events[i - 1], i - 1)
             if key:
                 calls = answers.setdefault(key.reply, {})
                 calls.setdefault(key.call, _shown_text(event))
@@ -228,10 +230,10 @@ def _answers_call(event: Event) -> bool:
     return event.get("observation") not in (None, "null", "agent_state_changed", "recall")
 
 
-def _key(event: Event, place: int) -> _Key:
+def _call_key(event: Event, place: int) -> _CallKey:
     """Which call an event is about. Parallel calls share their response's id; without one each is its own reply."""
     call_id = str(dict_of(event.get("tool_call_metadata")).get("tool_call_id") or "")
-    return _Key(str(_response(event).get("id") or call_id or f"event {place}"), call_id)
+    return _CallKey(str(_response(event).get("id") or call_id or f"event {place}"), call_id)
 
 
 def _response(event: Event) -> dict[str, Any]:

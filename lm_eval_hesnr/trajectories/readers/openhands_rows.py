@@ -16,10 +16,10 @@ from typing import Any
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.common import (
     call,
-    cut,
     dict_of,
     list_of,
     reasoning_of,
+    split_at_calls,
     text_of,
     thought,
     tool_call,
@@ -63,7 +63,7 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         source="swe-gym-openhands" if gym else "swe-rebench-openhands",
         resolved=outcome(data, path, instance, model),
         model=model,
-        segments=tuple(chat_segments(data["messages" if gym else "trajectory"], text_calls=False)),
+        segments=tuple(openhands_segments(data["messages" if gym else "trajectory"], text_calls=False)),
         meta={key: data[key] for key in ("instance_id", "run_id", "exit_status") if data.get(key) is not None},
     )
 
@@ -81,7 +81,7 @@ def outcome(row: dict[str, Any], path: Path, instance: str, model: str | None) -
     return resolved_by_report(path, instance, model)
 
 
-def chat_segments(messages: list[Any], *, text_calls: bool) -> Iterator[Segment]:
+def openhands_segments(messages: list[Any], *, text_calls: bool) -> Iterator[Segment]:
     """Walk the messages; what a user message is depends on how it begins and on whether the model has spoken.
 
     Args:
@@ -164,7 +164,7 @@ def _text_reply(text: str, answer: str | None) -> Iterator[Segment]:
     if not found or found[0].calls[0].tool == "think" or refused(answer):
         yield from thought(text)
     else:
-        yield from cut(text, found)
+        yield from split_at_calls(text, found)
 
 
 def _answers(messages: list[Any], i: int) -> dict[str, str]:

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, name_of, reasoning_of, text_of, thought
+from lm_eval_hesnr.trajectories.readers.common import dict_of, reasoning_of, run_name, text_of, thought
 from lm_eval_hesnr.trajectories.readers.openhands_rows import emitted_call, outcome, refused, result, user_message
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands SDK events"
 
-_KINDS = {
+_EVENT_KINDS = {
     "SystemPromptEvent",
     "SystemPromptUpdateEvent",
     "MessageEvent",
@@ -37,7 +37,7 @@ _KINDS = {
 def is_event(data: Any) -> bool:
     """Whether this is one SDK event: a known kind, or one called an event with its source."""
     kind = data.get("kind") if isinstance(data, dict) else None
-    return isinstance(kind, str) and (kind in _KINDS or (kind.endswith("Event") and "source" in data))
+    return isinstance(kind, str) and (kind in _EVENT_KINDS or (kind.endswith("Event") and "source" in data))
 
 
 def detect(data: Any) -> bool:
@@ -53,7 +53,7 @@ def read(data: Any, path: Path) -> Trajectory:
     for i, event in enumerate(events):
         if not is_event(event):
             raise ValueError(f"event {i} should have a 'kind' that is known, found {event!r:.60}")
-    identity, model = str(row.get("instance_id") or _conversation(path)), _model(row)
+    identity, model = str(row.get("instance_id") or _conversation_name(path)), _model(row)
     return Trajectory(
         id=identity,
         source="openhands-sdk",
@@ -69,9 +69,9 @@ def _segments(events: list[dict[str, Any]]) -> Iterator[Segment]:
     for event in events:
         kind = event["kind"]
         if kind == "ActionEvent":
-            yield from _action(event, answers)
+            yield from _action_event(event, answers)
         elif kind == "MessageEvent":
-            yield from _message(event)
+            yield from _message_event(event)
         elif kind in ("SystemPromptEvent", "SystemPromptUpdateEvent"):
             for key in ("system_prompt", "dynamic_context"):
                 if text := _text(event.get(key)):
@@ -84,7 +84,7 @@ def _segments(events: list[dict[str, Any]]) -> Iterator[Segment]:
             yield result(str(event.get("tool_name")), answer)
 
 
-def _action(event: dict[str, Any], answers: dict[str, str]) -> Iterator[Segment]:
+def _action_event(event: dict[str, Any], answers: dict[str, str]) -> Iterator[Segment]:
     """Reasoning, prose and the call; a call that could not be parsed is a thought."""
     text = text_of(event.get("thought"))
     yield from thought(reasoning_of(event, text) or _reasoning_item(event))
@@ -101,7 +101,7 @@ def _action(event: dict[str, Any], answers: dict[str, str]) -> Iterator[Segment]
     yield segment
 
 
-def _message(event: dict[str, Any]) -> Iterator[Segment]:
+def _message_event(event: dict[str, Any]) -> Iterator[Segment]:
     message = dict_of(event.get("llm_message"))
     text, source = text_of(message.get("content")), event.get("source")
     if source == "agent":
@@ -155,11 +155,11 @@ def _text(part: Any) -> str:
     return text_of([part])
 
 
-def _conversation(path: Path) -> str:
+def _conversation_name(path: Path) -> str:
     """conversations/<id>/events/event-00000-....json, or a file's own name."""
     if path.name.startswith("event-") and path.parent.name == "events":
         return path.parent.parent.name
-    return path.parent.name if path.name == "events" else name_of(path)
+    return path.parent.name if path.name == "events" else run_name(path)
 
 
 def _model(row: dict[str, Any]) -> str | None:

@@ -15,7 +15,7 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "SWE-bench predictions"
 
-_RUNS = ("messages", "trajectory", "traj", "history", "conversations", "steps", "segments")
+_RUN_KEYS = ("messages", "trajectory", "traj", "history", "conversations", "steps", "segments")
 """Keys that say that a whole run stands in the record, and not its patch alone."""
 
 
@@ -59,5 +59,5 @@ def _is_prediction(data: Any) -> bool:
     return (
         isinstance(data, dict)
         and data.keys() >= {"instance_id", "model_patch"}
-        and not any(key in data for key in _RUNS)
+        and not any(key in data for key in _RUN_KEYS)
     )

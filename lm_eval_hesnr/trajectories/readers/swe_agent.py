@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import cut, dict_of, list_of, name_of, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.readers.common import (
+    dict_of,
+    list_of,
+    run_name,
+    split_at_calls,
+    text_of,
+    thought,
+    tool_call,
+)
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import find_commands
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
@@ -38,13 +46,13 @@ def detect(data: Any) -> bool:
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
     """The run in one file; raises ValueError naming the message that is not as the format has it."""
-    run = _chosen(data)
+    run = _chosen_attempt(data)
     history = list_of(run.get("history"))
     if not history or not all(isinstance(message, dict) for message in history):
         raise ValueError("key 'history' should be a list with messages, each an object")
     steps = [dict_of(step) for step in list_of(run.get("trajectory"))]
     info, agent = dict_of(run.get("info")), _agent_config(run, data)
-    identity = name_of(path)
+    identity = run_name(path)
     model = dict_of(agent.get("model")).get("name")
     model = model if isinstance(model, str) and model != "replay" else None  # a replay hides who wrote the replies
     parser = dict_of(dict_of(agent.get("tools")).get("parse_function")).get("type")
@@ -55,12 +63,12 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         source="swe-agent",
         resolved=resolved_by_report(path, identity, model),
         model=model,
-        segments=tuple(walk(history, parser=parser, exit_status=info.get("exit_status"), steps=steps)),
+        segments=tuple(history_segments(history, parser=parser, exit_status=info.get("exit_status"), steps=steps)),
         meta=meta | ({"parser": parser} if parser else {}),
     )
 
 
-def walk(
+def history_segments(
     messages: Sequence[dict[str, Any]],
     *,
     parser: str | None,
@@ -81,7 +89,7 @@ def walk(
     """
     if any(message.get("tool_calls") for message in messages):
         parser = _NATIVE
-    owners, lost = _aligned(messages, steps)
+    owners, lost = _match_steps(messages, steps)
     begun = answered = False  # whether a reply was seen, and whether anything came back to the last one
     for i, message in enumerate(messages):
         role, text = message.get("role"), text_of(message.get("content"))
@@ -90,23 +98,23 @@ def walk(
         elif role == "system":
             yield Segment("system", text)
         elif role == "assistant":
-            yield from _lost_turns(lost.get(i, ()), steps, parser, ended=False)
+            yield from _turns_not_in_history(lost.get(i, ()), steps, parser, ended=False)
             begun, answered = True, i in injected or _is_exit_note(message)
             if answered:
                 yield Segment("other", text)
             else:
                 ran = _ran(messages, i, owners.get(i, {}), submitted or exit_status == "submitted")
-                yield from _named(f"message {i}", _turn(message, owners.get(i, {}), parser, ran))
+                yield from _with_place(f"message {i}", _turn(message, owners.get(i, {}), parser, ran))
         elif role not in ("user", "tool"):
             raise ValueError(f"message {i}: unknown role {role!r}; expected system, user, assistant or tool")
         elif not begun:
             yield Segment("task", text)
-        elif i == len(messages) - 1 and _closes(text, messages[i - 1], exit_status):
+        elif i == len(messages) - 1 and _is_closing_message(text, messages[i - 1], exit_status):
             yield Segment("other", text)
         else:
             yield Segment("other" if answered and role == "user" else "observation", text)
             answered = True
-    yield from _lost_turns(lost.get(len(messages), ()), steps, parser, ended=bool(exit_status))
+    yield from _turns_not_in_history(lost.get(len(messages), ()), steps, parser, ended=bool(exit_status))
 
 
 def _is_exit_note(message: Mapping[str, Any]) -> bool:
@@ -132,10 +140,10 @@ def _turn(
         yield from thought(text)
     else:
         recorded = action if isinstance(action, str) else None
-        yield from cut(text, find_commands(text, recorded, parser, executed))
+        yield from split_at_calls(text, find_commands(text, recorded, parser, executed))
 
 
-def _lost_turns(
+def _turns_not_in_history(
     places: Sequence[int], steps: Sequence[dict[str, Any]], parser: str | None, *, ended: bool
 ) -> Iterator[Segment]:
     """Steps that the history does not hold: refused replies, actions that asked to be replaced, a last submit.
@@ -155,7 +163,7 @@ def _lost_turns(
             yield from thought(text_of(step.get("reasoning_content")))
             yield from thought(text)
         elif parser != _NATIVE:
-            yield from _named(f"step {place}", _turn({"content": text, "action": action}, step, parser, True))
+            yield from _with_place(f"step {place}", _turn({"content": text, "action": action}, step, parser, True))
         else:
             yield from thought(text)
         answer = _prompted(text, steps[place + 1] if place + 1 < len(steps) else {}) or (seen if ran else "")
@@ -171,7 +179,7 @@ def _prompted(reply: str, following: Mapping[str, Any]) -> str:
     return text_of(query[1].get("content")) if query[1].get("role") in ("user", "tool") else ""
 
 
-def _aligned(
+def _match_steps(
     messages: Sequence[dict[str, Any]], steps: Sequence[dict[str, Any]]
 ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
     """The step of each reply, and the steps that are no reply's by the message they came before.
@@ -206,7 +214,7 @@ def _ran(messages: Sequence[dict[str, Any]], i: int, step: Mapping[str, Any], su
     return True if submitted or text_of(step.get("observation")).strip() else None
 
 
-def _closes(text: str, before: dict[str, Any], exit_status: Any) -> bool:
+def _is_closing_message(text: str, before: dict[str, Any], exit_status: Any) -> bool:
     """Whether a last message was written after the run's end; without an exit status, only a submitted patch tells."""
     names = [dict_of(dict_of(call).get("function")).get("name") for call in list_of(before.get("tool_calls"))]
     submits = text_of(before.get("action")).strip() == "submit" or names == ["submit"]
@@ -215,7 +223,7 @@ def _closes(text: str, before: dict[str, Any], exit_status: Any) -> bool:
     )
 
 
-def _chosen(data: dict[str, Any]) -> dict[str, Any]:
+def _chosen_attempt(data: dict[str, Any]) -> dict[str, Any]:
     """The run itself; for a retrying agent the attempt it chose, which stands at the top as well."""
     attempts = [dict_of(attempt) for attempt in list_of(data.get("attempts"))]
     if data.get("history") or not attempts:
@@ -246,7 +254,7 @@ def _is_history(value: Any) -> bool:
     return {"role", "content", "agent"} <= first.keys()
 
 
-def _named(where: str, segments: Iterator[Segment]) -> Iterator[Segment]:
+def _with_place(where: str, segments: Iterator[Segment]) -> Iterator[Segment]:
     """The segments; an error says where."""
     try:
         yield from segments

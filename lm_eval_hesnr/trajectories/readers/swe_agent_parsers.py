@@ -16,7 +16,7 @@ from typing import Any
 from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, xml_functions
 from lm_eval_hesnr.trajectories.schema import Call
 
-Parser = Callable[[str, bool | None], list[Found]]
+CallFinder = Callable[[str, bool | None], list[Found]]
 
 _FENCE = re.compile(r"^```(\S*)\s*\n|^```\s*$", re.MULTILINE)
 _FUNCTION = re.compile(r"<function=[^<>\n]+>\n")
@@ -60,9 +60,9 @@ def first_function(text: str, executed: bool | None) -> list[Found]:
     if not opening or stop < 0:
         return []
     start, end = opening.start(), stop + len("</function>")
-    (meant,) = xml_functions(text[start:end], executed)[0].calls
-    arguments = {name: _EDGE_NEWLINE.sub("", value) for name, value in meant.arguments.items()}
-    return [Found(start, end, (Call(meant.tool, arguments, executed),))]
+    (parsed,) = xml_functions(text[start:end], executed)[0].calls
+    arguments = {name: _EDGE_NEWLINE.sub("", value) for name, value in parsed.arguments.items()}
+    return [Found(start, end, (Call(parsed.tool, arguments, executed),))]
 
 
 def bash_blocks(text: str, executed: bool | None) -> list[Found]:
@@ -100,11 +100,11 @@ def json_command(text: str, executed: bool | None) -> list[Found]:
     if not isinstance(arguments, dict) or not arguments:
         return [Found(begin, end, (Call(name, {}, executed),))]
     args_begin, args_end = inner["arguments"]
-    meant = call(name, arguments, executed)
-    return [Found(begin, args_begin, ()), Found(args_begin, args_end, (meant,)), Found(args_end, end, ())]
+    parsed = call(name, arguments, executed)
+    return [Found(begin, args_begin, ()), Found(args_begin, args_end, (parsed,)), Found(args_end, end, ())]
 
 
-PARSERS: dict[str, Parser] = {
+PARSERS: dict[str, CallFinder] = {
     "thought_action": last_block,
     "edit_format": last_block,
     "xml_thought_action": last_command_tag,
@@ -155,9 +155,9 @@ def find_commands(text: str, action: str | None, parser: str | None, executed: b
 
 def _is_action(found: list[Found], action: str) -> bool:
     """Whether the calls are the recorded action: a command is recorded as it is, other tools by name and values."""
-    calls = [meant for place in found for meant in place.calls]
-    if all(meant.tool == "bash" for meant in calls):
-        commands = [str(meant.arguments.get("command", "")).strip() for meant in calls]
+    calls = [parsed for place in found for parsed in place.calls]
+    if all(parsed.tool == "bash" for parsed in calls):
+        commands = [str(parsed.arguments.get("command", "")).strip() for parsed in calls]
         return "\n".join(commands) == action.strip() or (len(commands) > 1 and _same_lines(commands, action))
     name = {"finish": "submit"}.get(calls[0].tool, calls[0].tool)
     return action.split(maxsplit=1)[0] == name
@@ -169,12 +169,12 @@ def _as_recorded(place: Found, action: str) -> Found:
     with contextlib.suppress(ValueError):  # a command that is no shell words, such as a text between marks of its own
         words.update(shlex.split(action))
     calls = []
-    for meant in place.calls:
+    for parsed in place.calls:
         arguments = {
             name: value.strip() if isinstance(value, str) and value not in words and value.strip() in words else value
-            for name, value in meant.arguments.items()
+            for name, value in parsed.arguments.items()
         }
-        calls.append(Call(meant.tool, arguments, meant.executed))
+        calls.append(Call(parsed.tool, arguments, parsed.executed))
     return place._replace(calls=tuple(calls))
 
 

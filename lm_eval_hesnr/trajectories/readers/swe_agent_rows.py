@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.readers.common import dict_of, text_of
-from lm_eval_hesnr.trajectories.readers.swe_agent import EXIT_NOTES, walk
+from lm_eval_hesnr.trajectories.readers.swe_agent import EXIT_NOTES, history_segments
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -43,7 +43,10 @@ def detect(data: Any) -> bool:
 def read(data: dict[str, Any], path: Path) -> Trajectory:
     """The run in one row; raises ValueError naming the message that is not as the format has it."""
     nebius = "trajectory" in data
-    messages = [_message(message, i) for i, message in enumerate(_listed(data["trajectory" if nebius else "messages"]))]
+    messages = [
+        _as_history_message(message, i)
+        for i, message in enumerate(_listed(data["trajectory" if nebius else "messages"]))
+    ]
     replies = [message for message in messages if message.get("role") == "assistant"]
     style = "ticks" if nebius else _style(replies)
     parser = {"xml": "xml_function_calling", "ticks": "thought_action"}.get(style, "function_calling")
@@ -56,7 +59,7 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         resolved=resolved if isinstance(resolved, bool) else None,
         model=model if isinstance(model, str) else None,
         segments=tuple(
-            walk(
+            history_segments(
                 messages,
                 parser=parser,
                 submitted=submitted and _submits(messages[-1], parser),
@@ -80,7 +83,7 @@ def _listed(messages: Any) -> list[Any]:
     return messages
 
 
-def _message(message: Any, i: int) -> dict[str, Any]:
+def _as_history_message(message: Any, i: int) -> dict[str, Any]:
     """One message with the roles and keys of a SWE-agent history."""
     message = _unwrapped(message)
     if not isinstance(message, dict):
@@ -109,7 +112,7 @@ def _is_injected(message: dict[str, Any], parser: str) -> bool:
     text = text_of(message.get("content"))
     if message.get("role") != "assistant" or message.get("tool_calls"):
         return False
-    commands = _commands(text, parser)
+    commands = _called_names(text, parser)
     if text.startswith(_INVENTED):
         return text[len(_INVENTED) :].strip() == "<function=submit>\n</function>"
     return text.startswith(EXIT_NOTES) and not any(commands)
@@ -117,14 +120,14 @@ def _is_injected(message: dict[str, Any], parser: str) -> bool:
 
 def _submits(message: dict[str, Any], parser: str) -> bool:
     recorded = text_of(message.get("action")).strip()  # in SWE-agent's own messages
-    return recorded == "submit" or _commands(text_of(message.get("content")), parser) == ["submit"]
+    return recorded == "submit" or _called_names(text_of(message.get("content")), parser) == ["submit"]
 
 
-def _commands(text: str, parser: str) -> list[str]:
+def _called_names(text: str, parser: str) -> list[str]:
     """What a reply calls, in a word: the command of a shell, the name of another tool."""
     found = PARSERS[parser](text, None) if parser in PARSERS else []
     return [
-        str(meant.arguments.get("command", "")) if meant.tool == "bash" else meant.tool
+        str(call.arguments.get("command", "")) if call.tool == "bash" else call.tool
         for place in found
-        for meant in place.calls
+        for call in place.calls
     ]

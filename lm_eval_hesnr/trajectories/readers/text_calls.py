@@ -14,7 +14,7 @@ from lm_eval_hesnr.trajectories.readers import terminus
 from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, tagged, xml_functions
 from lm_eval_hesnr.trajectories.schema import Call
 
-Syntax = Callable[[str, "bool | None"], list[Found]]
+CallFinder = Callable[[str, "bool | None"], list[Found]]
 """(text, executed) to the calls that stand in the text, in order."""
 
 REFUSALS = {
@@ -92,7 +92,7 @@ def _executes(text: str, executed: bool | None) -> list[Found]:
     return found
 
 
-def _command(text: str, executed: bool | None) -> list[Found]:
+def _last_command(text: str, executed: bool | None) -> list[Found]:
     """SWE-agent's xml_thought_action: the last `<command>` block is the action."""
     return [_shell(*block, executed) for block in tagged(text, "command")[-1:]]
 
@@ -117,11 +117,11 @@ def _shell(start: int, end: int, inside: str, executed: bool | None) -> Found:
     return Found(start, end, (Call("bash", {"command": inside.strip()}, executed),))
 
 
-SYNTAXES: dict[str, Syntax] = {
+SYNTAXES: dict[str, CallFinder] = {
     "<tool_call>": hermes,
     "<function=": _functions,
     "<execute": _executes,
-    "<command>": _command,
+    "<command>": _last_command,
     "keystrokes": _terminus,
     "Act: bash": _act,
     "```": _fences,
@@ -134,7 +134,7 @@ def syntax_of(replies: Iterable[str]) -> str | None:
     counts = dict.fromkeys(SYNTAXES, 0)
     for reply in replies:
         for mark, syntax in SYNTAXES.items():
-            counts[mark] += mark in reply and bool(syntax(reply[spoken_from(reply) :], None))
+            counts[mark] += mark in reply and bool(syntax(reply[reply_start(reply) :], None))
     best = max(SYNTAXES, key=lambda mark: counts[mark])
     return best if counts[best] else None
 
@@ -143,11 +143,11 @@ def calls_in(reply: str, mark: str | None, executed: bool | None) -> list[Found]
     """The calls of a reply in one syntax, after its leading `<think>` block."""
     if mark is None or mark not in reply:
         return []
-    begin = spoken_from(reply)
+    begin = reply_start(reply)
     return [Found(start + begin, end + begin, calls) for start, end, calls in SYNTAXES[mark](reply[begin:], executed)]
 
 
-def spoken_from(reply: str) -> int:
+def reply_start(reply: str) -> int:
     """Where a reply goes on after its reasoning: past `</think>`; its end where the reasoning has none."""
     if reply.lstrip().startswith("<think>"):
         stop = reply.find("</think>")

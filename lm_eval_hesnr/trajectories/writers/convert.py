@@ -21,7 +21,7 @@ from lm_eval_hesnr.trajectories.writers.answers import (
     output_of,
     with_exit_code,
 )
-from lm_eval_hesnr.trajectories.writers.turns import Turn, messages_of, patch_of
+from lm_eval_hesnr.trajectories.writers.turns import Turn, patch_of, split_run
 
 NUMBERS = ("view_range", "insert_line")
 """Parameters of the editor that are numbers: JSON in a tool call, their text in tags."""
@@ -29,12 +29,12 @@ NUMBERS = ("view_range", "insert_line")
 _THOUGHT = "THOUGHT: "
 
 
-def carry(trajectory: Trajectory, form: str, system: str, task: str) -> Trajectory:
-    """The run as one of the agent whose form is named.
+def convert_run(trajectory: Trajectory, file_format: str, system: str, task: str) -> Trajectory:
+    """The run as one of the agent whose file_format is named.
 
     Args:
         trajectory: a finished run of swe-mini, with the exit codes of its commands in `meta`.
-        form: of `FORMS`, and not the run's own.
+        file_format: of `FILE_FORMATS`, and not the run's own.
         system: that agent's instructions.
         task: the task in that agent's words.
 
@@ -42,50 +42,50 @@ def carry(trajectory: Trajectory, form: str, system: str, task: str) -> Trajecto
         ValueError: the agent has no way to say what the run says.
     """
     patch = patch_of(trajectory)
-    turns = [turn for turn in messages_of(trajectory).turns if turn.call]
+    turns = [turn for turn in split_run(trajectory).turns if turn.call]
     codes = trajectory.meta["exit_codes"]
     segments = [Segment("system", system), Segment("task", task)]
     for turn, code in zip(turns, codes, strict=True):
-        segments += _reply(turn, form, last=turn is turns[-1])
+        segments += _reply(turn, file_format, last=turn is turns[-1])
         if turn is not turns[-1] and turn.answer:
             output = output_of(turn.answer.text)
-            answer = with_exit_code(code, output) if form == "mini-swe-agent" else observed(output)
+            answer = with_exit_code(code, output) if file_format == "mini-swe-agent" else observed(output)
             segments.append(Segment("observation", answer))
-    if form != "swe-smith-xml":
-        segments.append(Segment("other", f"{OBSERVED}{patch}" if form == "swe-agent" else patch))
-    meta = {key: value for key, value in trajectory.meta.items() if key != "patch"} | {"style": form}
-    meta |= {"patch": patch} if form == "swe-smith-xml" else {}
-    return replace(trajectory, source=form, segments=tuple(segments), meta=meta)
+    if file_format != "swe-smith-xml":
+        segments.append(Segment("other", f"{OBSERVED}{patch}" if file_format == "swe-agent" else patch))
+    meta = {key: value for key, value in trajectory.meta.items() if key != "patch"} | {"style": file_format}
+    meta |= {"patch": patch} if file_format == "swe-smith-xml" else {}
+    return replace(trajectory, source=file_format, segments=tuple(segments), meta=meta)
 
 
-def _reply(turn: Turn, form: str, *, last: bool) -> list[Segment]:
+def _reply(turn: Turn, file_format: str, *, last: bool) -> list[Segment]:
     """One reply in the agent's own syntax."""
-    said = "\n\n".join(text for s in turn.reply if s.kind == "thought" and (text := s.text.strip("\n")))
-    said = said.removeprefix(_THOUGHT)
-    if {"mini-swe-agent": "```bash", "swe-smith-xml": "<function="}.get(form, "\0") in said:
+    prose = "\n\n".join(text for s in turn.reply if s.kind == "thought" and (text := s.text.strip("\n")))
+    prose = prose.removeprefix(_THOUGHT)
+    if {"mini-swe-agent": "```bash", "swe-smith-xml": "<function="}.get(file_format, "\0") in prose:
         raise ValueError("a thought that shows how a call is written, which would be taken for one")
-    tool, arguments = _meant(turn, form, last=last)
+    tool, arguments = _target_call(turn, file_format, last=last)
     call = Call(tool, arguments, executed=True)
-    if form == "swe-agent":
+    if file_format == "swe-agent":
         emitted = json.dumps(arguments, ensure_ascii=False)
-        thoughts = [Segment("thought", said, generated=True)] if said else []
+        thoughts = [Segment("thought", prose, generated=True)] if prose else []
         return [*thoughts, Segment("action", emitted, generated=True, calls=(call,))]
-    text = f"{_THOUGHT}{said}\n\n" if form == "mini-swe-agent" else f"{said}\n\n"
-    written = _block(arguments) if form == "mini-swe-agent" else _tags(tool, arguments)
-    thoughts = [Segment("thought", text, generated=True)] if said else []
-    return [*thoughts, Segment("action", written, generated=True, calls=(call,), continues=bool(said))]
+    text = f"{_THOUGHT}{prose}\n\n" if file_format == "mini-swe-agent" else f"{prose}\n\n"
+    written = _in_fence(arguments) if file_format == "mini-swe-agent" else _in_tags(tool, arguments)
+    thoughts = [Segment("thought", text, generated=True)] if prose else []
+    return [*thoughts, Segment("action", written, generated=True, calls=(call,), continues=bool(prose))]
 
 
-def _meant(turn: Turn, form: str, *, last: bool) -> tuple[str, dict[str, Any]]:
+def _target_call(turn: Turn, file_format: str, *, last: bool) -> tuple[str, dict[str, Any]]:
     """(tool, arguments) for the agent: its own way of handing in at the end, else the same call."""
     if last:
         command = f"echo {SUBMIT_MARKER.strip()} && {SUBMIT_COMMAND}"
-        return ("bash", {"command": command}) if form == "mini-swe-agent" else ("submit", {})
+        return ("bash", {"command": command}) if file_format == "mini-swe-agent" else ("submit", {})
     assert turn.call is not None
     tool, arguments = turn.call.tool, turn.call.arguments
-    if tool != "bash" and form == "mini-swe-agent":
+    if tool != "bash" and file_format == "mini-swe-agent":
         raise ValueError(f"it calls {tool}, and mini-swe-agent has bash alone")
-    decoded = form == "swe-agent"
+    decoded = file_format == "swe-agent"
     return tool, {name: _number(value, decoded) if name in NUMBERS else value for name, value in arguments.items()}
 
 
@@ -95,14 +95,14 @@ def _number(value: Any, decoded: bool) -> Any:
     return json.loads(text) if decoded else text
 
 
-def _block(arguments: dict[str, Any]) -> str:
+def _in_fence(arguments: dict[str, Any]) -> str:
     written = f"```bash\n{arguments['command']}\n```"
     if [inside for _, _, inside in fenced(written, "```bash")] != [arguments["command"]]:
         raise ValueError("a command with a fence in it, which would end mini-swe-agent's block")
     return written
 
 
-def _tags(tool: str, arguments: dict[str, Any]) -> str:
+def _in_tags(tool: str, arguments: dict[str, Any]) -> str:
     """A call in tags. A value of several lines stands on lines of its own, which the parser takes off again."""
     parameters = []
     for name, value in arguments.items():

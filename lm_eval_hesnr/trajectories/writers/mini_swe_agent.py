@@ -9,22 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.writers.turns import messages_of, text_of
+from lm_eval_hesnr.trajectories.writers.turns import joined_text, split_run
 
 NAME, ENDING = "mini-swe-agent", ".traj.json"
 
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
     """The file's one object. The outcome is in none of its keys: it belongs in a report beside the file."""
-    system, task, turns = messages_of(trajectory)
-    chat = [_message("system", segment.text) for segment in system]
-    chat += [_message("user", segment.text) for segment in task]
+    system, task, turns = split_run(trajectory)
+    chat = [_chat_message("system", segment.text) for segment in system]
+    chat += [_chat_message("user", segment.text) for segment in task]
     for turn in turns:
         if turn.call and turn.call.tool != "bash":
             raise ValueError(f"a call of {turn.call.tool}; mini-swe-agent has bash alone")
-        chat.append(_message("assistant", text_of(turn.reply)))
+        chat.append(_chat_message("assistant", joined_text(turn.reply)))
         if turn.answer:
-            chat.append(_message("user", turn.answer.text))
+            chat.append(_chat_message("user", turn.answer.text))
     last = trajectory.segments[-1]
     ended = last.kind == "other" and bool(turns[-1].call)
     return {
@@ -40,5 +40,5 @@ def write(trajectory: Trajectory) -> dict[str, Any]:
     }
 
 
-def _message(role: str, text: str) -> dict[str, Any]:
+def _chat_message(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": text}

@@ -13,7 +13,7 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.schema import Call, Trajectory
 from lm_eval_hesnr.trajectories.writers.answers import OBSERVED
-from lm_eval_hesnr.trajectories.writers.turns import Turn, messages_of, patch_of
+from lm_eval_hesnr.trajectories.writers.turns import Turn, patch_of, split_run
 
 NAME, ENDING = "swe-agent", ".traj"
 
@@ -22,9 +22,9 @@ _AGENT = "main"
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
     """The file's one object."""
-    system, task, turns = messages_of(trajectory)
-    history = [_message("system", segment.text, "system_prompt") for segment in system]
-    history += [_message("user", [_part(segment.text)], "observation") for segment in task]
+    system, task, turns = split_run(trajectory)
+    history = [_history_message("system", segment.text, "system_prompt") for segment in system]
+    history += [_history_message("user", [_part(segment.text)], "observation") for segment in task]
     steps = []
     for number, turn in enumerate(turns, start=1):
         reply, call = _reply(turn, f"call_{number:03}")
@@ -43,7 +43,7 @@ def write(trajectory: Trajectory) -> dict[str, Any]:
         )
         history.append(reply)
         if turn.answer:
-            result = _message("tool", [_part(answer)], "observation")
+            result = _history_message("tool", [_part(answer)], "observation")
             history.append(result | {"tool_call_ids": [call["id"]]})
     patch = patch_of(trajectory)
     config = {"agent": {"model": {"name": trajectory.model}, "tools": {"parse_function": {"type": "function_calling"}}}}
@@ -69,7 +69,7 @@ def _reply(turn: Turn, call_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     text = thoughts[0].text if thoughts else ""
     function = {"name": turn.call.tool, "arguments": action.text}
     call = {"id": call_id, "type": "function", "function": function}
-    message = _message("assistant", text, "action")
+    message = _history_message("assistant", text, "action")
     return message | {"thought": text, "action": command_line(turn.call), "tool_calls": [call]}, call
 
 
@@ -85,7 +85,7 @@ def command_line(call: Call) -> str:
     return " ".join(words)
 
 
-def _message(role: str, content: Any, kind: str) -> dict[str, Any]:
+def _history_message(role: str, content: Any, kind: str) -> dict[str, Any]:
     return {"role": role, "content": content, "agent": _AGENT, "message_type": kind}
 
 

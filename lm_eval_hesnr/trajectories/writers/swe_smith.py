@@ -6,20 +6,20 @@ import json
 from typing import Any
 
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.writers.turns import messages_of, patch_of, text_of
+from lm_eval_hesnr.trajectories.writers.turns import joined_text, patch_of, split_run
 
 NAME, ENDING = "swe-smith-xml", ".jsonl"
 
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
     """The row."""
-    system, task, turns = messages_of(trajectory)
+    system, task, turns = split_run(trajectory)
     chat = [{"role": "system", "content": segment.text} for segment in system]
     chat += [{"role": "user", "content": segment.text} for segment in task]
     for turn in turns:
         if turn.call is None:
             raise ValueError("a reply without a call; every reply of such a row has one")
-        chat.append({"role": "assistant", "content": text_of(turn.reply)})
+        chat.append({"role": "assistant", "content": joined_text(turn.reply)})
         if turn.answer and turn.answer.kind == "observation":
             chat.append({"role": "user", "content": turn.answer.text})
         elif turn.answer:

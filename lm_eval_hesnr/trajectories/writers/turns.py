@@ -27,7 +27,7 @@ class Turn(NamedTuple):
         return calls[0] if calls else None
 
 
-class Messages(NamedTuple):
+class Conversation(NamedTuple):
     """The whole run."""
 
     system: tuple[Segment, ...]
@@ -35,7 +35,7 @@ class Messages(NamedTuple):
     turns: tuple[Turn, ...]
 
 
-def messages_of(trajectory: Trajectory) -> Messages:
+def split_run(trajectory: Trajectory) -> Conversation:
     """The messages; raises ValueError naming the segment that stands where these agents put none."""
     segments = trajectory.segments
     begin = next((i for i, segment in enumerate(segments) if segment.generated), len(segments))
@@ -53,10 +53,10 @@ def messages_of(trajectory: Trajectory) -> Messages:
             reply = []
         else:
             raise ValueError(f"segment {number}: {segment.kind} stands where an answer to a reply is expected")
-    return Messages(system, task, (*turns, Turn(tuple(reply), None)) if reply else tuple(turns))
+    return Conversation(system, task, (*turns, Turn(tuple(reply), None)) if reply else tuple(turns))
 
 
-def text_of(segments: Sequence[Segment]) -> str:
+def joined_text(segments: Sequence[Segment]) -> str:
     """The one string that the segments were cut from; raises ValueError where they were several."""
     if any(not segment.continues for segment in segments[1:]):
         raise ValueError("a reply of several strings, such as a tool call beside a text; this form has one string")

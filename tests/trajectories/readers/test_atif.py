@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.outcomes import is_report, resolved_by_reward
 from lm_eval_hesnr.trajectories.readers import atif, read_record, terminus
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 NOWHERE = Path("no-such-folder/trajectory.json")
@@ -226,7 +226,7 @@ def test_a_continuation_belongs_to_the_run_it_goes_on_from(tmp_path):
         Segment("other", "Questions?"),
         thought("Two."),
     )
-    with pytest.raises(PartOfAnother) as caught:
+    with pytest.raises(PartOfRunError) as caught:
         read_record(json.loads(second.read_text()), second)
     assert caught.value.path == first
 
@@ -325,7 +325,7 @@ def test_a_conversion_beside_its_native_file_is_not_a_second_run(real_trajectori
     conversions = [path for path in real_files(real_trajectories) if path.parent.name.startswith("mini-swe-agent")]
     assert len(conversions) == 2
     for path in conversions:
-        with pytest.raises(PartOfAnother, match=r"agent_mini-swe-agent\.trajectory\.json"):
+        with pytest.raises(PartOfRunError, match=r"agent_mini-swe-agent\.trajectory\.json"):
             atif.read(json.loads(path.read_text()), path)
 
 

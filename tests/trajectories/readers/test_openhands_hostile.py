@@ -118,5 +118,5 @@ def test_any_value_anywhere(reader, sample, data):
 def test_a_long_text_is_read_at_once_and_whole(part):
     text = part * 50_000
     messages = [{"role": role, "content": text} for role in ("assistant", "user", "assistant", "user")]
-    segments = list(openhands_rows.chat_segments(messages, text_calls=True))
+    segments = list(openhands_rows.openhands_segments(messages, text_calls=True))
     assert "".join(segment.text for segment in segments) == text * 4

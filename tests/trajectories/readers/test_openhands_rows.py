@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import openhands_rows, read_record
-from lm_eval_hesnr.trajectories.readers.openhands_rows import chat_segments
+from lm_eval_hesnr.trajectories.readers.openhands_rows import openhands_segments
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 ROWS = Path("rows.jsonl")
@@ -91,7 +91,7 @@ def test_a_row_of_swe_rebench(column, resolved):
 )
 def test_what_the_answer_says_about_the_call(answer, kind, executed):
     messages = [says("assistant", "", ("a", "terminal", '{"command": "ls"}')), answers("a", "terminal", answer)]
-    segment = next(chat_segments(messages, text_calls=False))
+    segment = next(openhands_segments(messages, text_calls=False))
     assert (segment.kind, segment.generated) == (kind, True)
     assert [call.executed for call in segment.calls] == ([executed] if kind == "action" else [])
 
@@ -99,12 +99,12 @@ def test_what_the_answer_says_about_the_call(answer, kind, executed):
 @pytest.mark.parametrize("arguments", [None, ""])
 def test_a_call_without_arguments_has_no_text(arguments):
     messages = [says("assistant", "", ("a", "finish", arguments))]
-    assert list(chat_segments(messages, text_calls=False)) == [generated("action", "", Call("finish", {}, None))]
+    assert list(openhands_segments(messages, text_calls=False)) == [generated("action", "", Call("finish", {}, None))]
 
 
 def test_arguments_that_are_no_json_never_ran():
     messages = [says("assistant", "", ("a", "execute_bash", '{"command": "l'))]
-    assert list(chat_segments(messages, text_calls=False)) == [generated("thought", '{"command": "l')]
+    assert list(openhands_segments(messages, text_calls=False)) == [generated("thought", '{"command": "l')]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_arguments_that_are_no_json_never_ran():
 )
 def test_what_is_no_message_is_named(message, reason):
     with pytest.raises(ValueError, match=reason):
-        list(chat_segments([message], text_calls=False))
+        list(openhands_segments([message], text_calls=False))
 
 
 @pytest.mark.parametrize(

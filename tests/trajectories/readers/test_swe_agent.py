@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import read_record, swe_agent
-from lm_eval_hesnr.trajectories.readers.common import cut, text_of
+from lm_eval_hesnr.trajectories.readers.common import split_at_calls, text_of
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -99,7 +99,7 @@ def bash(command, executed=True):
     ],
 )
 def test_each_parser_finds_its_command(parser, text, action_texts, calls):
-    segments = list(cut(text, PARSERS[parser](text, True)))
+    segments = list(split_at_calls(text, PARSERS[parser](text, True)))
     assert "".join(s.text for s in segments) == text
     assert [s.text for s in segments if s.kind == "action"] == ([text] if action_texts is None else action_texts)
     assert tuple(call for s in segments for call in s.calls) == calls
@@ -112,7 +112,7 @@ PIECES += ["</parameter>", '{"command":', '{"name":"a","arguments":{"b":1}}', "}
 @given(st.sampled_from(sorted(PARSERS)), st.lists(st.sampled_from(PIECES)))
 def test_no_parser_loses_a_character(parser, pieces):
     text = "".join(pieces)
-    segments = list(cut(text, PARSERS[parser](text, None)))
+    segments = list(split_at_calls(text, PARSERS[parser](text, None)))
     assert "".join(s.text for s in segments) == text
     assert all(s.generated and s.continues == (i > 0) for i, s in enumerate(segments))
 
