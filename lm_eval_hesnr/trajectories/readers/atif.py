@@ -3,10 +3,11 @@
 Where a native file lies beside an ATIF conversion of the same run (mini-swe-agent writes one), the native one is
 better: it holds arguments and context as they were. The conversion then gives `PartOfRunError`.
 
-A run that is split over files is read with all its continuations. A continuation alone raises `PartOfRunError`. Where a
-continuation is missing, `meta["incomplete"]` says so. What a sub-agent did is not part of the run: it has its own file and
-the outcome of the trial it worked for. Steps and trajectories of sub-agents in the same file are left out and
-counted in `meta`.
+A run may be split over several files. It is read with all its continuations, and a continuation alone raises
+`PartOfRunError`. Where a continuation is missing, `meta["incomplete"]` says so.
+
+The work of a sub-agent is not part of the run: it has its own file, and the outcome of the trial it worked for. Steps
+and trajectories of sub-agents inside the run's file are left out; `meta` has their number.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import json_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
 from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
-from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, dict_of, list_of, run_name, text_of
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "ATIF 1.0 to 1.8"

@@ -19,28 +19,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.readers import terminus
-from lm_eval_hesnr.trajectories.readers.common import (
-    Found,
-    call,
-    dict_of,
-    fenced,
-    list_of,
-    says_not_executed,
-    split_at_calls,
-    tagged,
-    text_of,
-    thought,
-    tool_call,
-    xml_functions,
-)
-from lm_eval_hesnr.trajectories.readers.text_calls import REFUSALS
+from lm_eval_hesnr.trajectories.readers.agent_notes import refusals_of, says_not_executed
+from lm_eval_hesnr.trajectories.readers.found_calls import Found, fenced, split_at_calls, tagged, xml_functions
+from lm_eval_hesnr.trajectories.readers.segments import call, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment
 
 
 def step_segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Segment]:
     """Walk the steps; what a system or user step is depends on whether the agent has begun."""
-    name, refusals = str(agent.get("name")), _refusals(agent)
+    name = str(agent.get("name"))
+    refusals = refusals_of(name, _error_template(agent))
     begun = instructed = False
     reasoning = ""
     for step in steps:
@@ -152,9 +142,6 @@ def _copied(segment: Segment, begun: bool) -> Segment:
     return Segment("other" if begun else "task", segment.text, continues=segment.continues)
 
 
-def _refusals(agent: dict[str, Any]) -> tuple[str, ...]:
-    """How the notes of this agent begin; mini-swe-agent's own template counts up to its first placeholder."""
-    config = dict_of(dict_of(agent.get("extra")).get("agent_config"))
-    template = text_of(config.get("format_error_template"))
-    own = template.split("{{")[0].split("{%")[0].strip()
-    return (*REFUSALS.get(str(agent.get("name")), ()), *([own] if own else []))
+def _error_template(agent: dict[str, Any]) -> str:
+    """mini-swe-agent's configured note about a reply that could not be parsed."""
+    return text_of(dict_of(dict_of(agent.get("extra")).get("agent_config")).get("format_error_template"))

@@ -12,17 +12,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import (
-    call,
-    dict_of,
-    list_of,
-    reasoning_of,
-    split_at_calls,
-    text_of,
-    thought,
-    tool_call,
-)
-from lm_eval_hesnr.trajectories.readers.text_calls import RESULT_MARKS, calls_in, is_refusal, json_calls, syntax_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.agent_notes import RESULT_MARKS, is_refusal
+from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
+from lm_eval_hesnr.trajectories.readers.segments import call, reasoning_of, thought, tool_call
+from lm_eval_hesnr.trajectories.readers.text_calls import calls_in, json_calls, syntax_of
 from lm_eval_hesnr.trajectories.schema import Segment
 
 ROLES = {

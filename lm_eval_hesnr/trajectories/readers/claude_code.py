@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, list_of, shown, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "Claude Code session"

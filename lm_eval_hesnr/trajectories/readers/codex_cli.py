@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, reasoning_item, shown, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.segments import reasoning_item, shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "Codex CLI rollout"

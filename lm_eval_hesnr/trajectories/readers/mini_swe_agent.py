@@ -16,23 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import (
-    Found,
-    dict_of,
-    fenced,
-    list_of,
-    reasoning_item,
-    run_name,
-    says_not_executed,
-    split_at_calls,
-    tagged,
-    text_of,
-    thought,
-    tool_call,
-)
-from lm_eval_hesnr.trajectories.readers.text_calls import REFUSALS
-from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from lm_eval_hesnr.trajectories.readers.agent_notes import refusals_of, says_not_executed
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.found_calls import fenced, shell_command, split_at_calls, tagged
+from lm_eval_hesnr.trajectories.readers.segments import reasoning_item, thought, tool_call
+from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "mini-swe-agent 0, 1, 1.1"
 
@@ -89,7 +79,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[Segment]:
     """Walk the messages; what a user message is depends on the turn before it."""
-    marker, notes = _marker(messages, info), _refusals(info)
+    marker, notes = _marker(messages, info), refusals_of("mini-swe-agent", _error_template(info))
     results = _ran_by_id(messages)
     acted = False  # whether the turn before ran a command of its text, which is answered in the user's name
     begun = False  # whether the model has said anything
@@ -143,9 +133,8 @@ def _turn(
     if len(found) != 1:  # the agent runs a turn only if it holds exactly one command
         yield from thought(text)
         return
-    start, end, command = found[0]
     ran = {"answered": True, "submitted": True, "declined": False}.get(turn_status)
-    yield from split_at_calls(text, [Found(start, end, (Call("bash", {"command": command.strip()}, ran),))])
+    yield from split_at_calls(text, [shell_command(*found[0], ran)])
 
 
 def _call_segment(function: dict[str, Any], executed: bool | None, turn_status: _TurnStatus) -> Iterator[Segment]:
@@ -228,11 +217,9 @@ def _marker(messages: list[dict[str, Any]], info: dict[str, Any]) -> str:
     return next((marker for marker in _MARKERS if marker in instructions), _MARKERS[-1])
 
 
-def _refusals(info: dict[str, Any]) -> tuple[str, ...]:
-    """How notes about a refused format begin: as released, and as configured, up to the first placeholder."""
-    template = text_of(dict_of(dict_of(info.get("config")).get("agent")).get("format_error_template"))
-    own = template.split("{{")[0].split("{%")[0].strip()
-    return (*REFUSALS["mini-swe-agent"], *([own] if own else []))
+def _error_template(info: dict[str, Any]) -> str:
+    """The configured note about a reply that could not be parsed."""
+    return text_of(dict_of(dict_of(info.get("config")).get("agent")).get("format_error_template"))
 
 
 def _is_submission(text: str, info: dict[str, Any]) -> bool:

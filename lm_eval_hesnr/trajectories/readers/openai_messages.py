@@ -6,13 +6,13 @@ messages is read too, and `messages` that stand as a JSON string.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.chat import ROLES, chat_segments, parse_messages
-from lm_eval_hesnr.trajectories.readers.common import dict_of
+from lm_eval_hesnr.trajectories.readers.common import first_verdict, message_list
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenAI messages"
@@ -34,17 +34,12 @@ def detect(data: Any) -> bool:
 def read(data: Any, path: Path) -> Trajectory:
     """The trajectory in one row; raises ValueError naming the message or key that is not as it should be."""
     row = data if isinstance(data, dict) else {"messages": data}
-    rows = row["messages"]
-    if isinstance(rows, str):
-        rows = json.loads(rows, strict=False)
-    return from_row(row, rows, "openai-messages", path)
+    return from_row(row, "messages", "openai-messages", path)
 
 
-def from_row(row: dict[str, Any], rows: Any, source: str, path: Path) -> Trajectory:
+def from_row(row: dict[str, Any], key: str, source: str, path: Path) -> Trajectory:
     """The trajectory of a data set's row whose chat is `rows`; id, model and outcome are columns beside it."""
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(f"the chat should be a list with messages, found {rows!r:.40}")
-    messages = parse_messages(rows)
+    messages = parse_messages(message_list(row[key], key))
     if isinstance(row.get("system"), str) and messages[0].role != "system":
         messages = parse_messages([{"role": "system", "content": row["system"]}]) + messages
     identity = _first(row, _IDS) or path.name.split(".")[0]
@@ -78,6 +73,5 @@ def _outcome(row: dict[str, Any], path: Path, identity: str, model: str | None) 
     columns = [row.get(key) for key in _OUTCOMES] + [report.get("resolved") for report in reports]
     if "episode" in row:  # Harbor's export: the reward as text, or the name of an exception
         columns.append({"1.0": 1, "0.0": 0}.get(str(row.get("result"))))
-    known = (value for value in columns if isinstance(value, (bool, int, float)) and value in (0, 1))
-    verdict = next(known, None)
-    return resolved_by_report(path, identity, model) if verdict is None else bool(verdict)
+    verdict = first_verdict(columns)
+    return resolved_by_report(path, identity, model) if verdict is None else verdict

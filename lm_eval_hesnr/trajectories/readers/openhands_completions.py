@@ -9,14 +9,14 @@ lists of the SDK. Does not cover Responses API logs.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, dict_of, list_of, run_name, text_of
-from lm_eval_hesnr.trajectories.readers.openhands_rows import openhands_segments
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
+from lm_eval_hesnr.trajectories.readers.openhands_chat import completion_message, openhands_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenHands completion logs"
@@ -70,13 +70,8 @@ def _reply(log: dict[str, Any]) -> dict[str, Any]:
 
     `raw_response` is the text form, but some releases converted it in place and so lost the call from it.
     """
-    response, raw = _message(log.get("response")), _message(log.get("raw_response"))
+    response, raw = completion_message(log.get("response")), completion_message(log.get("raw_response"))
     return raw if "<function=" in text_of(raw.get("content")) and not raw.get("tool_calls") else response
-
-
-def _message(response: Any) -> dict[str, Any]:
-    choices = list_of(dict_of(response).get("choices"))
-    return dict_of(dict_of(choices[0]).get("message")) if choices else {}
 
 
 def _is_text(log: dict[str, Any]) -> bool:
@@ -99,10 +94,7 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     if not later:
         return None
     following = min(later)[1]
-    try:
-        prompt = list_of(dict_of(json.loads(following.read_bytes())).get("messages"))
-    except (OSError, ValueError, RecursionError):  # bad, and named so when its turn comes
-        return None
+    prompt = list_of(dict_of(json_of(following)).get("messages"))  # empty for a bad file, which gets its own message
     begun = [_without_cache_marks(message) for message in log["messages"]]
     goes_on = len(prompt) > len(begun) and [_without_cache_marks(message) for message in prompt[: len(begun)]] == begun
     return following if goes_on else None

@@ -14,8 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import call, dict_of, list_of, run_name, text_of, thought
-from lm_eval_hesnr.trajectories.readers.openhands_rows import outcome, ran, reply, result, user_message
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.openhands_chat import (
+    completion_message,
+    outcome,
+    ran,
+    reply,
+    result,
+    user_message,
+)
+from lm_eval_hesnr.trajectories.readers.segments import call, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands V0 events"
@@ -132,7 +141,7 @@ def _segments(events: list[Event]) -> Iterator[Segment]:
         response, key = _response(event), _call_key(event, i)
         if response and key.reply not in replies:
             replies.add(key.reply)
-            yield from reply(_message(response), answers.get(key.reply, {}), text_calls=True)
+            yield from reply(completion_message(response), answers.get(key.reply, {}), text_calls=True)
         if name is None:
             yield from _observation(event)
         elif name == "system":
@@ -238,11 +247,6 @@ def _call_key(event: Event, place: int) -> _CallKey:
 
 def _response(event: Event) -> dict[str, Any]:
     return dict_of(dict_of(event.get("tool_call_metadata")).get("model_response"))
-
-
-def _message(response: dict[str, Any]) -> dict[str, Any]:
-    choices = list_of(response.get("choices"))
-    return dict_of(dict_of(choices[0]).get("message")) if choices else {}
 
 
 def _model(row: dict[str, Any], events: list[Event]) -> str | None:

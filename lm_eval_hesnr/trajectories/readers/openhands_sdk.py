@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, reasoning_of, run_name, text_of, thought
-from lm_eval_hesnr.trajectories.readers.openhands_rows import emitted_call, outcome, refused, result, user_message
+from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.openhands_chat import emitted_call, outcome, refused, result, user_message
+from lm_eval_hesnr.trajectories.readers.segments import reasoning_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands SDK events"
@@ -74,7 +76,7 @@ def _segments(events: list[dict[str, Any]]) -> Iterator[Segment]:
             yield from _message_event(event)
         elif kind in ("SystemPromptEvent", "SystemPromptUpdateEvent"):
             for key in ("system_prompt", "dynamic_context"):
-                if text := _text(event.get(key)):
+                if text := text_of([event.get(key)]):
                     yield Segment("system", text)
         elif kind in ("Condensation", "CondensationSummaryEvent"):
             if (summary := text_of(event.get("summary"))) and summary != shown:  # both stand in some streams
@@ -148,11 +150,6 @@ def _answer(event: dict[str, Any]) -> str | None:
         return text_of(content) + text_of(event.get("extended_content"))
     key = {"AgentErrorEvent": "error", "UserRejectObservation": "rejection_reason"}.get(event["kind"])
     return text_of(event.get(key)) if key else None
-
-
-def _text(part: Any) -> str:
-    """The text of one content part, or of a plain string."""
-    return text_of([part])
 
 
 def _conversation_name(path: Path) -> str:

@@ -33,4 +33,4 @@ def is_beginning(earlier: Any, later: Any) -> bool:
 
 def read(data: Any, path: Path) -> Trajectory:
     """The trajectory in one row; raises ValueError naming the message or key that is not as it should be."""
-    return from_row(data, data["conversations"], "sharegpt", path)
+    return from_row(data, "conversations", "sharegpt", path)

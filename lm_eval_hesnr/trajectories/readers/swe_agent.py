@@ -13,16 +13,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import (
-    dict_of,
-    list_of,
-    run_name,
-    split_at_calls,
-    text_of,
-    thought,
-    tool_call,
-)
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
+from lm_eval_hesnr.trajectories.readers.segments import thought, tool_call
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import find_commands
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 

@@ -10,13 +10,12 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import Callable
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, xml_functions
+from lm_eval_hesnr.trajectories.json_values import dict_of
+from lm_eval_hesnr.trajectories.readers.found_calls import CallFinder, Found, fenced, shell_command, xml_functions
+from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Call
-
-CallFinder = Callable[[str, bool | None], list[Found]]
 
 _FENCE = re.compile(r"^```(\S*)\s*\n|^```\s*$", re.MULTILINE)
 _FUNCTION = re.compile(r"<function=[^<>\n]+>\n")
@@ -39,7 +38,8 @@ def last_block(text: str, executed: bool | None) -> list[Found]:
     if block is None:
         return []
     opening, closing = block
-    return [_command(opening.start(), closing.start() + len("```"), text[opening.end() : closing.start()], executed)]
+    command = text[opening.end() : closing.start()]
+    return [shell_command(opening.start(), closing.start() + len("```"), command, executed)]
 
 
 def last_command_tag(text: str, executed: bool | None) -> list[Found]:
@@ -47,7 +47,7 @@ def last_command_tag(text: str, executed: bool | None) -> list[Found]:
     start, stop = text.rfind("<command>"), text.rfind("</command>")
     if not 0 <= start < stop:
         return []
-    return [_command(start, stop + len("</command>"), text[start + len("<command>") : stop], executed)]
+    return [shell_command(start, stop + len("</command>"), text[start + len("<command>") : stop], executed)]
 
 
 def first_function(text: str, executed: bool | None) -> list[Found]:
@@ -67,7 +67,7 @@ def first_function(text: str, executed: bool | None) -> list[Found]:
 
 def bash_blocks(text: str, executed: bool | None) -> list[Found]:
     """`all_bash_code_blocks`: every bash fence, run one after the other."""
-    return [_command(start, end, inside, executed) for start, end, inside in fenced(text, "```bash")]
+    return [shell_command(start, end, inside, executed) for start, end, inside in fenced(text, "```bash")]
 
 
 def single_bash_block(text: str, executed: bool | None) -> list[Found]:
@@ -78,7 +78,7 @@ def single_bash_block(text: str, executed: bool | None) -> list[Found]:
 
 def whole_text(text: str, executed: bool | None) -> list[Found]:
     """`action`, `action_only` and `identity`: the reply is the command."""
-    return [_command(0, len(text), text, executed)] if text.strip() else []
+    return [shell_command(0, len(text), text, executed)] if text.strip() else []
 
 
 def json_command(text: str, executed: bool | None) -> list[Found]:
@@ -150,7 +150,7 @@ def find_commands(text: str, action: str | None, parser: str | None, executed: b
             f"the recorded action {action.strip()!r:.60} does not stand in the reply {text!r:.60}; "
             f"parser {parser or 'not named'}, known: {', '.join(PARSERS)}"
         )
-    return [_command(start, start + len(action.strip()), action, executed)]
+    return [shell_command(start, start + len(action.strip()), action, executed)]
 
 
 def _is_action(found: list[Found], action: str) -> bool:
@@ -181,10 +181,6 @@ def _as_recorded(place: Found, action: str) -> Found:
 def _same_lines(commands: list[str], action: str) -> bool:
     """Whether several commands make up the action but for blanks around each."""
     return "".join("".join(commands).split()) == "".join(action.split())
-
-
-def _command(start: int, end: int, command: str, executed: bool | None) -> Found:
-    return Found(start, end, (Call("bash", {"command": command.strip()}, executed),))
 
 
 def _json_values(text: str, start: int) -> dict[str, tuple[int, int]]:

@@ -7,11 +7,11 @@ reply, which is `other` here. nebius holds the replies as they were.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, text_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import message_list
 from lm_eval_hesnr.trajectories.readers.swe_agent import EXIT_NOTES, history_segments
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -43,10 +43,8 @@ def detect(data: Any) -> bool:
 def read(data: dict[str, Any], path: Path) -> Trajectory:
     """The run in one row; raises ValueError naming the message that is not as the format has it."""
     nebius = "trajectory" in data
-    messages = [
-        _as_history_message(message, i)
-        for i, message in enumerate(_listed(data["trajectory" if nebius else "messages"]))
-    ]
+    key = "trajectory" if nebius else "messages"
+    messages = [_as_history_message(row, i) for i, row in enumerate(message_list(data[key], key))]
     replies = [message for message in messages if message.get("role") == "assistant"]
     style = "ticks" if nebius else _style(replies)
     parser = {"xml": "xml_function_calling", "ticks": "thought_action"}.get(style, "function_calling")
@@ -69,18 +67,6 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         meta={"instance_id": data["instance_id"], "style": style}
         | ({"exit_status": data["exit_status"]} if data.get("exit_status") else {}),
     )
-
-
-def _listed(messages: Any) -> list[Any]:
-    """The messages, which may be JSON text."""
-    if isinstance(messages, str):
-        try:
-            messages = json.loads(messages, strict=False)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"key 'messages' should be a list or its JSON text: {error}") from error
-    if not isinstance(messages, list) or not messages:
-        raise ValueError(f"the messages should be a list with messages, found {messages!r:.40}")
-    return messages
 
 
 def _as_history_message(message: Any, i: int) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 
-from lm_eval_hesnr.trajectories.readers.common import Found, call
+from lm_eval_hesnr.trajectories.readers.found_calls import Found
+from lm_eval_hesnr.trajectories.readers.segments import call
 
 _DECODER = json.JSONDecoder(strict=False)
 _BETWEEN = re.compile(r"[ \t\r\n,]*")

@@ -7,34 +7,21 @@ A trajectory has one syntax, its agent's: what looks like a call of another synt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of
 from lm_eval_hesnr.trajectories.readers import terminus
-from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, tagged, xml_functions
-from lm_eval_hesnr.trajectories.schema import Call
-
-CallFinder = Callable[[str, "bool | None"], list[Found]]
-"""(text, executed) to the calls that stand in the text, in order."""
-
-REFUSALS = {
-    "mini-swe-agent": ("Please always provide EXACTLY ONE action", "Format error:"),
-    "terminus-2": ("Previous response had parsing errors",),  # its "warnings" were run
-    "swe-agent": ("Your output was not formatted correctly",),
-    "codeact": ("I don't understand your input",),
-}
-"""How an agent's notes begin that it could not read a reply; nothing ran then."""
-
-RESULT_MARKS = (
-    "OBSERVATION:",
-    "Observation:",
-    "EXECUTION RESULT of [",
-    "<tool_response>",
-    "<returncode>",
-    "New Terminal Output:",
-    "Current terminal state:",
+from lm_eval_hesnr.trajectories.readers.found_calls import (
+    CallFinder,
+    Found,
+    fenced,
+    shell_command,
+    tagged,
+    xml_functions,
 )
-"""How a message in the user's name begins when the environment printed it."""
+from lm_eval_hesnr.trajectories.readers.segments import call
+from lm_eval_hesnr.trajectories.schema import Call
 
 
 def hermes(text: str, executed: bool | None) -> list[Found]:
@@ -94,13 +81,13 @@ def _executes(text: str, executed: bool | None) -> list[Found]:
 
 def _last_command(text: str, executed: bool | None) -> list[Found]:
     """SWE-agent's xml_thought_action: the last `<command>` block is the action."""
-    return [_shell(*block, executed) for block in tagged(text, "command")[-1:]]
+    return [shell_command(*block, executed) for block in tagged(text, "command")[-1:]]
 
 
 def _act(text: str, executed: bool | None) -> list[Found]:
     """AgentTuning: `Act: bash`, then the first fence. Another act, such as `Act: finish`, holds no command."""
     act = text.find("Act: bash")
-    return [_shell(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
+    return [shell_command(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
 
 
 def _terminus(text: str, executed: bool | None) -> list[Found]:
@@ -110,11 +97,7 @@ def _terminus(text: str, executed: bool | None) -> list[Found]:
 def _fences(text: str, executed: bool | None) -> list[Found]:
     marks = ("```mswea_bash_command", "```bash")
     blocks = next((found for mark in marks if (found := fenced(text, mark))), [])
-    return [_shell(*block, executed) for block in blocks]
-
-
-def _shell(start: int, end: int, inside: str, executed: bool | None) -> Found:
-    return Found(start, end, (Call("bash", {"command": inside.strip()}, executed),))
+    return [shell_command(*block, executed) for block in blocks]
 
 
 SYNTAXES: dict[str, CallFinder] = {
@@ -154,8 +137,3 @@ def reply_start(reply: str) -> int:
         return stop + len("</think>") if stop >= 0 else len(reply)
     stop = -1 if "<think>" in reply else reply.find("</think>")  # the opening tag often stands in the prompt
     return stop + len("</think>") if stop >= 0 else 0
-
-
-def is_refusal(note: str) -> bool:
-    """Whether the agent's answer to a reply says that it could not be read, so that nothing of it ran."""
-    return any(mark in note[:400] for marks in REFUSALS.values() for mark in marks)

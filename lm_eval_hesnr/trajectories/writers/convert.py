@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import fenced
+from lm_eval_hesnr.trajectories.readers.found_calls import fenced
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import first_function
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 from lm_eval_hesnr.trajectories.writers.answers import (

@@ -246,7 +246,7 @@ def test_columns_beside_the_chat():
         ([user("go"), says(3)], "message 1: key 'content' should be text, found int"),
         ([user("go"), says("", tool_calls="ls")], "message 1: key 'tool_calls' should be a list, found str"),
         ([user("go"), says("", tool_calls=[{"id": 1}])], "message 1: call 0 should have a name, found None"),
-        ([], "the chat should be a list with messages"),
+        ([], "should be a list with messages"),
     ],
 )
 def test_errors_name_the_message_and_the_key(messages, reason):

@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import openhands_rows, read_record
-from lm_eval_hesnr.trajectories.readers.openhands_rows import openhands_segments
+from lm_eval_hesnr.trajectories.readers.openhands_chat import openhands_segments
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 ROWS = Path("rows.jsonl")

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_eval_hesnr.trajectories.json_values import text_of
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import read_record, swe_agent
-from lm_eval_hesnr.trajectories.readers.common import split_at_calls, text_of
+from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 

@@ -157,7 +157,7 @@ def test_nebius():
     ("messages", "message"),
     [
         ("[", "key 'messages' should be a list or its JSON text"),
-        ([], "the messages should be a list with messages"),
+        ([], "should be a list with messages"),
         ([*HEAD, [1, 2]], "message 2: expected an object, found list"),
         ([*HEAD, {"role": "exit", "content": ""}], "message 2: unknown role 'exit'"),
     ],
