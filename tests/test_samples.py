@@ -109,9 +109,9 @@ def test_what_a_form_has_no_place_for():
         ("swe-agent", (*told, prose), "one text and one tool call"),
         ("swe-smith-xml", (*told, prose), "a reply without a call"),
         ("swe-smith-xml", (*told, prose, action), "several strings"),
-        ("mini-swe-agent", (*told, prose, action), "bash alone"),
+        ("mini-swe-agent", (*told, prose, action), "only bash"),
         ("mini-swe-agent", (told[1], told[0], prose), "then the task"),
-        ("mini-swe-agent", (*told, prose, told[1]), "segment 4: task stands where an answer"),
+        ("mini-swe-agent", (*told, prose, told[1]), "segment 4: expected an answer"),
     ]:
         run = Trajectory("x", form, None, None, segments)
         with pytest.raises(ValueError, match=reason):
@@ -214,7 +214,7 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(form, tmp_path):
         (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
-            "it calls str_replace_editor, and mini-swe-agent has bash alone; it can",
+            "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
         (["--form", "swe-agent"], "error: --form and -o are for one run: give its NAME"),

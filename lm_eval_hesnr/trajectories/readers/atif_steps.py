@@ -1,16 +1,16 @@
-"""The steps of an ATIF file as segments: what of them the model wrote, once, and what ran.
+"""The steps of an ATIF file as segments.
 
-Tool calls are kept as objects, so an action's text is that object written as JSON: its strings are the model's, the
-blanks between them need not be. `message` is what the model wrote, except
-- mini-swe-agent's conversion repeats the command of the message as a tool call, even where the agent refused the
-  turn: it is taken where it stands in the message, and not at all in a refused turn.
-- terminus-2 without raw content writes "Analysis: ..., Plan: ..." anew from the model's JSON: a thought that is not
-  `generated`. Its calls are objects of that JSON, but `mark_task_complete` stands for a flag and is not generated.
-  With raw content the reply stands there as it was, and its commands are cut out of it.
+ATIF stores tool calls as objects. An action's text is such an object written as JSON: its strings are the model's, but
+the spaces between them may not be. `message` is the model's text, with these exceptions:
+- mini-swe-agent's conversion repeats the command of the message as a tool call, even if the agent refused the turn.
+  The command is taken from the message, and not at all from a refused turn.
+- terminus-2 without raw content rewrites the model's JSON as "Analysis: ..., Plan: ...". This text is a thought that is
+  not `generated`. Its calls are objects of that JSON, except `mark_task_complete`, which replaces a flag and is not
+  generated. With raw content, the message is the original reply, and the commands in it are the actions.
 - OpenHands' events, Claude Code and rewritten data sets put a caption there ("I edited the file", "Executed Bash",
-  the tool's name): `other`.
-Context copied from an earlier file is task where it leads and `other` later, never generated. User messages after the
-agent's first turn are nudges and hand-overs: `other`.
+  the tool's name). It is `other`.
+Context copied from an earlier file is `task` at the beginning and `other` later; it is never generated. User messages
+after the agent's first turn are reminders and hand-overs: `other`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lm_eval_hesnr.trajectories.schema import Segment
 
 
 def step_segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Segment]:
-    """Walk the steps; what a system or user step is depends on whether the agent has begun."""
+    """Yield the segments of all steps. The kind of a system or user step depends on whether the agent has begun."""
     name = str(agent.get("name"))
     refusals = refusals_of(name, _error_template(agent))
     begun = instructed = False
@@ -58,7 +58,7 @@ def step_segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterato
 def _turn(
     step: dict[str, Any], agent: str, results: list[dict[str, Any]], refused: bool, previous_reasoning: str
 ) -> Iterator[Segment]:
-    """What one agent step says and does."""
+    """Yield what the model wrote in one agent step."""
     message, reasoning = text_of(step.get("message")), text_of(step.get("reasoning_content"))
     calls = [dict_of(item) for item in list_of(step.get("tool_calls"))]
     if (
@@ -91,7 +91,7 @@ def _turn(
 def _calls_in_message(
     message: str, calls: list[dict[str, Any]], ran: list[bool | None], agent: str, n_results: int
 ) -> list[Found] | None:
-    """Where the message itself holds what the step did; None where it does not."""
+    """The calls of a step as found in its message; None if the message does not contain them."""
     if not calls and agent.startswith("terminus"):
         return terminus.commands(message, ran[0]) or None
     if not calls:
@@ -102,16 +102,16 @@ def _calls_in_message(
         return None
     blocks = fenced(message, "```mswea_bash_command") or fenced(message, "```bash")
     blocks = blocks or tagged(message, "mswea_bash_command") or tagged(message, "bash_code")
-    if agent == "mini-swe-agent" and len(blocks) > 1:  # it runs a reply with exactly one command
+    if agent == "mini-swe-agent" and len(blocks) > 1:  # it runs only a reply with exactly one command
         return []
     same = [block for block in blocks if block[2].strip() == command.strip()]
     return [Found(start, end, (call("bash", {"command": command}, ran[0]),)) for start, end, _ in same[:1]] or None
 
 
 def _ran(calls: list[dict[str, Any]], results: list[dict[str, Any]], agent: str) -> list[bool | None]:
-    """Whether each call ran (one entry for a step without calls): by its id, else its place, else unknown.
+    """Whether each call ran; one entry for a step without calls. Results belong to calls by id, else by position.
 
-    Terminus types all commands of a step and gives one result without an id for them together.
+    Terminus runs all commands of a step and stores one result without an id for all of them.
     """
     by_id = {result["source_call_id"]: result for result in results if isinstance(result.get("source_call_id"), str)}
     answers: list[dict[str, Any] | None]
@@ -130,13 +130,13 @@ def _ran(calls: list[dict[str, Any]], results: list[dict[str, Any]], agent: str)
 
 
 def _captions(calls: list[dict[str, Any]]) -> set[str]:
-    """What conversions write in place of a message that the model did not write."""
+    """The texts that conversions write instead of a message of the model."""
     names = {str(item.get("function_name")) for item in calls}
     return names | {f"Executed {item.get('function_name')} {item.get('tool_call_id')}" for item in calls}
 
 
 def _copied(segment: Segment, begun: bool) -> Segment:
-    """A segment of copied context: nothing in it is the model's turn now."""
+    """A segment of copied context: the model did not write it in this file."""
     if segment.kind == "system" and not begun:
         return segment
     return Segment("other" if begun else "task", segment.text, continues=segment.continues)

@@ -1,13 +1,15 @@
 """Claude Code session logs: a JSONL file of events, which together are one trajectory.
 
-Text and thinking blocks are thoughts (thinking that the server summarised is not marked as such, and so is thought
-too), `tool_use` blocks are actions; their input is kept as an object, so an action's text is that object written as
-JSON. Tool results are lines of type `user`. Lines that only the program's screen or bookkeeping needs (summaries,
-snapshots, system notices, `toolUseResult`) were never shown to the model and are left out, as are lines that a resumed
-session repeats. What a sub-agent did (`isSidechain`) is left out of its parent's session and counted in `meta`; a file
-that is all sidechain is that sub-agent's own trajectory. Text that the program puts into the conversation is `task`
-before the model's first words and `other` later. The system prompt is not in the file, and nothing in it tells whether
-the task was solved.
+What the model wrote: text and thinking blocks are thoughts. Summaries of thinking by the server are not marked, so they
+are thoughts too. `tool_use` blocks are actions. The log stores their input as an object, so an action's text is that
+object written as JSON. Tool results are lines of type `user`.
+
+Left out: lines that the model was never shown (summaries, snapshots, system notices, `toolUseResult`), and lines that a
+resumed session repeats. A sub-agent's lines (`isSidechain`) are left out of its parent's session and counted in
+`meta`; a file with only such lines is the sub-agent's own trajectory.
+
+Text that the program adds to the conversation is `task` before the model's first reply and `other` later. The log has
+neither the system prompt nor the outcome of the task.
 """
 
 from __future__ import annotations
@@ -25,15 +27,15 @@ FORMAT = "Claude Code session"
 
 _MESSAGE_TYPES = ("user", "assistant")
 _SYNTHETIC = "<synthetic>"
-"""The model that the program names where it speaks itself."""
+"""Model name of messages that the program wrote itself."""
 _REFUSED = ("<tool_use_error>InputValidationError", "<tool_use_error>Error: No such tool available")
-"""How the program begins to say that a call was none: wrong arguments or no such tool."""
+"""The beginnings of results for calls that were not valid: wrong arguments or an unknown tool."""
 _DECLINED = "The user doesn't want to proceed with this tool use"
 _INJECTED = ("<command-", "<local-command-", "<system-reminder>", "<bash-", "Caveat: ", "[Request interrupted")
 
 
 def is_event(data: Any) -> bool:
-    """Whether one decoded line is of a session log."""
+    """Whether one decoded line is from a session log."""
     if not isinstance(data, dict) or not isinstance(data.get("type"), str) or "payload" in data:
         return False
     if data["type"] in _MESSAGE_TYPES:
@@ -42,7 +44,7 @@ def is_event(data: Any) -> bool:
 
 
 def detect(data: Any) -> bool:
-    """A list of a session's lines, with at least one message."""
+    """Whether the value is a list of a session's lines, with at least one message."""
     return (
         isinstance(data, list)
         and bool(data)
@@ -52,7 +54,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one session's lines; raises ValueError where they are none."""
+    """Return the trajectory of one session's lines."""
     if not detect(data):
         raise ValueError("not the lines of one Claude Code session")
     lines = [line for line in data if line["type"] in _MESSAGE_TYPES]
@@ -74,7 +76,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
-    """Walk the lines; one reply of the model may be spread over several, each with some of its blocks."""
+    """Yield the segments of all lines. The blocks of one reply may be spread over several lines."""
     results = _result_texts(lines)
     seen: set[tuple[str, ...]] = set()
     begun = False
@@ -92,7 +94,7 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
                 yield from _user_block(line, block, begun)
                 continue
             part = ("block", str(message["id"]), json.dumps(block)) if message.get("id") else None
-            if part in seen:  # streamed replies are logged again as they grow
+            if part in seen:  # streamed replies are logged again while they grow
                 continue
             if part:
                 seen.add(part)
@@ -104,7 +106,7 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
 
 
 def _reply_block(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
-    """One block of the model's reply. Redacted thinking holds no text."""
+    """Yield one block of the model's reply. Redacted thinking has no text."""
     if block.get("type") == "tool_use":
         result = results.get(str(block.get("id")))
         action = tool_call(str(block.get("name")), block.get("input"), _ran(result))
@@ -117,7 +119,7 @@ def _reply_block(block: dict[str, Any], results: dict[str, str]) -> Iterator[Seg
 
 
 def _user_block(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator[Segment]:
-    """One block of a line of type `user`: a tool's result, the user's words, or what the program put there."""
+    """Yield one block of a `user` line: a tool's result, the user's words, or text that the program added."""
     if block.get("type") == "tool_result":
         yield from shown("observation", text_of(block.get("content")))
         return
@@ -127,7 +129,7 @@ def _user_block(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Ite
 
 
 def _result_texts(lines: list[dict[str, Any]]) -> dict[str, str]:
-    """What each call was answered, by the call's id."""
+    """Call id -> text of the call's result."""
     return {
         str(block.get("tool_use_id")): text_of(block.get("content"))
         for line in lines

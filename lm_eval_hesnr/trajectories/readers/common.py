@@ -1,4 +1,12 @@
-"""Facts that readers take from a file's name and from the columns of a row, and the error for a part of a run."""
+"""What a reader takes from a file's name and from a row's columns, and the error for a part of a run.
+
+Other helpers for a new reader:
+- `json_values`: `dict_of`, `list_of`, `text_of` for decoded JSON, which may have any type;
+- `segments`: `thought`, `tool_call`, `shown`, `reasoning_of`: a segment from one part of a message;
+- `found_calls`: `split_at_calls`, `fenced`, `tagged`, `xml_functions`: calls inside the model's text;
+- `chat`: `parse_messages`, `chat_segments`: a whole chat of `role` and `content`;
+- `outcomes`: `resolved_by_report`, `resolved_by_reward`: whether the run solved its task.
+"""
 
 from __future__ import annotations
 

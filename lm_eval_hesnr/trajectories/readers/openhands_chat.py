@@ -16,10 +16,10 @@ from lm_eval_hesnr.trajectories.readers.segments import call, reasoning_of, thou
 from lm_eval_hesnr.trajectories.schema import Segment
 
 NUDGES = ("Please continue working on the task", "Please continue on whatever approach")
-"""How the harness of an evaluation answers a message without a call, in the user's name."""
+"""The beginnings of user messages that an evaluation sends when a reply has no call."""
 
 _RESULT = re.compile(r"EXECUTION RESULT of \[([^\]\n]*)\]:|OBSERVATION:\n")
-"""How a tool's answer begins where function calling is written as text and answers come as user messages."""
+"""The beginning of a user message with a tool's answer, in runs that write function calls as text."""
 
 _ANSWER_HEAD = r"(?:OBSERVATION:\n|EXECUTION RESULT of \[[^\]\n]*\]:\n)?(?:\[An error occurred during execution\.\]\n)?"
 _NOT_RUN = re.compile(
@@ -43,11 +43,11 @@ def completion_message(response: Any) -> dict[str, Any]:
 
 
 def openhands_segments(messages: list[Any], *, text_calls: bool) -> Iterator[Segment]:
-    """Walk the messages; what a user message is depends on how it begins and on whether the model has spoken.
+    """Yield the segments of all messages. A user message is judged by its beginning and by whether the model has begun.
 
     Args:
-        messages: OpenAI messages. The first user message may hold an in-context example, which is task text.
-        text_calls: whether replies without tool calls hold theirs as `<function=...>` text.
+        messages: OpenAI messages. The first user message may contain an example conversation, which is task text.
+        text_calls: whether replies without tool calls write their calls as `<function=...>` text.
     """
     began = False
     for i, message in enumerate(messages):
@@ -70,22 +70,22 @@ def openhands_segments(messages: list[Any], *, text_calls: bool) -> Iterator[Seg
 
 
 def user_message(text: str) -> Segment:
-    """What the user says is the task, but for the nudges that an evaluation puts in the user's mouth."""
+    """Return a user message: the task, or `other` for a reminder of the evaluation."""
     return Segment("other" if text.lstrip().startswith(NUDGES) else "task", text)
 
 
 def result(tool: str, text: str) -> Segment:
-    """A tool's answer; that of `finish` only echoes what the model said."""
+    """Return a tool's answer: an observation. The answer of `finish` only repeats the model's text: `other`."""
     return Segment("other" if tool == "finish" else "observation", text)
 
 
 def reply(message: dict[str, Any], answers: Mapping[str, str], *, text_calls: bool) -> Iterator[Segment]:
-    """One reply of the model: reasoning, prose and calls, in the order it wrote them.
+    """Yield one reply: reasoning, prose and calls, in the order the model wrote them.
 
     Args:
         message: an assistant message.
-        answers: call id to the text that answered it; the id of a call written as text is empty.
-        text_calls: whether prose without tool calls may hold one as `<function=...>`.
+        answers: call id -> text of the answer; the id of a call written as text is empty.
+        text_calls: whether text without tool calls may contain a call as `<function=...>`.
     """
     text = text_of(message.get("content"))
     yield from thought(reasoning_of(message, text))
@@ -100,8 +100,8 @@ def reply(message: dict[str, Any], answers: Mapping[str, str], *, text_calls: bo
 
 
 def emitted_call(tool: str, arguments: Any, answer: str | None) -> Segment:
-    """A native tool call as an action; as a thought if it is the `think` tool's or was refused for its format."""
-    if arguments in (None, ""):  # a call without arguments may come without a text
+    """Return a native tool call: an action. Calls of `think` and calls with a refused format are thoughts."""
+    if arguments in (None, ""):  # such calls may have no text
         return Segment("action", "", generated=True, calls=(call(tool, {}, ran(answer)),))
     if tool == "think" or refused(answer):
         emitted = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
@@ -110,7 +110,7 @@ def emitted_call(tool: str, arguments: Any, answer: str | None) -> Segment:
 
 
 def ran(answer: str | None) -> bool | None:
-    """Whether the environment ran the call that this answers: unknown without an answer, no where that says so."""
+    """Whether the environment ran a call, by its answer; None without an answer."""
     return None if answer is None else not _NOT_RUN.match(answer)
 
 
@@ -120,7 +120,7 @@ def refused(answer: str | None) -> bool:
 
 
 def _text_reply(text: str, answer: str | None) -> Iterator[Segment]:
-    """OpenHands takes the first `<function=...>` of a reply and drops what follows, which so is a thought."""
+    """Yield a reply with a call in its text. OpenHands runs only the first; the text after it is a thought."""
     found = xml_functions(text, ran(answer))[:1]
     if not found or found[0].calls[0].tool == "think" or refused(answer):
         yield from thought(text)
@@ -129,7 +129,7 @@ def _text_reply(text: str, answer: str | None) -> Iterator[Segment]:
 
 
 def _answers(messages: list[Any], i: int) -> dict[str, str]:
-    """Call id to answer, from the messages up to the next reply: ids may come again later in a run."""
+    """Call id -> answer, from the messages up to the next reply, as ids may be used again later."""
     answers: dict[str, str] = {}
     for message in map(dict_of, messages[i + 1 : _next_reply(messages, i)]):
         text = text_of(message.get("content"))

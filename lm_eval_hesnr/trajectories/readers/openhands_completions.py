@@ -1,10 +1,11 @@
-"""OpenHands `llm_completions` logs, V0 and SDK: one call of the model with the whole prompt before it.
+"""OpenHands `llm_completions` logs, V0 and SDK: one call of the model, with the whole prompt.
 
-A log is a run up to one reply. The log after it, which begins with the same prompt and goes on, holds all of it, so
-only the last is a trajectory; where a condenser changed the prompt, the log before that is one too. Read is the form
-that the model itself saw and wrote: `messages`, and of the two responses the one that is text where calls were written
-as text. Of such calls OpenHands wrote all but the last anew from what it had understood. Covers also the bare message
-lists of the SDK. Does not cover Responses API logs.
+Each log is the run up to one reply. The next log begins with the same prompt and goes on, so only the last log is read
+as a trajectory. If a condenser changed the prompt, the log before the change is also read.
+
+The text is what the model itself saw and wrote: `messages`, and the text response if calls were written as text.
+OpenHands wrote all such calls but the last again, from its parsed form. Also covers the bare message lists of the SDK.
+Does not cover Responses API logs.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from lm_eval_hesnr.trajectories.schema import Trajectory
 FORMAT = "OpenHands completion logs"
 
 _NAME = re.compile(r"(.+)-(\d+\.\d+)(?:-\w+)*\.json")
-"""<model>-<seconds>[-...].json, as logs are called."""
+"""<model>-<seconds>[-...].json, the names of logs."""
 
 _TEXT_CALLS = "<function=example_function_name>"
-"""Stands in the system prompt where function calling is written as text."""
+"""Part of the system prompt if function calls are written as text."""
 
 
 def detect(data: Any) -> bool:
-    """A log by its keys; a bare list only if OpenHands' own system prompt begins it."""
+    """Whether the value has the keys of a log, or is a message list that begins with OpenHands' system prompt."""
     if isinstance(data, list):
         first = dict_of(data[0]) if data else {}
         is_chat = all(isinstance(m, dict) and "role" in m for m in data)
@@ -39,12 +40,12 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The run up to and with the logged reply; raises ValueError naming the message that is not as the format has it.
+    """Return the run up to the logged reply. Raises ValueError with the message that is malformed.
 
-    The log of a failed call holds no reply; its prompt is read all the same.
+    The log of a failed call has no reply; its prompt is still read.
 
     Raises:
-        PartOfRunError: the next log beside this one goes on from it.
+        PartOfRunError: the next log in the folder contains this one.
     """
     log: dict[str, Any] = {"messages": data} if isinstance(data, list) else data
     if following := _continuation(log, path):
@@ -66,16 +67,16 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _reply(log: dict[str, Any]) -> dict[str, Any]:
-    """The message of the response as the model wrote it.
+    """The message of the response, as the model wrote it.
 
-    `raw_response` is the text form, but some releases converted it in place and so lost the call from it.
+    `raw_response` is the text form, but some releases converted it in place, so that it has no call in its text.
     """
     response, raw = completion_message(log.get("response")), completion_message(log.get("raw_response"))
     return raw if "<function=" in text_of(raw.get("content")) and not raw.get("tool_calls") else response
 
 
 def _is_text(log: dict[str, Any]) -> bool:
-    if "fncall_messages" in log or "raw_messages" in log:  # kept beside by V0 and by the SDK when calls are text
+    if "fncall_messages" in log or "raw_messages" in log:  # V0 and the SDK write these if calls are text
         return True
     prompts = (m for m in map(dict_of, log["messages"]) if m.get("role") in ("system", "user"))
     return any(_TEXT_CALLS in text_of(prompt.get("content")) for prompt in prompts)
@@ -84,7 +85,7 @@ def _is_text(log: dict[str, Any]) -> bool:
 def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     """The next log of the same model in the folder, if its prompt is longer and begins with this one's.
 
-    Runs that took turns in one folder are not told apart: there the next log is another run's.
+    Runs that alternate in one folder are not separated: the next log may then be another run's.
     """
     name = _NAME.fullmatch(path.name)
     named = [(match, p) for p in path.parent.glob("*.json") if (match := _NAME.fullmatch(p.name))] if name else []
@@ -95,11 +96,11 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
         return None
     following = min(later)[1]
     prompt = list_of(dict_of(json_of(following)).get("messages"))  # empty for a bad file, which gets its own message
-    begun = [_without_cache_marks(message) for message in log["messages"]]
-    goes_on = len(prompt) > len(begun) and [_without_cache_marks(message) for message in prompt[: len(begun)]] == begun
+    start = [_without_cache_marks(message) for message in log["messages"]]
+    goes_on = len(prompt) > len(start) and [_without_cache_marks(message) for message in prompt[: len(start)]] == start
     return following if goes_on else None
 
 
 def _without_cache_marks(message: Any) -> tuple[Any, str, Any]:
-    """A message without the marks for the prompt cache, which move from call to call."""
+    """A message without its prompt cache marks, which change from call to call."""
     return dict_of(message).get("role"), text_of(dict_of(message).get("content")), dict_of(message).get("tool_calls")

@@ -1,10 +1,12 @@
 """OpenHands V0 event streams: `output.jsonl` rows, UI exports, resolver rows and openhands-feedback rows.
 
-What the model emitted stands in `tool_call_metadata.model_response`: a whole reply, repeated in every event that came
-of it and laid out here once, at the first. Older streams have no such copy; there the action's own argument is all that
-is left of the text. Where function calling was written as text, OpenHands keeps the reply converted to tool calls.
-`message` is what the user interface says and is never read. Covers streams of dict events, of [action, observation]
-pairs, and of flat events without `args`, `id` and `source`; null keys count as absent.
+`tool_call_metadata.model_response` contains the model's whole reply. Every event of the reply repeats it; it is read
+once, at the first. Older streams do not have it: there the action's own argument is all that is left of the text. If
+function calls were written as text, OpenHands stores the reply converted to tool calls. `message` is text for the user
+interface and is never read.
+
+Covers streams of event objects, of [action, observation] pairs, and of flat events without `args`, `id` and `source`. A
+null key counts as absent.
 """
 
 from __future__ import annotations
@@ -32,17 +34,17 @@ FORMAT = "OpenHands V0 events"
 Event = dict[str, Any]
 
 _NAMES = {"message", "run", "run_ipython", "read", "write", "edit", "browse", "think", "finish", "recall", "initialize"}
-"""What any stream has some of, as actions or observations."""
+"""Names of actions and observations; every stream has some of them."""
 
 _CONTROLLER_ACTIONS = {"initialize", "start", "pause", "resume", "stop", "change_agent_state"} | {
     "recall",
     "condensation_request",
     "null",
 }
-"""Actions that neither the agent nor the user takes."""
+"""Actions of neither the agent nor the user."""
 
 _TEXT_ACTIONS = {"run": ("bash", "command"), "run_ipython": ("execute_ipython_cell", "code")}
-"""Actions that are one text of the model, the tool they are, and the argument with it."""
+"""Actions whose text is one argument: their tool and that argument."""
 _MODEL_ARGUMENTS = {
     "path",
     "content",
@@ -56,18 +58,18 @@ _MODEL_ARGUMENTS = {
     "task_list",
     "plan",
 } | {"file_text", "old_str", "new_str", "insert_line", "view_range", "name", "arguments"}
-"""Arguments of other actions that the model gives; the rest is the runtime's."""
+"""Arguments of other actions that the model writes; the runtime adds the rest."""
 
 
 class _CallKey(NamedTuple):
-    """Which call of which reply."""
+    """Identifies a call: which reply, and which call of it."""
 
     reply: str
     call: str
 
 
 def detect(data: Any) -> bool:
-    """By the names of the events; a row of a run that came to nothing by its columns."""
+    """Whether the events have known names; a row without events is known by its columns."""
     events = _events(data)
     if not events:
         row = data if isinstance(data, dict) else {}
@@ -79,11 +81,11 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The run; raises ValueError when it holds no event."""
+    """Return the run. Raises ValueError if it has no event."""
     row: dict[str, Any] = data if isinstance(data, dict) else {}
     events = [_normalized(event) for event in _events(data)]
     if not events:
-        raise ValueError(f"key 'history' holds no event: the run came to nothing (error: {row.get('error')!r:.80})")
+        raise ValueError(f"key 'history' has no events, so there is no run to read (error: {row.get('error')!r:.80})")
     issue = dict_of(row.get("issue"))
     named = [str(issue[key]) for key in ("owner", "repo", "number") if key in issue]
     identity = str(row.get("instance_id") or "__".join(named) or run_name(path))
@@ -99,7 +101,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _events(data: Any) -> list[Event]:
-    """The stream in a file, a `history` or a `trajectory`, with pairs laid out; empty where there is none."""
+    """The events of a file, a `history` or a `trajectory`, with pairs flattened; empty if there are none."""
     for stream in (data.get("history"), data.get("trajectory")) if isinstance(data, dict) else (data,):
         flat = [event for item in list_of(stream) for event in (item if isinstance(item, list) else [item])]
         if flat and all(isinstance(event, dict) for event in flat):
@@ -108,14 +110,14 @@ def _events(data: Any) -> list[Event]:
 
 
 def _is_action_or_observation(event: Event) -> bool:
-    """An action or an observation, not both, as a step of SWE-agent is."""
+    """Whether the event is an action or an observation. A step of SWE-agent is both."""
     return all(not isinstance(event.get(key), (list, dict)) for key in ("action", "observation")) and (
         (event.get("action") is None) != (event.get("observation") is None)
     )
 
 
 def _normalized(event: Event) -> Event:
-    """Without null keys and with objects that were stored as JSON strings decoded; of a flat event, with `args`."""
+    """The event without null keys and with JSON strings decoded. A flat event gets `args`."""
     found = {key: value for key, value in event.items() if value is not None}
     for key in ("args", "extras", "tool_call_metadata"):
         if key in found:
@@ -135,7 +137,7 @@ def _object(value: Any) -> dict[str, Any]:
 def _segments(events: list[Event]) -> Iterator[Segment]:
     answers = _answers(events)
     replies: set[str] = set()
-    before: Segment | None = None  # the message before, if nothing came between
+    before: Segment | None = None  # the last message, if no other event follows it
     for i, event in enumerate(events):
         name, source, args = event.get("action"), event.get("source"), dict_of(event.get("args"))
         response, key = _response(event), _call_key(event, i)
@@ -160,7 +162,7 @@ def _segments(events: list[Event]) -> Iterator[Segment]:
 
 
 def _message_segment(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
-    """A message. A flat stream names no source: it begins with the task, and after the agent the harness speaks."""
+    """A message. A flat stream has no sources: its first message is the task, an answer to the agent is `other`."""
     segment = user_message(text)
     answered = before is not None and before.kind == "thought"
     if source == "agent" or (source is None and not first and not answered and segment.kind == "task"):
@@ -169,14 +171,14 @@ def _message_segment(text: str, source: Any, before: Segment | None, *, first: b
 
 
 def _summary(text: Any) -> Iterator[Segment]:
-    """What a condenser put in the place of events: its model wrote it, not the agent's."""
+    """Yield a condenser's summary of events; another model than the agent's wrote it."""
     if text_of(text):
         yield Segment("other", text_of(text))
 
 
 def _action_without_reply(name: str, args: dict[str, Any], answer: str | None, *, by_hand: bool) -> Iterator[Segment]:
-    """An action without the reply it came from: the thought, and what of its arguments the model wrote."""
-    if by_hand:  # the user, or what set the run up
+    """Yield an action whose reply is not stored: the thought, and the arguments that the model wrote."""
+    if by_hand:  # by the user or the set-up
         yield Segment("other", text_of(args.get("command")) or json.dumps(args, ensure_ascii=False))
         return
     yield from thought(text_of(args.get("thought")))
@@ -193,7 +195,7 @@ def _action_without_reply(name: str, args: dict[str, Any], answer: str | None, *
 
 
 def _observation(event: Event) -> Iterator[Segment]:
-    """What the model was shown; of a recall, the knowledge that was put into its prompt."""
+    """Yield what the model was shown; for a recall, the knowledge added to its prompt."""
     name, extras = event.get("observation"), dict_of(event.get("extras"))
     if name == "recall":
         known = [dict_of(item).get("content") for item in list_of(extras.get("microagent_knowledge"))]
@@ -207,15 +209,15 @@ def _observation(event: Event) -> Iterator[Segment]:
 
 
 def _shown_text(event: Event) -> str:
-    """An edit's content may be a diff for the user interface; the model then got the text beside it."""
+    """The text that the model was shown. An edit's content may be a diff for the user interface instead."""
     return text_of(dict_of(event.get("extras")).get("formatted_output_and_error")) or text_of(event.get("content"))
 
 
 def _answers(events: list[Event]) -> dict[str, dict[str, str]]:
-    """Reply to call to the observation that answered it.
+    """Reply -> call -> the observation that answered it.
 
-    An observation names the event that caused it: the last with that id, as ids begin again in exports of several
-    sessions. Else it names its call, and in flat streams it answers the event before it.
+    An observation names the event that caused it. It is the last event with that id, as ids start again in exports of
+    several sessions. Else the observation names its call. In flat streams it answers the event before it.
     """
     answers: dict[str, dict[str, str]] = {}
     by_id: dict[str, _CallKey] = {}
@@ -231,7 +233,7 @@ def _answers(events: list[Event]) -> dict[str, dict[str, str]]:
             if key:
                 calls = answers.setdefault(key.reply, {})
                 calls.setdefault(key.call, _shown_text(event))
-                calls.setdefault("", _shown_text(event))  # of a reply whose call was text
+                calls.setdefault("", _shown_text(event))  # for a reply whose call is text
     return answers
 
 
@@ -240,7 +242,7 @@ def _answers_call(event: Event) -> bool:
 
 
 def _call_key(event: Event, place: int) -> _CallKey:
-    """Which call an event is about. Parallel calls share their response's id; without one each is its own reply."""
+    """The call of an event. Parallel calls have one response id; without an id, each event is its own reply."""
     call_id = str(dict_of(event.get("tool_call_metadata")).get("tool_call_id") or "")
     return _CallKey(str(_response(event).get("id") or call_id or f"event {place}"), call_id)
 
@@ -250,7 +252,7 @@ def _response(event: Event) -> dict[str, Any]:
 
 
 def _model(row: dict[str, Any], events: list[Event]) -> str | None:
-    """From the run's settings, else from the first reply, else from how the session was begun."""
+    """The model's name from the run's settings, else from the first reply, else from the session's start."""
     configured = dict_of(dict_of(row.get("metadata")).get("llm_config")).get("model")
     replied = (_response(event).get("model") for event in events)
     begun = (dict_of(event.get("args")).get("LLM_MODEL") for event in events)

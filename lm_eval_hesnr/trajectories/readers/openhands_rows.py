@@ -1,8 +1,8 @@
-"""OpenHands runs as chat messages: rows of SWE-Gym and of nebius SWE-rebench-openhands, and what the logs share.
+"""OpenHands runs as chat messages: rows of SWE-Gym and of nebius SWE-rebench-openhands.
 
 Covers SWE-Gym `OpenHands-Sampled-Trajectories` (`run_id`, `messages`, `test_result`) and nebius
 `SWE-rebench-openhands-trajectories` (`trajectory_id`, `trajectory`, `resolved` as 0 or 1). Does not cover the SFT split
-of SWE-Gym, whose rows tell nothing but plain messages.
+of SWE-Gym, whose rows are plain messages without other columns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FORMAT = "OpenHands rows (SWE-Gym, SWE-rebench)"
 
 
 def detect(data: Any) -> bool:
-    """By the columns that only these two data sets have together, and messages with a role."""
+    """Whether the row has the columns of one of the two data sets, and messages with a role."""
     if not isinstance(data, dict):
         return False
     gym = _is_gym(data)
@@ -27,7 +27,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """The run in one row; raises ValueError naming the message that is not as the format has it."""
+    """Return the run of one row. Raises ValueError with the message that is malformed."""
     gym = _is_gym(data)
     instance = str(data.get("instance_id") or path.stem)
     name, split, _ = str(data.get("run_id")).partition("_maxiter_")  # <model>_maxiter_<n>_...

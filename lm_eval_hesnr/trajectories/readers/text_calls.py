@@ -1,7 +1,7 @@
-"""Calls written into plain text, in every syntax that agents without native tool calls use.
+"""Calls written into plain text, in every syntax of agents without native tool calls.
 
-A trajectory has one syntax, its agent's: what looks like a call of another syntax is prose. Nothing inside a leading
-`<think>` block is a call.
+A trajectory has one syntax, that of its agent. What looks like a call in another syntax is prose. Nothing inside a
+leading `<think>` block is a call.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from lm_eval_hesnr.trajectories.schema import Call
 
 
 def hermes(text: str, executed: bool | None) -> list[Found]:
-    """`<tool_call>` blocks around a JSON object, or around `<function=...>` as Qwen3-Coder writes them.
+    """Return `<tool_call>` blocks with a JSON object, or with `<function=...>` as Qwen3-Coder writes them.
 
-    A missing `</tool_call>` ends with the text: it may be the stop word.
+    A call without `</tool_call>` ends with the text: the tag may be the stop word.
     """
     blocks = tagged(text, "tool_call")
     opening = text.find("<tool_call>", blocks[-1][1] if blocks else 0)
@@ -43,7 +43,7 @@ def hermes(text: str, executed: bool | None) -> list[Found]:
 
 
 def json_calls(text: str, executed: bool | None) -> tuple[Call, ...]:
-    """The calls in a text that is nothing but JSON: `{"name", "arguments"}` or a list of them; else none."""
+    """Return the calls of a text that is one JSON call `{"name", "arguments"}` or a list of them; else ()."""
     if not text.lstrip().startswith(("{", "[")):
         return ()
     try:
@@ -60,7 +60,7 @@ def _json_call(row: Any, executed: bool | None) -> Call:
     arguments = row.get("arguments", row.get("parameters", {}))
     arguments = json.loads(arguments, strict=False) if isinstance(arguments, str) else arguments
     if not isinstance(row.get("name"), str) or not isinstance(arguments, dict):
-        raise ValueError("no call")
+        raise ValueError("not a call")
     return call(row["name"], arguments, executed)
 
 
@@ -69,7 +69,7 @@ def _functions(text: str, executed: bool | None) -> list[Found]:
 
 
 def _executes(text: str, executed: bool | None) -> list[Found]:
-    """CodeAct: `<execute>` and `<execute_ipython>` hold Python, `<execute_bash>` a shell command."""
+    """CodeAct: `<execute>` and `<execute_ipython>` contain Python, `<execute_bash>` a shell command."""
     blocks = [(*b, "execute_bash", "command") for b in tagged(text, "execute_bash")]
     blocks += [(*b, tag, "code") for tag in ("execute_ipython", "execute") for b in tagged(text, tag)]
     found: list[Found] = []
@@ -80,12 +80,12 @@ def _executes(text: str, executed: bool | None) -> list[Found]:
 
 
 def _last_command(text: str, executed: bool | None) -> list[Found]:
-    """SWE-agent's xml_thought_action: the last `<command>` block is the action."""
+    """SWE-agent's xml_thought_action: the last `<command>` block."""
     return [shell_command(*block, executed) for block in tagged(text, "command")[-1:]]
 
 
 def _act(text: str, executed: bool | None) -> list[Found]:
-    """AgentTuning: `Act: bash`, then the first fence. Another act, such as `Act: finish`, holds no command."""
+    """AgentTuning: the first fence after `Act: bash`. Other acts, such as `Act: finish`, have no command."""
     act = text.find("Act: bash")
     return [shell_command(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
 
@@ -109,11 +109,11 @@ SYNTAXES: dict[str, CallFinder] = {
     "Act: bash": _act,
     "```": _fences,
 }
-"""By what a text must hold to have such a call; the more special one first."""
+"""By the mark that a text with such a call contains; more specific syntaxes come first."""
 
 
 def syntax_of(replies: Iterable[str]) -> str | None:
-    """The agent's syntax: the one that most replies hold a call in, the more special of two; None without any call."""
+    """The syntax with calls in most replies, the more specific one of two equals; None if no reply has a call."""
     counts = dict.fromkeys(SYNTAXES, 0)
     for reply in replies:
         for mark, syntax in SYNTAXES.items():
@@ -123,7 +123,7 @@ def syntax_of(replies: Iterable[str]) -> str | None:
 
 
 def calls_in(reply: str, mark: str | None, executed: bool | None) -> list[Found]:
-    """The calls of a reply in one syntax, after its leading `<think>` block."""
+    """Return the calls of a reply in one syntax, after its leading `<think>` block."""
     if mark is None or mark not in reply:
         return []
     begin = reply_start(reply)
@@ -131,9 +131,9 @@ def calls_in(reply: str, mark: str | None, executed: bool | None) -> list[Found]
 
 
 def reply_start(reply: str) -> int:
-    """Where a reply goes on after its reasoning: past `</think>`; its end where the reasoning has none."""
+    """Where the reply begins after its reasoning: behind `</think>`, or at the end if `</think>` is missing."""
     if reply.lstrip().startswith("<think>"):
         stop = reply.find("</think>")
         return stop + len("</think>") if stop >= 0 else len(reply)
-    stop = -1 if "<think>" in reply else reply.find("</think>")  # the opening tag often stands in the prompt
+    stop = -1 if "<think>" in reply else reply.find("</think>")  # the opening tag is often part of the prompt
     return stop + len("</think>") if stop >= 0 else 0

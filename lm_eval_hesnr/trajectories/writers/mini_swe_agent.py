@@ -1,7 +1,7 @@
 """mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, one bash block a reply.
 
-Left out, as nothing is known of it: `info.mini_version` (no release of the agent ran), all of `info.config` but the
-model's name, and `extra` of a message (what the model's API answered). The cost is 0.
+Left out, as it is unknown: `info.mini_version` (no release of the agent ran), all of `info.config` except the model's
+name, and `extra` of a message (the API's response). The cost is 0.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ NAME, ENDING = "mini-swe-agent", ".traj.json"
 
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
-    """The file's one object. The outcome is in none of its keys: it belongs in a report beside the file."""
+    """Return the file's object. It has no key for the outcome, which belongs in a report next to the file."""
     system, task, turns = split_run(trajectory)
     chat = [_chat_message("system", segment.text) for segment in system]
     chat += [_chat_message("user", segment.text) for segment in task]
     for turn in turns:
         if turn.call and turn.call.tool != "bash":
-            raise ValueError(f"a call of {turn.call.tool}; mini-swe-agent has bash alone")
+            raise ValueError(f"a call of {turn.call.tool}, but mini-swe-agent has only bash")
         chat.append(_chat_message("assistant", joined_text(turn.reply)))
         if turn.answer:
             chat.append(_chat_message("user", turn.answer.text))

@@ -1,8 +1,8 @@
-"""SWE-agent's `.traj` as release 1.1 lays it out, with parser `function_calling`: a text, and beside it one tool call.
+"""SWE-agent's `.traj` in the layout of release 1.1, with parser `function_calling`: one text and one tool call a reply.
 
-How long a step took is not known, and null; `state` (where the shell stood, the diff so far) is empty, a cost 0. Token
-counts, `info.edited_files*` and most of `replay_config` are left out, as a run does not tell them. The release named is
-the layout's, as no SWE-agent ran. The outcome is in none of the keys, and the run's name is the file's.
+Unknown values are null or empty: a step's duration is null, `state` (working folder, diff so far) is empty, and the
+cost is 0. Token counts, `info.edited_files*` and most of `replay_config` are left out. `swe_agent_version` names the
+layout, as no SWE-agent ran. No key has the outcome; the file's name is the run's name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _AGENT = "main"
 
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
-    """The file's one object."""
+    """Return the file's object."""
     system, task, turns = split_run(trajectory)
     history = [_history_message("system", segment.text, "system_prompt") for segment in system]
     history += [_history_message("user", [_part(segment.text)], "observation") for segment in task]
@@ -65,7 +65,7 @@ def _reply(turn: Turn, call_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(message, its tool call) of one reply."""
     *thoughts, action = turn.reply
     if turn.call is None or not action.calls or len(thoughts) > 1 or action.continues:
-        raise ValueError("a reply that is not one text and one tool call beside it; SWE-agent's has just these")
+        raise ValueError("a reply is not one text and one tool call, which SWE-agent's format requires")
     text = thoughts[0].text if thoughts else ""
     function = {"name": turn.call.tool, "arguments": action.text}
     call = {"id": call_id, "type": "function", "function": function}
@@ -74,7 +74,7 @@ def _reply(turn: Turn, call_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def command_line(call: Call) -> str:
-    """The call as SWE-agent types it into its shell: bash as it is, an editor's with its options quoted."""
+    """The call as SWE-agent types it into its shell: a bash command unchanged, an editor's call with quoted options."""
     arguments = dict(call.arguments)
     if call.tool == "bash":
         return str(arguments.get("command", ""))

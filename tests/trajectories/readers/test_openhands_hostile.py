@@ -1,4 +1,4 @@
-"""Whatever stands in an OpenHands file: it is read by the rules, or refused with a ValueError."""
+"""Hostile OpenHands files: each is read by the rules or refused with a ValueError."""
 
 import copy
 import json
@@ -121,7 +121,7 @@ def test_any_value_anywhere(reader, sample, data):
 
 
 @pytest.mark.parametrize("part", ["<function=a>\n<parameter=b>", "<function=a>", "OBSERVATION:\n", "ERROR: "])
-def test_a_long_text_is_read_at_once_and_whole(part):
+def test_a_long_text_is_read_fast_and_whole(part):
     text = part * 50_000
     messages = [{"role": role, "content": text} for role in ("assistant", "user", "assistant", "user")]
     segments = list(openhands_chat.openhands_segments(messages, text_calls=True))

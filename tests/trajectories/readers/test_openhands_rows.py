@@ -38,7 +38,7 @@ MESSAGES = [
     says("user", "Please continue working on the task on whatever approach you think is suitable."),
     says("assistant", None, ("c", "think", '{"thought": "Why?"}')),
     answers("c", "think", "Logged."),
-    says("assistant", None, ("a", "finish", "{}")),  # an id that comes again is another call
+    says("assistant", None, ("a", "finish", "{}")),  # a repeated id is another call
 ]
 SEGMENTS = (
     Segment("system", "Be good."),
@@ -102,7 +102,7 @@ def test_a_call_without_arguments_has_no_text(arguments):
     assert list(openhands_segments(messages, text_calls=False)) == [generated("action", "", Call("finish", {}, None))]
 
 
-def test_arguments_that_are_no_json_never_ran():
+def test_arguments_that_are_not_json_never_ran():
     messages = [says("assistant", "", ("a", "execute_bash", '{"command": "l'))]
     assert list(openhands_segments(messages, text_calls=False)) == [generated("thought", '{"command": "l')]
 
@@ -110,7 +110,7 @@ def test_arguments_that_are_no_json_never_ran():
 @pytest.mark.parametrize(
     ("message", "reason"), [(3, "message 0 should be an object"), (says("exit", "x"), "message 0: unknown role 'exit'")]
 )
-def test_what_is_no_message_is_named(message, reason):
+def test_a_malformed_message_is_named(message, reason):
     with pytest.raises(ValueError, match=reason):
         list(openhands_segments([message], text_calls=False))
 
@@ -119,7 +119,7 @@ def test_what_is_no_message_is_named(message, reason):
     "other",
     [{"messages": MESSAGES}, {"trajectory": MESSAGES}, {"trajectory_id": "t", "trajectory": [{"role": "ai"}]}, []],
 )
-def test_other_rows_are_none(other):
+def test_other_rows_are_not_detected(other):
     assert not openhands_rows.detect(other)
 
 
@@ -139,5 +139,5 @@ def test_real_rows_give_every_reply_whole_and_every_call_once(real_trajectories)
         counts.append((len(actions), len(executed)))
         prose = [message["content"] for message in row["messages"] if message["role"] == "assistant"]
         assert [s.text for s in trajectory.segments if s.kind == "thought"] == [text for text in prose if text]
-        assert sum(segment.kind == "other" for segment in trajectory.segments) == 2  # two nudges each
+        assert sum(segment.kind == "other" for segment in trajectory.segments) == 2  # two reminders each
     assert counts == [(21, 20), (9, 8)]
