@@ -48,8 +48,6 @@ def detect(data: Any) -> bool:
 
 def read(data: Any, path: Path) -> Trajectory:
     """Return the trajectory of one rollout's lines."""
-    if not detect(data):
-        raise ValueError("not the lines of one Codex CLI rollout")
     session: dict[str, Any] = next((line["payload"] for line in data if line["type"] == "session_meta"), {})
     models = [line["payload"].get("model") for line in data if line["type"] == "turn_context"]
     meta = {"agent_version": session.get("cli_version"), "model_provider": session.get("model_provider")}
