@@ -13,12 +13,12 @@ from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.writers import FORMS, as_text
-from lm_eval_hesnr.trajectories.writers.convert import carry
-from lm_eval_hesnr.trajectories.writers.turns import messages_of
+from lm_eval_hesnr.trajectories.writers import FILE_FORMATS, as_text
+from lm_eval_hesnr.trajectories.writers.convert import convert_run
+from lm_eval_hesnr.trajectories.writers.turns import split_run
 
 CURATED = "curated"
-FORM_NAMES = (CURATED, *FORMS)
+FORM_NAMES = (CURATED, *FILE_FORMATS)
 
 _ISSUE = re.compile(r"<issue>\n(.*)\n</issue>", re.DOTALL)
 _SECONDS = re.compile(r"stopped after (\d+) seconds")
@@ -97,7 +97,7 @@ def in_form(trajectory: Trajectory, form: str) -> Written:
 
 def ending_of(form: str) -> str:
     """How the names of files of a form end, by which people and agents know them."""
-    return ".jsonl" if form == CURATED else FORMS[form].ENDING
+    return ".jsonl" if form == CURATED else FILE_FORMATS[form].ENDING
 
 
 def lost_in(trajectory: Trajectory, form: str) -> str | None:
@@ -115,7 +115,7 @@ def changed_in(trajectory: Trajectory, form: str) -> str | None:
     if form in (CURATED, trajectory.source):
         return None
     told = f"the instructions of {trajectory.source} and its way to hand in are replaced by those of {form}"
-    refused = sum(turn.call is None for turn in messages_of(trajectory).turns)
+    refused = sum(turn.call is None for turn in split_run(trajectory).turns)
     return f"{told}; refused replies are left out with the notes about them ({refused})" if refused else told
 
 
@@ -123,7 +123,7 @@ def _written(trajectory: Trajectory, form: str) -> Written:
     if form == CURATED:
         return Written(json.dumps(trajectory.to_json(), ensure_ascii=False) + "\n", trajectory)
     held = trajectory if form == trajectory.source else carried(trajectory, form)
-    return Written(as_text(FORMS[form], held), held)
+    return Written(as_text(FILE_FORMATS[form], held), held)
 
 
 def _is_possible(trajectory: Trajectory, form: str) -> bool:
@@ -142,4 +142,4 @@ def carried(trajectory: Trajectory, form: str) -> Trajectory:
         raise ValueError("its task is not in the words of swe-mini")
     told = instructions(form)
     filled = told.task.format(name=name_of(trajectory), issue=issue[1], seconds=seconds[1])
-    return carry(trajectory, form, told.system, filled)
+    return convert_run(trajectory, form, told.system, filled)

@@ -20,7 +20,7 @@ from lm_eval_hesnr.samples import (
 )
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
-from lm_eval_hesnr.trajectories.writers import FORMS, as_text
+from lm_eval_hesnr.trajectories.writers import FILE_FORMATS, as_text
 from lm_eval_hesnr.trajectories.writers.swe_agent import command_line
 
 SAMPLES = {name_of(run): run for run in samples()}
@@ -33,8 +33,8 @@ def has_editor(run):
 
 def read_back(folder, form, run):
     """What the project's reader finds in the run's native file, with a report beside it as an evaluation writes one."""
-    path = folder / f"{name_of(run)}{FORMS[form].ENDING}"
-    path.write_text(as_text(FORMS[form], run), encoding="utf-8")
+    path = folder / f"{name_of(run)}{FILE_FORMATS[form].ENDING}"
+    path.write_text(as_text(FILE_FORMATS[form], run), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps({"resolved": run.resolved}))
     (found,) = load_trajectories(path, strict=True).trajectories
     return found
@@ -62,7 +62,9 @@ def test_a_run_in_its_own_form_reads_back_the_same(name, tmp_path):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_run_in_the_forms_of_other_agents_has_the_same_calls(name, tmp_path):
     run = SAMPLES[name]
-    others = [form for form in FORMS if form != run.source and not (form == "mini-swe-agent" and has_editor(run))]
+    others = [
+        form for form in FILE_FORMATS if form != run.source and not (form == "mini-swe-agent" and has_editor(run))
+    ]
     assert len(others) == (1 if has_editor(run) else 2)
     for form in others:
         other = carried(run, form)
@@ -107,13 +109,13 @@ def test_what_a_form_has_no_place_for():
         ("swe-agent", (*told, prose), "one text and one tool call"),
         ("swe-smith-xml", (*told, prose), "a reply without a call"),
         ("swe-smith-xml", (*told, prose, action), "several strings"),
-        ("mini-swe-agent", (*told, prose, action), "bash alone"),
+        ("mini-swe-agent", (*told, prose, action), "only bash"),
         ("mini-swe-agent", (told[1], told[0], prose), "then the task"),
-        ("mini-swe-agent", (*told, prose, told[1]), "segment 4: task stands where an answer"),
+        ("mini-swe-agent", (*told, prose, told[1]), "segment 4: expected an answer"),
     ]:
         run = Trajectory("x", form, None, None, segments)
         with pytest.raises(ValueError, match=reason):
-            FORMS[form].write(run)
+            FILE_FORMATS[form].write(run)
 
 
 # The command
@@ -212,7 +214,7 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(form, tmp_path):
         (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
-            "it calls str_replace_editor, and mini-swe-agent has bash alone; it can",
+            "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
         (["--form", "swe-agent"], "error: --form and -o are for one run: give its NAME"),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import xml_functions
+from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import first_function
 from lm_eval_hesnr.trajectories.writers.answers import SUBMIT_MARKER, observed, with_exit_code
 from lm_eval_hesnr.trajectories.writers.convert import NUMBERS

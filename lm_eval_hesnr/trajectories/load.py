@@ -21,7 +21,7 @@ from lm_eval_hesnr.errors import BadFileError, InputError, UnknownFormatError
 from lm_eval_hesnr.trajectories import schema
 from lm_eval_hesnr.trajectories.paths import Source, sources
 from lm_eval_hesnr.trajectories.readers import is_beginning, is_event, is_known, read_record
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.records import Broken, Record
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -194,7 +194,7 @@ def _trajectory(record: Record, source: Source) -> Result:
         if not source.alone and (beside := passed_over(record.value)):
             return beside
         trajectory = _checked(read_record(record.value, source.path))
-    except PartOfAnother as part:
+    except PartOfRunError as part:
         return PassedOver(PART, part.path)
     except UnknownFormatError as error:
         beside = None if source.alone else passed_over_by_name(source.path.name, record.value)

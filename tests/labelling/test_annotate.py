@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.trajectories.readers.common import xml_functions
+from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
 

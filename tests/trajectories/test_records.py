@@ -167,7 +167,7 @@ def test_a_hub_data_set_in_the_place_of_a_path(hub):
     assert [str(path) for path, _ in results] == ["hf:/datasets/org/name/train"] * 3
     assert [result if isinstance(result, str) else result.id for _, result in results] == [
         "1",
-        "hf:/datasets/org/name/train, row 2: the chat should be a list with messages, found []",
+        "hf:/datasets/org/name/train, row 2: key 'messages' should be a list with messages, found []",
         "3",
     ]
 
