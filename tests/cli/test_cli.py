@@ -313,5 +313,6 @@ def test_the_real_files(real_trajectories, tmp_path, capsys):
     n_characters = sum(len(segment.text) for trajectory in loaded.trajectories for segment in trajectory.segments)
     assert sum(int(cell.replace(",", "")) for cell in characters.split()[1:]) == n_characters
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "2.jsonl"), "-v", "-j", "2"]) == 1
-    assert capsys.readouterr().out == first.replace("1.jsonl", "2.jsonl")
+    own_line = f"{tmp_path / '1.jsonl'}: "
+    assert capsys.readouterr().out == first.replace(own_line, own_line.replace("1.jsonl", "2.jsonl"))
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()

@@ -8,6 +8,7 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
+from lm_eval_hesnr.trajectories.records import is_container
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, PassedOver
 
@@ -260,16 +261,21 @@ def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
     assert [line.split(":")[0] for line in loaded.bad] == [f"{tmp_path / 'tokens.parquet'}, row 1"]
 
 
-def test_every_real_file_is_accounted_for(real_trajectories):
+WILD = "wild"
+"""The folder of the real files that are from agents without a reader, too."""
+
+
+def test_every_real_file_of_a_known_format_is_read(real_trajectories):
+    folders = [folder for folder in sorted(real_trajectories.iterdir()) if folder.is_dir() and folder.name != WILD]
     loaded: list[Path] = []
     bad: list[str] = []
-    for path, result in iterate_trajectories(real_trajectories):
+    for path, result in iterate_trajectories(folders):
         if isinstance(result, Trajectory):
             loaded.append(path)
         else:
             bad.append(result)
     beside = {"report.json", "result.json", "README.md", "verifier_reward.txt"}
-    files = {path for path in real_trajectories.rglob("*") if path.is_file()}
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     summaries = {path for path in files if path.name.startswith("deepseek__")}
     truncated = real_trajectories / "mini_swe_agent_1.1" / "TRUNCATED_INVALID_JSON.traj.json"
     converted = {path for path in files if path.with_name("agent_mini-swe-agent.trajectory.json") in files - {path}}
@@ -278,6 +284,17 @@ def test_every_real_file_is_accounted_for(real_trajectories):
     assert set(loaded) == others
     assert len(bad) == 1
     assert bad[0].startswith(f"{truncated}, line 9302: not valid JSON")
-    whole = load_trajectories(real_trajectories)
+    whole = load_trajectories(folders)
     assert isinstance(whole, Loaded)
     assert (whole.bad, len(whole.trajectories), whole.files) == (bad, len(loaded), len(others))
+
+
+def test_every_real_file_has_a_result(real_trajectories):
+    """A file that no reader knows is named as bad. Only files with another ending are not opened."""
+    results: dict[Path, list[object]] = {}
+    for path, result in iterate_results(real_trajectories):
+        results.setdefault(path, []).append(result)
+    files = {path for path in real_trajectories.rglob("*") if path.is_file()}
+    assert set(results) == {path for path in files if is_container(path)}
+    for path, of_file in results.items():
+        assert all(result.startswith(str(path)) for result in of_file if isinstance(result, str))
