@@ -16,7 +16,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ import numpy as np
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.resumable_file import PartialOutput, files_of
+from lm_eval_hesnr.curation.tally import LEFT_OUT, Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
@@ -41,9 +42,6 @@ BLOCK_BYTES = 2**20
 BLOCK_RESULTS = 1000
 """A block also ends after so many trajectories read: filters may let none of them through."""
 
-LEFT_OUT = ("not resolved", "other source", "too long", "duplicate")
-"""Why a good trajectory is not written: columns of the counts."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -59,47 +57,6 @@ class Wanted:
     """A folder, or a name on the Hub."""
     dedupe: bool = False
     """Only the first run of each instance, in the order of the inputs, that the other filters let through."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was found, counted; tallies add."""
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(format, column) to a number: files, read, why left out, written, steps, resolved, unresolved, unknown; and
-    characters by label name. Resolved or not is counted over what was read, steps and characters over what was written.
-    """
-    bad: list[str] = field(default_factory=list)
-    """One line for each bad file or record: its name, the line, and the reason."""
-    n_results: int = 0
-    """How many good and bad ones were read."""
-    instances: set[str] = field(default_factory=set)
-    """Of what was written, where each instance is to be written once: keys of `instance_key`."""
-    met: dict[Path, bool | PassedOver] = field(default_factory=dict)
-    """Each file that was looked into, and whether it gave a trajectory or bad ones only, or why it gave neither. All
-    events of one folder count as the first."""
-
-    def total(self, column: str) -> int:
-        """A column's sum over all formats."""
-        return sum(n for (_, name), n in self.counts.items() if name == column)
-
-    def add(self, other: Tally) -> None:
-        """Count what the other counted, too."""
-        self.counts.update(other.counts)
-        self.bad += other.bad
-        self.n_results += other.n_results
-        self.instances |= other.instances
-
-    def to_note(self) -> dict[str, Any]:
-        """The tally as it stands in the log of an unfinished output; `met` is found again by reading."""
-        counts = [[source, column, n] for (source, column), n in self.counts.items()]
-        return {"counts": counts, "bad": self.bad, "results": self.n_results, "instances": sorted(self.instances)}
-
-    @classmethod
-    def from_note(cls, note: dict[str, Any]) -> Tally:
-        """The tally in a note."""
-        counts = Counter({(source, column): n for source, column, n in note["counts"]})
-        return cls(counts, note["bad"], note["results"], set(note["instances"]))
 
 
 class _Item(NamedTuple):
@@ -150,7 +107,7 @@ def curate(
     if out.resolve() in (Path(given).expanduser().resolve() for given in inputs):
         raise InputError(f"{out}: is one of the inputs; give the output another name")
     if out.exists() and not force:
-        raise InputError(f"{out}: is there already; give another name, or --force to write it anew")
+        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
     files = input_files(inputs, out)
     if wanted.tokenizer is not None:
         _tokenizer(wanted.tokenizer)  # fails here rather than in every process

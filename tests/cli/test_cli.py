@@ -40,14 +40,14 @@ def test_curate_prints_what_it_found(folder, capsys):
         "test        1     2         1           0        1        2      2",
         "all         1     2         1           0        1        2      2",
         "",
-        "characters of what was written, by label",
+        "characters written, by label",
         "format  code  markup  comment  whitespace  decoration  thought  observation  system  task  other",
         "test       5       0        0           0           0        0            0       0     0      0",
         "all        5       0        0           0           0        0            0       0     0      0",
         "",
-        "files: 3 in all; 1 with trajectories, 0 with bad ones only, 2 without",
-        "without: report (1): report.json",
-        "without: not looked into, by the name's ending (1): notes.md",
+        "files: 3; 1 with trajectories, 0 with only bad ones, 2 skipped",
+        "skipped: report (1): report.json",
+        "skipped: unknown file ending (1): notes.md",
         "bad: 0",
         "o.jsonl: 2 trajectories",
     ]
@@ -69,17 +69,17 @@ def test_each_file_without_a_trajectory_has_its_reason(folder, capsys):
         (folder / "in" / name).parent.mkdir(exist_ok=True)
         (folder / "in" / name).write_text(json.dumps(value))
     expected = [
-        "files: 10 in all; 2 with trajectories, 1 with bad ones only, 7 without",
-        "without: notes of an agent or a harness (1): config.json",
-        "without: report (3): report.json (2), results.json",
-        "without: predictions, which are read where the file is named by itself (1): preds.json",
-        "without: part of a run that another file holds whole (1): run.cont-1.json",
-        "without: not looked into, by the name's ending (1): notes.md",
+        "files: 10; 2 with trajectories, 1 with only bad ones, 7 skipped",
+        "skipped: notes of an agent or a harness (1): config.json",
+        "skipped: report (3): report.json (2), results.json",
+        "skipped: predictions, which are read where the file is named by itself (1): preds.json",
+        "skipped: part of a run that another file holds whole (1): run.cont-1.json",
+        "skipped: unknown file ending (1): notes.md",
         "bad: 1",
     ]
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
     told = capsys.readouterr().out
-    assert [line for line in told.splitlines() if line.startswith(("files:", "without:", "bad:"))] == expected
+    assert [line for line in told.splitlines() if line.startswith(("files:", "skipped:", "bad:"))] == expected
     assert "\nin/other/results.json: no known trajectory format (an object with keys 'cached')" in told
     assert main(["curate", "in", "-o", "p.jsonl", "-v"]) == 1
     assert "in/run.cont-1.json (part of in/run.json, which holds the run whole)" in capsys.readouterr().out
@@ -89,7 +89,7 @@ def test_bad_events_are_no_trajectories(folder, capsys):
     for number, text in enumerate(['{"kind": "MessageEvent", "source": "us', "{", "{"]):
         (folder / "in" / f"event-{number}.json").write_text(text)
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
-    assert "files: 6 in all; 1 with trajectories, 3 with bad ones only, 2 without" in capsys.readouterr().out
+    assert "files: 6; 1 with trajectories, 3 with only bad ones, 2 skipped" in capsys.readouterr().out
 
 
 def test_the_files_of_a_folder_of_events_are_accounted_for(real_trajectories, tmp_path, capsys):
@@ -100,7 +100,7 @@ def test_the_files_of_a_folder_of_events_are_accounted_for(real_trajectories, tm
         path.write_text(event)
     assert main(["curate", str(tmp_path / "in"), "-o", str(tmp_path / "o.jsonl")]) == 0
     out = capsys.readouterr().out
-    assert f"files: {len(events)} in all; {len(events)} with trajectories, 0 with bad ones only, 0 without" in out
+    assert f"files: {len(events)}; {len(events)} with trajectories, 0 with only bad ones, 0 skipped" in out
 
 
 def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
@@ -108,7 +108,7 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
     out = capsys.readouterr().out
     assert "in/cut [2J.json, line 1: not valid JSON (Unterminated string" in out
-    assert "files: 4 in all; 1 with trajectories, 1 with bad ones only, 2 without" in out
+    assert "files: 4; 1 with trajectories, 1 with only bad ones, 2 skipped" in out
     assert "\x1b" not in out
     assert len(load_trajectories("o.jsonl").trajectories) == 2
     assert main(["curate", "in", "-o", "p.jsonl", "--strict"]) == 1
@@ -181,7 +181,7 @@ def results(path, **he_snr):
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("folder", "is a folder; give the results files in it"), ("table.parquet", "no text; give results_*.json")],
+    [("folder", "is a folder; give its results_*.json files"), ("table.parquet", "is not text; give results_*.json")],
 )
 def test_what_is_no_results_file_is_one_line(folder, capsys, name, line):
     (folder / "folder").mkdir()
@@ -243,7 +243,7 @@ def test_only_bad_inputs(folder, capsys):
 def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):
     assert main(["show", "in"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "2 trajectories; --doc shows another than the first",
+        "2 trajectories; this shows the first, --doc shows another",
         "    1  a  1 segments, 1 steps",
         "    2  b\\x1b[2J  1 segments, 1 steps",
         "",
@@ -257,7 +257,7 @@ def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):
 @pytest.mark.parametrize("doc", ["2", "b\x1b[2J"])
 def test_show_one_by_id_or_number(folder, capsys, doc):
     assert main(["show", "in/runs.jsonl", "--doc", doc, "--plain"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "b\\x1b[2J (test, resolved or not is unknown)"
+    assert capsys.readouterr().out.splitlines()[0] == "b\\x1b[2J (test, outcome unknown)"
 
 
 def on_a_terminal(*arguments, **environment):
@@ -304,7 +304,7 @@ def test_the_real_files(real_trajectories, tmp_path, capsys):
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "1.jsonl"), "-v"]) == 1
     first = capsys.readouterr().out
     names = [path.name for path in real_trajectories.rglob("*") if path.is_file()]
-    assert f"files: {len(names)} in all" in first
+    assert f"files: {len(names)}; " in first
     loaded = load_trajectories(real_trajectories)
     assert first.splitlines()[-1] == f"{tmp_path / '1.jsonl'}: {len(loaded.trajectories)} trajectories"
     assert loaded.bad == first.split("bad: ")[1].splitlines()[1:-1]

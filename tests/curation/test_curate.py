@@ -5,6 +5,7 @@ import pytest
 
 from lm_eval_hesnr.curation import curate as module
 from lm_eval_hesnr.curation.curate import Wanted, curate
+from lm_eval_hesnr.curation.tally import LEFT_OUT
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
@@ -85,7 +86,7 @@ def test_the_output_holds_what_was_read_and_reads_the_same(runs, tmp_path):
 def test_filters(runs, tmp_path, wanted, kept, left_out):
     tally = curate([runs], tmp_path / "o.jsonl", wanted)
     assert ids(tmp_path / "o.jsonl") == kept
-    assert {column: tally.total(column) for column in module.LEFT_OUT if tally.total(column)} == left_out
+    assert {column: tally.total(column) for column in LEFT_OUT if tally.total(column)} == left_out
     assert tally.total("read") == tally.total("written") + sum(left_out.values()) == 7
 
 
@@ -190,7 +191,7 @@ def test_strict_stops_at_the_first_bad_one_and_can_go_on_without(runs, tmp_path,
 
 def test_a_finished_output_is_kept(runs, tmp_path):
     out = written(tmp_path / "o.jsonl", [row("precious")])
-    with pytest.raises(InputError, match="is there already; give another name, or --force"):
+    with pytest.raises(InputError, match="exists already; give another name, or --force"):
         curate([runs], out, EVERYTHING)
     with pytest.raises(KeyboardInterrupt):
         curate([runs], out, EVERYTHING, force=True, progress=stop_after(3))

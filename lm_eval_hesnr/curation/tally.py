@@ -1,0 +1,54 @@
+"""Counts of what was read and written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lm_eval_hesnr.trajectories.skipped import PassedOver
+
+LEFT_OUT = ("not resolved", "other source", "too long", "duplicate")
+"""Why a good trajectory is not written: columns of the counts."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found, counted. Tallies can be added."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(format, column) to a number. Columns: files, read, resolved, unresolved, unknown; the reasons of `LEFT_OUT`;
+    written, steps, and characters by label name. Outcomes count what was read; steps and characters what was written.
+    """
+    bad: list[str] = field(default_factory=list)
+    """One line for each bad file or record: file, place and reason."""
+    n_results: int = 0
+    """Number of good and bad trajectories read."""
+    instances: set[str] = field(default_factory=set)
+    """Keys (`instance_key`) of the instances written; empty unless each instance is written once."""
+    met: dict[Path, bool | PassedOver] = field(default_factory=dict)
+    """Each file that was opened: True if it held a trajectory, False if it held only bad ones, or why it was skipped.
+    All events of one folder count as their first file."""
+
+    def total(self, column: str) -> int:
+        """The sum of a column over all formats."""
+        return sum(n for (_, name), n in self.counts.items() if name == column)
+
+    def add(self, other: Tally) -> None:
+        """Add the other's counts."""
+        self.counts.update(other.counts)
+        self.bad += other.bad
+        self.n_results += other.n_results
+        self.instances |= other.instances
+
+    def to_note(self) -> dict[str, Any]:
+        """The tally as JSON for the log of an unfinished output, without `met`: reading finds that again."""
+        counts = [[source, column, n] for (source, column), n in self.counts.items()]
+        return {"counts": counts, "bad": self.bad, "results": self.n_results, "instances": sorted(self.instances)}
+
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> Tally:
+        """The tally that `to_note` wrote."""
+        counts = Counter({(source, column): n for source, column, n in note["counts"]})
+        return cls(counts, note["bad"], note["results"], set(note["instances"]))
