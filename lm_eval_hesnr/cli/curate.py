@@ -13,12 +13,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error
-from lm_eval_hesnr.curation.curate import Wanted, curate, input_files
+from lm_eval_hesnr.curation.curate import curate, input_files
+from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import files_of
-from lm_eval_hesnr.curation.tally import LEFT_OUT, Tally
+from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.text_table import aligned
-from lm_eval_hesnr.trajectories.skipped import PassedOver
+from lm_eval_hesnr.trajectories.skipped import Skipped
 
 _UNKNOWN_ENDING = "unknown file ending"
 _NAMES_SHOWN = 8
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> bool:
 
 def _curate(arguments: argparse.Namespace, files: list[Path]) -> Tally:
     """Do the work under a progress bar. Ctrl-C prints how to continue."""
-    wanted = Wanted(
+    filters = Filters(
         only_resolved=arguments.only_resolved,
         sources=tuple(arguments.source),
         max_tokens=arguments.max_tokens,
@@ -98,7 +99,7 @@ def _curate(arguments: argparse.Namespace, files: list[Path]) -> Tally:
             tally = curate(
                 arguments.inputs,
                 arguments.out,
-                wanted,
+                filters,
                 strict=arguments.strict,
                 force=arguments.force,
                 workers=arguments.workers,
@@ -146,7 +147,7 @@ def _accounts(files: list[Path], tally: Tally, verbose: bool) -> Iterator[str]:
         return
     of_folder = {path.parent: result for path, result in tally.met.items() if path.name.startswith("event-")}
     good = bad = 0
-    skipped: dict[str, list[tuple[Path, PassedOver | None]]] = {}
+    skipped: dict[str, list[tuple[Path, Skipped | None]]] = {}
     for path in files:
         result = tally.met.get(path, of_folder.get(path.parent) if path.name.startswith("event-") else None)
         if isinstance(result, bool):
@@ -159,7 +160,7 @@ def _accounts(files: list[Path], tally: Tally, verbose: bool) -> Iterator[str]:
         yield f"skipped: {reason} ({len(paths)}): {_names(paths, verbose)}"
 
 
-def _names(skipped: list[tuple[Path, PassedOver | None]], verbose: bool) -> str:
+def _names(skipped: list[tuple[Path, Skipped | None]], verbose: bool) -> str:
     if verbose:
         return ", ".join(f"{path} ({result})" if result and result.whole else str(path) for path, result in skipped)
     names = Counter(path.name for path, _ in skipped).most_common()

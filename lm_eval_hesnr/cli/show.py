@@ -21,6 +21,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
+from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 _ELIDED = "…"
@@ -59,9 +60,9 @@ def run(arguments: argparse.Namespace) -> bool:
     ids: list[str] = []
     n_bad = 0
     for _, result in iterate_trajectories([arguments.file]):
-        if isinstance(result, str):
+        if isinstance(result, Bad):
             n_bad += 1
-            print(f"bad: {one_line(result)}", file=sys.stderr)
+            print(f"bad: {one_line(result.reason)}", file=sys.stderr)
             continue
         ids.append(result.id)
         listed.append(f"{len(ids):>5}  {one_line(result.id)}  {len(result.segments)} segments, {result.n_steps} steps")

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.skipped import PassedOver
-
-LEFT_OUT = ("not resolved", "other source", "too long", "duplicate")
-"""Why a good trajectory is not written: columns of the counts."""
+from lm_eval_hesnr.trajectories.skipped import Skipped
 
 
 @dataclass(slots=True)
@@ -18,8 +15,8 @@ class Tally:
     """What was found, counted. Tallies can be added."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(format, column) to a number. Columns: files, read, resolved, unresolved, unknown; the reasons of `LEFT_OUT`;
-    written, steps, and characters by label name. Outcomes count what was read; steps and characters what was written.
+    """(format, column) to a number. Columns: files, read, resolved, unresolved, unknown, written, steps;
+    the reasons in `filters.LEFT_OUT`; and characters by label name. Outcomes count what was read; steps and characters what was written.
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""
@@ -27,7 +24,7 @@ class Tally:
     """Number of good and bad trajectories read."""
     instances: set[str] = field(default_factory=set)
     """Keys (`instance_key`) of the instances written; empty unless each instance is written once."""
-    met: dict[Path, bool | PassedOver] = field(default_factory=dict)
+    met: dict[Path, bool | Skipped] = field(default_factory=dict)
     """Each file that was opened: True if it held a trajectory, False if it held only bad ones, or why it was skipped.
     All events of one folder count as their first file."""
 

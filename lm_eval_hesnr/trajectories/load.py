@@ -23,9 +23,9 @@ from lm_eval_hesnr.trajectories.paths import Source, sources
 from lm_eval_hesnr.trajectories.readers import is_beginning, is_event, is_known, read_record
 from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
 from lm_eval_hesnr.trajectories.readers.patch import predictions
-from lm_eval_hesnr.trajectories.records import Broken, Record
+from lm_eval_hesnr.trajectories.records import Bad, Record
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.skipped import PART, PassedOver, passed_over, passed_over_by_name
+from lm_eval_hesnr.trajectories.skipped import PART, Skipped, skipped_by_content, skipped_by_name
 
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a reader may stumble into over a file that is not as its format has it: the file is bad, not the program."""
@@ -40,12 +40,12 @@ class Loaded:
     """One line for each bad file or record: its name, the line, and the reason."""
     files: int = 0
     """Files that hold at least one trajectory."""
-    passed: Counter[PassedOver] = field(default_factory=Counter)
-    """Records in which nothing is wrong and that are no runs of their own, by the reason."""
+    skipped: Counter[Skipped] = field(default_factory=Counter)
+    """How many records were skipped, by reason: nothing is wrong with them, but they are not runs."""
 
 
-Result = Trajectory | str | PassedOver
-"""A trajectory, the line that names a bad record, or why there is none where nothing is bad."""
+Result = Trajectory | Bad | Skipped
+"""What one record gave. The reason of a `Bad` names the file and the place."""
 
 
 def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool = False) -> Loaded:
@@ -66,24 +66,24 @@ def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool 
             loaded.trajectories.append(result)
             loaded.files += path != last
             last = path
-        elif isinstance(result, PassedOver):
-            loaded.passed[result] += 1
+        elif isinstance(result, Skipped):
+            loaded.skipped[result] += 1
         elif strict:
-            raise BadFileError(f"{result} (strict is on: any bad file ends the run)")
+            raise BadFileError(f"{result.reason} (strict is on: any bad file ends the run)")
         else:
-            loaded.bad.append(result)
+            loaded.bad.append(result.reason)
     if not loaded.trajectories:
         raise InputError(f"{paths}: no trajectory could be read; {_why_nothing(loaded)}")
     return loaded
 
 
-def iterate_trajectories(paths: str | Path | Iterable[str | Path]) -> Iterator[tuple[Path, Trajectory | str]]:
+def iterate_trajectories(paths: str | Path | Iterable[str | Path]) -> Iterator[tuple[Path, Trajectory | Bad]]:
     """Each trajectory under `paths` with its file, one at a time; in place of a bad record the line that names it.
 
     Takes and raises what `load_trajectories` does, but for the case that nothing good was found.
     """
     for path, result in iterate_results(paths):
-        if not isinstance(result, PassedOver):
+        if not isinstance(result, Skipped):
             yield path, result
 
 
@@ -102,26 +102,26 @@ def iterate_results(paths: str | Path | Iterable[str | Path]) -> Iterator[tuple[
 def _why_nothing(loaded: Loaded) -> str:
     if loaded.bad:
         return loaded.bad[0] + (f" (and {len(loaded.bad) - 1} more)" if loaded.bad[1:] else "")
-    told = [str(what) + (f" ({n} times)" if n > 1 else "") for what, n in loaded.passed.items()]
-    return "all that lies there: " + ", ".join(told[:3]) + (f" and {len(told) - 3} more" if told[3:] else "")
+    skipped = [str(record) + (f" ({n} times)" if n > 1 else "") for record, n in loaded.skipped.items()]
+    return "skipped: " + ", ".join(skipped[:3]) + (f" and {len(skipped) - 3} more" if skipped[3:] else "")
 
 
 def _read(source: Source) -> Iterator[Result]:
     """What one source holds, record by record. What is wrong with many rows of one table is named once."""
     empty = True
-    told: set[str] = set()
+    named: set[Bad] = set()
     for record in _whole_runs(_gathered(source.records, source.alone)):
         empty = False
-        result = _trajectory(record, source) if record else PassedOver(PART, source.path)
-        if record and isinstance(result, str):
-            if result in told:
+        result = _trajectory(record, source) if record else Skipped(PART, source.path)
+        if record and isinstance(result, Bad):
+            if result in named:
                 continue
             if record.place.startswith("row "):
-                told.add(result)
-            result = _line(source, record.place, result)
+                named.add(result)
+            result = _located(result, source, record.place)
         yield result
     if empty:
-        yield _line(source, "", "the file is empty")
+        yield _located(Bad("the file is empty"), source)
 
 
 def _gathered(found: Iterator[Record], alone: bool) -> Iterator[Record]:
@@ -138,10 +138,10 @@ def _gathered(found: Iterator[Record], alone: bool) -> Iterator[Record]:
     events: list[Any] = []
     last = read_up_to = ""
     for record in found:
-        if isinstance(record.value, Broken):
+        if isinstance(record.value, Bad):
             read_up_to = last
-            told = f"read up to {last}" if events else "nothing is read, as nothing stands before it"
-            yield record._replace(value=Broken(f"{record.value.reason}; {told}"))
+            extent = f"read up to {last}" if events else "nothing is read, because nothing comes before it"
+            yield record._replace(value=Bad(f"{record.value.reason}; {extent}"))
             break
         events.append(record.value)
         last = record.place
@@ -188,19 +188,19 @@ def _holds(test: Callable[..., Any], *values: Any) -> bool:
 
 def _trajectory(record: Record, source: Source) -> Result:
     """The trajectory in a record, or why there is none."""
-    if isinstance(record.value, Broken):
-        return record.value.reason
+    if isinstance(record.value, Bad):
+        return record.value
     try:
-        if not source.alone and (beside := passed_over(record.value)):
-            return beside
+        if not source.alone and (skipped := skipped_by_content(record.value)):
+            return skipped
         trajectory = _checked(read_record(record.value, source.path))
     except PartOfAnother as part:
-        return PassedOver(PART, part.path)
+        return Skipped(PART, part.path)
     except UnknownFormatError as error:
-        beside = None if source.alone else passed_over_by_name(source.path.name, record.value)
-        return beside or str(error)
+        skipped = None if source.alone else skipped_by_name(source.path.name, record.value)
+        return skipped or Bad(str(error))
     except _UNREADABLE as error:
-        return str(error) if isinstance(error, ValueError) else f"not as the format has it ({error!r})"
+        return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
     if record.read_up_to:
         return replace(trajectory, meta={**trajectory.meta, "incomplete": f"read up to {record.read_up_to}"})
     return trajectory
@@ -220,8 +220,8 @@ def _checked(trajectory: Trajectory) -> Trajectory:
     return trajectory
 
 
-def _line(source: Source, place: str, reason: str) -> str:
-    """One line that names file, place and reason, whatever control characters the file put into it."""
+def _located(bad: Bad, source: Source, place: str = "") -> Bad:
+    """The same with file and place before the reason. Control characters from the file become blanks."""
     name = f"{source.path}, {place}" if place else f"{source.path}"
-    line = f"{name}: {reason if len(reason) <= 500 else reason[:500] + '...'}"
-    return "".join(c if c.isprintable() else " " for c in line)
+    line = f"{name}: {bad.reason if len(bad.reason) <= 500 else bad.reason[:500] + '...'}"
+    return Bad("".join(c if c.isprintable() else " " for c in line))

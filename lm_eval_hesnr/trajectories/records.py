@@ -12,6 +12,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -35,10 +36,12 @@ _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 _HUB = re.compile(r"(hf://(?:datasets/)?)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?::([^/\\\s]+))?")
 
 
-class Broken(NamedTuple):
-    """What stands in a record's place when it could not be decoded."""
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Takes the place of a value or a trajectory that could not be read."""
 
     reason: str
+    """One line."""
 
 
 class Record(NamedTuple):
@@ -47,7 +50,7 @@ class Record(NamedTuple):
     place: str
     """Where in the file, such as `line 3`; empty for a file that is one value."""
     value: Any
-    """The value, or `Broken`."""
+    """The value, or `Bad`."""
     read_up_to: str = ""
     """Of a run that is gathered from several records: the place of the last one, if a broken one follows it."""
 
@@ -79,7 +82,7 @@ def records(path: Path) -> Iterator[Record]:
     except _DAMAGE as error:
         after = f" after {place}" if place else ""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
-        yield Record("", Broken(f"cannot be read{after} ({reason})"))
+        yield Record("", Bad(f"cannot be read{after} ({reason})"))
 
 
 def hub_name(given: str) -> HubName | None:
@@ -142,7 +145,7 @@ def _json(stream: IO[bytes]) -> Iterator[Record]:
     """A file that is one value, or one value after another on lines of their own."""
     raw = _read(stream)
     if len(raw) > MAX_BYTES:
-        yield Record("", Broken(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
+        yield Record("", Bad(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
         return
     value, error = _decoded(raw.removeprefix(b"\xef\xbb\xbf"))
     if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
@@ -165,7 +168,7 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
         if len(line) == MAX_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(MAX_BYTES)) and not rest.endswith(b"\n"):
                 pass
-            yield Record(f"line {number}", Broken(f"a line of more than {MAX_BYTES >> 20} MiB"))
+            yield Record(f"line {number}", Bad(f"a line of more than {MAX_BYTES >> 20} MiB"))
         elif line.strip():
             yield Record(f"line {number}", _decoded(line.rstrip(b"\r\n"))[0])
 
@@ -187,19 +190,19 @@ def _read(stream: IO[bytes]) -> bytes:
 
 
 def _decoded(raw: bytes) -> tuple[Any, Exception | None]:
-    """The value of one piece of JSON; where there is none, `Broken` and the error."""
+    """The value of one piece of JSON; where there is none, `Bad` and the error."""
     try:
         return json.loads(raw.decode("utf-8")), None
     except UnicodeDecodeError as error:
-        return Broken(f"not UTF-8 text (byte {error.start}: {error.reason})"), error
+        return Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"), error
     except json.JSONDecodeError as error:
         cut = "Unterminated" in error.msg or error.pos >= len(error.doc.rstrip()) - 1
         reason = f"not valid JSON ({error.msg}, column {error.colno})" + ("; the file seems cut off" if cut else "")
-        return Broken(reason), error
+        return Bad(reason), error
     except RecursionError as error:
-        return Broken("JSON nested too deeply"), error
+        return Bad("JSON nested too deeply"), error
     except ValueError as error:  # a number of thousands of digits
-        return Broken(f"not valid JSON ({error})"), error
+        return Bad(f"not valid JSON ({error})"), error
 
 
 def _parquet(path: Path) -> Iterator[Record]:
@@ -216,4 +219,4 @@ def _parquet(path: Path) -> Iterator[Record]:
                     yield Record(f"row {number}", without_nulls(row))
     except (pyarrow.ArrowException, OverflowError, UnicodeDecodeError) as error:
         after = f" after row {number}" if number else ""
-        yield Record("", Broken(f"not valid Parquet{after} ({str(error).splitlines()[0]:.200})"))
+        yield Record("", Bad(f"not valid Parquet{after} ({str(error).splitlines()[0]:.200})"))

@@ -72,8 +72,8 @@ def test_each_file_without_a_trajectory_has_its_reason(folder, capsys):
         "files: 10; 2 with trajectories, 1 with only bad ones, 7 skipped",
         "skipped: notes of an agent or a harness (1): config.json",
         "skipped: report (3): report.json (2), results.json",
-        "skipped: predictions, which are read where the file is named by itself (1): preds.json",
-        "skipped: part of a run that another file holds whole (1): run.cont-1.json",
+        "skipped: predictions, which are read only if the file is named by itself (1): preds.json",
+        "skipped: part of a run that another file contains completely (1): run.cont-1.json",
         "skipped: unknown file ending (1): notes.md",
         "bad: 1",
     ]
@@ -82,7 +82,7 @@ def test_each_file_without_a_trajectory_has_its_reason(folder, capsys):
     assert [line for line in told.splitlines() if line.startswith(("files:", "skipped:", "bad:"))] == expected
     assert "\nin/other/results.json: no known trajectory format (an object with keys 'cached')" in told
     assert main(["curate", "in", "-o", "p.jsonl", "-v"]) == 1
-    assert "in/run.cont-1.json (part of in/run.json, which holds the run whole)" in capsys.readouterr().out
+    assert "in/run.cont-1.json (part of in/run.json, which contains the complete run)" in capsys.readouterr().out
 
 
 def test_bad_events_are_no_trajectories(folder, capsys):
@@ -120,14 +120,17 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
     [
         (["curate", "in"], "required: -o/--out"),
         (["curate", "nowhere", "-o", "o.jsonl"], "error: nowhere: no such file, folder or glob"),
-        (["curate", "in", "-o", "o.txt"], "error: o.txt: the output should be called .jsonl or .jsonl.zst"),
+        (["curate", "in", "-o", "o.txt"], "error: o.txt: the output should end in .jsonl or .jsonl.zst"),
         (["curate", "in", "-o", "o.jsonl", "--max-tokens", "9"], "error: --max-tokens and --tokenizer go together"),
         (["curate", "in", "-o", "o.jsonl", "-j", "0"], "expected a whole number of at least 1, found '0'"),
         (["curate", "in", "-o", "o.jsonl", "--source", "x"], "the filters leave out all 2 trajectories"),
-        (["curate", "in", "-o", "in/notes.md/o.jsonl"], "error: in/notes.md: cannot be written to (File exists); mend"),
+        (
+            ["curate", "in", "-o", "in/notes.md/o.jsonl"],
+            "error: in/notes.md: cannot be written to (File exists); fix",
+        ),
         (
             ["curate", "in", "-o", "/proc/x.jsonl"],
-            "error: /proc: cannot be written to (No such file or directory); mend",
+            "error: /proc: cannot be written to (No such file or directory); fix",
         ),
         (["show", "nowhere"], "error: nowhere: no such file, folder or glob; check the path\n"),
         (["measure", "in", "--epsilon", "nan"], "error: --epsilon should be a positive number of nats, found nan"),

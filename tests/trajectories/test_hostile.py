@@ -51,9 +51,9 @@ def loaded(path, traced=False):
         if isinstance(result, Trajectory):
             assert curated.read(json.loads(json.dumps(result.to_json())), path) == result
         else:
-            assert result.startswith(str(path))
-            assert result.isprintable()
-            assert len(result) > len(f"{path}: ")
+            assert result.reason.startswith(str(path))
+            assert result.reason.isprintable()
+            assert len(result.reason) > len(f"{path}: ")
     return results
 
 
