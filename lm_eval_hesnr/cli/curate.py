@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error
-from lm_eval_hesnr.curation.curate import curate, input_files
+from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import files_of
 from lm_eval_hesnr.curation.tally import Tally
@@ -65,9 +65,8 @@ def run(arguments: argparse.Namespace) -> bool:
     if (arguments.max_tokens is None) != (arguments.tokenizer is None):
         raise InputError("--max-tokens and --tokenizer go together: give both or neither")
     out: Path = arguments.out
-    files = input_files(arguments.inputs, out)
-    tally = _curate(arguments, files)
-    for line in _report(files, tally, verbose=arguments.verbose):
+    tally = _curate(arguments)
+    for line in _report(tally, verbose=arguments.verbose):
         print(one_line(line))
     n_read, n_written = tally.total("read"), tally.total("written")
     if n_written:
@@ -79,7 +78,7 @@ def run(arguments: argparse.Namespace) -> bool:
     return False
 
 
-def _curate(arguments: argparse.Namespace, files: list[Path]) -> Tally:
+def _curate(arguments: argparse.Namespace) -> Tally:
     """Do the work under a progress bar. Ctrl-C prints how to continue."""
     filters = Filters(
         only_resolved=arguments.only_resolved,
@@ -88,38 +87,51 @@ def _curate(arguments: argparse.Namespace, files: list[Path]) -> Tally:
         tokenizer=arguments.tokenizer,
         dedupe=arguments.dedupe,
     )
-    number_of = {file: number for number, file in enumerate(files, start=1)}
-    with tqdm(total=len(files) or None, unit=" files", disable=None) as bar:
-
-        def _progress(path: Path, tally: Tally) -> None:
-            bar.set_postfix_str(f"{tally.total('written')} written, {len(tally.bad)} bad", refresh=False)
-            bar.update(number_of.get(path, 0) - bar.n if files else 1)
-
-        try:
-            tally = curate(
+    try:
+        with _ProgressBar() as bar:
+            return curate(
                 arguments.inputs,
                 arguments.out,
                 filters,
                 strict=arguments.strict,
                 force=arguments.force,
                 workers=arguments.workers,
-                progress=_progress,
+                progress=bar.update,
             )
-        except KeyboardInterrupt:
-            bar.close()
-            partial = files_of(arguments.out)[0]
-            kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing kept"
-            print(f"stopped; {kept}", file=sys.stderr)
-            raise
-        bar.update(len(files) - bar.n if files else 0)
-    return tally
+    except KeyboardInterrupt:
+        partial = files_of(arguments.out)[0]
+        kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing is kept"
+        print(f"stopped; {kept}", file=sys.stderr)
+        raise
 
 
-def _report(files: list[Path], tally: Tally, *, verbose: bool) -> Iterator[str]:
+class _ProgressBar:
+    """Files read so far, out of all files; for a data set of the Hub, trajectories."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(unit=" files", disable=None)
+        self._number_of: dict[Path, int] = {}
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def update(self, path: Path, tally: Tally) -> None:
+        """Move the bar to the file that the last trajectory was read from."""
+        if tally.files and not self._number_of:
+            self._number_of = {file: number for number, file in enumerate(tally.files, start=1)}
+            self._bar.total = len(tally.files)
+        self._bar.set_postfix_str(f"{tally.total('written')} written, {len(tally.bad)} bad", refresh=False)
+        self._bar.update(self._number_of.get(path, 0) - self._bar.n if tally.files else 1)
+
+
+def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """The lines of the report. `verbose` names every skipped file."""
     yield from _tables(tally)
     yield ""
-    yield from _accounts(files, tally, verbose)
+    yield from _accounts(tally, verbose)
     yield f"bad: {len(tally.bad)}"
     yield from tally.bad
 
@@ -141,9 +153,10 @@ def _table(tally: Tally, columns: list[str]) -> list[str]:
     return aligned(rows, right=range(1, len(columns) + 1))
 
 
-def _accounts(files: list[Path], tally: Tally, verbose: bool) -> Iterator[str]:
+def _accounts(tally: Tally, verbose: bool) -> Iterator[str]:
     """How many files held trajectories, and for all others the reason, with the number of files for each reason."""
-    if not files:
+    files = tally.files
+    if not files:  # a data set of the Hub
         return
     of_folder = {path.parent: result for path, result in tally.met.items() if path.name.startswith("event-")}
     good = bad = 0

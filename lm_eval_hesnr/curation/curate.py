@@ -22,7 +22,7 @@ from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
-from lm_eval_hesnr.trajectories.paths import files_meant
+from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.records import Bad, is_container
 
 BLOCK_BYTES = 2**20
@@ -51,15 +51,15 @@ def curate(
         BadFileError: `strict`, and an input is bad. The blocks before it are kept for the next call.
     """
     _check(inputs, out, force=force)
-    files = input_files(inputs, out)
+    found = find_inputs(inputs, leave_out=(out, *files_of(out)))
     if filters.tokenizer is not None:
         load_tokenizer(filters.tokenizer)  # fails here rather than in every process
-    tally, block = Tally(), Tally()
-    with ResumableFile(out, _signature(inputs, files, filters)) as output:
+    tally, block = Tally(files=found.files), Tally()
+    with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
         for note in output.notes():
             tally.add(Tally.from_note(note))
         _stop_if_bad(tally, strict)
-        items = read_items(inputs, out, filters, tally.met, skip=tally.n_results)
+        items = read_items(found, filters, tally.met, skip=tally.n_results)
         for item, counts in with_counts(items, filters.tokenizer, workers):
             one = _tally_of(item, counts, filters, tally.instances)
             if isinstance(item.content, Line) and one.total("written"):
@@ -88,21 +88,6 @@ def _check(inputs: list[str], out: Path, *, force: bool) -> None:
 def _stop_if_bad(tally: Tally, strict: bool) -> None:
     if strict and tally.bad:
         raise BadFileError(tally.bad[0])
-
-
-def input_files(inputs: list[str], out: Path) -> list[Path]:
-    """Every file that the inputs mean, of any kind, each once and in order; none for a data set of the Hub.
-
-    Raises:
-        InputError: an input does not exist, or is a folder without a file of a known kind.
-    """
-    found: dict[Path, Path] = {}
-    for given in inputs:
-        for file in files_meant(given):
-            found.setdefault(file.resolve(), file)
-    for own in (out, *files_of(out)):
-        found.pop(own.resolve(), None)
-    return list(found.values())
 
 
 def _signature(inputs: list[str], files: list[Path], filters: Filters) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lm_eval_hesnr.curation.filters import Filters, LeftOut, instance_key
 from lm_eval_hesnr.trajectories.load import iterate_results
+from lm_eval_hesnr.trajectories.paths import Inputs
 from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import Skipped
@@ -38,15 +39,11 @@ class Item:
     """Whether this is the first trajectory of its format in its file."""
 
 
-def read_items(
-    inputs: list[str], out: Path, filters: Filters, met: dict[Path, bool | Skipped], skip: int
-) -> Iterator[Item]:
+def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:
     """What is read after the first `skip` results. `met` receives the files of all results, see `Tally.met`."""
     last: dict[str, Path] = {}
     number = -1
     for path, result in iterate_results(inputs):
-        if path.name == out.name and path.resolve() == out.resolve():
-            continue
         if isinstance(result, Skipped):
             met.setdefault(path, result)
             continue

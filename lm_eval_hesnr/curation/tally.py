@@ -15,8 +15,8 @@ class Tally:
     """What was found, counted. Tallies can be added."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(format, column) to a number. Columns: files, read, resolved, unresolved, unknown, written, steps;
-    the reasons in `filters.LEFT_OUT`; and characters by label name. Outcomes count what was read; steps and characters what was written.
+    """(format, column) to a number. The columns files, read, resolved, unresolved and unknown count what was read.
+    The columns written, steps and each label's name (characters) count what was written. The others are `LEFT_OUT`.
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""
@@ -24,6 +24,8 @@ class Tally:
     """Number of good and bad trajectories read."""
     instances: set[str] = field(default_factory=set)
     """Keys (`instance_key`) of the instances written; empty unless each instance is written once."""
+    files: list[Path] = field(default_factory=list)
+    """Every file that the inputs mean, of any kind, in order; empty for data sets of the Hub."""
     met: dict[Path, bool | Skipped] = field(default_factory=dict)
     """Each file that was opened: True if it held a trajectory, False if it held only bad ones, or why it was skipped.
     All events of one folder count as their first file."""
@@ -40,7 +42,7 @@ class Tally:
         self.instances |= other.instances
 
     def to_note(self) -> dict[str, Any]:
-        """The tally as JSON for the log of an unfinished output, without `met`: reading finds that again."""
+        """The tally as JSON for the log of an unfinished output. The next call finds `files` and `met` again."""
         counts = [[source, column, n] for (source, column), n in self.counts.items()]
         return {"counts": counts, "bad": self.bad, "results": self.n_results, "instances": sorted(self.instances)}
 

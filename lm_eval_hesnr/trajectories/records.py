@@ -51,8 +51,6 @@ class Record(NamedTuple):
     """Where in the file, such as `line 3`; empty for a file that is one value."""
     value: Any
     """The value, or `Bad`."""
-    read_up_to: str = ""
-    """Of a run that is gathered from several records: the place of the last one, if a broken one follows it."""
 
 
 class HubName(NamedTuple):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.curation import curate as module
 from lm_eval_hesnr.curation import line_counts
 from lm_eval_hesnr.curation.curate import curate
@@ -281,3 +282,11 @@ def test_a_reason_is_told_from_a_filter_by_its_type_not_its_words():
     for content, column, bad in ((Bad("too long"), 0, ["too long"]), (LeftOut("too long"), 1, [])):
         tally = module._tally_of(Item(Path("x.json"), content), None, EVERYTHING, set())
         assert (tally.total("too long"), tally.bad) == (column, bad)
+
+
+def test_a_folder_is_listed_once(runs, tmp_path, monkeypatch, capsys):
+    listed = []
+    rglob = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda path, pattern: listed.append(path) or rglob(path, pattern))
+    assert main(["curate", runs, "-o", str(tmp_path / "o.jsonl")]) == 1
+    assert listed == [Path(runs)]

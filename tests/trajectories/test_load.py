@@ -8,6 +8,7 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
+from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.records import Bad, is_container
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, Skipped
@@ -108,7 +109,7 @@ def test_reports_and_what_lies_beside_runs_are_passed_over_in_a_folder(tmp_path)
 def test_what_lies_beside_runs_is_told_by_its_content(tmp_path, name, value, reason):
     write(tmp_path / "run.json", row("1"))
     path = write(tmp_path / name, value)
-    results = dict(iterate_results(tmp_path))
+    results = dict(iterate_results(find_inputs(tmp_path)))
     assert results.pop(tmp_path / "run.json").id == "1"
     if reason is None:
         assert results[path].reason.startswith(f"{path}: no known trajectory format")
@@ -294,7 +295,7 @@ def test_every_real_file_of_a_known_format_is_read(real_trajectories):
 def test_every_real_file_has_a_result(real_trajectories):
     """A file that no reader knows is named as bad. Only files with another ending are not opened."""
     results: dict[Path, list[object]] = {}
-    for path, result in iterate_results(real_trajectories):
+    for path, result in iterate_results(find_inputs(real_trajectories)):
         results.setdefault(path, []).append(result)
     files = {path for path in real_trajectories.rglob("*") if path.is_file()}
     assert set(results) == {path for path in files if is_container(path)}

@@ -24,7 +24,7 @@ def detect(data: Any) -> bool:
 
 def is_beginning(earlier: Any, later: Any) -> bool:
     """Whether a row is an episode of the same trial as another, and its chat the first part of the other's."""
-    if not (detect(earlier) and detect(later) and "episode" in earlier and "episode" in later):
+    if "episode" not in earlier or "episode" not in later:
         return False
     begun, whole = earlier["conversations"], later["conversations"]
     same = all(earlier.get(key) == later.get(key) for key in ("trial_name", "run_id", "task"))

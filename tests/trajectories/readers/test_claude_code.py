@@ -114,8 +114,6 @@ def test_lines_that_a_resumed_session_repeats_are_read_once():
 def test_what_is_no_event(data):
     assert not claude_code.is_event(data)
     assert not claude_code.detect([data])
-    with pytest.raises(ValueError, match="Claude Code"):
-        claude_code.read([data], PATH)
 
 
 def test_every_call_of_the_real_file(real_trajectories):
