@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -69,13 +70,29 @@ def run(arguments: argparse.Namespace) -> bool:
     for line in _report(tally, verbose=arguments.verbose):
         print(one_line(line))
     n_read, n_written = tally.total("read"), tally.total("written")
+    not_found = _not_found(arguments.source, tally)
     if n_written:
         print(f"{one_line(str(out))}: {n_written} trajectories")
+        if not_found:
+            print(f"note: {one_line(not_found)}", file=sys.stderr)
         return not tally.bad
+    if n_read and not_found:
+        raise InputError(f"{out}: nothing to write; {not_found}")
     if n_read:
         raise InputError(f"{out}: nothing to write; the filters leave out all {n_read} trajectories")
     print_error(f"{out}: nothing to write; no trajectory could be read")
     return False
+
+
+def _not_found(sources: list[str], tally: Tally) -> str:
+    """The first requested format that no input has, with the formats that there are; empty if all were found."""
+    found = sorted({source for source, _ in tally.counts})
+    for name in sources:
+        if name not in found:
+            near = difflib.get_close_matches(name, found, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            return f"no trajectory has the format --source {name!r}; {hint}the inputs have {', '.join(found)}"
+    return ""
 
 
 def _curate(arguments: argparse.Namespace) -> Tally:

@@ -123,7 +123,14 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
         (["curate", "in", "-o", "o.txt"], "error: o.txt: the output should end in .jsonl or .jsonl.zst"),
         (["curate", "in", "-o", "o.jsonl", "--max-tokens", "9"], "error: --max-tokens and --tokenizer go together"),
         (["curate", "in", "-o", "o.jsonl", "-j", "0"], "expected a whole number of at least 1, found '0'"),
-        (["curate", "in", "-o", "o.jsonl", "--source", "x"], "the filters leave out all 2 trajectories"),
+        (
+            ["curate", "in", "-o", "o.jsonl", "--source", "x"],
+            "has the format --source 'x'; the inputs have test",
+        ),
+        (
+            ["curate", "in", "-o", "o.jsonl", "--source", "tst"],
+            "'tst'; did you mean 'test'? the inputs have test",
+        ),
         (
             ["curate", "in", "-o", "in/notes.md/o.jsonl"],
             "error: in/notes.md: cannot be written to (File exists); fix",
@@ -144,6 +151,19 @@ def test_wrong_usage(folder, capsys, arguments, message):
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert not (folder / "o.jsonl").exists()
+
+
+def test_one_misspelt_format_of_several_is_noted(folder, capsys):
+    assert main(["curate", "in", "-o", "o.jsonl", "--source", "test", "--source", "tset"]) == 0
+    assert capsys.readouterr().err == (
+        "note: no trajectory has the format --source 'tset'; did you mean 'test'? the inputs have test\n"
+    )
+
+
+def test_filters_that_leave_nothing_are_one_line(folder, capsys):
+    (folder / "in" / "runs.jsonl").write_text(json.dumps(row("a", False)))
+    assert main(["curate", "in", "-o", "o.jsonl", "--only-resolved"]) == 2
+    assert capsys.readouterr().err == "error: o.jsonl: nothing to write; the filters leave out all 1 trajectories\n"
 
 
 def tables(folder, k):
