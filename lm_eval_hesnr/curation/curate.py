@@ -23,7 +23,7 @@ from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.records import Bad, is_container
+from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
 
 BLOCK_BYTES = 2**20
 """A block ends after the trajectory that makes it this long. A stop loses at most one block; a .zst frame is one."""
@@ -94,7 +94,7 @@ def _signature(inputs: list[str], files: list[Path], filters: Filters) -> str:
     """One line. An unfinished output is continued only if its signature is the same."""
     digest = hashlib.sha256()
     for file in files:
-        if is_container(file) or str(file) in inputs:
+        if has_known_ending(file) or str(file) in inputs:
             stat = file.stat()
             digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
     package = f"lm_eval_hesnr {__version__}, label rules {LABEL_RULES_VERSION}"

@@ -15,9 +15,9 @@ from lm_eval_hesnr.trajectories.records import (
     SUFFIXES,
     HubName,
     Record,
+    has_known_ending,
     hub_name,
     hub_records,
-    is_container,
     records,
 )
 
@@ -68,7 +68,7 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
             if resolved not in listed:
                 listed.add(resolved)
                 found.files.append(file)
-            if resolved not in read and (is_container(file) or not path.is_dir()):
+            if resolved not in read and (has_known_ending(file) or not path.is_dir()):
                 read.add(resolved)
                 to_read.append(file)
         found.to_read.append(_Files(to_read, alone=files == [path]))
@@ -94,7 +94,7 @@ def _files_meant(path: Path, given: str | Path) -> list[Path]:
     """Every file that one path means, of any kind, in sorted order."""
     if path.is_dir():
         found = [file for file in sorted(path.rglob("*")) if file.is_file()]
-        if not any(map(is_container, found)):
+        if not any(map(has_known_ending, found)):
             raise InputError(f"{given}: no {', '.join(SUFFIXES)} file in this folder; name a folder with runs")
     elif path.exists():
         found = [path]

@@ -1,7 +1,7 @@
-"""Where records stand: JSON, JSON Lines, Parquet, compressed or not, and data sets of the Hugging Face Hub.
+"""Decoded records of files: JSON, JSON Lines, Parquet, compressed or not, and data sets of the Hugging Face Hub.
 
-A record is one decoded JSON value. What cannot be decoded stands in its place with the reason, and the rest is read.
-Lines and rows are streamed: a large set never stands in memory as a whole.
+A record is one decoded JSON value. A value that cannot be decoded becomes `Bad` with the reason, and the rest is read.
+Lines and rows are streamed, so a large file is never completely in memory.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import zstandard
 from lm_eval_hesnr.errors import InputError
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet")
-"""What is looked at in a folder, also with one of `COMPRESSED` behind; a file named by itself is read in any case."""
+"""File endings read in a folder, also before one of `COMPRESSED`. A file named by itself is always read."""
 
 COMPRESSED = (".gz", ".zst")
 
 MAX_BYTES = 2**29
-"""The longest value that is decoded, after decompression: a few kilobytes of .gz can hold gigabytes."""
+"""The longest value that is decoded, after decompression: a few kilobytes of .gz can contain gigabytes."""
 
 _PIECE = 2**16
 
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-"""What reading a damaged file may raise."""
+"""Errors of reading a damaged file."""
 
 _HUB = re.compile(r"(hf://(?:datasets/)?)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?::([^/\\\s]+))?")
 
@@ -54,20 +54,20 @@ class Record(NamedTuple):
 
 
 class HubName(NamedTuple):
-    """A data set of the Hub as it is written in a list of paths: `hf://org/name[/config][:split]`."""
+    """A data set of the Hub, written `hf://org/name[/config][:split]` in a list of paths."""
 
     name: str
     config: str | None
     split: str | None
 
 
-def is_container(path: Path) -> bool:
-    """Whether a file that was met in a folder may hold trajectories, by its name."""
+def has_known_ending(path: Path) -> bool:
+    """Whether a file in a folder may contain trajectories, judged by its ending."""
     return _suffix(path) in SUFFIXES
 
 
 def records(path: Path) -> Iterator[Record]:
-    """Every record of a file in order, by the file's name; a file of unknown name is read as JSON."""
+    """Every record of a file in order. The ending tells the format; a file with an unknown ending is read as JSON."""
     place = ""
     try:
         if _suffix(path) == ".parquet":
@@ -84,7 +84,7 @@ def records(path: Path) -> Iterator[Record]:
 
 
 def hub_name(given: str) -> HubName | None:
-    """The Hub data set that a path means: with `hf://`, or without it if it reads `org/name:split`; None if none."""
+    """The Hub data set that a path names, as `hf://...` or as `org/name:split`; None for any other path."""
     match = _HUB.fullmatch(given)
     if not match or not (match[1] or (match[4] and not match[3])):
         return None
@@ -92,16 +92,16 @@ def hub_name(given: str) -> HubName | None:
 
 
 def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
-    """(split, record) for every row of a Hub data set, by way of the `datasets` cache.
+    """(split, record) for every row of a Hub data set, through the cache of `datasets`.
 
     Raises:
-        InputError: the data set, configuration or split cannot be had.
+        InputError: the data set, configuration or split cannot be loaded.
     """
     from datasets import DatasetDict, load_dataset
 
     try:
         data = load_dataset(hub.name, hub.config, split=hub.split)
-    except Exception as error:  # whatever the Hub's client and a data set's own files may raise
+    except Exception as error:  # the Hub's client and a data set's own files may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"hf://{hub.name}: the data set cannot be read ({reason:.300})") from error
     for split, rows in data.items() if isinstance(data, DatasetDict) else [(hub.split or "all", data)]:
@@ -110,9 +110,9 @@ def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
 
 
 def without_nulls(value: Any) -> Any:
-    """A row without the keys that are null: a columnar file fills in every key that any row has.
+    """A row without its null keys: a columnar file adds every key of any row to all rows.
 
-    Values that JSON does not have, such as times, become text.
+    Values that JSON cannot represent, such as times, become text.
     """
     if isinstance(value, dict):
         return {str(key): without_nulls(item) for key, item in value.items() if item is not None}
@@ -140,7 +140,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _json(stream: IO[bytes]) -> Iterator[Record]:
-    """A file that is one value, or one value after another on lines of their own."""
+    """A file that is one value, or one value a line."""
     raw = _read(stream)
     if len(raw) > MAX_BYTES:
         yield Record("", Bad(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
@@ -154,7 +154,7 @@ def _json(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[Record]:
-    """One value a line. A file that only says so, and is one value on many lines, is read as that."""
+    """One value a line. A file that is one value on many lines, in spite of its ending, is read as one value."""
     number = 0
     while line := stream.readline(MAX_BYTES):
         number += 1
@@ -172,14 +172,14 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
 
 
 class _Prepended(io.BytesIO):
-    """A line already read and what follows it."""
+    """A line that was already read, and the rest of its stream."""
 
     def __init__(self, line: bytes, stream: IO[bytes]) -> None:
         super().__init__(line + _read(stream))
 
 
 def _read(stream: IO[bytes]) -> bytes:
-    """All that is left in a stream, or a little more than `MAX_BYTES`. A plain `read(n)` allocates n bytes at once."""
+    """The rest of a stream, up to about `MAX_BYTES`. A plain `read(n)` would allocate n bytes at once."""
     pieces, size = [], 0
     while size <= MAX_BYTES and (piece := stream.read(_PIECE)):
         pieces.append(piece)
@@ -188,7 +188,7 @@ def _read(stream: IO[bytes]) -> bytes:
 
 
 def _decoded(raw: bytes) -> tuple[Any, Exception | None]:
-    """The value of one piece of JSON; where there is none, `Bad` and the error."""
+    """The value of a piece of JSON and None, or `Bad` and the error."""
     try:
         return json.loads(raw.decode("utf-8")), None
     except UnicodeDecodeError as error:
@@ -199,12 +199,12 @@ def _decoded(raw: bytes) -> tuple[Any, Exception | None]:
         return Bad(reason), error
     except RecursionError as error:
         return Bad("JSON nested too deeply"), error
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # a number with thousands of digits
         return Bad(f"not valid JSON ({error})"), error
 
 
 def _parquet(path: Path) -> Iterator[Record]:
-    """Every row, a few at a time."""
+    """Every row, read a few at a time."""
     import pyarrow
     import pyarrow.parquet
 

@@ -9,7 +9,7 @@ import pytest
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.records import Bad, is_container
+from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, Skipped
 
@@ -298,6 +298,6 @@ def test_every_real_file_has_a_result(real_trajectories):
     for path, result in iterate_results(find_inputs(real_trajectories)):
         results.setdefault(path, []).append(result)
     files = {path for path in real_trajectories.rglob("*") if path.is_file()}
-    assert set(results) == {path for path in files if is_container(path)}
+    assert set(results) == {path for path in files if has_known_ending(path)}
     for path, of_file in results.items():
         assert all(result.reason.startswith(str(path)) for result in of_file if isinstance(result, Bad))

@@ -101,9 +101,9 @@ def test_a_folder_is_listed_once_and_its_runs_are_not_read(tmp_path, monkeypatch
     runs = [write(tmp_path / f"{i}.traj.json", "{}") for i in range(50)]
     write(tmp_path / "report.json", {"resolved": True})
     read, listed = [], []
-    json_of, is_container = outcomes.json_of, outcomes.is_container
+    json_of, has_known_ending = outcomes.json_of, outcomes.has_known_ending
     monkeypatch.setattr(outcomes, "json_of", lambda path: read.append(path.name) or json_of(path))
-    monkeypatch.setattr(outcomes, "is_container", lambda path: listed.append(path.name) or is_container(path))
+    monkeypatch.setattr(outcomes, "has_known_ending", lambda path: listed.append(path.name) or has_known_ending(path))
     assert {outcome(path) for path in runs} == {None}
     assert len(listed) == 51
     assert not [name for name in read if name.endswith(".traj.json")]
