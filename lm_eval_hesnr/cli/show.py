@@ -55,32 +55,39 @@ def _labels(given: str) -> frozenset[Label]:
 
 def run(arguments: argparse.Namespace) -> bool:
     """Print the trajectory; False if a bad file was met."""
-    chosen: Trajectory | None = None
-    listed: list[str] = []
-    ids: list[str] = []
-    n_bad = 0
-    for _, result in iterate_trajectories([arguments.file]):
-        if isinstance(result, Bad):
-            n_bad += 1
-            print(f"bad: {one_line(result.reason)}", file=sys.stderr)
-            continue
-        ids.append(result.id)
-        listed.append(f"{len(ids):>5}  {one_line(result.id)}  {len(result.segments)} segments, {result.n_steps} steps")
-        if chosen is None and arguments.doc in (None, result.id, str(len(ids))):
-            chosen = result
-        if chosen is not None and arguments.doc is not None:
-            break
-    if chosen is None and arguments.doc is not None and ids:
-        raise InputError(f"{arguments.file}: no trajectory {arguments.doc!r}; there are {len(ids)}, such as {ids[0]!r}")
+    chosen, listed, n_bad = _find(arguments.file, arguments.doc)
     if chosen is None:
         print_error(f"{arguments.file}: no trajectory could be read")
         return False
     on_terminal = sys.stdout.isatty() and not arguments.plain
     text: Iterable[str] = lines(chosen, arguments.labels, colours=on_terminal and not os.environ.get("NO_COLOR"))
-    if arguments.doc is None and len(ids) > 1:
-        text = [f"{len(ids)} trajectories; this shows the first, --doc shows another", *listed, "", *text]
+    if arguments.doc is None and len(listed) > 1:
+        text = [f"{len(listed)} trajectories; this shows the first, --doc shows another", *listed, "", *text]
     print_lines(text, paged=on_terminal)
     return not n_bad
+
+
+def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int]:
+    """The trajectory to show, one line for each trajectory read, and the number of bad ones."""
+    chosen: Trajectory | None = None
+    listed: list[str] = []
+    first_id = ""
+    n_bad = 0
+    for _, result in iterate_trajectories([file]):
+        if isinstance(result, Bad):
+            n_bad += 1
+            print(f"bad: {one_line(result.reason)}", file=sys.stderr)
+            continue
+        number = len(listed) + 1
+        first_id = first_id or result.id
+        listed.append(f"{number:>5}  {one_line(result.id)}  {len(result.segments)} segments, {result.n_steps} steps")
+        if chosen is None and doc in (None, result.id, str(number)):
+            chosen = result
+            if doc is not None:
+                break
+    if chosen is None and listed:
+        raise InputError(f"{file}: no trajectory {doc!r}; there are {len(listed)}, such as {first_id!r}")
+    return chosen, listed, n_bad
 
 
 def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, colours: bool = False) -> Iterator[str]:

@@ -63,7 +63,7 @@ def curate(
         for item, counts in with_counts(items, filters.tokenizer, workers):
             one = _tally_of(item, counts, filters, tally.instances)
             if isinstance(item.content, Line) and one.total("written"):
-                output.write(item.content.content)
+                output.write(item.content.data)
             block.add(one)
             tally.add(one)
             _stop_if_bad(tally, strict)

@@ -19,7 +19,7 @@ from lm_eval_hesnr.trajectories.skipped import Skipped
 class Line:
     """A trajectory as one line of the output."""
 
-    content: bytes
+    data: bytes
     """JSON in UTF-8, with its line end."""
 
 

@@ -73,7 +73,7 @@ def _follow_the_parent() -> None:
 def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
     """The counts of one line, read as every user of the file will read it; `Bad` if that fails."""
     try:
-        trajectory = curated.read(json.loads(line.content), Path())
+        trajectory = curated.read(json.loads(line.data), Path())
     except (ValueError, RecursionError) as error:
         return Bad(f"its curated form cannot be read again ({error})")
     rendering = transcript(trajectory)

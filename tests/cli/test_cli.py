@@ -78,14 +78,14 @@ def test_each_file_without_a_trajectory_has_its_reason(folder, capsys):
         "bad: 1",
     ]
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
-    told = capsys.readouterr().out
-    assert [line for line in told.splitlines() if line.startswith(("files:", "skipped:", "bad:"))] == expected
-    assert "\nin/other/results.json: no known trajectory format (an object with keys 'cached')" in told
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith(("files:", "skipped:", "bad:"))] == expected
+    assert "\nin/other/results.json: no known trajectory format (an object with keys 'cached')" in out
     assert main(["curate", "in", "-o", "p.jsonl", "-v"]) == 1
     assert "in/run.cont-1.json (part of in/run.json, which contains the complete run)" in capsys.readouterr().out
 
 
-def test_bad_events_are_no_trajectories(folder, capsys):
+def test_files_of_bad_events_have_only_bad_trajectories(folder, capsys):
     for number, text in enumerate(['{"kind": "MessageEvent", "source": "us', "{", "{"]):
         (folder / "in" / f"event-{number}.json").write_text(text)
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
@@ -182,7 +182,7 @@ def tables(folder, k):
     write_token_table(folder, 0, "run", scores)
 
 
-def test_epsilon_is_measured_by_the_k_of_the_tables(folder, capsys):
+def test_epsilon_must_be_below_ln_k_of_the_tables(folder, capsys):
     tables(folder / "four", 4)
     tables(folder / "twenty", 20)
     assert main(["measure", "four", "--epsilon", "2"]) == 2
@@ -206,7 +206,7 @@ def results(path, **he_snr):
     ("name", "line"),
     [("folder", "is a folder; give its results_*.json files"), ("table.parquet", "is not text; give results_*.json")],
 )
-def test_what_is_no_results_file_is_one_line(folder, capsys, name, line):
+def test_a_file_that_is_not_results_is_one_line(folder, capsys, name, line):
     (folder / "folder").mkdir()
     (folder / "table.parquet").write_bytes(b"PAR1\xb5\xff")
     assert main(["diagnose", name]) == 2
@@ -215,7 +215,7 @@ def test_what_is_no_results_file_is_one_line(folder, capsys, name, line):
     assert err.count("\n") == 1
 
 
-def test_runs_are_diagnosed_beside_those_of_the_same_task(folder, capsys):
+def test_runs_are_compared_with_runs_of_the_same_task(folder, capsys):
     results(folder / "1.json", one=0.3, two=0.9)
     results(folder / "2.json", one=0.4, two=0.8)
     assert main(["diagnose", "1.json", "2.json"]) == 0
@@ -249,7 +249,7 @@ def test_results_that_lack_a_key_are_named_in_one_line(folder, capsys, path, mis
     status = main(["diagnose", "r.json"])
     err = capsys.readouterr().err
     if key == "documents" and instead is not None:
-        assert status == 0  # told as it is
+        assert status == 0  # printed as it is
         return
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith("error: r.json: ")
@@ -312,7 +312,7 @@ def test_colours_on_a_terminal_only(folder):
         assert "a (test, resolved)" in plain[1]
 
 
-def test_a_reader_that_goes_away_is_no_error(folder):
+def test_a_closed_pipe_is_not_an_error(folder):
     (folder / "long.jsonl").write_text(json.dumps(row("a", text="ls\n" * 100_000)))
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "show", "long.jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -323,7 +323,7 @@ def test_a_reader_that_goes_away_is_no_error(folder):
 
 
 def test_the_real_files(real_trajectories, tmp_path, capsys):
-    """Not one is unaccounted for: each is read, named as bad, or named as one without a trajectory."""
+    """Each file is read, named as bad, or named as skipped."""
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "1.jsonl"), "-v"]) == 1
     first = capsys.readouterr().out
     names = [path.name for path in real_trajectories.rglob("*") if path.is_file()]

@@ -78,7 +78,7 @@ def test_whether_it_was_executed(executed, word):
     assert f"executed: {word} ==" in list(lines(run(action(executed=executed))))[2]
 
 
-def test_what_no_model_wrote_is_said_to_be_so():
+def test_text_that_no_model_wrote_is_marked():
     assert "thought, not written by the model == other 4" in list(lines(run(Segment("thought", "demo"))))[2]
 
 

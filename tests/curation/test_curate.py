@@ -96,7 +96,7 @@ def test_filters(runs, tmp_path, filters, kept, left_out):
 
 
 def test_each_instance_is_written_once(tmp_path):
-    """By the instance where the file tells it; one id alone does not make two runs the same."""
+    """By the name of the instance. Without one, two runs with the same id and other texts are both written."""
     named = {"instance_id": "x__y-1"}
     rows = [row("run 1", meta=named), row("run 2", meta=named, text="pwd"), row("run 1"), row("run 1", text="pwd")]
     source = written(tmp_path / "i.jsonl", [*rows, row("run 1", text="pwd", source="other"), row("run 1", meta=named)])
@@ -125,7 +125,7 @@ def test_max_tokens_counts_the_transcript(random_model, tmp_path):
         assert ids(tmp_path / "o.jsonl") == kept
 
 
-def test_no_tokenizer_there(runs, tmp_path):
+def test_a_tokenizer_that_does_not_exist(runs, tmp_path):
     with pytest.raises(InputError, match=r"--tokenizer .*nothing: cannot be loaded"):
         curate([runs], tmp_path / "o.jsonl", Filters(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
 
@@ -140,7 +140,7 @@ def stop_after(n):
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.zst"])
 @pytest.mark.parametrize("filters", [EVERYTHING, Filters(dedupe=True), Filters(only_resolved=True)])
-def test_stopped_anywhere_it_goes_on_and_nothing_differs(runs, tmp_path, monkeypatch, name, filters):
+def test_a_stop_anywhere_does_not_change_the_output(runs, tmp_path, monkeypatch, name, filters):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     whole = curate([runs], tmp_path / "whole" / name, filters)
     for n in range(1, 9):
@@ -162,7 +162,7 @@ def test_stopped_anywhere_it_goes_on_and_nothing_differs(runs, tmp_path, monkeyp
         assert list(out.parent.iterdir()) == [out]
 
 
-def test_other_inputs_or_filters_begin_anew(runs, tmp_path, monkeypatch):
+def test_other_inputs_or_filters_start_again(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     out = tmp_path / "o.jsonl"
     with pytest.raises(KeyboardInterrupt):
@@ -182,7 +182,7 @@ def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
     assert (tmp_path / "1" / "o.jsonl.zst").read_bytes() == (tmp_path / "2" / "o.jsonl.zst").read_bytes()
 
 
-def test_strict_stops_at_the_first_bad_one_and_can_go_on_without(runs, tmp_path, monkeypatch):
+def test_strict_stops_at_the_first_bad_one_and_can_be_continued_without(runs, tmp_path, monkeypatch):
     with pytest.raises(BadFileError, match=r"1\.jsonl, line 3: not valid JSON"):
         curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
     assert list(tmp_path.iterdir()) == [tmp_path / "in"]
@@ -205,7 +205,7 @@ def test_a_finished_output_is_kept(runs, tmp_path):
     assert len(ids(out)) == 7
 
 
-def test_the_output_is_no_input(runs, tmp_path):
+def test_the_output_is_not_an_input(runs, tmp_path):
     out = tmp_path / "in" / "o.jsonl"
     curate([runs], out, EVERYTHING)
     curate([runs], out, EVERYTHING, force=True)
@@ -278,7 +278,7 @@ def test_a_value_that_cannot_be_written_is_a_bad_input(tmp_path, monkeypatch):
     assert ids(tmp_path / "o.jsonl") == ["b"]
 
 
-def test_a_reason_is_told_from_a_filter_by_its_type_not_its_words():
+def test_a_bad_trajectory_is_never_counted_as_left_out_by_a_filter():
     for content, column, bad in ((Bad("too long"), 0, ["too long"]), (LeftOut("too long"), 1, [])):
         tally = module._tally_of(Item(Path("x.json"), content), None, EVERYTHING, set())
         assert (tally.total("too long"), tally.bad) == (column, bad)

@@ -1,4 +1,4 @@
-"""What a path means, what is kept, what is named, and what is passed over."""
+"""What a path means, which trajectories are kept, what is reported as bad, and what is skipped."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ def ids(loaded):
     return [trajectory.id for trajectory in loaded.trajectories]
 
 
-def test_a_folder_is_searched_in_order_and_what_is_packed_is_unpacked(tmp_path):
+def test_a_folder_is_searched_in_order_and_compressed_files_are_read(tmp_path):
     write(tmp_path / "b.jsonl", row("2"), row("3"))
     write(tmp_path / "a" / "x.json", row("1"))
     (tmp_path / "c.jsonl.gz").write_bytes(gzip.compress(json.dumps(row("4")).encode()))
@@ -77,7 +77,7 @@ def test_control_characters_of_a_file_do_not_reach_the_screen(tmp_path):
     assert line.isprintable()
 
 
-def test_reports_and_what_lies_beside_runs_are_passed_over_in_a_folder(tmp_path):
+def test_reports_and_predictions_are_skipped_in_a_folder(tmp_path):
     write(tmp_path / "run.json", row("1"))
     write(tmp_path / "report.json", {"resolved": True, "patch_exists": True})
     write(tmp_path / "result.json", {"trial_name": "t", "verifier_result": {"rewards": {"reward": 1.0}}})
@@ -106,7 +106,7 @@ def test_reports_and_what_lies_beside_runs_are_passed_over_in_a_folder(tmp_path)
         ("any.json", {"id": "x", "agent": {}}, None),
     ],
 )
-def test_what_lies_beside_runs_is_told_by_its_content(tmp_path, name, value, reason):
+def test_files_that_are_not_runs_are_recognised_by_content_and_name(tmp_path, name, value, reason):
     write(tmp_path / "run.json", row("1"))
     path = write(tmp_path / name, value)
     results = dict(iterate_results(find_inputs(tmp_path)))
@@ -265,7 +265,7 @@ def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
 
 
 WILD = "wild"
-"""The folder of the real files that are from agents without a reader, too."""
+"""The folder of real files from more agents, also from agents without a reader."""
 
 
 def test_every_real_file_of_a_known_format_is_read(real_trajectories):

@@ -1,4 +1,4 @@
-"""Files of every kind give the same records, and damage is named where it is."""
+"""Files of every kind contain the same records, and damage is reported with its place."""
 
 import gzip
 import json
@@ -82,7 +82,7 @@ def test_parquet_rows_without_the_nulls_that_its_columns_fill_in(tmp_path):
         ("x.jsonl.zst", b"no zst", "", "cannot be read ("),
     ],
 )
-def test_damage_stands_in_the_records_place(tmp_path, name, data, place, reason):
+def test_a_damaged_record_is_bad_at_its_place(tmp_path, name, data, place, reason):
     last = found(tmp_path, name, data)[-1]
     assert last.place == place
     assert isinstance(last.value, Bad)
@@ -99,7 +99,7 @@ def test_a_broken_line_leaves_the_others_readable(tmp_path):
     ]
 
 
-def test_what_a_small_file_unpacks_to_is_bounded(tmp_path, monkeypatch):
+def test_the_decompressed_size_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 2**20)
     bomb = gzip.compress(b'{"a": "' + b"x" * 2**22)
     assert found(tmp_path, "x.json.gz", bomb) == [
@@ -141,7 +141,7 @@ def test_names_of_hub_data_sets(given, expected):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """A folder that `datasets` takes for the data set org/name, with a cache of its own."""
+    """A folder that `datasets` loads as the data set org/name, with its own cache."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
@@ -172,7 +172,7 @@ def test_a_hub_data_set_in_the_place_of_a_path(hub):
     ]
 
 
-def test_a_data_set_that_cannot_be_had_is_one_line(hub):
+def test_a_data_set_that_cannot_be_loaded_is_one_line(hub):
     with pytest.raises(InputError, match="hf://org/name: the data set cannot be read") as caught:
         list(hub_records(HubName("org/name", None, "nosplit")))
     assert "\n" not in str(caught.value)
