@@ -133,6 +133,8 @@ class _ProgressBar:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if error[0] is None and self._bar.total:  # the last files may be of unknown kinds
+            self._bar.update(self._bar.total - self._bar.n)
         self._bar.close()
 
     def update(self, path: Path, tally: Tally) -> None:

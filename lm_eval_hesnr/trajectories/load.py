@@ -18,11 +18,11 @@ from pathlib import Path
 
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories import schema
-from lm_eval_hesnr.trajectories.paths import Inputs, Source, find_inputs, sources
+from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
 from lm_eval_hesnr.trajectories.readers import unknown_format
 from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
 from lm_eval_hesnr.trajectories.records import Bad
-from lm_eval_hesnr.trajectories.runs import UNREADABLE, Run, runs_in, unreadable
+from lm_eval_hesnr.trajectories.runs import UNREADABLE, FoundRun, runs_in, unreadable
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import PART, Skipped, skipped_by_content, skipped_by_name
 
@@ -88,9 +88,9 @@ def iterate_results(inputs: Inputs) -> Iterator[tuple[Path, Result]]:
 
     All events of one folder have the name of their first file.
     """
-    for source in sources(inputs):
-        for result in _read(source):
-            yield source.path, result
+    for group in record_groups(inputs):
+        for result in _read(group):
+            yield group.path, result
 
 
 def _why_nothing(loaded: Loaded) -> str:
@@ -100,35 +100,35 @@ def _why_nothing(loaded: Loaded) -> str:
     return "skipped: " + ", ".join(skipped[:3]) + (f" and {len(skipped) - 3} more" if skipped[3:] else "")
 
 
-def _read(source: Source) -> Iterator[Result]:
-    """The results of one source. A reason that many rows of one table share is reported once."""
+def _read(group: RecordGroup) -> Iterator[Result]:
+    """The results of one group. A reason that many rows of one table share is reported once."""
     empty = True
     reported: set[Bad] = set()
-    for run in runs_in(source.records, alone=source.alone):
+    for run in runs_in(group.records, alone=group.alone):
         empty = False
-        result = _trajectory(run, source) if run else Skipped(PART, source.path)
+        result = _trajectory(run, group) if run else Skipped(PART, group.path)
         if run and isinstance(result, Bad):
             if result in reported:
                 continue
             if run.place.startswith("row "):
                 reported.add(result)
-            result = _located(result, source, run.place)
+            result = _located(result, group, run.place)
         yield result
     if empty:
-        yield _located(Bad("the file is empty"), source)
+        yield _located(Bad("the file is empty"), group)
 
 
-def _trajectory(run: Run, source: Source) -> Result:
+def _trajectory(run: FoundRun, group: RecordGroup) -> Result:
     """The trajectory of a run, or why there is none."""
     if isinstance(run.value, Bad):
         return run.value
     try:
-        if not source.alone and (skipped := skipped_by_content(run.value)):
+        if not group.alone and (skipped := skipped_by_content(run.value)):
             return skipped
         if run.reader is None:
-            skipped = None if source.alone else skipped_by_name(source.path.name, run.value)
+            skipped = None if group.alone else skipped_by_name(group.path.name, run.value)
             return skipped or Bad(str(unknown_format(run.value)))
-        trajectory = _checked(run.reader.read(run.value, source.path))
+        trajectory = _checked(run.reader.read(run.value, group.path))
     except PartOfAnother as part:
         return Skipped(PART, part.path)
     except UNREADABLE as error:
@@ -152,8 +152,8 @@ def _checked(trajectory: Trajectory) -> Trajectory:
     return trajectory
 
 
-def _located(bad: Bad, source: Source, place: str = "") -> Bad:
+def _located(bad: Bad, group: RecordGroup, place: str = "") -> Bad:
     """The same with file and place before the reason. Control characters from the file become blanks."""
-    name = f"{source.path}, {place}" if place else f"{source.path}"
+    name = f"{group.path}, {place}" if place else f"{group.path}"
     line = f"{name}: {bad.reason if len(bad.reason) <= 500 else bad.reason[:500] + '...'}"
     return Bad("".join(c if c.isprintable() else " " for c in line))

@@ -1,4 +1,4 @@
-"""What a path means: files, folders, globs and Hub data sets; and the same as sources of records, each file once."""
+"""What a path means: files, folders, globs and Hub data sets; and the records in them, each file once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Inputs(NamedTuple):
     """One entry a path. In folders, only files of known kinds are read."""
 
 
-class Source(NamedTuple):
+class RecordGroup(NamedTuple):
     """Records of one file, or of one folder of events."""
 
     path: Path
@@ -75,12 +75,12 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
     return found
 
 
-def sources(inputs: Inputs) -> Iterator[Source]:
-    """The sources of records, in order."""
+def record_groups(inputs: Inputs) -> Iterator[RecordGroup]:
+    """All records of the inputs, grouped by file or folder of events, in order."""
     for part in inputs.to_read:
         if isinstance(part, HubName):
             for split, rows in groupby(hub_records(part), key=itemgetter(0)):
-                yield Source(Path("hf:/datasets", part.name, split), (record for _, record in rows), alone=True)
+                yield RecordGroup(Path("hf:/datasets", part.name, split), (record for _, record in rows), alone=True)
             continue
         groups: dict[Path, list[Path]] = {}
         for file in part.paths:
@@ -111,19 +111,21 @@ def _on_hub(given: str | Path) -> HubName | None:
     return hub if hub and (str(given).startswith("hf://") or not Path(given).expanduser().exists()) else None
 
 
-def _events_or_each(files: list[Path], alone: bool) -> Iterator[Source]:
-    """One source for files that contain one event each, otherwise one source a file."""
+def _events_or_each(files: list[Path], alone: bool) -> Iterator[RecordGroup]:
+    """One group for files that contain one event each, otherwise one group a file."""
     first, *rest = files
     opened = records(first)
     if rest:
         beginning = list(islice(opened, 1))
         opened = chain(beginning, opened)
         if beginning and is_event(beginning[0].value):
-            yield Source(first, chain(_named(first, opened), *(_named(file, records(file)) for file in rest)), alone)
+            yield RecordGroup(
+                first, chain(_named(first, opened), *(_named(file, records(file)) for file in rest)), alone
+            )
             return
-    yield Source(first, opened, alone)
+    yield RecordGroup(first, opened, alone)
     for file in rest:
-        yield Source(file, records(file), alone)
+        yield RecordGroup(file, records(file), alone)
 
 
 def _named(file: Path, found: Iterator[Record]) -> Iterator[Record]:

@@ -20,7 +20,7 @@ _PEEK = 5
 """How many records are looked at first: one may be broken, or of a kind that no reader knows yet."""
 
 
-class Run(NamedTuple):
+class FoundRun(NamedTuple):
     """One record, or the events of one run as a list, with its reader."""
 
     place: str
@@ -38,8 +38,8 @@ def unreadable(error: Exception) -> Bad:
     return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
 
 
-def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[Run | None]:
-    """The runs of one source, with None for a record that only repeats the beginning of its neighbour.
+def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | None]:
+    """The runs of one group of records, with None for a record that only repeats the beginning of its neighbour.
 
     Events of one run become one list. The rows of a list become one run each. `alone` says that the user named the
     file by itself: then it may also be a file of predictions.
@@ -59,7 +59,7 @@ def _is_event(record: Record) -> bool:
         return False
 
 
-def _gathered(records: Iterator[Record]) -> Iterator[Run]:
+def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
     """All events as one run. Nothing is read after a broken event: the model saw text there that is missing here."""
     events: list[Any] = []
     last = read_up_to = ""
@@ -67,7 +67,7 @@ def _gathered(records: Iterator[Record]) -> Iterator[Run]:
         if isinstance(record.value, Bad):
             read_up_to = last
             extent = f"read up to {last}" if events else "nothing is read, because nothing comes before it"
-            yield Run(record.place, Bad(f"{record.value.reason}; {extent}"), None)
+            yield FoundRun(record.place, Bad(f"{record.value.reason}; {extent}"), None)
             break
         events.append(record.value)
         last = record.place
@@ -75,7 +75,7 @@ def _gathered(records: Iterator[Record]) -> Iterator[Run]:
         yield _detected("", events)._replace(read_up_to=read_up_to)
 
 
-def _elements(record: Record, alone: bool) -> Iterator[Run]:
+def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
     """The elements of a list that is not a run itself but contains runs; any other record as it is."""
     whole = _detected(record.place, record.value)
     rows = (predictions(record.value) if alone else []) or record.value
@@ -87,17 +87,17 @@ def _elements(record: Record, alone: bool) -> Iterator[Run]:
     yield from chain(head, elements) if any(run.reader for run in head) else [whole]
 
 
-def _detected(place: str, value: Any) -> Run:
+def _detected(place: str, value: Any) -> FoundRun:
     """The record with its reader."""
     try:
-        return Run(place, value, None if isinstance(value, Bad) else reader_of(value))
+        return FoundRun(place, value, None if isinstance(value, Bad) else reader_of(value))
     except UNREADABLE as error:
-        return Run(place, unreadable(error), None)
+        return FoundRun(place, unreadable(error), None)
 
 
-def _without_beginnings(runs: Iterator[Run]) -> Iterator[Run | None]:
+def _without_beginnings(runs: Iterator[FoundRun]) -> Iterator[FoundRun | None]:
     """The runs, with None for each one that its neighbour contains as its beginning."""
-    held: Run | None = None
+    held: FoundRun | None = None
     for run in runs:
         if held is None:
             held = run
@@ -113,7 +113,7 @@ def _without_beginnings(runs: Iterator[Run]) -> Iterator[Run | None]:
         yield held
 
 
-def _begins(earlier: Run, later: Run) -> bool:
+def _begins(earlier: FoundRun, later: FoundRun) -> bool:
     """Whether the earlier run is the beginning of the later one."""
     if earlier.reader is None or earlier.reader is not later.reader:
         return False
