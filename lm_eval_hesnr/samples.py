@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.text_table import aligned
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.writers import FILE_FORMATS, as_text
@@ -71,7 +72,7 @@ def sample(name: str) -> Trajectory:
     return found
 
 
-def table(trajectories: Sequence[Trajectory]) -> Iterator[str]:
+def table(trajectories: Sequence[Trajectory]) -> list[str]:
     """A line for each run under a heading."""
     outcome = {True: "yes", False: "no", None: "unknown"}
     rows = [("name", "agent", "language", "steps", "resolved", "title")]
@@ -79,11 +80,7 @@ def table(trajectories: Sequence[Trajectory]) -> Iterator[str]:
         title = str(run.meta["title"]).removeprefix(f"{name_of(run)}: ")
         steps = str(run.meta["steps"])
         rows.append((name_of(run), run.source, str(run.meta["language"]), steps, outcome[run.resolved], title))
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        cells[3] = row[3].rjust(widths[3])
-        yield "  ".join(cells).rstrip()
+    return aligned(rows, right=[rows[0].index("steps")])
 
 
 def in_form(trajectory: Trajectory, form: str) -> Written:

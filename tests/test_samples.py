@@ -147,9 +147,7 @@ def test_a_file_that_is_there_is_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.traj").write_text("mine")
     assert main(["sample", "spans", "--form", "swe-agent", "-o", "a.traj"]) == 2
-    assert (
-        capsys.readouterr().err == "error: a.traj: is there already; give another name, or --force to write it anew\n"
-    )
+    assert capsys.readouterr().err == "error: a.traj: exists already; give another name, or --force to replace it\n"
     assert (tmp_path / "a.traj").read_text() == "mine"
     assert main(["sample", "spans", "--form", "swe-agent", "-o", "a.traj", "--force"]) == 0
     assert load_trajectories("a.traj").trajectories[0].source == "swe-agent"
@@ -165,7 +163,7 @@ def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys)
     out, error = capsys.readouterr()
     assert out == f"a.json: spans as swe-agent, {segments} segments\n"
     assert error == (
-        "swe-agent files usually end in .traj: in a folder this one may be passed over\n"
+        "note: swe-agent files usually end in .traj; in a folder, this file may be skipped\n"
         f"{replaced}"
         'swe-agent files have no place for the outcome: a report.json beside it with {"NAME": {"resolved": true}} '
         "tells it; NAME, the file's without its ending, is what the run is called\n"
@@ -217,10 +215,10 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(form, tmp_path):
             "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
-        (["--form", "swe-agent"], "error: --form and -o are for one run: give its NAME"),
+        (["--form", "swe-agent"], "error: --form and -o need one run: give its NAME"),
         (
             ["spans", "-o", "missing/a.traj"],
-            "error: missing/a.traj: there is no folder missing; make it, or name another\n",
+            "error: missing/a.traj: there is no folder missing; create it, or name another\n",
         ),
     ],
 )

@@ -101,7 +101,7 @@ def test_the_command_reads_results_files_in_order(tmp_path, capsys):
     out = capsys.readouterr().out
     where = f"{tmp_path / 'first.json'} -> {tmp_path / 'second.json'}"
     assert out.startswith(f"opposite: swe_hesnr, {where}: in action he_snr goes 0.3000 -> 0.3500")
-    assert out.endswith("1 to look at in 2 runs\n")
+    assert out.endswith("1 finding in 2 runs\n")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"results": {}}', None])

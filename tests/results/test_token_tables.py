@@ -176,6 +176,6 @@ def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
 def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
     folder = str(write(tmp_path, epsilon=1.0))
     assert main(["measure", folder]) == 0
-    assert "of a run with epsilon 1; measured here with 1.24245" in capsys.readouterr().err
+    assert "was scored with epsilon 1; this measures with 1.24245" in capsys.readouterr().err
     assert main(["measure", folder, "--epsilon", "1.0"]) == 0
     assert capsys.readouterr().err == ""

@@ -114,7 +114,7 @@ def test_the_last_of_several_growing_logs_is_the_trajectory(tmp_path):
     marked[1]["content"][0]["cache_control"] = {"type": "ephemeral"}
     folder = logs_of_a_run(tmp_path / "llm_completions" / "repo__1", PROMPT[:2], marked[:4], PROMPT)
     loaded = load_trajectories(folder)
-    assert (len(loaded.trajectories), loaded.passed.total(), loaded.bad) == (1, 2, [])
+    assert (len(loaded.trajectories), loaded.skipped.total(), loaded.bad) == (1, 2, [])
     assert list(loaded.trajectories[0].segments) == [*READ, generated("thought", "Reply 11.")]
 
 

@@ -88,7 +88,7 @@ def test_the_longest_episode_of_a_trial_is_read(tmp_path):
     (tmp_path / "x.traces.json").write_text(json.dumps(rows))
     loaded = load_trajectories(tmp_path)
     assert [len(t.segments) for t in loaded.trajectories] == [4, 2, 2]
-    assert (loaded.passed.total(), loaded.bad, loaded.files) == (1, [], 1)
+    assert (loaded.skipped.total(), loaded.bad, loaded.files) == (1, [], 1)
 
 
 def test_a_rewritten_chat_is_not_a_continuation():
