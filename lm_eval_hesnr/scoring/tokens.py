@@ -71,7 +71,7 @@ class TrajectoryTokenizer:
         Args:
             text: the whole text.
             template: (characters,) bool, true for characters that a chat template wrote. Only these may become control
-                tokens. None: there is no template, so there are no control tokens.
+                tokens. None: without a template the text contains no control tokens.
         """
         options: dict[str, Any] = {} if self.add_bos_token is None else {"add_special_tokens": self.add_bos_token}
         if template is not None and self.tokenizer.bos_token and text.startswith(self.tokenizer.bos_token):

@@ -148,7 +148,7 @@ def test_the_log_names_the_settings_that_differ_from_the_most_similar_entries(tm
 
 @pytest.fixture
 def harness_logs(monkeypatch, caplog):
-    """The harness keeps its log from the root logger, where pytest listens."""
+    """The harness does not pass its log on to the root logger, which pytest reads."""
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     caplog.set_level(logging.INFO, logger="lm_eval.hesnr")
     return caplog
@@ -289,7 +289,7 @@ def test_two_writers_killed_leave_only_whole_entries(tmp_path, harness_logs):
     assert harness_logs.messages == []
 
 
-def test_a_position_is_scored_in_the_same_window_whatever_else_is_wanted():
+def test_the_window_of_a_position_does_not_depend_on_other_wanted_positions():
     random = np.random.default_rng(0)
     for _ in range(50):
         wanted = np.flatnonzero(random.random(700) < random.choice([0.02, 0.3, 1]))[1:]
