@@ -75,6 +75,17 @@ class Options:
             raise _refuse("epsilon", options.epsilon, f"below ln k = {math.log(options.k):.4f} nats (k = {options.k})")
         return options
 
+    @property
+    def signature(self) -> dict[str, Any]:
+        """The options that two runs must share to be comparable, as plain values."""
+        return {
+            "k": self.k,
+            "epsilon": self.epsilon,
+            "threshold": self.threshold,
+            "score": self.score,
+            "scopes": {name: sorted(label.label_name for label in labels) for name, labels in self.scopes.items()},
+        }
+
 
 def _near_miss(key: str, ours: list[str]) -> str | None:
     """The key of ours that was probably meant, if it is another than the one written."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from lm_eval.api.filter import Filter
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
+from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
 from lm_eval_hesnr.scoring.request import TrajectoryResult
 
 
@@ -99,3 +102,26 @@ class ScopeFilter(Filter):
             scored_tokens=int(scores.scored.sum()),
             short_context_tokens=scores.short_context,
         )
+
+
+def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method: str, epsilon: float) -> ScopeResult:
+    """The result of one scope over all documents. The order in which they arrive changes no byte.
+
+    Args:
+        found: one a document, at least one.
+        ids: of all trajectories of the run, by their index.
+        method: how the threshold is chosen, a name of `thresholds.METHODS`.
+        epsilon: the run's own, nats.
+    """
+    found = sorted(found, key=lambda scoped: scoped.document)
+    return scope_result(
+        [scoped.profile for scoped in found],
+        [ids[scoped.document] for scoped in found],
+        method=method,
+        epsilon=epsilon,
+        decisions_by_label=sum((Counter(scoped.decisions_by_label) for scoped in found), Counter()),
+        token_counts={
+            "scored_tokens": sum(scoped.scored_tokens for scoped in found),
+            "short_context_tokens": sum(scoped.short_context_tokens for scoped in found),
+        },
+    )

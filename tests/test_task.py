@@ -225,6 +225,52 @@ def test_one_document_has_no_standard_error(evaluate, runs):
     assert row["he_snr_stderr,all"] == "N/A"
 
 
+def digest_in(results):
+    return results["configs"]["swe_hesnr"]["signature"]["trajectories"]
+
+
+def digests_in(folder):
+    return {json.loads(pq.read_schema(path).metadata[b"hesnr"])["trajectories"] for path in folder.glob("*.parquet")}
+
+
+def test_results_and_token_tables_have_one_digest_that_of_what_was_scored(evaluate, runs, tmp_path):
+    def digest(name, **options):
+        results = evaluate(metadata={"trajectories": str(runs), "token_table": str(tmp_path / name)}, **options)
+        assert digests_in(tmp_path / name) == {digest_in(results)}
+        return digest_in(results)
+
+    whole = digest("whole")
+    assert whole == digest("three", limit=3)  # the failed one is left out
+    first = digest("first", limit=1)
+    assert len({whole, first, digest("second", samples={"swe_hesnr": [1]})}) == 3
+    assert first == digest("the first again", samples={"swe_hesnr": [0]})
+
+
+def test_every_rank_knows_the_digest_of_what_all_ranks_score(runs):
+    from lm_eval_hesnr.task import SweHesnr
+
+    def requests(rank, n_ranks):
+        task = SweHesnr({"task": "swe_hesnr", "metadata": {"trajectories": str(runs), "token_table": str(runs.parent)}})
+        task.build_all_requests(rank=rank, world_size=n_ranks, limit=2)
+        return [(i.doc["id"], i.args[1].token_table.signature["trajectories"]) for i in task.instances]
+
+    one = requests(0, 1)
+    assert len({digest for _, digest in one}) == 1
+    assert sorted(requests(0, 2) + requests(1, 2)) == sorted(one)
+
+
+def test_a_task_object_can_run_twice(runs):
+    """The second run begins with all that was loaded, not with what the first one left."""
+    from lm_eval_hesnr.task import SweHesnr
+
+    task = SweHesnr({"task": "swe_hesnr", "metadata": {"trajectories": str(runs), "max_tokens": 240}})
+    counts = []
+    for limit in (1, None):
+        task.build_all_requests(rank=0, world_size=1, limit=limit)
+        counts.append([task.selection.counts[key] for key in ("left_out_too_long", "scored")])
+    assert counts == [[2, 1], [2, 1]]
+
+
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}"
 
 

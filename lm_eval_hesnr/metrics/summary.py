@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from lm_eval_hesnr.metrics import shape
 from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, resampled, width_by_size
 from lm_eval_hesnr.metrics.edges import NEAR_EPSILON, SAME, SWEEP, fixed_grid
-from lm_eval_hesnr.metrics.estimates import estimates
+from lm_eval_hesnr.metrics.estimates import Estimate, estimates
 from lm_eval_hesnr.metrics.measures import measure, number_or_none, totals
 from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile, pooled
 from lm_eval_hesnr.metrics.thresholds import METHODS, threshold
@@ -20,14 +20,19 @@ _TOKENS = SUMS.index("tokens")
 
 
 def summary(
-    profiles: Sequence[EntropyProfile], epsilon: float | None, *, static: float | None = None
+    profiles: Sequence[EntropyProfile],
+    epsilon: float | None,
+    *,
+    static: float | None = None,
+    found: Mapping[str, Estimate] | None = None,
 ) -> dict[str, Any]:
     """Intervals, sweep, thresholds, shape, histogram and advice on the number of trajectories, of one scope.
 
     Args:
         profiles: one a document.
         epsilon: the threshold that the measures were taken with, an edge; None where an adaptive one found none.
-        static: what the run was told as epsilon, where the measures were taken with an adaptive threshold.
+        static: the run's own epsilon, where the measures were taken with an adaptive threshold.
+        found: `estimates(profiles, epsilon)`, where the caller has them already.
     """
     whole = pooled(profiles)
     rows = np.stack([totals(profile, epsilon) for profile in profiles])
@@ -38,7 +43,7 @@ def summary(
         "epsilon": epsilon,
         "largest_influence": largest_influence(rows),
         "near_epsilon": near_epsilon(whole, epsilon),
-        "intervals": {name: _listed(found.interval) for name, found in estimates(profiles, epsilon).items()},
+        "intervals": {name: _listed(one.interval) for name, one in (found or estimates(profiles, epsilon)).items()},
         "sweep": sweep(whole),
         "thresholds": {"static": epsilon if static is None else static} | thresholds,
         "shape": _shape(profiles),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,9 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.bootstrap import Difference, paired_difference
-from lm_eval_hesnr.metrics.estimates import estimates
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
-from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
-from lm_eval_hesnr.metrics.summary import summary
-from lm_eval_hesnr.metrics.thresholds import threshold
+from lm_eval_hesnr.metrics.profile import EntropyProfile
+from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 from lm_eval_hesnr.scoring.token_table import read_token_table
@@ -97,28 +95,20 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     return Tables(folder, signature, names, digests, profiles)
 
 
-def named_summary(
-    profiles: Sequence[EntropyProfile], epsilon: float | None, static: float, names: Sequence[str]
-) -> dict[str, Any]:
-    """The summary of a scope, with the name of the trajectory that carries most of it."""
-    told = summary(profiles, epsilon, static=static)
-    if told["largest_influence"]:
-        told["largest_influence"]["id"] = names[told["largest_influence"]["document"]]
-    return told
-
-
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
-    """Scope to measures, standard errors and the summary, as a run prints and writes them."""
-    told = {}
-    for scope, profiles in tables.profiles.items():
-        chosen = threshold(pooled(profiles), method, epsilon=epsilon)
-        found = estimates(profiles, chosen)
-        told[scope] = {
-            "measures": {name: estimate.value for name, estimate in found.items()},
-            "stderr": {name: estimate.stderr for name, estimate in found.items()},
-            "summary": named_summary(profiles, chosen, epsilon, tables.names),
-        }
-    return told
+    """Scope to measures, standard errors and summary, as a run computes them; plain values, null for no number."""
+    return {
+        scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon))
+        for scope, profiles in tables.profiles.items()
+    }
+
+
+def _plain(result: ScopeResult) -> dict[str, Any]:
+    return {
+        "measures": {name: found.value for name, found in result.estimates.items()},
+        "stderr": {name: found.stderr for name, found in result.estimates.items()},
+        "summary": result.summary,
+    }
 
 
 def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, Difference | None]]:
