@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labelling.render import Rendering
+from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -130,6 +131,20 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason})") from error
+
+
+def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | None) -> ChatTemplate:
+    """The chat template that the harness hands over, or else that of the model arguments' tokenizer.
+
+    Raises:
+        InputError: there is no tokenizer, or it has no chat template.
+    """
+    if given is not None:
+        return partial(given, add_generation_prompt=False)
+    tokenizer = model_tokenizer(model_args, "render=chat")
+    if not tokenizer.chat_template:
+        raise InputError(f"{tokenizer.name_or_path}: render=chat, but the tokenizer has no chat template")
+    return partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False)
 
 
 def n_characters(trajectory: Trajectory) -> int:

@@ -28,7 +28,7 @@ from lm_eval_hesnr.results.text_table import scopes_table
 from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter, pooled_result
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_table import TokenTableFile
-from lm_eval_hesnr.selection import Selection, leave_out_long, model_tokenizer, n_characters, select
+from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -37,8 +37,8 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 class SweHesnr(Task):
     """`swe_hesnr`: agent trajectories, scored token by token. `options.Options` lists the keys of --metadata.
 
-    Three attributes change, all in `build_all_requests`, where a run begins: `selection`, `has_template`, and
-    `results`, which the harness's calls of the aggregation fill scope by scope.
+    A run begins in `build_all_requests`: it sets `selection` and `has_template` and empties `results`. The harness's
+    calls of the aggregation then fill `results`, one scope after the other.
     """
 
     VERSION = 1
@@ -65,6 +65,7 @@ class SweHesnr(Task):
             self.options.trajectories, only_resolved=self.options.only_resolved, strict=self.options.strict
         )
         self.selection = self.loaded
+        self._renderings: dict[int, Rendering] = {}
         self.has_template = self.options.render == "chat"
         self.results: dict[str, ScopeResult] = {}
         self._filters = [
@@ -121,12 +122,13 @@ class SweHesnr(Task):
             raise InputError("render=transcript contradicts --apply_chat_template: drop one of the two")
         self.results = {}
         self.has_template = self.options.render == "chat" or bool(options.get("apply_chat_template"))
-        template = self._chat_template(options.get("chat_template")) if self.has_template else None
-        self.selection = self._short_enough(template)
+        template = chat_template(self.metadata, options.get("chat_template")) if self.has_template else None
+        self.selection, self._renderings = self._short_enough(template)
         in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # of all ranks
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
         options |= {"chat_template": template, "cache_requests": False, "rewrite_requests_cache": False}
         super().build_all_requests(**options)
+        self._renderings = {}  # what is left belongs to other ranks
         counts = {**self.selection.counts, "scored": len(self._instances or ())}
         n_ranks = options.get("world_size", 1)
         by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
@@ -135,7 +137,10 @@ class SweHesnr(Task):
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """One `loglikelihood` request: the leading system and task text, and all the rest with its labels."""
         kwargs.pop("apply_chat_template", None)
-        rendering = _render(self.selection.trajectories[doc["index"]], kwargs.pop("chat_template", None))
+        template = kwargs.pop("chat_template", None)
+        rendering = self._renderings.pop(doc["index"], None)
+        if rendering is None:
+            rendering = _render(self.selection.trajectories[doc["index"]], template)
         wanted = np.arange(len(rendering.text)) >= rendering.context_end
         if self.options.score == "action":
             wanted &= rendering.labels == Label.CODE
@@ -242,22 +247,14 @@ class SweHesnr(Task):
         available = self.options.score == "all" or labels == SCOPES["action"]
         return {"scope": scope, "epsilon": self.options.epsilon, "labels": labels, "available": available}
 
-    def _short_enough(self, template: ChatTemplate | None) -> Selection:
-        """The loaded trajectories, without those of more than `max_tokens` tokens."""
+    def _short_enough(self, template: ChatTemplate | None) -> tuple[Selection, dict[int, Rendering]]:
+        """The trajectories of at most `max_tokens` tokens, and their renderings, made to count the tokens."""
         limit = self.options.max_tokens
         if limit is None:
-            return self.loaded
+            return self.loaded, {}
+        tokenizer = model_tokenizer(self.metadata, "max_tokens")
         renderings = [_render(trajectory, template) for trajectory in self.loaded.trajectories]
-        return leave_out_long(self.loaded, renderings, model_tokenizer(self.metadata, "max_tokens"), limit)[0]
-
-    def _chat_template(self, template: Callable[..., str] | None) -> ChatTemplate:
-        """The chat template that the harness hands over, or else that of the tokenizer in the model arguments."""
-        if template is not None:
-            return partial(template, add_generation_prompt=False)
-        tokenizer = model_tokenizer(self.metadata, "render=chat")
-        if not tokenizer.chat_template:
-            raise InputError(f"{tokenizer.name_or_path}: render=chat, but the tokenizer has no chat template")
-        return partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False)
+        return leave_out_long(self.loaded, renderings, tokenizer, limit)
 
 
 def _render(trajectory: Trajectory, template: ChatTemplate | None) -> Rendering:

@@ -180,6 +180,23 @@ def test_long_trajectories_are_left_out_and_counted(evaluate, runs):
         evaluate(metadata={"trajectories": str(runs), "max_tokens": 3})
 
 
+@pytest.mark.parametrize("render", ["transcript", "chat"])
+def test_with_max_tokens_each_trajectory_is_rendered_once(runs, chat_model, render, monkeypatch):
+    from lm_eval_hesnr import task as module
+
+    rendered = []
+    for name in ("transcript", "chat"):
+        original = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda run, *a, original=original: rendered.append(run.id) or original(run, *a)
+        )
+    metadata = {"trajectories": str(runs), "max_tokens": 240, "render": render} | chat_model
+    task = module.SweHesnr({"task": "swe_hesnr", "metadata": metadata})
+    task.build_all_requests(rank=0, world_size=1)
+    assert [instance.doc["id"] for instance in task.instances] == ["delta"]
+    assert sorted(rendered) == ["alpha", "beta", "delta"]
+
+
 def test_bad_files_are_named_and_the_good_ones_scored(evaluate, runs, tmp_path, caplog, harness_logs):
     (tmp_path / "good.jsonl").write_text(runs.read_text())
     (tmp_path / "cut.json").write_text('{"a": [1, 2')
