@@ -174,8 +174,8 @@ class SweHesnr(Task):
             functions[f"{name}_stderr"] = partial(self._stderr, name)
         return functions
 
-    def higher_is_better(self) -> dict[str, bool]:
-        """Whether a better model has more of a measure."""
+    def higher_is_better(self) -> dict[str, bool | None]:
+        """Whether a better model has a higher value; None for diagnostics, which the harness prints without arrow."""
         return dict(HIGHER_IS_BETTER)
 
     def dump_config(self) -> dict[str, Any]:

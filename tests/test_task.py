@@ -94,6 +94,42 @@ def test_every_measure_of_both_scopes_with_its_standard_error(evaluate, runs):
     json.dumps(results, allow_nan=False, default=str)
 
 
+def test_diagnostics_have_no_direction_and_no_arrow_in_the_table(evaluate, runs):
+    from lm_eval.utils import make_table
+
+    results = evaluate(metadata={"trajectories": str(runs), "scopes": "action"}, limit=1)
+    cells = [[cell.strip() for cell in line.split("|")] for line in make_table(results).splitlines()[2:]]
+    arrows = {row[5]: row[6] for row in cells if len(row) > 6}
+    assert arrows == {
+        "he_snr": "↑", "he_ppl": "↓", "ppl": "↓", "top1_acc": "↑", "topk_acc": "↑",
+        "decisions": "", "decision_rate": "", "mean_entropy": "", "mean_top_mass": "",
+    }  # fmt: skip
+
+
+def test_a_group_of_our_tasks_has_an_average_and_keeps_the_directions(tiny_model, runs, tmp_path):
+    plugin.install()
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+    from lm_eval.utils import make_table
+
+    (tmp_path / "both.yaml").write_text(
+        "group: both\ntask: [swe_hesnr, swe_hesnr_ablation]\n"
+        "aggregate_metric_list: [{metric: mean_top_mass, weight_by_size: false, filter_list: action}]\n"
+    )
+    arguments = {"pretrained": str(tiny_model), "dtype": "float32"}
+    paths = [plugin.task_folder(), str(tmp_path)]
+    metadata = arguments | {"trajectories": str(runs)}
+    manager = TaskManager(include_defaults=False, include_path=paths, metadata=metadata)
+    results = lm_eval.simple_evaluate(
+        "hf-topk", arguments, ["both"], task_manager=manager, device="cpu", log_samples=False, limit=1
+    )
+    own, of_group = results["results"]["swe_hesnr"], results["results"]["both"]
+    assert of_group["mean_top_mass,action"] == pytest.approx(own["mean_top_mass,action"])
+    assert results["higher_is_better"]["both"] == HIGHER_IS_BETTER
+    assert "mean_top_mass" in make_table(results, "groups")
+    json.dumps(results, default=str)
+
+
 def test_results_equal_those_of_the_token_table(evaluate, runs, tmp_path):
     """The whole way once more, from the written table and the formulas of the paper."""
     table_folder = tmp_path / "tokens"

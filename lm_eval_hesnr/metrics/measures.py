@@ -23,18 +23,19 @@ import numpy as np
 
 from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile
 
-HIGHER_IS_BETTER = {
+HIGHER_IS_BETTER: dict[str, bool | None] = {
     "he_snr": True,
     "he_ppl": False,
     "ppl": False,
-    "decisions": False,
-    "decision_rate": False,
+    "decisions": None,
+    "decision_rate": None,
     "top1_acc": True,
     "topk_acc": True,
-    "mean_entropy": False,
-    "mean_top_mass": True,
+    "mean_entropy": None,
+    "mean_top_mass": None,
 }
-"""Every measure, and whether a better model has more of it."""
+"""Every measure, and whether a better model has a higher value. None for a diagnostic: a better model may have more of
+it or less, so it has no direction, and the harness's table shows no arrow."""
 
 _SCOPE, _DECISIONS = 0, len(SUMS)
 _COLUMN = {name: i for i, name in enumerate(SUMS)}
