@@ -54,24 +54,12 @@ class Difference(NamedTuple):
     """Two-sided, in (0, 1]: below 0.05 just where the interval leaves 0 out."""
 
 
-def standard_error(name: str, document_totals: np.ndarray) -> float | None:
-    """Standard deviation of a pooled measure over bootstrap resamples of D documents, times sqrt(D / (D - 1)).
-
-    The factor makes it that of a mean by the usual formula, with D - 1, where the measure is a mean.
-
-    Args:
-        name: the measure.
-        document_totals: (D, 2 * len(SUMS)), a row of `measures.totals` for each document.
-
-    Returns:
-        In the measure's own unit; None for fewer than two documents, or where a resample has nothing to measure.
-    """
-    values = replicates(lambda total: measure(name, total), document_totals)
-    return None if values is None else spread(values, len(document_totals))
-
-
 def spread(values: np.ndarray, n_docs: int) -> float | None:
-    """The standard error that replicates over n_docs documents show; None if one of them is no number."""
+    """The standard error from replicates over n_docs documents: their standard deviation times sqrt(D / (D - 1)).
+
+    With the factor, the standard error of a mean is that of the usual formula, with D - 1. None if a replicate is not
+    a finite number.
+    """
     with np.errstate(invalid="ignore"):  # infinite replicates
         return number_or_none(values.std(ddof=1) * math.sqrt(n_docs / (n_docs - 1)))
 
