@@ -22,7 +22,7 @@ from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import DEFAULT_SCOPES, Options
-from lm_eval_hesnr.ranks import deal
+from lm_eval_hesnr.ranks import split_by_size
 from lm_eval_hesnr.results.diagnose import Run, diagnose
 from lm_eval_hesnr.results.text_table import scopes_table
 from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter, pooled_result
@@ -107,7 +107,7 @@ class SweHesnr(Task):
         """The documents of this rank, split by size. The harness itself would split them in turn."""
         chosen = list(super().doc_iterator(limit=limit, samples=samples))
         sizes = [n_characters(self.selection.trajectories[doc["index"]]) for _, doc in chosen]
-        return iter([chosen[i] for i in deal(sizes, world_size)[rank]] if chosen else [])
+        return iter([chosen[i] for i in split_by_size(sizes, world_size)[rank]] if chosen else [])
 
     def build_all_requests(self, **options: Any) -> None:
         """Begin a run: choose its trajectories and build the requests of this rank.
