@@ -29,7 +29,17 @@ from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.results.diagnose import diagnose, runs_of
 from lm_eval_hesnr.results.text_table import differences_json, differences_table, measures_table
 from lm_eval_hesnr.results.token_tables import Tables, compare_tables, measure_tables, read_tables
-from lm_eval_hesnr.samples import FORM_NAMES, changed_in, ending_of, in_form, lost_in, name_of, sample, samples, table
+from lm_eval_hesnr.samples import (
+    FORMAT_NAMES,
+    changed_in,
+    ending_of,
+    in_format,
+    lost_in,
+    name_of,
+    sample,
+    samples,
+    table,
+)
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -133,7 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("sample", help="list the embedded trajectories, or write one in an agent's format")
     command.add_argument("name", nargs="?", metavar="NAME", help="which one (default: list them all)")
     command.add_argument(
-        "--form", choices=FORM_NAMES, help="the format (default: curated, the one JSON line that all commands read)"
+        "--form",
+        choices=FORMAT_NAMES,
+        help="the format (default: curated, the one JSON line that all commands read)",
     )
     command.add_argument("-o", "--out", type=Path, metavar="FILE", help="write it there (default: to stdout)")
     command.add_argument("--force", action="store_true", help="write FILE anew if it is there already")
@@ -300,9 +312,9 @@ def _sample(arguments: argparse.Namespace) -> int:
             raise InputError("--form and -o are for one run: give its NAME, as `hesnr sample` lists them")
         _print(table(samples()), paged=False)
         return DONE
-    form = arguments.form or FORM_NAMES[0]
+    form = arguments.form or FORMAT_NAMES[0]
     run = sample(arguments.name)
-    written = in_form(run, form)
+    written = in_format(run, form)
     if out is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON, whatever the terminal's encoding
