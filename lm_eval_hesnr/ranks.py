@@ -36,7 +36,7 @@ def merge_ranks(gathered: list[Any]) -> list[Any]:
     """
     seen: set[Hashable] = set()
 
-    def is_new(place: Hashable) -> bool:
+    def _is_new(place: Hashable) -> bool:
         new = place not in seen
         seen.add(place)
         return new
@@ -47,11 +47,13 @@ def merge_ranks(gathered: list[Any]) -> list[Any]:
         own: dict[Any, Any] = {}
         for task, found in rank.items():
             if isinstance(found, list):
-                samples.setdefault(task, []).extend(s for s in found if is_new((task, s["doc_id"], s["filter"])))
+                samples.setdefault(task, []).extend(s for s in found if _is_new((task, s["doc_id"], s["filter"])))
                 own[task] = []
             else:
                 own[task] = {
-                    metric: [v for v in values if not hasattr(v, "scoped") or is_new((task, metric, v.scoped.document))]
+                    metric: [
+                        v for v in values if not hasattr(v, "scoped") or _is_new((task, metric, v.scoped.document))
+                    ]
                     for metric, values in found.items()
                 }
         merged.append(own)

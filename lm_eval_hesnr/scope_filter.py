@@ -1,4 +1,4 @@
-"""The harness filter `hesnr_scope`, and what it hands to the task: profiles, and values that carry them."""
+"""The harness filter `hesnr_scope`, and the values that it passes on to the task: profiles of documents."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from lm_eval_hesnr.scoring.request import TrajectoryResult
 
 
 class ScopedProfile(NamedTuple):
-    """What a scope's filter makes of one answer: all that is needed of it, and small enough to travel."""
+    """The result of one scope's filter for one answer. It is small enough to send between ranks."""
 
     scope: str
     document: int
-    """The trajectory's place among all of the run: values come from several processes in any order."""
+    """Index of the trajectory in the run. Values from several ranks arrive in any order."""
     profile: EntropyProfile
     decisions_by_label: dict[str, int]
-    """How many of the decisions (at the run's epsilon) carry each label."""
+    """Label name to the number of decisions with this label, at the run's epsilon."""
     scored_tokens: int
-    """Of the whole trajectory, whatever the scope."""
+    """Scored tokens of the whole trajectory, in any scope."""
     short_context_tokens: int
-    """How many of them saw less than everything before them."""
+    """How many of them were scored with a truncated context."""
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.profile}"
 
 
 class DocumentValue(float):
-    """One document's own value of a measure, as a plain number, with the profile that the pooled one is made from."""
+    """One document's value of a measure, as a float. Its profile goes into the pooled measure."""
 
     scoped: ScopedProfile
 
     def __new__(cls, value: float, scoped: ScopedProfile) -> DocumentValue:
-        """A float with the profile beside it."""
+        """Make a float with the profile as an attribute."""
         self = super().__new__(cls, value)
         self.scoped = scoped
         return self
@@ -50,7 +50,7 @@ class DocumentValue(float):
 
 
 class NoValue:
-    """In the place of a document's value where it has none: no number, in sample files `N/A` as the harness has it."""
+    """Stands for a measure without a value in one document. The harness writes it as `N/A` into sample files."""
 
     def __init__(self, scoped: ScopedProfile) -> None:
         self.scoped = scoped
@@ -65,19 +65,23 @@ class ScopeFilter(Filter):
     def __init__(
         self, scope: str, epsilon: float, labels: frozenset[Label] | None = None, available: bool = True
     ) -> None:
-        """Choose the scope.
+        """Set the scope.
 
         Args:
             scope: its name.
-            labels: what it counts; those that `labels.SCOPES` has under the name if None.
-            epsilon: the threshold that shall be an exact edge of the profile, nats.
-            available: false where the run did not score all tokens of the scope: it then has none.
+            labels: the labels that it contains; None for those that `labels.SCOPES` has under the name.
+            epsilon: threshold in nats; it becomes an exact edge of the profile.
+            available: False if the run did not score all tokens of the scope. The profile is then empty.
         """
         self.scope, self.epsilon, self.available = scope, epsilon, available
         self.labels = SCOPES[scope] if labels is None else labels
 
     def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopedProfile]]:
-        """[[profile]] for each [answer]; raises InputError for an answer of a model that cannot score trajectories."""
+        """One list of profiles a document, one profile an answer.
+
+        Raises:
+            InputError: an answer has no token scores.
+        """
         return [
             [self._profile(answer, doc["index"]) for answer in answers]
             for answers, doc in zip(resps, docs, strict=True)
@@ -86,8 +90,8 @@ class ScopeFilter(Filter):
     def _profile(self, answer: Any, document: int) -> ScopedProfile:
         if not isinstance(answer, TrajectoryResult):
             raise InputError(
-                "swe_hesnr: a plain loglikelihood without token scores, by a model that gives none or out of "
-                "--use_cache: use --model hf-topk, and run without --use_cache (score_store=DIR keeps scores)"
+                "swe_hesnr: an answer has no token scores; it comes from another model or from the harness's cache. "
+                "Use --model hf-topk, and run without --use_cache (score_store=DIR in --model_args keeps scores)"
             )
         scores = answer.scores
         chosen = scores.in_scope(self.labels) if self.available else np.zeros_like(scores.scored)

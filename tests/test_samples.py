@@ -104,16 +104,16 @@ def test_swe_agent_types_a_call_as_a_command_line():
 
 
 def test_what_a_format_has_no_place_for():
-    told = (Segment("system", "s"), Segment("task", "t"))
+    instructions = (Segment("system", "s"), Segment("task", "t"))
     prose = Segment("thought", "hm", generated=True)
     action = Segment("action", "{}", generated=True, calls=(Call("submit", {}, True),))
     for file_format, segments, reason in [
-        ("swe-agent", (*told, prose), "one text and one tool call"),
-        ("swe-smith-xml", (*told, prose), "a reply without a call"),
-        ("swe-smith-xml", (*told, prose, action), "several strings"),
-        ("mini-swe-agent", (*told, prose, action), "bash alone"),
-        ("mini-swe-agent", (told[1], told[0], prose), "then the task"),
-        ("mini-swe-agent", (*told, prose, told[1]), "segment 4: task stands where an answer"),
+        ("swe-agent", (*instructions, prose), "one text and one tool call"),
+        ("swe-smith-xml", (*instructions, prose), "a reply without a call"),
+        ("swe-smith-xml", (*instructions, prose, action), "several strings"),
+        ("mini-swe-agent", (*instructions, prose, action), "bash alone"),
+        ("mini-swe-agent", (instructions[1], instructions[0], prose), "then the task"),
+        ("mini-swe-agent", (*instructions, prose, instructions[1]), "segment 4: task stands where an answer"),
     ]:
         run = Trajectory("x", file_format, None, None, segments)
         with pytest.raises(ValueError, match=reason):

@@ -1,4 +1,4 @@
-"""Every measure again from token tables, without a model: other scopes, epsilon, threshold, and paired differences."""
+"""Computes every measure again from token tables, without a model, also for other scopes, epsilon or threshold."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Tables:
     folder: Path
     signature: dict[str, Any]
     names: list[str]
-    """Of the trajectories, one a document."""
+    """The ids of the trajectories, one a document."""
     digests: list[str]
-    """Of each one's token ids: what makes two documents the same."""
+    """SHA-256 of the token ids, one a document. Equal digests mean equal documents."""
     profiles: dict[str, list[EntropyProfile]]
     """Scope to one profile a document."""
 
@@ -46,7 +46,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     """The profiles of every token table in a folder, with epsilon as an exact edge.
 
     Raises:
-        InputError: there is none, one is damaged, or they were written with different settings.
+        InputError: there is no table, one is damaged, or they were written with different settings.
     """
     paths = sorted(folder.glob("*.parquet"))
     settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
@@ -58,7 +58,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         )
     if not paths:
         raise InputError(
-            f'{folder}: no token table (*.parquet); make them with --metadata \'{{"token_table": "DIR"}}\''
+            f'{folder}: no token table (*.parquet); write them with --metadata \'{{"token_table": "DIR"}}\''
         )
     ignored = {*PLAN_KEYS, *(NOT_IN_ADDRESS if (folder / SETTINGS).exists() else ())}
     names: list[str] = []
@@ -74,7 +74,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         if differing := sorted(key for key in keys if scores.signature.get(key) != signature.get(key)):
             raise InputError(
                 f"{path}: written with other settings than {paths[0].name} ({', '.join(differing)}); "
-                "keep one run to a folder"
+                "use one folder a run"
             )
         if epsilon >= math.log(scores.k):
             raise InputError(
@@ -85,7 +85,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         names.append(name)
         digests.append(hashlib.sha256(scores.token_ids.tobytes()).hexdigest())
         for scope, labels in scopes.items():
-            # a run with score=action scored no other token: another scope has no number there, as in the run itself
+            # a run with score=action scored no other tokens, so the other scopes have no numbers, as in the run itself
             whole = signature.get("score") != "action" or labels == SCOPES["action"]
             chosen = scores.in_scope(labels) if whole else np.zeros_like(scores.scored)
             try:
@@ -115,7 +115,7 @@ def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, 
     """Scope to measure to B minus A, paired by trajectory.
 
     Raises:
-        InputError: the two runs are not of the same trajectories, or not comparable.
+        InputError: the runs have different trajectories or settings.
     """
     if sorted(a.names) != sorted(b.names):
         only = sorted(set(a.names) ^ set(b.names))
@@ -130,8 +130,8 @@ def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, 
             )
     if sorted(a.digests) != sorted(b.digests):
         raise InputError(
-            f"{a.folder} and {b.folder}: the same trajectories as other tokens; only models with one tokenizer can be "
-            "paired, and only on the same text"
+            f"{a.folder} and {b.folder}: the same trajectories, but different tokens; only runs with the same "
+            "tokenizer and text can be paired"
         )
     order_a, order_b = (np.argsort(run.digests, kind="stable") for run in (a, b))
     return {
