@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-WIDTH_WANTED = 0.1
+LARGEST_WIDTH = 0.1
 """Largest accepted half width of the 95 % interval of he_snr, relative to its value."""
-TOP_MASS_WANTED = 0.98
+SMALLEST_TOP_MASS = 0.98
 """Smallest accepted probability of the k candidates together. In the paper the top 10 hold 99.6 %."""
-INFLUENCE_ALLOWED = 0.1
+LARGEST_INFLUENCE = 0.1
 """Largest accepted relative change of he_snr when one trajectory is left out."""
-NEAR_EPSILON_ALLOWED = 0.006
+LARGEST_NEAR_EPSILON = 0.006
 """Largest accepted share of tokens within 0.01 nats of epsilon: with more, low precision changes the decisions."""
 SMALLEST_MOVE = 0.005
 """Smaller relative changes of a measure count as no change."""
@@ -77,7 +77,7 @@ def runs_of(data: Mapping[str, Any], name: str) -> list[Run]:
     return [Run(name, task, data["results"][task], data["configs"][task]) for task in ours]
 
 
-def diagnose(runs: Sequence[Run], width: float = WIDTH_WANTED) -> list[Finding]:
+def diagnose(runs: Sequence[Run], width: float = LARGEST_WIDTH) -> list[Finding]:
     """The findings of each run, then those between neighbouring runs of one task.
 
     Args:
@@ -111,7 +111,7 @@ def _alone(run: Run, width: float) -> Iterator[Finding]:
     yield from _own_family(run)
 
 
-def _few_decisions(run: Run, scope: str, summary: Mapping[str, Any], wanted: float) -> Iterator[Finding]:
+def _few_decisions(run: Run, scope: str, summary: Mapping[str, Any], largest: float) -> Iterator[Finding]:
     value, decisions = run.value("he_snr", scope), run.value("decisions", scope)
     interval = summary["intervals"].get("he_snr")
     if not value or decisions is None:  # without a number, or with 0, there is nothing to compare
@@ -124,9 +124,9 @@ def _few_decisions(run: Run, scope: str, summary: Mapping[str, Any], wanted: flo
         )
         return
     half = (interval[1] - interval[0]) / 2 / value
-    if half > wanted:
+    if half > largest:
         widths = summary.get("he_snr_interval_width_by_documents") or {}
-        enough = [size for size, width in widths.items() if width / 2 / value <= wanted]
+        enough = [size for size, width in widths.items() if width / 2 / value <= largest]
         more = f"about {min(map(int, enough))} trajectories like these are enough" if enough else "add trajectories"
         yield Finding(
             "few-decisions",
@@ -138,17 +138,17 @@ def _few_decisions(run: Run, scope: str, summary: Mapping[str, Any], wanted: flo
 
 def _narrow_candidates(run: Run, scope: str) -> Iterator[Finding]:
     mass = run.value("mean_top_mass", scope)
-    if mass is not None and mass < TOP_MASS_WANTED:
+    if mass is not None and mass < SMALLEST_TOP_MASS:
         yield Finding(
             "candidates-too-few",
             f"the {run.config['signature'].get('k')} candidates hold {100 * mass:.1f} % of the probability in {scope}",
-            f"below {100 * TOP_MASS_WANTED:.0f} % do not judge the long-context tax; raise k, watch topk_acc",
+            f"below {100 * SMALLEST_TOP_MASS:.0f} % do not judge the long-context tax; raise k, watch topk_acc",
         )
 
 
 def _one_trajectory(scope: str, summary: Mapping[str, Any]) -> Iterator[Finding]:
     worst = summary.get("largest_influence")
-    if worst and (worst["share"] is None or worst["share"] > INFLUENCE_ALLOWED):
+    if worst and (worst["share"] is None or worst["share"] > LARGEST_INFLUENCE):
         change = "have no value" if worst["share"] is None else f"change by {100 * worst['share']:.0f} %"
         yield Finding(
             "one-trajectory",
@@ -170,7 +170,7 @@ def _one_label(run: Run, scope: str) -> Iterator[Finding]:
 
 def _precision(run: Run, scope: str, summary: Mapping[str, Any]) -> Iterator[Finding]:
     dtype, near = str(run.config["signature"].get("dtype")), summary.get("near_epsilon")
-    if dtype.startswith(LOW_PRECISION) and near is not None and near > NEAR_EPSILON_ALLOWED:
+    if dtype.startswith(LOW_PRECISION) and near is not None and near > LARGEST_NEAR_EPSILON:
         yield Finding(
             "precision-at-threshold",
             f"{100 * near:.2f} % of the tokens in {scope} lie within 0.01 nats of epsilon, and the dtype is {dtype}",
