@@ -49,6 +49,7 @@ class _AfterImport:
     """An import finder that asks the other finders, and registers after the module has been executed."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+        """The spec that another finder has for one of the two harness modules, with the registration added."""
         register = _REGISTRATIONS.get(name)
         if register is None:
             return None

@@ -186,7 +186,7 @@ def _windows(run: Run) -> Iterator[Finding]:
             "windows",
             f"{100 * short / scored:.1f} % of the scored tokens had a truncated context "
             f"(window {run.config['signature'].get('window')}, stride {run.config['signature'].get('stride')})",
-            "compare only with runs of the same window and stride, or use max_tokens or a longer context",
+            "compare only with runs of the same window; or use max_tokens, a smaller stride or a longer context",
         )
 
 

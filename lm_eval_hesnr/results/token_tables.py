@@ -18,7 +18,7 @@ from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
-from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
+from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 from lm_eval_hesnr.scoring.token_table import read_token_table
 
 Scopes = Mapping[str, frozenset[Label]]
@@ -48,18 +48,8 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     Raises:
         InputError: there is no table, one is damaged, or they were written with different settings.
     """
+    folder = _folder_with_tables(folder)
     paths = sorted(folder.glob("*.parquet"))
-    settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
-    if not paths and len(settings) == 1:  # a score store of one model
-        return read_tables(settings[0], scopes, epsilon)
-    if settings and not paths:
-        raise InputError(
-            f"{folder}: a score store of {len(settings)} models or settings; name one, such as {settings[0]}"
-        )
-    if not paths:
-        raise InputError(
-            f'{folder}: no token table (*.parquet); write them with --metadata \'{{"token_table": "DIR"}}\''
-        )
     ignored = {*PLAN_KEYS, *(NOT_IN_ADDRESS if (folder / SETTINGS).exists() else ())}
     names: list[str] = []
     digests: list[str] = []
@@ -85,14 +75,34 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         names.append(name)
         digests.append(hashlib.sha256(scores.token_ids.tobytes()).hexdigest())
         for scope, labels in scopes.items():
-            # a run with score=action scored no other tokens, so the other scopes have no numbers, as in the run itself
-            whole = signature.get("score") != "action" or labels == SCOPES["action"]
-            chosen = scores.in_scope(labels) if whole else np.zeros_like(scores.scored)
             try:
-                profiles[scope].append(scores.profile(chosen, epsilon))
+                profiles[scope].append(_profile(scores, labels, epsilon))
             except ValueError as error:
                 raise InputError(f"{path}: {error}; write the tables again") from error
     return Tables(folder, signature, names, digests, profiles)
+
+
+def _folder_with_tables(folder: Path) -> Path:
+    """The folder itself, or the one folder with tables inside a score store of one model."""
+    if any(folder.glob("*.parquet")):
+        return folder
+    settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
+    if not settings:
+        raise InputError(
+            f'{folder}: no token table (*.parquet); write them with --metadata \'{{"token_table": "DIR"}}\''
+        )
+    if len(settings) > 1:
+        raise InputError(
+            f"{folder}: a score store of {len(settings)} models or settings; name one, such as {settings[0]}"
+        )
+    return settings[0]
+
+
+def _profile(scores: TokenScores, labels: frozenset[Label], epsilon: float) -> EntropyProfile:
+    """The profile of one scope; empty, as in the run itself, if the run did not score all tokens of the scope."""
+    available = scores.signature.get("score") != "action" or labels == SCOPES["action"]
+    chosen = scores.in_scope(labels) if available else np.zeros_like(scores.scored)
+    return scores.profile(chosen, epsilon)
 
 
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
