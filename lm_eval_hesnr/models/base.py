@@ -181,8 +181,8 @@ class TrajectoryModel(LM):
             text: LabelledText = requests[i].args[1]
             if store and encoded[i].plan:
                 store.write(_name(requests, i), scores, render="chat" if text.has_template else "transcript")
-            if text.on_scored:
-                text.on_scored(scores)
+            if text.token_table:
+                text.token_table.write(scores)
             results[i] = TrajectoryResult(scores)
 
         missing = []

@@ -22,7 +22,7 @@ from lm_eval_hesnr.models.base import Encoded, Reading, TrajectoryModel, embedde
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
-from lm_eval_hesnr.ranks import as_of_one_process
+from lm_eval_hesnr.ranks import merge_ranks
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.statistics import Statistics
@@ -116,7 +116,7 @@ class HFTopK(TrajectoryModel, HFLM):
     def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
         """One object a rank, on rank `dst`, where the harness's samples and values become those of one process."""
         gathered: list[Any] | None = super().gather_object(obj, dst)
-        return gathered and as_of_one_process(gathered)
+        return gathered and merge_ranks(gathered)
 
     @property
     def model_name(self) -> str:

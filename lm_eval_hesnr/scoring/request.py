@@ -6,13 +6,13 @@ with labels as attributes, and the result is a pair with arrays as an attribute.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_table import TokenTableFile
 
 
 class LabelledText(str):
@@ -26,8 +26,8 @@ class LabelledText(str):
     """Size of the candidate set."""
     has_template: bool
     """Whether a chat template wrote control tokens into the text. If not, no text may become a control token."""
-    on_scored: Callable[[TokenScores], None] | None
-    """The model calls it as soon as the trajectory is scored."""
+    token_table: TokenTableFile | None
+    """The model writes it as soon as the trajectory is scored, so that an interrupted run keeps what it has."""
 
     def __new__(
         cls,
@@ -37,12 +37,12 @@ class LabelledText(str):
         wanted: np.ndarray,
         k: int,
         has_template: bool,
-        on_scored: Callable[[TokenScores], None] | None = None,
+        token_table: TokenTableFile | None = None,
     ) -> LabelledText:
         """Create the string and set the attributes."""
         self = super().__new__(cls, text)
         self.labels, self.wanted, self.k = labels, wanted, k
-        self.has_template, self.on_scored = has_template, on_scored
+        self.has_template, self.token_table = has_template, token_table
         return self
 
     def __reduce__(self) -> tuple[type, tuple[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,22 @@ from lm_eval_hesnr.scoring.token_scores import TokenScores
 _COLUMNS = ("token_id", "label", "char_start", "char_end", "logprob", "entropy", "rank", "top_mass")
 _CODES = {label.label_name: int(label) for label in Label}
 _LABEL_NAMES = pa.array([label.label_name for label in Label])
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTableFile:
+    """Where the token table of one document goes, and what the task adds to the model's signature."""
+
+    folder: Path
+    doc_id: int
+    name: str
+    """Of the trajectory."""
+    signature: dict[str, Any]
+
+    def write(self, scores: TokenScores) -> Path:
+        """Write the table; the path written."""
+        whole = replace(scores, signature=scores.signature | self.signature)
+        return write_token_table(self.folder, self.doc_id, self.name, whole)
 
 
 def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores) -> Path:
