@@ -5,7 +5,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine.memory import (
     Budget,
     ModelShape,
-    _rooms_of_control_groups,
+    _bytes_left_in_control_groups,
     default_bytes,
     is_out_of_memory,
     parse_bytes,
@@ -118,11 +118,11 @@ def test_the_limit_of_a_container_or_batch_job_counts(tmp_path, group, folder, l
     (tmp_path / folder / usage).write_text("700\n")
     (tmp_path / folder / "memory.stat").write_text(f"anon 5\n{cached} 200\n")
     (tmp_path / folder / "step" / limit).write_text("max\n")
-    assert _rooms_of_control_groups(tmp_path) == [500]
+    assert _bytes_left_in_control_groups(tmp_path) == [500]
 
 
 def test_no_control_groups_set_no_limit(tmp_path):
-    assert _rooms_of_control_groups(tmp_path) == []
+    assert _bytes_left_in_control_groups(tmp_path) == []
 
 
 def test_what_counts_as_out_of_memory():

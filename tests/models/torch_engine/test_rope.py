@@ -112,7 +112,7 @@ def test_the_signature_of_an_extension():
         (model(), "ntk", 2.0, None, "expected one of yarn, linear, dynamic, longrope"),
         (model(), "yarn", 0.5, None, "rope_factor=0.5: expected a number of at least 1"),
         (model(), "yarn", float("inf"), None, "rope_factor=inf: expected a number of at least 1"),
-        (model(), "yarn", 2.0, 32, "max_length=32: an extension makes the context of 64 no shorter"),
+        (model(), "yarn", 2.0, 32, "max_length=32: expected at least the present context of 64 tokens"),
         (AutoModelForCausalLM.from_config(GPT2Config(n_embd=64, n_layer=1, n_head=4)), "yarn", 2.0, None, "no rope"),
         (
             model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}), "yarn", 2.0, None,
