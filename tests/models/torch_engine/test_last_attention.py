@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, JambaConfig, LlamaConfig, MistralConfig
 
 from lm_eval_hesnr.models.torch_engine import last_attention
+from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
 
@@ -96,7 +99,7 @@ def test_what_is_no_plain_causal_attention_is_left_as_it_is(options):
 def test_only_the_last_attention_leaves_out_rows_and_the_wanted_do_not_notice():
     lm = model(num_hidden_layers=3)
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.abilities.n_attentions == 3
+    assert scorer.capabilities.n_attentions == 3
     with LastAttention(3, torch.as_tensor(ROWS), 200) as last:
         got = lm(input_ids=IDS[None], use_cache=False).logits[0]
     assert last.is_restricted
@@ -116,16 +119,16 @@ def test_only_the_last_attention_leaves_out_rows_and_the_wanted_do_not_notice():
     ids=["eager", "attention last", "state space last"],
 )
 def test_used_only_where_nothing_mixes_rows_afterwards(lm, expected):
-    assert WantedRows(lm, name="tiny").abilities.n_attentions == expected
+    assert WantedRows(lm, name="tiny").capabilities.n_attentions == expected
 
 
 @torch.inference_mode()
 def test_a_sliding_window_is_left_to_the_model():
     lm = model(MistralConfig, sliding_window=100)  # longer than the test at load, shorter than the text
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.abilities.n_attentions == 2
+    assert scorer.capabilities.n_attentions == 2
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 2
+    assert scorer.capabilities.n_attentions == 2
 
 
 class AddsEarlierRow(torch.nn.Module):
@@ -155,25 +158,25 @@ def test_rows_that_are_looked_at_later_are_not_left_out(distance, is_seen_at_loa
     lm = model()
     lm.model.norm = AddsEarlierRow(lm.model.norm, distance)
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.abilities.n_attentions == (0 if is_seen_at_load else 2)
+    assert scorer.capabilities.n_attentions == (0 if is_seen_at_load else 2)
     got = statistics_of(scorer).logprob
     torch.testing.assert_close(got, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 0
-    assert ("going on with all of them" in caplog.text) != is_seen_at_load
+    assert scorer.capabilities.n_attentions == 0
+    assert ("continuing with all rows" in caplog.text) != is_seen_at_load
 
 
 def test_a_model_that_attends_more_often_than_when_tested_gets_all_rows(caplog):
     lm = model()
-    scorer = WantedRows(lm, name="tiny")
-    object.__setattr__(scorer.abilities, "n_attentions", 1)
+    capabilities = replace(find_capabilities(lm, "tiny"), n_attentions=1)
+    scorer = WantedRows(lm, name="tiny", capabilities=capabilities)
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 0
-    assert "going on with all of them" in caplog.text
+    assert scorer.capabilities.n_attentions == 0
+    assert "continuing with all rows" in caplog.text
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_not_in_16_bits_where_a_row_by_itself_is_rounded_otherwise(dtype):
-    assert WantedRows(model().to(dtype), name="tiny").abilities.n_attentions == 0
+    assert WantedRows(model().to(dtype), name="tiny").capabilities.n_attentions == 0
 
 
 @pytest.mark.parametrize("chunk", [None, 100])
@@ -183,4 +186,4 @@ def test_numbers_of_a_row_hardly_depend_on_which_others_are_wanted(chunk):
     some, everything = statistics_of(scorer), scorer.statistics(IDS[:-1], np.arange(199), IDS[1:], 10)
     torch.testing.assert_close(some.logprob, everything.logprob[ROWS - 1], atol=1e-5, rtol=0)
     torch.testing.assert_close(some.entropy, everything.entropy[ROWS - 1], atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 2
+    assert scorer.capabilities.n_attentions == 2
