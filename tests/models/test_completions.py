@@ -342,7 +342,7 @@ def test_the_same_refusal_of_two_forms_is_said_once(served):
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
-        f"{served.url} gives no logprobs of prompts "
+        f"{served.url} returns no logprobs of prompts "
         f'(vllm, echo: /v1/completions: HTTP 400: {{"error": "no"}}; '
         f'sglang: /generate: HTTP 400: {{"error": "no"}})'
     )
@@ -365,7 +365,7 @@ PAGE = b"\n<!doctype html><title>welcome</title>"
 )
 def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expected, status, answer, said):
     served.gets["/v1/models"] = (status, answer)
-    of_list = f"{served.url}/v1/models: {said}; if the server cannot say it, give max_length= in --model_args"
+    of_list = f"{served.url}/v1/models: {said}; if the server has no such number, give max_length= in --model_args"
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == of_list
@@ -393,7 +393,7 @@ def test_what_is_no_answer_is_said_at_once(served, answer, said):
     served.gets["/v1/models"] = answer
     with pytest.raises(InputError) as raised:
         model(served, retry_wait=60).loglikelihood([request(TEXT)], disable_tqdm=True)
-    assert str(raised.value).startswith(f"{served.url}/v1/models: {said}; if the server cannot say it")
+    assert str(raised.value).startswith(f"{served.url}/v1/models: {said}; if the server has no such number")
 
 
 def test_json_null_is_no_web_page(served):
@@ -419,7 +419,7 @@ def test_a_text_whose_tokens_the_server_does_not_tell_is_no_traceback(served, ex
     answer = served.answer
     served.answer = lambda path, question: (200, {}) if isinstance(question["prompt"], str) else answer(path, question)
     assert_same(model(served).loglikelihood(requests_of_several(), disable_tqdm=True), expected)
-    assert "cannot tell whether the tokenizer is the same (/v1/completions: the answer does not have" in caplog.text
+    assert "the server has the same tokenizer (/v1/completions: the answer does not have" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -600,7 +600,7 @@ def test_secrets_among_the_arguments_are_refused(served, options):
         ({"server": "tgi"}, "server=tgi: expected auto, vllm, echo, sglang"),
         ({"tokenizer": "/nowhere/at/all"}, "give tokenizer="),
         ({"stride": 256}, "stride=256: expected a number of tokens from 1 to 254"),
-        ({"base_url": "127.0.0.1:9"}, "expected such as http"),
+        ({"base_url": "127.0.0.1:9"}, "expected an address such as http"),
         ({"num_concurrent": "x"}, "num_concurrent=x: expected a number of requests, 1 or more"),
         ({"timeout": "5m"}, "timeout=5m: expected a number of seconds, 1 or more"),
         ({"timeout": 0}, "timeout=0: expected a number of seconds, 1 or more"),
@@ -619,7 +619,7 @@ def test_secrets_among_the_arguments_are_refused(served, options):
         ({"header": {"X-Team": "漢字"}}, "header: expected a JSON object of names and texts in ASCII"),
         ({"header": {"X-Team": 1}}, "header: expected a JSON object of names and texts"),
         ({"tokenizer_backend": "remote"}, "completions-topk: .*tokenizer"),
-        ({"tokenizer_backend": "none"}, "tokenizer_backend=None: labels need huggingface, drop it"),
+        ({"tokenizer_backend": "none"}, "tokenizer_backend=None: labels need huggingface; leave it out"),
         ({"tokenizer_backend": "hf"}, "tokenizer_backend=hf: expected huggingface, tiktoken, remote or none"),
         ({"num_concurent": 8}, "has no num_concurent=; did you mean num_concurrent=?"),
         ({"score_stor": "x"}, "has no score_stor=; did you mean score_store=?"),
@@ -642,7 +642,7 @@ def test_a_context_that_is_none_is_refused_unless_another_is_given(served, told)
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
-        f"{served.url}/v1/models (max_length= in --model_args goes before it): max_model_len={told}: expected a number "
+        f"{served.url}/v1/models (max_length= in --model_args overrides it): max_model_len={told}: expected a number "
         "of tokens, 3 or more"
     )
     model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)

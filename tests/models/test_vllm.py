@@ -103,7 +103,7 @@ def test_the_store_serves_a_second_run(lm, tmp_path, monkeypatch):
     lm.score_store = str(tmp_path)
     try:
         first = lm.loglikelihood([request(TEXT)], disable_tqdm=True)
-        monkeypatch.setattr(VLLMTopK, "_read", None)
+        monkeypatch.setattr(VLLMTopK, "read", None)
         again = lm.loglikelihood([request(TEXT)], disable_tqdm=True)
     finally:
         lm.score_store = None
@@ -147,7 +147,7 @@ def test_an_engine_that_ends_is_one_line(lm, monkeypatch):
         raise module.EngineDeadError
 
     monkeypatch.setattr(lm.model, "generate", die)
-    with pytest.raises(InputError, match="engine ended, its log above says why; with score_store= the same command"):
+    with pytest.raises(InputError, match=r"engine ended; its log above gives the reason\. With score_store="):
         lm.loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
