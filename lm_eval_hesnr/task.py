@@ -32,6 +32,7 @@ from lm_eval_hesnr.results.diagnose import Run, diagnose
 from lm_eval_hesnr.results.text_table import scopes_table
 from lm_eval_hesnr.results.token_tables import named_summary
 from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
@@ -332,8 +333,6 @@ class SweHesnr(Task):
 
     def _tokenizer(self, wanted_by: str) -> Any:
         """The tokenizer of the model arguments, which the harness mixes into the metadata."""
-        from transformers import AutoTokenizer
-
         name = self.metadata.get("tokenizer") or self.metadata.get("pretrained") or self.metadata.get("model")
         if not isinstance(name, str) and wanted_by == "max_tokens":
             eval_logger.warning(
@@ -344,11 +343,7 @@ class SweHesnr(Task):
             raise InputError(f"{wanted_by} needs the model's chat template: add --apply_chat_template")
         known = ("revision", "subfolder", "trust_remote_code")
         options = {key: self.metadata[key] for key in known if key in self.metadata}
-        try:
-            return AutoTokenizer.from_pretrained(name, **options)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{wanted_by}: the tokenizer {name} cannot be loaded ({reason})") from error
+        return load_tokenizer(name, wanted_by, **options)
 
     def _write_token_table(self, doc_id: int, name: str, scores: TokenScores) -> None:
         self.model_signature = scores.signature

@@ -28,6 +28,7 @@ from lm_eval_hesnr.curation.resumable_file import PartialOutput, files_of
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.load import iterate_results
 from lm_eval_hesnr.trajectories.paths import files_meant
 from lm_eval_hesnr.trajectories.readers import curated
@@ -312,12 +313,7 @@ def _measure(line: bytes, tokenizer: str | None) -> _Measured | str:
 
 @lru_cache(maxsize=1)
 def _tokenizer(name: str) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except Exception as error:  # whatever the Hub's client and a tokenizer's own files may raise
-        raise InputError(f"--tokenizer {name}: cannot be loaded ({' '.join(str(error).split()):.300})") from error
+    return load_tokenizer(name, "--tokenizer")
 
 
 def _counted(item: _Item, measured: _Measured | str | None, wanted: Wanted, written: set[str]) -> Tally:

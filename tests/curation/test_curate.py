@@ -120,7 +120,7 @@ def test_max_tokens_counts_the_transcript(random_model, tmp_path):
 
 
 def test_no_tokenizer_there(runs, tmp_path):
-    with pytest.raises(InputError, match=r"--tokenizer .*nothing: cannot be loaded"):
+    with pytest.raises(InputError, match=r"--tokenizer: the tokenizer .*nothing cannot be loaded"):
         curate([runs], tmp_path / "o.jsonl", Wanted(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
 
 
