@@ -47,10 +47,10 @@ class ServerArguments:
     """Seconds."""
     retry_wait: float
     """Seconds."""
-    header: dict[str, str]
+    header: dict[str, str] = field(repr=False)
     """Sent with every request, the API key included."""
     key: str = field(repr=False)
-    """The API key; empty if there is none."""
+    """The API key, or an empty text."""
     others: dict[str, Any]
     """The other arguments, for `local-completions`."""
 
