@@ -94,7 +94,7 @@ class HFTopK(TrajectoryModel, HFLM):
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
 
     def _set_context(self, rope_type: str | None, factor: float | None, max_length: int | None) -> None:
-        """Extend the context if the user says so, and compare `max_length` with what the model can read."""
+        """Extend the context if `rope_type` is given, and compare `max_length` with what the model can read."""
         self.rope_extension = None
         if rope_type is not None and factor is not None:
             self.rope_extension = extend_rope(self.model, rope_type, factor, max_length)

@@ -1,4 +1,4 @@
-"""What an engine is asked for: the statistics of some tokens in one window of a trajectory."""
+"""The unit of work of an engine: one window of a trajectory, in which it scores some tokens."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_one_pass_equals_full_logits(lm):
     assert is_greedy is False
 
 
-def test_only_what_is_wanted_is_scored(lm):
+def test_only_the_requested_tokens_are_scored(lm):
     text = "abc def"
     scored = np.zeros(len(text), bool)
     scored[4:] = True
@@ -80,7 +80,7 @@ def test_only_what_is_wanted_is_scored(lm):
     assert (scores.rank[~scores.scored] == 0).all()
 
 
-def test_offsets_tile_the_text_even_where_the_tokenizer_trims_blanks(lm):
+def test_offsets_cover_the_text_even_if_the_tokenizer_trims_blanks(lm):
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     covered = np.zeros(len(TEXT), int)
     for start, end in zip(result.scores.char_start, result.scores.char_end, strict=True):
@@ -121,7 +121,7 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
         random_model, rope_parameters=settings, max_position_embeddings=256 if rope_type == "dynamic" else 1024
     )
     text = TEXT * 8
-    scored = np.arange(len(text)) < (len(text) if score_all else 100)  # what is wanted must not change the numbers
+    scored = np.arange(len(text)) < (len(text) if score_all else 100)  # must not change the numbers
     (result,) = lm.loglikelihood([request("", text, scored=scored)], disable_tqdm=True)
     assert 256 < len(result.scores.token_ids) < 1024
     assert result.scores.short_context == 0
@@ -182,7 +182,7 @@ def test_positions_that_the_model_does_not_know_give_a_warning(random_model, opt
     assert [one.startswith(line) for one in messages] == [True] if line else messages == []
 
 
-def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
+def test_a_missing_checkpoint_is_named_in_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, begin in ((tmp_path / "empty", ""), (tmp_path / "no" / "such" / "folder", "there is no such folder, ")):
         with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: {begin}[^\n]+$") as raised:
@@ -190,7 +190,7 @@ def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
         assert ("no such folder" in str(raised.value)) == bool(begin)
 
 
-def test_a_checkpoint_that_is_cut_off_is_named_in_one_line(random_model, tmp_path):
+def test_a_truncated_checkpoint_is_named_in_one_line(random_model, tmp_path):
     shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
     weights = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
@@ -236,7 +236,7 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
     lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
     lm._rows.budget.largest_chunk = 256
     lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
-    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # where it is and should be
+    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # the bar's end and its total
     moves = [n for n in seen if not isinstance(n, tuple) and n]
     assert sum(moves) == total
     assert 256 in moves
@@ -305,7 +305,7 @@ def test_repeated_and_mixed_requests_keep_their_order(lm):
     assert got[1] == HFLM.loglikelihood(lm, [plain], disable_tqdm=True)[0]
 
 
-def test_requests_without_labels_are_those_of_hf(lm, random_model):
+def test_requests_without_labels_are_answered_as_by_hf(lm, random_model):
     hf = HFLM(pretrained=str(random_model), device="cpu")
     pairs = [
         Instance("loglikelihood", doc={}, arguments=pair, idx=0) for pair in [("a b", " c d"), ("", "x y"), ("q", "r")]
@@ -352,7 +352,7 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
     assert len(list(tmp_path.glob("*/*.parquet"))) == 1
 
 
-def test_bf16_is_as_good_as_a_float32_head_makes_it(random_model):
+def test_bf16_has_the_numbers_of_a_float32_head(random_model):
     """Against full logits made in float32 of the bf16 model's own hidden states."""
     lm = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
     capabilities = find_capabilities(lm.model, "tiny", float32_is_free=True)
@@ -362,7 +362,7 @@ def test_bf16_is_as_good_as_a_float32_head_makes_it(random_model):
 
     def wide(ids):
         hidden = lm.model.model(ids[:, :-1]).last_hidden_state.float()
-        hidden = torch.cat([hidden, hidden[:, -1:]], dim=1)  # the last token predicts nothing that is there
+        hidden = torch.cat([hidden, hidden[:, -1:]], dim=1)  # nothing follows the last token
         return SimpleNamespace(logits=hidden @ lm.model.lm_head.weight.float().T)
 
     assert_equal_to_naive(result.scores, naive(wide, lm.tokenizer, "", TEXT))

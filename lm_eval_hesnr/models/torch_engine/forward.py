@@ -177,7 +177,7 @@ class WantedRows:
             del logits, block  # free them before the next ones are made
         whole = RowStatistics(*(torch.cat(column) for column in zip(*parts, strict=True)))
         if self.capabilities.n_attentions and not bool(whole.logprob.isfinite().all()):
-            raise _RowsAreNeededError  # if the model itself makes NaN, the next try shows it
+            raise _RowsAreNeededError  # if the model itself makes NaN, the next try fails too
         return whole
 
     def _leave_nothing_out(self, n_tokens: int) -> None:

@@ -20,7 +20,7 @@ SIZES = {
     "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
 }  # fmt: skip
 IDS = torch.randint(300, (150,), generator=torch.Generator().manual_seed(3))
-ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # a whole chunk has nothing wanted
+ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # one whole chunk has no requested rows
 TARGETS = IDS[torch.as_tensor(ROWS) + 1]
 
 
@@ -84,7 +84,7 @@ def test_chunks_for_rows_of_logits_are_never_shorter_than_the_smallest_and_are_i
     assert rows.plan(1000)["chunk"] == 256
 
 
-def test_nothing_is_run_after_the_last_wanted_row():
+def test_nothing_is_read_after_the_last_requested_row():
     lm = model()
     rows = scorer(lm)
     rows.budget.largest_chunk = 32
@@ -105,7 +105,7 @@ def test_the_body_runs_once_over_any_number_of_blocks():
     assert len(calls) == 1
 
 
-def test_a_model_stays_as_it_was():
+def test_scoring_leaves_the_model_unchanged():
     lm = model()
     before = full(lm)
     scorer(lm).statistics(IDS[:-1], ROWS, TARGETS, 10)
@@ -125,8 +125,8 @@ def test_a_plain_16_bit_head_is_a_float32_product(dtype):
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(exact, TARGETS, 10), atol=1e-4)
 
 
-def test_a_capped_head_is_never_taken_for_a_plain_one():
-    """Small random logits hardly show a cap of 30."""
+def test_a_head_with_capped_logits_is_not_treated_as_a_plain_matrix():
+    """A cap of 30 hardly changes small random logits."""
     lm = model(Gemma2Config, dtype=torch.bfloat16, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
     rows = scorer(lm, float32_is_free=True)
     assert rows.plan(100)["head"] == "native"
@@ -162,13 +162,13 @@ def test_rope_that_depends_on_the_length_reads_all_in_one_call(rope_type, has_he
     extend_rope(fresh, rope_type, 4.0)
     rows = scorer(fresh) if has_head else scorer(fresh, head=None, budget=budget(fresh, n_bytes=1))
     assert rows.needs_whole_text
-    rows.statistics(torch.cat([IDS, IDS])[:250], ROWS, TARGETS, 10)  # a longer text before must leave no trace
+    rows.statistics(torch.cat([IDS, IDS])[:250], ROWS, TARGETS, 10)  # a longer text before must not change the result
     rows.budget.largest_chunk = 32
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), expected)
 
 
 class OutOfRoom(torch.nn.Module):
-    """A model that has no memory for more than so many tokens or rows at once, as a device would say it."""
+    """A model that raises a device's out-of-memory error for more than `most_tokens` tokens at once."""
 
     def __init__(self, lm, most_tokens, error=torch.OutOfMemoryError):
         super().__init__()
@@ -187,7 +187,7 @@ class OutOfRoom(torch.nn.Module):
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
-def test_out_of_memory_halves_the_chunk_and_goes_on_and_says_so_once(error, caplog, monkeypatch):
+def test_out_of_memory_halves_the_chunk_and_continues_with_one_warning(error, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     monkeypatch.setattr("lm_eval_hesnr.models.torch_engine.memory.SMALLEST_CHUNK", 64)
     lm = model()
@@ -221,14 +221,14 @@ def test_out_of_memory_in_the_head_halves_the_rows():
     assert rows.budget.rows == 16
 
 
-def test_no_room_for_the_least_is_said():
+def test_too_little_memory_for_the_smallest_blocks_is_an_error():
     rows = scorer(OutOfRoom(model(), 64))
     rows.model.most_tokens = 1
     with pytest.raises(InputError, match="out of memory on cpu over 149 tokens even with the smallest blocks"):
         rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
 
 
-def test_another_error_is_not_taken_for_memory():
+def test_another_error_is_not_treated_as_out_of_memory():
     rows = scorer(model())
     with pytest.raises((IndexError, RuntimeError)):
         rows.statistics(IDS[:-1] + 300, ROWS, TARGETS, 10)
@@ -265,7 +265,7 @@ def test_prompt_tuning_shifts_the_rows_and_is_never_chunked(has_head):
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(logits[ROWS], TARGETS, 10))
 
 
-def test_a_prefix_takes_its_part_of_the_context():
+def test_prefix_tuning_makes_the_context_shorter():
     lm = model()
     lm.active_peft_config = SimpleNamespace(num_virtual_tokens=9)  # as a PeftModel has it; no row is shifted
     rows = scorer(lm)
@@ -297,11 +297,11 @@ def test_a_model_without_logits_to_keep_is_refused(swallows):
         WantedRows(Old(), name="old")
 
 
-def test_a_head_that_does_more_with_the_whole_text_is_not_run_by_itself():
+def test_a_head_that_needs_the_whole_text_is_not_run_separately():
     lm = model()
 
     class Centred(type(lm)):
-        """Logits less their first row: no function of one hidden state."""
+        """Its logits depend on the token ids, not only on the hidden state."""
 
         def forward(self, input_ids=None, logits_to_keep=0, **options):
             out = super().forward(input_ids=input_ids, **options)
@@ -316,5 +316,5 @@ def test_a_head_that_does_more_with_the_whole_text_is_not_run_by_itself():
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
 
 
-def test_the_self_test_compares_more_than_one_chunk_boundary():
+def test_the_test_at_load_crosses_more_than_one_chunk_boundary():
     assert capabilities._TEST_TOKENS // (capabilities._TEST_TOKENS // 3) >= 3
