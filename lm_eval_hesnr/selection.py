@@ -13,6 +13,7 @@ from typing import Any
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -116,8 +117,6 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
     Raises:
         InputError: the arguments name no tokenizer, or it cannot be loaded.
     """
-    from transformers import AutoTokenizer
-
     name = model_args.get("tokenizer") or model_args.get("pretrained") or model_args.get("model")
     if not isinstance(name, str) and option == "max_tokens":
         eval_logger.warning("max_tokens: no pretrained= in --model_args, counting with the embedded model's tokenizer")
@@ -126,11 +125,7 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
         raise InputError(f"{option} needs the model's chat template: add --apply_chat_template")
     known = ("revision", "subfolder", "trust_remote_code")
     options = {key: model_args[key] for key in known if key in model_args}
-    try:
-        return AutoTokenizer.from_pretrained(name, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason})") from error
+    return load_tokenizer(name, option, **options)
 
 
 def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | None) -> ChatTemplate:

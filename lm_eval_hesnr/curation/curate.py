@@ -17,7 +17,7 @@ from pathlib import Path
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
-from lm_eval_hesnr.curation.line_counts import LineCounts, load_tokenizer, with_counts
+from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, with_counts
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
@@ -53,7 +53,7 @@ def curate(
     _check(inputs, out, force=force)
     found = find_inputs(inputs, leave_out=(out, *files_of(out)))
     if filters.tokenizer is not None:
-        load_tokenizer(filters.tokenizer)  # fails here rather than in every process
+        tokenizer_of_option(filters.tokenizer)  # fails here rather than in every process
     tally, block = Tally(files=found.files), Tally()
     with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
         for note in output.notes():

@@ -126,7 +126,7 @@ def test_max_tokens_counts_the_transcript(random_model, tmp_path):
 
 
 def test_a_tokenizer_that_does_not_exist(runs, tmp_path):
-    with pytest.raises(InputError, match=r"--tokenizer .*nothing: cannot be loaded"):
+    with pytest.raises(InputError, match=r"--tokenizer: the tokenizer .*nothing cannot be loaded"):
         curate([runs], tmp_path / "o.jsonl", Filters(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
 
 
