@@ -1,9 +1,17 @@
-"""Every causal LM of the installed `transformers` that a tiny configuration can build, scored in every way we have.
+"""Correctness of the scores on every causal LM of the installed `transformers` that a tiny configuration can build.
 
-`python benchmarks/architectures.py [NAME...]` prints one line for each: right, rounded (no further off than the model
-in float32 is from itself in float64), refused (with the reason), crashed, wrong, or not built. The yardstick is the
-model's own full logits in float32 and the definitions in float64 with a full sort. Weights are random, norms and biases
-included; scales, caps and windows are set so that forgetting one shows. `architectures.log` is what it printed last.
+`python benchmarks/architectures.py [NAME...]` scores each model in every way that the engine has and prints one line:
+
+    right      within the tolerance
+    rounded    the error is not larger than the model's own difference between float32 and float64
+    refused    by the engine's self-test, with the reason
+    crashed    the model runs alone, but not with the engine
+    wrong      none of these
+    not built  by a tiny configuration
+
+The reference is the model's own full logits in float32, and the definitions in float64 with a full sort. All weights
+are random, also norms and biases. Scales, caps and windows are set so that ignoring one gives wrong numbers.
+`architectures.log` contains the last output.
 """
 
 from __future__ import annotations
@@ -14,6 +22,7 @@ import copy
 import logging
 import time
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +36,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 
 VOCABULARY, LAYERS, TOKENS, CHUNK, K = 1500, 4, 97, 32, 10
@@ -52,15 +62,15 @@ SIZES: dict[str, Any] = {
     "num_heads": 8, "mamba_d_ssm": 128, "mamba_chunk_size": 16, "chunk_size": 16, "mamba_dt_rank": 8, "lru_width": 64,
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 16, "linear_value_head_dim": 16,
     "attention_hidden_size": 64,
-    # what a forgotten scale or cap would show by
+    # a forgotten scale or cap changes the logits
     "logit_scale": 0.7, "logits_scaling": 3.0, "final_logit_softcapping": 6.0, "logits_soft_cap": 6.0,
     "lm_head_multiplier": 0.6, "tie_word_embeddings": False,
-    # extras that only cost time
+    # parts that only cost time
     "attn_layer_period": 2, "attn_layer_offset": 1, "num_nextn_predict_layers": 0, "mtp_num_hidden_layers": 0,
     "hidden_size_per_layer_input": 16, "vocab_size_per_layer_input": VOCABULARY,
     "index_n_heads": 16, "index_head_dim": 16, "index_topk": 16,  # fewer heads score many tokens 0: ties
 }  # fmt: skip
-"""Settings by the names that configurations use; each gets those it knows."""
+"""Small sizes under all names that configurations use. Each configuration gets those that it knows."""
 
 ROPE = {"rope_type": "default", "rope_theta": 1e4}
 
@@ -87,22 +97,22 @@ OWN: dict[str, dict[str, Any]] = {
     "zamba2": {"attention_hidden_size": 128, "attention_head_dim": 32, "num_key_value_heads": 4},
     "zaya": {"num_experts_per_tok": 1},
 }
-"""What single model types need besides."""
+"""Further settings of single model types."""
 
 
 class Verdict(NamedTuple):
-    """What came of one model type."""
+    """The outcome for one model type."""
 
     outcome: str
-    """`right`, `refused`, `crashed` (it runs by itself and not under us), `wrong` or `not built`."""
+    """`right`, `rounded`, `refused`, `crashed`, `wrong` or `not built`."""
     detail: str
-    """Ways that were used and the largest error, or the reason."""
+    """Each way with its largest error, or the reason."""
 
 
 def main() -> None:
-    """Print the sweep."""
+    """Print one line for each model type, and the totals."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", help="model types; all if none")
+    parser.add_argument("names", nargs="*", help="model types (default: all)")
     names = parser.parse_args().names or model_types()
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
@@ -123,14 +133,14 @@ def main() -> None:
 
 
 def model_types() -> list[str]:
-    """Those with a causal LM that are not encoder-decoders, which the harness runs as such."""
+    """Types with a causal LM, without encoder-decoders, which the harness runs differently."""
     return [
         name for name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES if name not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
     ]
 
 
 def judge(name: str) -> Verdict:
-    """Build, score in every way that the self-test allows, compare."""
+    """Build a model, score it in every way that the self-test allows, and compare."""
     try:
         model = build(name)
     except Exception as error:
@@ -153,13 +163,13 @@ def judge(name: str) -> Verdict:
 
 
 def build(name: str) -> Any:
-    """A tiny model of random weights, in float32."""
+    """A tiny model with random weights, in float32."""
     torch.manual_seed(0)
     config = tiny_config(CONFIG_MAPPING[name], OWN.get(name, {}))
     with torch.device("meta"):
         n_parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
     if n_parameters > MOST_PARAMETERS:
-        raise ValueError(f"{n_parameters / 1e6:.0f} M parameters: the sizes in its configuration have other names")
+        raise ValueError(f"{n_parameters / 1e6:.0f} M parameters: its configuration has other names for the sizes")
     try:
         model = runs(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
     except Exception:
@@ -169,7 +179,11 @@ def build(name: str) -> Any:
 
 
 def runs(model: Any) -> Any:
-    """The model, shaken so that no norm is one and no bias zero, if it can be run at all."""
+    """The model with random norms and biases, after it ran once.
+
+    Raises:
+        Exception: the model cannot run, or its logits are not finite.
+    """
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -187,7 +201,7 @@ def runs(model: Any) -> Any:
 
 
 def tiny_config(config_class: Any, own: dict[str, Any]) -> Any:
-    """A configuration, and those inside it, with the small sizes."""
+    """A configuration with the small sizes, also in the configurations inside it."""
     default = config_class()
     inner = {
         key: tiny_config(type(value), {}).to_dict()
@@ -212,19 +226,20 @@ def _is_setting(config: Any, key: str) -> bool:
         value = getattr(config, key)
     except AttributeError:
         return False
-    except Exception:  # a setting that differs by layer
+    except Exception:  # a setting with a value for each layer
         return True
     settable = not isinstance(getattr(type(config), key, None), property)
     return settable and not isinstance(value, list | tuple | dict) and (key, value) != ("use_sliding_window", None)
 
 
 def _every_kind(pattern: list[Any]) -> list[Any]:
-    """LAYERS entries with every kind that the pattern has."""
+    """LAYERS entries that contain every kind of layer in the pattern."""
     kinds = list(dict.fromkeys(pattern))
     return (pattern[: LAYERS - len(kinds)] + kinds)[:LAYERS] if len(kinds) > 1 else pattern[:1] * LAYERS
 
 
 def tokens(model: Any) -> torch.Tensor:
+    """(TOKENS,) random ids of the model's vocabulary."""
     generator = torch.Generator().manual_seed(2)
     most = min(model.get_input_embeddings().num_embeddings, VOCABULARY)
     return torch.randint(3, most, (TOKENS,), generator=generator)
@@ -232,9 +247,9 @@ def tokens(model: Any) -> torch.Tensor:
 
 @torch.inference_mode()
 def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
-    """Way to the largest difference from the definitions of logprob or entropy; infinity for a wrong rank.
+    """The largest error of each way, and whether the last attention was computed at the wanted rows only.
 
-    And whether the last attention was computed at the wanted rows only.
+    The error is of logprob or entropy against the definitions; it is infinity if a rank is wrong.
     """
     ids = tokens(model)
     rows = np.array([r for r in range(TOKENS - 1) if r % 7 in (0, 1, 5) and not 40 <= r < 75])
@@ -242,26 +257,28 @@ def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
     expected = definitions(model(input_ids=ids[None], use_cache=False).logits[0][rows], targets)
     errors = {}
     for way in ("head", "logits_to_keep", "repeated", "head in chunks", "chunks"):
-        scorer = WantedRows(model, name=model.config.model_type, mem_budget=2**33)
-        if way.startswith("head") and scorer.abilities.head is None:
+        capabilities = find_capabilities(model, model.config.model_type)
+        if way.startswith("head") and capabilities.head is None:
             continue
-        if "chunks" in way and not scorer.abilities.chunks_agree:
+        if "chunks" in way and not capabilities.chunks_agree:
             continue
         if not way.startswith("head"):
-            object.__setattr__(scorer.abilities, "head", None)
+            capabilities = replace(capabilities, head=None)
         if way == "repeated":
-            object.__setattr__(scorer.abilities, "chunks_agree", False)
+            capabilities = replace(capabilities, chunks_agree=False)
+        scorer = WantedRows(model, name=model.config.model_type, mem_budget=2**33, capabilities=capabilities)
+        if way == "repeated":
             scorer.budget.n_bytes, scorer.budget.rows = 1, 9
         if "chunks" in way:
             scorer.budget.largest_chunk = CHUNK
         scorer.budget.rows = min(scorer.budget.rows, 9)
         errors[way] = difference(scorer.statistics(ids[:-1], rows, targets, K), expected)
-    return errors, scorer.abilities.n_attentions > 0
+    return errors, scorer.capabilities.n_attentions > 0
 
 
 @torch.inference_mode()
 def own_rounding(model: Any) -> float:
-    """Largest difference of a logprob between the model's own full logits in float32 and in float64."""
+    """The largest difference of a logprob between the model's full logits in float32 and in float64."""
     ids = tokens(model)[None]
     single, double = (each(input_ids=ids, use_cache=False).logits for each in (model, copy.deepcopy(model).double()))
     return float((single.double().log_softmax(-1) - double.log_softmax(-1)).abs().max())
@@ -277,13 +294,13 @@ def definitions(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.
     return {
         "logprob": torch.log_softmax(wide, -1).gather(1, targets[:, None]).squeeze(1),
         "entropy": -(q * q.log()).sum(-1),
-        "rank_low": 1 + (wide > target + 1e-5).sum(-1),  # ties within what rounding may do
+        "rank_low": 1 + (wide > target + 1e-5).sum(-1),  # tokens closer than rounding count as ties
         "rank_high": (wide > target - 1e-5).sum(-1),  # the target itself is counted
     }
 
 
 def difference(got: Any, expected: dict[str, torch.Tensor]) -> float:
-    """The largest error of logprob or entropy; infinity if a rank is not one that near ties allow."""
+    """The largest error of logprob or entropy; infinity if a rank is wrong even with near ties allowed."""
     rank_is_right = (got.rank >= expected["rank_low"]) & (got.rank <= expected["rank_high"].clamp(min=1))
     if not bool(rank_is_right.all()):
         return float("inf")

@@ -1,8 +1,8 @@
 """One process against several on this machine: `python benchmarks/data_parallel.py TRAJECTORIES [--processes 1 2 3]`.
 
-Each run is the plain command under `torch.distributed.run`, one thread a process. Printed for each number of processes:
-whole wall time over that of the first number, time of the scoring alone as the harness's results tell it, the imbalance
-(most tokens of a rank over the mean), and whether the results file is that of the first but for times.
+Each run is the plain command under `torch.distributed.run`, with one thread for each process. For each number of
+processes it prints the wall time (also relative to the first number), the evaluation time from the harness's results,
+the imbalance (most tokens of a rank / mean), and whether the results file equals the first one, apart from times.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from transformers import AutoTokenizer
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.labelling.render import transcript
-from lm_eval_hesnr.ranks import deal
+from lm_eval_hesnr.ranks import split_by_size
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 TIMES = ("date", "total_evaluation_time_seconds")
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the command with each number of processes and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trajectories", type=Path)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--limit", type=int, help="only the first so many trajectories")
+    parser.add_argument("--limit", type=int, help="use only the first LIMIT trajectories")
     arguments = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_MODEL)
     runs = load_trajectories(arguments.trajectories).trajectories[: arguments.limit]
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"{len(runs)} trajectories, {sum(tokens)} tokens, longest {max(tokens)}")
     first: tuple[float, dict[str, Any]] | None = None
     for n in arguments.processes:
-        loads = [sum(tokens[i] for i in indices) for indices in deal(characters, n)]
+        loads = [sum(tokens[i] for i in indices) for indices in split_by_size(characters, n)]
         seconds, results = run_with(n, arguments.trajectories, arguments.limit)
         first = first or (seconds, results)
         print(
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def run_with(n_processes: int, trajectories: Path, limit: int | None) -> tuple[float, dict[str, Any]]:
-    """Wall seconds and results of one run."""
+    """Wall time in seconds, and the results, of one run."""
     metadata = json.dumps({"trajectories": str(trajectories.resolve()), "only_resolved": False})
     with tempfile.TemporaryDirectory() as folder:
         command = ["-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", metadata]

@@ -1,12 +1,12 @@
 """The engines on the same trajectories: `.venv-vllm/bin/python benchmarks/engines.py [--documents 10] [--repeats 5]`.
 
-Runs in the environment of scripts/make_vllm_env.sh, with the embedded model in float32 and the embedded trajectories.
+It needs the environment of scripts/make_vllm_env.sh. It uses the embedded model in float32 and the embedded runs.
 
-1. Numbers. Baseline: `hf-topk` with the same windows. Largest difference of a token, and of every measure and scope.
-2. Time of `vllm-topk`. Baseline: a bare `llm.generate(prompt_logprobs=10)` of the same prompts on the same engine, in
-   turn, with vLLM's lists of dicts and with its flat logprobs. Medians.
-3. A served run under faults, all with `completions-topk`: each 20th answer dropped, delayed or cut by a proxy; the
-   server killed in the middle and started again; the server killed for good, then a second run from the score store.
+1. Numbers. Baseline: `hf-topk` with the same windows. Printed is the largest difference of a token and of a measure.
+2. Time of `vllm-topk`. Baseline: a bare `llm.generate(prompt_logprobs=10)` with the same prompts and engine, once with
+   vLLM's lists of dicts and once with its flat logprobs. The calls alternate; printed are medians.
+3. `completions-topk` with faults: a proxy drops, delays or cuts off every 20th answer; the server is killed and started
+   again; the server is killed for good, and a second run continues from the score store.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.models.base import Reading
+from lm_eval_hesnr.models.window_request import WindowRequest
 
 CONTEXT, PORT, PROXY_PORT = 2048, 8931, 8932
 PATIENCE_SECONDS = 300
@@ -47,11 +47,11 @@ NAME = str(EMBEDDED_MODEL)
 
 
 def main() -> None:
-    """Print all three."""
+    """Run all three parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=10, help="of the embedded trajectories")
+    parser.add_argument("--documents", type=int, default=10, help="number of embedded trajectories")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--every", type=int, default=20, help="one answer of so many is faulty")
+    parser.add_argument("--every", type=int, default=20, help="every EVERY-th answer is faulty")
     arguments = parser.parse_args()
     from lm_eval_hesnr.task import SweHesnr
 
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def reference(instances: list[Any]) -> list[Any]:
-    """What hf-topk says, with windows one token shorter than the context, as the others have to have them."""
+    """Results of hf-topk. Its windows are one token shorter than the context, as those of the engines must be."""
     from lm_eval_hesnr.models.hf import HFTopK
 
     lm = HFTopK(pretrained=NAME, dtype="float32", device="cpu", max_length=CONTEXT - 1)
@@ -77,15 +77,15 @@ def reference(instances: list[Any]) -> list[Any]:
 
 
 def in_process(instances: list[Any], expected: list[Any], repeats: int) -> None:
-    """Print the differences of vllm-topk and its overhead; the engine ends with this function."""
+    """Print the differences and the overhead of vllm-topk. The engine ends with this function."""
     from vllm import SamplingParams, TokensPrompt
 
     from lm_eval_hesnr.models.vllm import VLLMTopK
 
     lm = VLLMTopK(pretrained=NAME, dtype="float32", enforce_eager=True)
     compare("vllm-topk", lm.loglikelihood(instances, disable_tqdm=True), expected)
-    encoded = [lm._encode(instance) for instance in instances]
-    prompts = [Reading(one.ids, window, 10).prompt for one in encoded for window in one.plan]
+    encoded = [lm.encode(instance) for instance in instances]
+    prompts = [WindowRequest(one.tokens.ids, window, 10).prompt for one in encoded for window in one.plan]
 
     def bare(**options: Any) -> Callable[[], object]:
         params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=10, **options)
@@ -110,7 +110,7 @@ def in_process(instances: list[Any], expected: list[Any], repeats: int) -> None:
 
 
 def served(instances: list[Any], expected: list[Any], folder: Path, every: int) -> None:
-    """Print the differences of completions-topk, undisturbed and under faults."""
+    """Print the differences of completions-topk, undisturbed and with faults."""
     from lm_eval_hesnr.models.completions import CompletionsTopK
 
     def model(port: int = PORT, **options: Any) -> Any:
@@ -153,7 +153,7 @@ def served(instances: list[Any], expected: list[Any], folder: Path, every: int) 
 
 
 def compare(name: str, answers: list[Any], expected: list[Any]) -> None:
-    """Print how far apart two engines are."""
+    """Print the largest differences between the results of two engines."""
     logprob = entropy = 0.0
     for answer, other in zip(answers, expected, strict=True):
         got, wanted = answer.scores, other.scores
@@ -179,7 +179,7 @@ def compare(name: str, answers: list[Any], expected: list[Any]) -> None:
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    """`vllm serve` with the embedded model, ready."""
+    """Start `vllm serve` with the embedded model, and wait until it is ready."""
     command = [
         str(Path(sys.executable).with_name("vllm")), "serve", NAME, "--dtype", "float32", "--enforce-eager",
         "--host", "127.0.0.1", "--port", str(PORT),
@@ -199,13 +199,13 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def kill(server: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the server and its engine."""
+    """Send SIGKILL to the server and its engine."""
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Passes everything on to the server and drops, delays or cuts, in turn, one answer of so many."""
+    """Passes requests on to the server. It drops, delays or cuts off every `every`-th answer, in turn."""
 
     daemon_threads = True
 
@@ -216,7 +216,7 @@ class FaultyProxy(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def fault(self) -> str | None:
-        """What is wrong with the next answer."""
+        """The fault of the next answer; None if it has none."""
         with self.lock:
             self.n_answers += 1
             if self.n_answers % self.every:
@@ -225,7 +225,7 @@ class FaultyProxy(ThreadingHTTPServer):
             return ("drop", "delay", "cut")[self.n_faults % 3]
 
     def handle_error(self, *_: Any) -> None:
-        """The client hangs up on a delayed answer, as it should."""
+        """Ignore the error: the client closes the connection of a delayed answer, as it should."""
 
 
 class _Passing(BaseHTTPRequestHandler):
@@ -233,7 +233,7 @@ class _Passing(BaseHTTPRequestHandler):
     server: FaultyProxy
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         self._pass("GET", None)

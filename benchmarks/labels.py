@@ -1,12 +1,16 @@
-"""How fast trajectories are read, labelled and rendered, against plain `json.loads` of the same files in the same run.
+"""Speed of reading, labelling and rendering trajectories, compared with `json.loads` of the same files.
 
     python benchmarks/labels.py [PATH]    (default: ../shared/trajectories/mini_swe_agent_1)
 
-Prints characters per second and the share of each stage, the ratio to two baselines (`json.loads` of every file, and
-one regular expression that splits every action at blanks and `#`), and how the cost grows: of labelling, when every
-action's value is ten times as long, and of reading, labelling and rendering, when a file is, which is written for it.
-Process time on one core, best of three, after one run that loads the grammars. Exit status 1 where a printed bound is
-missed.
+It prints:
+
+- characters per second, and the share of each stage;
+- the ratio to two baselines: `json.loads` of every file, and one regular expression that splits every action at blanks
+  and `#`;
+- how the time grows: to label, if every command is ten times as long; to read, label and render, if a file is.
+
+Times are process times on one core, the best of three, after one run that loads the grammars. Exit status 1 if a
+printed bound is exceeded.
 """
 
 from __future__ import annotations
@@ -27,15 +31,15 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 DEFAULT = Path(__file__).parent.parent.parent / "shared" / "trajectories" / "mini_swe_agent_1"
 BUDGET_S = 2.5
-"""For the 2.1 M characters of the default folder: reading and labelling."""
+"""Allowed time to read and label the 2.1 M characters of the default folder."""
 GROWTH = 12
-"""Times the cost that ten times as much may have."""
+"""Allowed growth of the time if the text is ten times as long."""
 SPLIT = re.compile(r"\s+|#[^\n]*|[^\s#]+")
 REPEATS = 3
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Process time of the work, in seconds, the best of a few."""
+    """Process time of the work in seconds, the best of three."""
     times = []
     for _ in range(REPEATS):
         start = process_time()
@@ -45,12 +49,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def label_all(segments: Iterable[Segment]) -> None:
+    """Label every segment."""
     for segment in segments:
         annotate(segment)
 
 
 def longer(segment: Segment, times: int) -> Segment:
-    """A fenced shell action whose command is repeated."""
+    """A fenced shell action that repeats the segment's command."""
     command = "\n".join([segment.calls[0].arguments["command"]] * times)
     return Segment(
         "action", f"```bash\n{command}\n```", generated=True, calls=(Call("bash", {"command": command}, True),)
@@ -58,7 +63,7 @@ def longer(segment: Segment, times: int) -> Segment:
 
 
 def lengthened(file: Path, times: int, folder: Path) -> Path:
-    """A copy of a JSON file whose longest list, which holds the run's steps, stands in it several times over."""
+    """A copy of a JSON file in which the longest list, the run's steps, is repeated."""
     data = json.loads(file.read_bytes())
     lists = {key: value for key, value in data.items() if isinstance(value, list)} if isinstance(data, dict) else {}
     if isinstance(data, list):
@@ -73,13 +78,13 @@ def lengthened(file: Path, times: int, folder: Path) -> Path:
 
 
 def read_and_render(path: Path) -> int:
-    """Characters of the one run in a file after everything that a model is shown of it was made."""
+    """Read, label and render the one run in a file. Return the number of characters."""
     (run,) = load_trajectories(path).trajectories
     return len(transcript(run).text)
 
 
 def file_growth(files: Iterable[Path]) -> float | None:
-    """How many times the cost a tenfold file has, for the longest file; None where no file can be lengthened so."""
+    """Growth of the time if the longest file is ten times as long; None if no file can be lengthened like that."""
     longest = max((f for f in files if f.suffix == ".json"), key=lambda f: f.stat().st_size, default=None)
     if longest is None:
         return None
@@ -87,19 +92,20 @@ def file_growth(files: Iterable[Path]) -> float | None:
         once, tenfold = (lengthened(longest, times, Path(folder)) for times in (1, 10))
         try:
             as_long = read_and_render(tenfold) / read_and_render(once)
-        except ValueError:  # such as steps that are numbered, or a file of several runs
+        except ValueError:  # for example numbered steps, or a file with several runs
             return None
-        if as_long < GROWTH / 2:  # what was repeated was not the run
+        if as_long < GROWTH / 2:  # the repeated list was not the run
             return None
         return seconds(lambda: read_and_render(tenfold)) / seconds(lambda: read_and_render(once))
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Print the table. Return 1 if a bound is exceeded, 2 if the path does not exist."""
     parser = argparse.ArgumentParser(description="Speed of reading, labelling and rendering trajectories.")
     parser.add_argument("path", nargs="?", type=Path, default=DEFAULT, help="a file or folder (default: %(default)s)")
     path = parser.parse_args(argv).path
     if not path.exists():
-        print(f"{path}: not there; name a file or folder with trajectories", file=sys.stderr)
+        print(f"{path}: not found; give a file or folder with trajectories", file=sys.stderr)
         return 2
     runs = load_trajectories(path).trajectories
     segments = [segment for run in runs for segment in run.segments]

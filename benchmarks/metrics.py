@@ -1,8 +1,8 @@
-"""Aggregation at full scale: 12.5 M scored tokens to every number: `python benchmarks/metrics.py`.
+"""Aggregation at full scale, from 12.5 M scored tokens to every measure: `python benchmarks/metrics.py`.
 
-500 synthetic documents of 25 000 tokens, folded into profiles for two scopes, then all measures, standard errors,
-intervals, sweep, thresholds and shape with 2 000 resamples, on one thread. Baseline in the same run: numpy's mean over
-the same arrays, which is about the least that reading them costs. Ends with 1 if it takes over 15 s or 1 GB.
+500 synthetic documents of 25 000 tokens become profiles for two scopes. Then all measures, standard errors, intervals,
+sweep, thresholds and shape are computed with 2 000 bootstrap resamples, on one thread. Baseline in the same run:
+numpy's mean of the same arrays, about the least time that reading them takes. Exit status 1 above 15 s or 1 GB.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECONDS_WANTED, BYTES_WANTED = 15, 10**9
 
 
 def main() -> int:
-    """Print seconds per stage, the ratio to the baseline and the peak memory; 1 if either is missed."""
+    """Print the seconds of each stage, the ratio to the baseline and the peak memory. Return 1 above a limit."""
     profiles: dict[str, list[EntropyProfile]] = {scope: [] for scope in ("action", "all")}
     folding = reading = 0.0
     for seed in range(DOCUMENTS):
@@ -43,21 +43,21 @@ def main() -> int:
     for found in profiles.values():
         estimates(found, EPSILON)
         summary(found, EPSILON)
-    telling = time.perf_counter() - begin
+    summarising = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    together = folding + telling
+    together = folding + summarising
     print(f"tokens {DOCUMENTS * TOKENS:,} in {DOCUMENTS} documents, 2 scopes")
     print(f"fold into profiles      {folding:6.2f} s")
-    print(f"measures, SE, intervals, sweep, shape {telling:6.2f} s")
+    print(f"measures, SE, intervals, sweep, shape {summarising:6.2f} s")
     print(
-        f"together                {together:6.2f} s, {together / reading:.0f} x numpy's means; wanted {SECONDS_WANTED}"
+        f"together                {together:6.2f} s, {together / reading:.0f} x numpy's means; limit {SECONDS_WANTED} s"
     )
-    print(f"peak memory             {peak / 1e9:6.2f} GB; wanted {BYTES_WANTED / 1e9:.0f} GB")
+    print(f"peak memory             {peak / 1e9:6.2f} GB; limit {BYTES_WANTED / 1e9:.0f} GB")
     return int(together > SECONDS_WANTED or peak > BYTES_WANTED)
 
 
 def document(seed: int) -> TokenScores:
-    """Random scores of one trajectory, clustered by a level of its own."""
+    """Random scores of one trajectory. Each has its own level of entropy, so tokens are clustered."""
     rng = np.random.default_rng(seed)
     entropy = rng.gamma(0.7, 0.8, TOKENS).clip(0, 2.3025) * rng.uniform(0.8, 1.0)
     return TokenScores(
@@ -75,6 +75,6 @@ def document(seed: int) -> TokenScores:
 
 
 if __name__ == "__main__":
-    if not ONE_THREAD.items() <= os.environ.items():  # read when numpy is imported, so it takes a fresh start
+    if not ONE_THREAD.items() <= os.environ.items():  # numpy reads them when it is imported, so start again
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
     sys.exit(main())

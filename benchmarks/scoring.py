@@ -1,13 +1,16 @@
-"""What scoring costs and how exact it is: `python benchmarks/scoring.py [PART...] [--repeats 5] [--write]`.
+"""Time, memory and exactness of scoring: `python benchmarks/scoring.py [PART...] [--repeats 5] [--write]`.
 
 Parts: floor, memory, speedup, long, agreement, architectures; all of them if none is named. Each prints rows of the
-table and, with --write, puts them into benchmarks/README.md in the place of the rows of the same name. Time is CPU time
-of this process on one thread, on a GPU that of the clock; runs of the things compared alternate, and what counts is the
-median of each one's repeats. Memory is bytes of tensors, in `long` what the peak resident set grows by inside the call
-(Linux). Only the tiny model's weights are not random.
+table in benchmarks/README.md. With --write they replace the rows there that have the same name.
 
-Baselines. floor: the body's forward, and a bare matrix product of the wanted hidden states with the head. stock: the
-harness's own `hf` with one request per action. definitions: full float32 logits, a full sort, float64.
+Time is CPU time of this process on one thread; on a GPU it is wall time. The compared calls alternate, and the median
+of their repeats counts. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during the call
+(Linux). All weights are random except those of the tiny model.
+
+Baselines:
+    floor: the body's forward pass, and a bare matrix product of the wanted hidden states with the head
+    stock: the harness's own `hf` with one request for each action
+    definitions: full float32 logits, then a full sort in float64
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ RUNS = {
     "mini_swe_agent_1.1/deepseek_chat_dev/pylint-dev__astroid-1978.traj.json": 300,
     "mini_swe_agent_1.1/deepseek_chat_dev/marshmallow-code__marshmallow-1359.traj.json": 300,
 }
-"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions, and how many characters are kept of each observation."""
+"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions, with the characters kept of each observation (0: all)."""
 
 ACTIONS, WANTED, K = 79, 0.15, 10
 N_HEAD_ROWS = 2048
@@ -61,7 +64,7 @@ class Row(NamedTuple):
     """One line of the table."""
 
     what: str
-    """Its name: a later row of the same name takes its place."""
+    """The name of the row. A later row with the same name replaces it."""
     size: str
     figure: str
     target: str
@@ -77,16 +80,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--vocabulary", type=int, nargs="+", default=[32_768, 151_936], help="of floor and memory")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 8192, 32_768], help="of memory")
     parser.add_argument(
-        "--runs", nargs="+", default=list(RUNS), help="of speedup: files or folders below shared/trajectories"
+        "--vocabulary", type=int, nargs="+", default=[32_768, 151_936], help="vocabulary sizes for floor and memory"
+    )
+    parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 8192, 32_768], help="for memory")
+    parser.add_argument(
+        "--runs", nargs="+", default=list(RUNS), help="for speedup: files or folders below shared/trajectories"
     )
     parser.add_argument(
-        "--observation", type=int, help="of speedup: characters kept of each, 0 for all (default: as in the table)"
+        "--observation",
+        type=int,
+        help="for speedup: characters kept of each observation, 0: all (default: RUNS)",
     )
-    parser.add_argument("--device", default="cpu", help="of floor and memory: cpu or cuda")
-    parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
+    parser.add_argument("--device", default="cpu", help="for floor and memory: cpu or cuda")
+    parser.add_argument("--write", action="store_true", help="write the rows into benchmarks/README.md")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -99,7 +106,7 @@ def main() -> None:
 
 
 def floor(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Time of one pass over the least that it could take."""
+    """Time of one pass, relative to the least possible time."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
         ids, rows = wanted(8192, vocabulary)
@@ -124,7 +131,7 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def memory(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Bytes of tensors at the peak of one pass, over those at the peak of the body alone."""
+    """Peak bytes of tensors in one pass, minus the peak of the body alone."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
         scorer = WantedRows(model, name="qwen2")
@@ -146,7 +153,7 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Stock `hf` with one request per action over one pass, on the same tokens of real trajectories."""
+    """Time of stock `hf` with one request for each action, relative to one pass over the same real trajectories."""
     lm = HFTopK(device="cpu", max_length=2**17)
     scorer = WantedRows(lm.model, name="tiny")
     curve: list[tuple[int, float, float]] = []
@@ -185,18 +192,20 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
             f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
             f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {max(differences):.0e})",
             f">= {predicted(spans, flops_of(lm.model)):.1f}",
-            f"stock, its FLOPs by the formula above; by costs measured beside it {predicted(spans, measured):.1f}, "
+            f"stock, predicted from FLOPs by the formula above; from costs measured in the same run "
+            f"{predicted(spans, measured):.1f}, "
             f"body alone {bodies_seconds[-1]:.2f} s",
         )  # fmt: skip
     yield Row(
         "speed-up against the number of actions", f"{len(curve)} runs",
         ", ".join(f"{n}: **{measured:.1f}**" for n, measured, _ in sorted(curve)),
-        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)), "stock, its FLOPs by the formula above",
+        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)),
+        "stock, predicted from FLOPs by the formula above",
     )  # fmt: skip
 
 
 def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
-    """131 072 tokens with 152 K entries."""
+    """One pass over 131 072 tokens with a vocabulary of 152 K entries."""
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 1}
     torch.manual_seed(0)
     model = LlamaConfig(vocab_size=151_936, max_position_embeddings=2**17, **sizes)
@@ -219,7 +228,7 @@ def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
 
 @torch.inference_mode()
 def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
-    """One pass, chunks and windows against plain computations, on a real trajectory."""
+    """Differences of one pass, of chunks and of windows from plain computations, on a real trajectory."""
     lm = HFTopK(device="cpu", max_length=2**17)
     ids, spans = tokens_of("mini_swe_agent_1/sympy__sympy-13480", lm, 0)
     ids = torch.as_tensor(ids)
@@ -239,7 +248,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
             f"**{worst['logprob']:.0e}, {worst['entropy']:.0e}**; {wrong} ranks differ outside ties",
             "<= 1e-5, <= 1e-5, 0", "definitions",
         )  # fmt: skip
-    for chunk, when in ((2048, ""), (512, ""), (256, ", the smallest, only used after running out of memory")):
+    for chunk, when in ((2048, ""), (512, ""), (256, ", the smallest, used only after running out of memory")):
         scorer.budget.largest_chunk = chunk
         differences = [apart(scorer.statistics(ids[:-1], some, ids[some + 1], K), got) for some, got in in_one_call]
         yield Row(
@@ -269,7 +278,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def architectures(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The sweep, in a process of its own."""
+    """The result of `architectures.py`, run in a process of its own."""
     sweep = [sys.executable, str(Path(__file__).parent / "architectures.py")]
     lines = subprocess.run(sweep, capture_output=True, text=True, check=True).stdout.splitlines()
     yield Row(
@@ -279,11 +288,12 @@ def architectures(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def on(arguments: argparse.Namespace) -> str:
+    """The device as a part of row names."""
     return "" if arguments.device == "cpu" else f" on {arguments.device}"
 
 
 def page_shape(vocabulary: int, device: str) -> Any:
-    """Four layers of Qwen2.5-0.5B, random; float32, on a GPU bfloat16."""
+    """Four layers of Qwen2.5-0.5B with random weights, in float32, on a GPU in bfloat16."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 4, "num_attention_heads": 14}
     config = Qwen2Config(
@@ -294,7 +304,7 @@ def page_shape(vocabulary: int, device: str) -> Any:
 
 
 def wanted(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
-    """Random ids, and the rows of 79 actions that end at even distances and are 15 % of all."""
+    """Random ids, and the rows of 79 actions that end at equal distances and are 15 % of all rows."""
     ids = torch.randint(vocabulary, (length,), generator=torch.Generator().manual_seed(1))
     n_each = int(WANTED * length / ACTIONS)
     ends = (np.arange(1, ACTIONS + 1) * length // ACTIONS) - 1
@@ -302,7 +312,7 @@ def wanted(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
 
 
 def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """A real trajectory's ids and the span of each action; observations are cut to `most` characters if not 0."""
+    """A real trajectory's ids and the span of each action. Observations are cut to `most` characters (0: not cut)."""
     (trajectory,) = load_trajectories(REAL / name, strict=True).trajectories
     for segment in trajectory.segments:
         if most and segment.kind == "observation":
@@ -317,7 +327,7 @@ def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[
 
 
 class Costs(NamedTuple):
-    """What a model costs, in seconds or FLOPs: the body a token and b a pair of tokens, the head h a row."""
+    """Costs of a model in seconds or FLOPs: body for a token (a) and a pair of tokens (b), head for a row (h)."""
 
     a: float
     b: float
@@ -325,7 +335,7 @@ class Costs(NamedTuple):
 
 
 def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
-    """The cost of one request per action over that of one pass (performance page, section 1.2)."""
+    """The cost of one request for each action, divided by the cost of one pass."""
     a, b, h = costs
     ends = np.array([end for _, end in spans], float)
     n_wanted = sum(end - start for start, end in spans)
@@ -334,6 +344,7 @@ def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
 
 
 def flops_of(model: Any) -> Costs:
+    """The costs in floating-point operations, from the model's sizes."""
     config = model.config
     layer = sum(p.numel() for p in model.model.layers[0].parameters() if p.dim() == 2)
     pairs = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim
@@ -341,16 +352,16 @@ def flops_of(model: Any) -> Costs:
 
 
 def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
-    """The body's costs that fit its seconds over texts of these lengths best, and the head's."""
+    """The costs that fit the body's seconds on texts of these lengths best, with the head's seconds for a row."""
     n, took = np.array(lengths, float), np.array(seconds)
     (a, b), _ = nnls(np.stack([n / took, n**2 / took], axis=1), np.ones(len(n)))
     return Costs(float(a), float(b), a_row)
 
 
 def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
-    """Median seconds of each call, of the CPU or, where there is a GPU, of the clock.
+    """Median seconds of each call: CPU time, or wall time with a GPU.
 
-    All take turns, every other time in the opposite order; there is no run to warm up.
+    The calls alternate, every second time in the opposite order. There is no warm-up run.
     """
     has_gpu = torch.cuda.is_initialized()
 
@@ -371,7 +382,7 @@ def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
 
 @torch.inference_mode()
 def allocated(call: Callable[[], Any]) -> int:
-    """Bytes of tensors made inside the call that live at its peak: exact, whatever the allocator makes of it."""
+    """Peak bytes of the tensors that the call creates. It is exact: the allocator has no influence."""
     if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -385,27 +396,28 @@ def allocated(call: Callable[[], Any]) -> int:
 
 @torch.inference_mode()
 def growth(call: Callable[[], Any]) -> int:
-    """Bytes by which the peak resident set passes what was resident before the call."""
+    """Growth of the peak resident set during the call, in bytes."""
     before = from_here()
     call()
     return resident("VmHWM") - before
 
 
 def from_here() -> int:
-    """Bytes resident now; the peak is counted from here on."""
+    """Resident bytes now. The peak is reset to it."""
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is resident now
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     return resident("VmRSS")
 
 
 def resident(key: str) -> int:
+    """Bytes of an entry of this process's memory status (Linux)."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
     return int(line.split()[1]) * 1024
 
 
 def compare(got: Any, logits: torch.Tensor, targets: torch.Tensor) -> tuple[int, dict[str, float]]:
-    """Ranks that differ outside ties, and the largest errors against the definitions."""
+    """The number of ranks that differ outside ties, and the largest errors against the definitions."""
     wrong, worst = 0, {"logprob": 0.0, "entropy": 0.0}
     for i in range(0, len(logits), 512):
         wide, part = logits[i : i + 512].double(), [column[i : i + 512] for column in got]
@@ -421,12 +433,12 @@ def compare(got: Any, logits: torch.Tensor, targets: torch.Tensor) -> tuple[int,
 
 
 def apart(a: Any, b: Any) -> float:
-    """Largest difference of logprob, entropy or top mass."""
+    """The largest difference of logprob, entropy or top mass."""
     return max(float((getattr(a, key) - getattr(b, key)).abs().max()) for key in ("logprob", "entropy", "top_mass"))
 
 
 def naive_windows(model: Any, ids: torch.Tensor, rows: np.ndarray, window: int, stride: int) -> torch.Tensor:
-    """(R, V) logits of the rows by a loop: each window whole, and of each only what no earlier one covered."""
+    """(R, V) logits of the rows, from a loop over whole windows. Each window adds the rows that no earlier one has."""
     found: dict[int, torch.Tensor] = {}
     start = done = 0
     while done < len(ids):
@@ -438,7 +450,7 @@ def naive_windows(model: Any, ids: torch.Tensor, rows: np.ndarray, window: int, 
 
 
 def write(row: Row) -> None:
-    """Put the row in the place of the one of the same name, or after the last."""
+    """Replace the row with the same name in the README, or add the row after the last one."""
     lines = README.read_text().splitlines()
     same = [i for i, line in enumerate(lines) if line.startswith(f"| {row.what} |")]
     last = lines.index(TABLE) + 1

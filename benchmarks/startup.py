@@ -1,7 +1,7 @@
-"""What the start-up hook adds to an interpreter that never imports lm_eval: `python benchmarks/startup.py`.
+"""Time that the start-up hook adds to an interpreter that never imports lm_eval: `python benchmarks/startup.py`.
 
-Baseline: the same kind of environment without the package. Two fresh environments, one with the hook, start in turn
-(without and with, then with and without); what counts is the median of the paired differences of wall time.
+Baseline: an environment without the package. The interpreters of two fresh environments, one with the hook, start in
+pairs, in alternating order. The result is the median of the paired differences of wall time.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def main() -> None:
 
 
 def make_environment(folder: Path) -> Path:
-    """A new environment's interpreter."""
+    """Create an environment and return its interpreter."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder / "bin" / "python"
 
 
 def start(interpreter: Path) -> float:
-    """Wall seconds of an interpreter that does nothing."""
+    """Wall time in seconds of an interpreter that does nothing."""
     begin = time.perf_counter()
     subprocess.run([str(interpreter), "-c", "pass"], check=True)
     return time.perf_counter() - begin

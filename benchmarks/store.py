@@ -1,9 +1,9 @@
-"""The score store: `python benchmarks/store.py [--kills 10] [--repeats 5] [--seed 0]`, with the embedded model.
+"""The score store with the embedded model: `python benchmarks/store.py [--kills 10] [--repeats 5] [--seed 0]`.
 
-1. Reading the embedded sample set back from a store. Baseline: scoring it, in the same process, in turn. Medians of
-   whole calls of the model, and of the part that the store takes the place of (tokenizing is the same in both).
-2. A run of the command line killed with SIGKILL at random moments and started again each time, to the end. Baseline:
-   an undisturbed run. Outcome: whether the two results files are the same, apart from times.
+1. Reading the embedded runs from a store. Baseline: scoring them, alternating in the same process. Printed are medians
+   of the whole call, and of the part that the store replaces (tokenizing is the same in both).
+2. A run of the command line that is killed with SIGKILL at random moments and started again each time, until it ends.
+   Baseline: an undisturbed run. Printed is whether the two results files are equal, apart from times.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any
 ASSETS = Path(__file__).parent.parent / "lm_eval_hesnr" / "assets"
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
 SCORING, SCORED = "Scoring trajectories", "trajectories read"
-"""What the log says when it begins and when it is over."""
+"""Words in the log when scoring begins and when it ends."""
 PATIENCE_SECONDS = 300
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def main() -> None:
-    """Print both tables."""
+    """Run both parts and print their results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
@@ -42,11 +42,11 @@ def main() -> None:
         outcome = kill_and_resume(
             Path(folder) / "kills", ASSETS / "swe_mini" / "trajectories.jsonl", arguments.kills, arguments.seed
         )
-    print(f"results the same as the undisturbed run's, apart from times: {'yes' if outcome else 'NO'}")
+    print(f"results equal to those of the undisturbed run, apart from times: {'yes' if outcome else 'NO'}")
 
 
 def compare_reading(store: Path, repeats: int) -> None:
-    """Print how long scoring and reading take, in turn."""
+    """Print how long scoring and reading take."""
     os.environ.update(ENVIRONMENT)
     from lm_eval_hesnr.models.hf import HFTopK
     from lm_eval_hesnr.task import SweHesnr
@@ -74,7 +74,7 @@ def compare_reading(store: Path, repeats: int) -> None:
     assert len(sums) == 1, f"the store gives other numbers: {sums}"
     size = sum(path.stat().st_size for path in store.rglob("*.parquet"))
     n_tokens = sum(len(lm.tokenizer("".join(instance.args))["input_ids"]) for instance in task.instances)
-    print(f"{len(task.instances)} trajectories, {n_tokens} tokens, {size / n_tokens:.1f} bytes a token in the store")
+    print(f"{len(task.instances)} trajectories, {n_tokens} tokens, {size / n_tokens:.1f} bytes for each token stored")
     for what, which in (("scoring alone", 1), ("whole call", 0)):
         scoring, reading = (statistics.median(run[i][which] for run in runs) for i in (0, 1))
         print(
@@ -84,7 +84,7 @@ def compare_reading(store: Path, repeats: int) -> None:
 
 
 def timed(thing: Any, name: str, seconds: list[float]) -> None:
-    """Let a method of this one object say how long it takes."""
+    """Wrap a method of this object, so that it appends its duration to `seconds`."""
     method = getattr(thing, name)
 
     def with_time(*args: Any, **kwargs: Any) -> Any:
@@ -97,12 +97,10 @@ def timed(thing: Any, name: str, seconds: list[float]) -> None:
 
 
 def kill_and_resume(folder: Path, trajectories: Path, kills: int, seed: int) -> bool:
-    """Whether a run killed so many times ends with the results file of an undisturbed one; prints every kill.
+    """Whether a run that was killed `kills` times has the results file of an undisturbed run. Prints every kill.
 
-    A run that had ended before its moment came does not count.
-
-    A moment is drawn from 0 to twice the undisturbed scoring time over `kills`, after the first token of a run that
-    goes on; one in five from the whole of an undisturbed run, which falls into imports and loading as well.
+    A run that ends before it is killed does not count. Four kills of five come after scoring began, at a time drawn
+    from 0 to 2 * (undisturbed scoring time) / kills. Every fifth comes at any time of a run, even in imports.
     """
     draw = random.Random(seed)
     undisturbed, killed = folder / "undisturbed", folder / "killed"
@@ -127,12 +125,12 @@ def kill_and_resume(folder: Path, trajectories: Path, kills: int, seed: int) -> 
         process.send_signal(signal.SIGKILL)
         status = process.wait()
         since = "its start" if anywhere else "scoring began"
-        told = f"{moment:6.2f} s after {since}, {entries(killed)} of {total} trajectories stored"
+        moment_and_entries = f"{moment:6.2f} s after {since}, {entries(killed)} of {total} trajectories stored"
         if status == -signal.SIGKILL:
             done += 1
-            print(f"kill {done:2}: {told}")
+            print(f"kill {done:2}: {moment_and_entries}")
         else:
-            print(f"no kill: it had ended with status {status} {told}")
+            print(f"no kill: the run had ended with status {status} {moment_and_entries}")
     process = start(killed, trajectories)
     assert process.wait(PATIENCE_SECONDS) == 0, (killed / "log").read_text()
     lines = (killed / "log").read_text().splitlines()
@@ -141,7 +139,7 @@ def kill_and_resume(folder: Path, trajectories: Path, kills: int, seed: int) -> 
 
 
 def start(folder: Path, trajectories: Path) -> subprocess.Popen[bytes]:
-    """The harness's command line at work in a folder; the store, the results and a log lie there."""
+    """Start the harness's command line. Store, results and log are written into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, "-m", "lm_eval_hesnr", "--tasks", "swe_hesnr", "--model", "hf-topk", "--device", "cpu",
@@ -155,13 +153,13 @@ def start(folder: Path, trajectories: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=ENVIRONMENT,
-            # whoever runs this in the background ignores SIGINT, and children inherit that
+            # a background job ignores SIGINT, and its children inherit that
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
 def wait_for(sign: str, process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Until the log says so, or the process has ended."""
+    """Wait until the log contains the sign or the process has ended."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None and sign not in (folder / "log").read_text(errors="replace"):
         assert time.monotonic() < give_up, (folder / "log").read_text()
@@ -169,12 +167,12 @@ def wait_for(sign: str, process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def entries(folder: Path) -> int:
-    """How many trajectories a run has stored so far."""
+    """Number of trajectories that are stored so far."""
     return len(list(folder.glob("store/*/*.parquet")))
 
 
 def results(folder: Path) -> dict[str, Any]:
-    """The last results file, without times."""
+    """The content of the last results file, without times."""
     path = max(folder.glob("results/**/results_*.json"))
     return {key: value for key, value in json.loads(path.read_text()).items() if key not in TIMES}
 

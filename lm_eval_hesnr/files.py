@@ -1,4 +1,4 @@
-"""Making folders and replacing files, the same way everywhere."""
+"""Create folders and replace files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def make_folder(folder: str | Path, option: str) -> Path:
     """The folder, created if it does not exist; `~` is expanded.
 
     Args:
-        folder: the folder that the user named.
-        option: the name of the option that holds it, for the error message.
+        folder: as the user wrote it.
+        option: the name of the option, for the error message.
 
     Raises:
         InputError: the folder cannot be created.
@@ -25,7 +25,7 @@ def make_folder(folder: str | Path, option: str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{option}: cannot make the folder {folder} ({error.strerror}); name another") from error
+        raise InputError(f"{option}: cannot make the folder {folder} ({error.strerror}); choose another") from error
     return path
 
 
@@ -44,6 +44,6 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 
 def unfinished_name(path: Path) -> str | None:
-    """The name that an unfinished file of `replace_file` would have got; None for any other file."""
+    """The name that this file would have got, if `replace_file` did not finish it; None for any other file."""
     found = _UNFINISHED.fullmatch(path.name)
     return found[1] if found else None

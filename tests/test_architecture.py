@@ -18,7 +18,7 @@ BELOW = {
     "task": ["results", "selection", "scope_filter"],
     "results": ["options", "models", "labelling"],
     "curation": ["options", "models", "labelling"],
-    "selection": ["options", "ranks", "labelling"],
+    "selection": ["options", "ranks", "scoring", "labelling"],
     "samples": ["results", "trajectories"],
     "scope_filter": ["scoring"],
     "options": ["metrics"],

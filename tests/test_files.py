@@ -19,7 +19,7 @@ def test_a_refused_write_leaves_the_old_file(tmp_path):
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("settings.json", "old")]
 
 
-def test_only_our_own_unfinished_files_are_known(tmp_path):
+def test_only_unfinished_files_of_replace_file_are_recognised(tmp_path):
     assert unfinished_name(tmp_path / f"a.parquet.{'0f' * 16}.partial") == "a.parquet"
     assert unfinished_name(tmp_path / "a.parquet.partial") is None
 
@@ -27,5 +27,5 @@ def test_only_our_own_unfinished_files_are_known(tmp_path):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     assert make_folder(tmp_path / "a" / "b", "token_table").is_dir()
-    with pytest.raises(InputError, match=r"^token_table: cannot make the folder .*file/x .*; name another$"):
+    with pytest.raises(InputError, match=r"^token_table: cannot make the folder .*file/x .*; choose another$"):
         make_folder(tmp_path / "file" / "x", "token_table")

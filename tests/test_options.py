@@ -63,7 +63,7 @@ def test_own_scopes_beside_the_built_in_ones():
         ({"trajectories": None}, "trajectories should be a path; leave the key out for the embedded sample set"),
         ({"scopes": {"action": ["thought"]}}, "scope 'action' should be a name of your own"),
         ({"scopes": {"mine": ["comments"]}}, "scope 'mine' should be a list of labels out of code, markup"),
-        ({"scopes": {"mine": ["task"]}}, "at least one label beside system and task"),
+        ({"scopes": {"mine": ["task"]}}, "at least one label besides system and task"),
         ({"only_resolved": "yes"}, "only_resolved should be true or false, found 'yes'"),
         ({"score": "thoughts"}, "score should be one of all, action, found 'thoughts'"),
         ({"scopes": ["actions"]}, "scopes should be a list of names out of action, "),

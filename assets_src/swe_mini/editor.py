@@ -1,4 +1,4 @@
-"""The editor tool of the two SWE-agent styles, `str_replace_editor`, on the files of one sandbox and no others."""
+"""The editor tool of the two SWE-agent styles, `str_replace_editor`. It reaches only the files of one sandbox."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _AROUND = 3  # lines shown on either side of a change
 
 
 class EditError(ValueError):
-    """What the editor answers where it cannot do as it was told; it has changed nothing then."""
+    """The editor's answer to a call that it refuses. Nothing was changed."""
 
 
 def edit(arguments: Mapping[str, Any], repo: Path, shown: str) -> Outcome:
-    """What the editor answers to one call, and does to the files.
+    """Do what one call requests, and return the editor's answer.
 
     Args:
-        arguments: of `str_replace_editor` in `TOOLS`; numbers may stand as JSON text.
-        repo: the folder of the sandbox that the agent knows as `shown`.
-        shown: such as /repo/NAME.
+        arguments: those of `str_replace_editor` in `TOOLS`. Numbers may be given as JSON text.
+        repo: folder of the repository in the sandbox.
+        shown: name of this folder for the agent, such as /repo/NAME.
     """
     try:
         given = {name: _number(name, value) if name in NUMBERS else value for name, value in arguments.items()}
@@ -92,7 +92,7 @@ _COMMANDS = {"view": _view, "create": _create, "str_replace": _str_replace, "ins
 
 
 def _changed(path: Path, name: str, first: int, last: int) -> str:
-    """The lines that a change has touched, with a few around them."""
+    """The changed lines, with a few lines around them."""
     lines = _lines(_read(path, name))
     first, last = max(1, first - _AROUND), min(len(lines), last + _AROUND)
     return _numbered(f"Changed {name}; lines {first} to {last} are now:", lines, first, last)
@@ -104,12 +104,12 @@ def _numbered(heading: str, lines: list[str], first: int, last: int) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a file, which end at a line feed and at nothing else."""
+    """The lines of a file. Only a line feed ends a line."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
 def _places(text: str, part: str) -> list[int]:
-    """Where a text begins in another, not overlapping."""
+    """Positions of `part` in the text, without overlap."""
     found, place = [], text.find(part)
     while place >= 0:
         found.append(place)
@@ -129,7 +129,7 @@ def _read(path: Path, name: str) -> str:
 
 
 def _inside(name: str, repo: Path, shown: str) -> Path:
-    """The real path of one that the agent names; a link out of the repository does not lead out of it."""
+    """The real path of a path that the agent names. Links to outside of the repository are refused."""
     if name != shown and not name.startswith(f"{shown}/"):
         raise EditError(f"{name!r} is not an absolute path in {shown}, and the editor reaches nothing else.")
     path = repo / name.removeprefix(shown).lstrip("/")

@@ -1,4 +1,4 @@
-"""Everything that would differ between two recordings, replaced by a fixed text: paths, run times, random names."""
+"""Replaces text that differs between two recordings by fixed text: paths, run times, random names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BY_PROGRAM = {
     "gcc": ((re.compile(r"/tmp/cc[A-Za-z0-9]{6}\b"), "/tmp/ccobject"),),
     "rustc": (
         (re.compile(r"\b(in|took) \d+\.\d+s\b"), r"\g<1> 0.10s"),  # cargo and the test runner
-        (re.compile(r"(?<=-)[0-9a-f]{16}\b"), "0123456789abcdef"),  # what cargo adds to the name of a program
+        (re.compile(r"(?<=-)[0-9a-f]{16}\b"), "0123456789abcdef"),  # cargo adds it to the name of a program
         (re.compile(r"^(\s*thread '.*') \(\d+\) (panicked|has overflowed)", re.MULTILINE), r"\g<1> (100) \g<2>"),
         (re.compile(r"/tmp/rust(c|doctest)[A-Za-z0-9]{6}\b"), r"/tmp/rust\g<1>folder"),
     ),
@@ -26,12 +26,12 @@ _BY_PROGRAM = {
 
 
 def normalise(text: str, paths: Iterable[tuple[str, str]], programs: Iterable[str]) -> str:
-    """What a command printed, as it is stored.
+    """The output of a command in the form that is stored.
 
     Args:
-        text: as printed.
+        text: the output as printed.
         paths: (real, shown) pairs, replaced in this order.
-        programs: those that the run needs; only their patterns are looked for.
+        programs: programs that the run needs. Only their patterns are replaced.
     """
     for real, shown in paths:
         text = text.replace(real, shown)

@@ -1,4 +1,4 @@
-"""One run, executed and measured: a script and its sandbox to a trajectory in the curated form."""
+"""Executes and measures one run: from a script to a trajectory in the curated form."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ LANGUAGES = {
     ".ini": "INI",
     ".mk": "make",
 }
-"""By the ending of a file's name."""
+"""Language by file ending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One executed run, with what the log line says about it."""
+    """One executed run, with its numbers and its log line."""
 
     trajectory: dict[str, Any]
     n_steps: int
@@ -53,7 +53,7 @@ class Recording:
 
 
 def record(script: Script) -> Recording:
-    """The run; raises ValueError where it does not end as its `Expected:` line says."""
+    """Execute a run; raises ValueError if it does not end as its `Expected:` line says."""
     with tempfile.TemporaryDirectory(prefix="swe_mini_") as folder:
         sandbox = Sandbox(script, Path(folder))
         before = sandbox.check_passes()
@@ -105,7 +105,7 @@ def record(script: Script) -> Recording:
 
 
 def _play(script: Script, sandbox: Sandbox) -> Iterator[tuple[list[dict[str, Any]], Outcome | None]]:
-    """Execute the turns in order: the segments of each turn with its answer, and what its call did."""
+    """Execute the turns in order. Yields the segments of each turn with its answer, and the outcome of its call."""
     style = STYLES[script.agent]
     for number, text in enumerate(script.turns, start=1):
         where = f"{script.name}, turn {number}"
@@ -128,12 +128,12 @@ def _play(script: Script, sandbox: Sandbox) -> Iterator[tuple[list[dict[str, Any
 
 
 def _run(turn: Turn, script: Script, sandbox: Sandbox, where: str) -> Outcome:
-    """What the environment does with one call."""
+    """Execute one call."""
     if turn.tool == "str_replace_editor":
         return edit(turn.arguments, sandbox.repo, f"/repo/{script.name}")
     command = turn.arguments.get("command", SUBMIT_COMMAND)
     if re.search(r"/(tmp|work|home)\b", command):
-        raise ValueError(f"{where}: names a path outside of the sandbox; use relative paths")
+        raise ValueError(f"{where}: the command names a path outside of the sandbox; use relative paths")
     outcome = sandbox.execute(command)
     if (turn.tool == "submit" and "command" in turn.arguments) != outcome.output.startswith(SUBMIT_MARKER):
         raise ValueError(f"{where}: only the last turn may submit, and it must: {outcome.output!r:.200}")
@@ -145,7 +145,7 @@ def _shown(kind: str, text: str) -> dict[str, Any]:
 
 
 def _language(patch: str) -> str:
-    """The language that most changed lines of a patch are in, tests and prose aside."""
+    """The language of most changed lines of a patch. Tests and prose do not count."""
     counts: Counter[str] = Counter()
     language = None
     for line in patch.splitlines():

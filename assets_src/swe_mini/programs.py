@@ -1,4 +1,4 @@
-"""The programs that a sandbox offers: a fixed list, and what a run asks for beyond it."""
+"""The programs in a sandbox: a fixed list, and those that a run adds with `Needs:`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ FIXED = (
     *("gzip", "head", "ln", "ls", "mkdir", "mktemp", "mv", "nl", "od", "printf", "readlink", "rm", "rmdir", "sed"),
     *("seq", "sh", "sleep", "sort", "stat", "tail", "tar", "tee", "touch", "tr", "uniq", "wc", "xargs"),
 )
-"""What every run finds. A fixed list makes "command not found" come out alike everywhere."""
+"""Programs of every run. The list is fixed, so that "command not found" occurs at the same commands everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What one word after `Needs:` brings along."""
+    """A program that a run can add."""
 
     links: tuple[str, ...]
-    """Names put on the sandbox's PATH."""
+    """Names that are added to the PATH of the sandbox."""
     version: tuple[str, ...]
-    """The command that tells its version."""
+    """The command that prints its version."""
     needs: tuple[str, ...] = ()
-    """Other entries of this table that it calls."""
+    """Keys of `PROGRAMS` that it calls."""
     seconds: int = 5
-    """How long a command of a run that needs it may take."""
+    """Time limit for each command of a run that needs it."""
 
 
 PROGRAMS = {
@@ -41,13 +41,13 @@ PROGRAMS = {
     "sqlite3": Program(links=("sqlite3",), version=("sqlite3", "--version")),
     "awk": Program(links=("awk",), version=("awk", "-W", "version")),
 }
-"""By the word after `Needs:`."""
+"""By its name after `Needs:`."""
 
 SECONDS = 5
 
 
 def with_needed(names: Iterable[str]) -> list[str]:
-    """The entries of `PROGRAMS` named, and those that they call, each once."""
+    """These keys of `PROGRAMS` and those that they call, each once."""
     found: list[str] = []
     for name in names:
         found += [each for each in [*with_needed(PROGRAMS[name].needs), name] if each not in found]
@@ -55,34 +55,34 @@ def with_needed(names: Iterable[str]) -> list[str]:
 
 
 def seconds_for(names: Iterable[str]) -> int:
-    """After how many seconds a command is stopped: more where something compiles."""
+    """The time limit of a command, in seconds. It is longer with a compiler."""
     return max([SECONDS, *(PROGRAMS[name].seconds for name in names)])
 
 
 def links_for(names: Iterable[str]) -> dict[str, Path]:
-    """Name on the PATH to the real program, for the fixed list and everything that is needed."""
+    """From name on the PATH to real program, for the fixed list and the needed programs."""
     wanted = [*FIXED, *(link for name in with_needed(names) for link in PROGRAMS[name].links)]
     return {name: _found(name) for name in wanted}
 
 
 def versions_of(names: Iterable[str]) -> dict[str, str]:
-    """The versions that a run's output depends on, such as {"node": "20.20.2"}; nothing for the fixed list."""
+    """The versions of the needed programs, such as {"node": "20.20.2"}. The fixed list is not included."""
     return {name: _version(name) for name in with_needed(names)}
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Those of the programs needed, and of the fixed list, that this machine does not have."""
+    """The programs, needed or of the fixed list, that this machine does not have."""
     wanted = [*FIXED, *(link for name in with_needed(names) for link in PROGRAMS[name].links)]
     return [name for name in wanted if shutil.which(name) is None]
 
 
 @cache
 def rust_root() -> Path | None:
-    """The Rust toolchain itself: what `rustup` puts on the PATH finds it through HOME, which a sandbox replaces."""
+    """Folder of the Rust toolchain. The links of `rustup` find it through HOME, which a sandbox replaces."""
     if shutil.which("rustc") is None:
         return None
-    told = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True)
-    return Path(told.stdout.strip())
+    printed = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True)
+    return Path(printed.stdout.strip())
 
 
 def _found(name: str) -> Path:
@@ -90,15 +90,15 @@ def _found(name: str) -> Path:
     found = shutil.which(name, path=str(root / "bin")) if root else None
     found = found or shutil.which(name)
     if found is None:
-        raise RuntimeError(f"recording needs the program {name!r}, which is not on the PATH")
+        raise RuntimeError(f"recording needs the program {name!r}, but it is not on the PATH")
     return Path(found)
 
 
 @cache
 def _version(name: str) -> str:
     program, *arguments = PROGRAMS[name].version
-    told = subprocess.run([_found(program), *arguments], capture_output=True, text=True, check=True, env={})
-    number = re.search(r"\d+(\.\d+)+", told.stdout + told.stderr)
+    printed = subprocess.run([_found(program), *arguments], capture_output=True, text=True, check=True, env={})
+    number = re.search(r"\d+(\.\d+)+", printed.stdout + printed.stderr)
     if number is None:
-        raise RuntimeError(f"{name}: no version in {told.stdout!r:.60}")
+        raise RuntimeError(f"{name}: no version found in {printed.stdout!r:.60}")
     return number[0]

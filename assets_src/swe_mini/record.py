@@ -1,14 +1,14 @@
-"""Record the swe-mini sample set: run every hand-written agent turn for real and write down what happened.
+"""Record the swe-mini sample set: execute every hand-written agent turn and store what happened.
 
     python assets_src/swe_mini/record.py                record all runs, write trajectories.jsonl and record.log
-    python assets_src/swe_mini/record.py NAME...        record the named runs, put them in place of the stored ones
+    python assets_src/swe_mini/record.py NAME...        record the named runs, replace the stored ones
     python assets_src/swe_mini/record.py --check [NAME...]   record, compare with the stored file, exit 1 if they differ
     python assets_src/swe_mini/record.py --show NAME... record the named runs and print them, write nothing
 
-The log has a line a run: its style, its steps, what failed, and whether the check passed before and after.
-What the agent says is written by hand (`cases/NAME/run.md`); what the environment answers never is. Whether a run
-resolved its issue is measured with a check the agent never sees (`cases/NAME/check.py`) and the repository's own tests.
-Linux only; the stored file was recorded with Python 3.11 (tracebacks look different in other versions).
+The log has one line for each run: style, steps, failures, and whether the check passed before and after.
+The text of the agent is written by hand (`cases/NAME/run.md`); the answers of the environment are never. Whether a run
+resolved its issue is measured with a check that the agent never sees (`cases/NAME/check.py`) and with the repository's
+own tests. Linux only. The stored file was recorded with Python 3.11; other versions print other tracebacks.
 """
 
 from __future__ import annotations
@@ -32,32 +32,35 @@ from assets_src.swe_mini.script import read_script  # noqa: E402
 
 STORED = ROOT / "lm_eval_hesnr" / "assets" / "swe_mini" / "trajectories.jsonl"
 LOG = HERE / "record.log"
-EXCERPT = 60  # characters shown of either side of a difference
+EXCERPT = 60  # characters shown of each text
 
 
 def main(argv: list[str] | None = None) -> int:
     """Record, then write, compare or show.
 
-    Exit code 1 if a run fails, a comparison finds a difference, or a file was to be written with the network open.
+    Returns 1 if a run fails, if a comparison finds a difference, or if files cannot be written safely because commands
+    could use the network.
     """
     parser = argparse.ArgumentParser(description="Record the swe-mini sample set by executing its runs.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these runs (default: all)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="compare with the stored file instead of writing it")
     what.add_argument("--show", action="store_true", help="print the runs instead of writing them")
-    parser.add_argument("-j", "--workers", type=int, default=2, metavar="N", help="runs at a time (default: 2)")
+    parser.add_argument("-j", "--workers", type=int, default=2, metavar="N", help="runs at the same time (default: 2)")
     options = parser.parse_args(argv)
     if sys.version_info[:2] != (3, 11):
         print("note: the stored file was recorded with Python 3.11; other versions print other tracebacks")
     if not without_network():
         if not (options.check or options.show):
-            print("error: this system does not let us close the network (unshare --net): nothing recorded or written")
+            print(
+                "error: this system cannot close the network (`unshare --net`): nothing written; use --check or --show"
+            )
             return 1
-        print("note: this system does not let us close the network (unshare --net): commands could reach it")
+        print("note: this system cannot close the network (`unshare --net`), so commands could use it")
 
     known = sorted(path.name for path in CASES.iterdir())
     if unknown := [name for name in options.names if name not in known]:
-        parser.error(f"no run {unknown[0]!r}; there are {', '.join(known)}")
+        parser.error(f"unknown run {unknown[0]!r}; known runs: {', '.join(known)}")
     recordings, failed = _record(options.names or known, options.workers, show=options.show)
     print(_summary([recording.trajectory for recording in recordings.values()], failed))
     if options.show:
@@ -66,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.check:
         return 1 if _differences(recorded, all_of_them=not options.names) or failed else 0
     if failed:
-        print("nothing written")
+        print("nothing was written")
         return 1
     logged = {name: recording.log_line for name, recording in recordings.items()}
     if options.names:
@@ -76,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _record(names: Sequence[str], workers: int, *, show: bool) -> tuple[dict[str, Recording], list[str]]:
-    """(recordings by name, names of runs that could not be recorded); a log line each, in order."""
+    """(recordings by name, names of failed runs). Prints one log line for each run, in order."""
     recordings: dict[str, Recording] = {}
     failed = []
     with ThreadPoolExecutor(workers) as pool:
@@ -117,19 +120,19 @@ def _line(recording: Recording) -> str:
 
 
 def _stored() -> dict[str, str]:
-    """The stored lines by name."""
+    """The stored lines, by name of the run."""
     lines = STORED.read_text(encoding="utf-8").split("\n") if STORED.exists() else []
     return {json.loads(line)["id"].removeprefix("swe-mini/"): line for line in lines if line}
 
 
 def _stored_log() -> dict[str, str]:
-    """The stored log's lines by name, without the sum at its end."""
+    """The lines of the stored log, by name of the run, without the summary at the end."""
     lines = LOG.read_text(encoding="utf-8").splitlines()[:-1] if LOG.exists() else []
     return {line.split()[0]: line for line in lines}
 
 
 def _differences(recorded: dict[str, str], *, all_of_them: bool) -> list[str]:
-    """The names whose line is not the same, byte for byte, in both; told, each with the first place."""
+    """Names of the runs whose lines differ in any byte. Prints the first difference of each."""
     stored = _stored()
     names = sorted(recorded | stored if all_of_them else recorded)
     differing = [name for name in names if stored.get(name) != recorded.get(name)]
@@ -140,7 +143,7 @@ def _differences(recorded: dict[str, str], *, all_of_them: bool) -> list[str]:
 
 
 def _first_difference(stored: str | None, recorded: str | None) -> str:
-    """Where two lines of the file first differ: a segment, by its number from 0, or a field of the trajectory."""
+    """The first difference of two lines: a segment, with its number from 0, or a field of the trajectory."""
     if stored is None or recorded is None:
         return "not in the stored file" if stored is None else "stored, but not recorded"
     before, after = json.loads(stored), json.loads(recorded)
@@ -153,11 +156,11 @@ def _first_difference(stored: str | None, recorded: str | None) -> str:
     for key in before | after:
         if before.get(key) != after.get(key):
             return f"{key!r}, {_excerpts(str(before.get(key)), str(after.get(key)))}"
-    return "the same values, written in another order or form"
+    return "same values in another order or notation"
 
 
 def _excerpts(stored: str, recorded: str) -> str:
-    """Both texts from a little before the first character that differs."""
+    """Both texts, from shortly before the first different character on."""
     pairs = enumerate(zip(stored, recorded, strict=False))
     same = next((i for i, (old, new) in pairs if old != new), min(len(stored), len(recorded)))
     start = max(0, same - EXCERPT // 3)

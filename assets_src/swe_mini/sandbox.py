@@ -1,4 +1,4 @@
-"""A throw-away copy of one repository, and the fixed environment that commands run in."""
+"""A temporary copy of one repository, and the fixed environment of its commands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ RUST_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one command did. `output` holds stdout and stderr in the order they were written."""
+    """The outcome of one command. `output` contains stdout and stderr, in the order of writing."""
 
     returncode: int
     output: str
@@ -62,7 +62,7 @@ class Outcome:
 
 @cache
 def without_network() -> tuple[str, ...]:
-    """What goes before a command so that it has no network; nothing where this system does not let us."""
+    """Words before a command that close the network for it; empty if this system cannot do that."""
     unshare = shutil.which("unshare")
     before = (unshare, "--map-root-user", "--net") if unshare else ()
     tried = subprocess.run([*before, "true"], capture_output=True) if before else None
@@ -70,7 +70,7 @@ def without_network() -> tuple[str, ...]:
 
 
 class Sandbox:
-    """One repository, committed, and what runs in it."""
+    """One committed repository, in which commands run."""
 
     def __init__(self, script: Script, root: Path) -> None:
         self.name = script.name
@@ -98,7 +98,7 @@ class Sandbox:
             raise RuntimeError(f"{self.name}: the repository could not be committed: {commit.output}")
 
     def _paths(self) -> Iterator[tuple[str, str]]:
-        """(real, shown) for every path that may be printed; the more special one first."""
+        """(real, shown) for every path that may be printed. More specific paths come first."""
         yield str(self.repo), f"/repo/{self.name}"
         yield str(self.root / "home"), "/home/agent"
         yield str(self.root / "tmp"), "/tmp"
@@ -109,9 +109,9 @@ class Sandbox:
             yield str(rust_root()), "/usr/lib/rust"
 
     def execute(self, command: str) -> Outcome:
-        """Run one command with `bash -c` in the repository, with every path and time replaced by a fixed one.
+        """Run one command with `bash -c` in the repository. In its output, paths and times are replaced by fixed ones.
 
-        Where the command says /repo/NAME, as the agent knows the folder, the real one is meant.
+        The agent knows the folder as /repo/NAME. In the command this is replaced by the real folder.
         """
         real = re.sub(rf"/repo/{re.escape(self.name)}(?![\w.-])", str(self.repo), command)
         process = subprocess.Popen(
@@ -134,13 +134,13 @@ class Sandbox:
         return Outcome(returncode=process.returncode, output=text)
 
     def check_passes(self) -> bool:
-        """Whether the held-out check of the issue passes. It runs on a copy, so the agent finds no trace of it."""
+        """Whether the hidden check of the issue passes. It runs on a copy, so the agent cannot find traces of it."""
         check = CASES / self.name / "check.py"
         copy = "rm -rf ../checked && cp -R . ../checked && cd ../checked"
         return self._succeeds(f"{copy} && PYTHONPATH=. python3 '{check}'")
 
     def own_tests_pass(self) -> bool:
-        """Whether the repository's own tests, as they were before the agent came, pass."""
+        """Whether the repository's own tests pass, in their version from before the run."""
         return self._succeeds(f"git checkout -q HEAD -- tests && {self.tests}")
 
     def _succeeds(self, command: str) -> bool:

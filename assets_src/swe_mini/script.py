@@ -1,4 +1,4 @@
-"""A hand-written run, `cases/NAME/run.md`: a head, the issue, and what the agent says turn by turn."""
+"""Reads a hand-written run, `cases/NAME/run.md`: a head, the issue, and the text of the agent in each turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD = re.compile(r"^(\w+): *(.*?) *$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One run as written: nothing in it comes from an environment."""
+    """One run as it was written, before it is executed."""
 
     name: str
     title: str
@@ -33,18 +33,18 @@ class Script:
 
 
 def read_script(path: Path) -> Script:
-    """The run in a Markdown file; raises ValueError naming the line that is not as the notation has it."""
+    """Read a run from a Markdown file; raises ValueError naming the line that does not follow the notation."""
     head, *parts = _SECTION.split(path.read_text(encoding="utf-8"))
     title, *lines = head.strip().splitlines()
     entries = {}
     for line in lines:
         entry = _HEAD.match(line)
         if entry is None or entry[1] not in ("Expected", "Agent", "Needs", "Tests"):
-            raise ValueError(f"{path}: {line!r} in the head; known lines: Expected, Agent, Needs, Tests")
+            raise ValueError(f"{path}: unknown line {line!r} in the head; known lines: Expected, Agent, Needs, Tests")
         entries[entry[1]] = entry[2]
     sections = list(zip(parts[0::2], parts[1::2], strict=True))
     if [kind for kind, _ in sections].count("issue") != 1 or not title.startswith("# "):
-        raise ValueError(f"{path}: needs a title '# NAME: ...' and exactly one '<!-- issue -->' section")
+        raise ValueError(f"{path}: a run needs a title '# NAME: ...' and exactly one '<!-- issue -->' section")
     needs = tuple(name.strip() for name in entries.get("Needs", "").split(",") if name.strip())
     return Script(
         name=path.parent.name,

@@ -1,4 +1,4 @@
-"""The three ways in which an agent writes its calls and is answered: how a written turn becomes segments."""
+"""The three styles of an agent: how it writes a call, and how it is answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import xml_functions
+from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import first_function
 from lm_eval_hesnr.trajectories.writers.answers import SUBMIT_MARKER, observed, with_exit_code
 from lm_eval_hesnr.trajectories.writers.convert import NUMBERS
@@ -27,12 +27,12 @@ _BASH_BLOCK = re.compile(r"^```bash\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
 class Turn(NamedTuple):
-    """What the agent emitted in one turn."""
+    """The output of the agent in one turn."""
 
     segments: list[dict[str, Any]]
-    """Their texts, laid end to end, are what was emitted, byte for byte."""
+    """Their joined texts are the output of the agent, byte for byte."""
     tool: str = ""
-    """What is to run; empty where the turn is refused."""
+    """The tool to run; empty if the turn is refused."""
     arguments: dict[str, Any] = {}  # noqa: RUF012 (never changed)
     note: str = ""
     """The answer to a refused turn."""
@@ -42,15 +42,15 @@ class Style(NamedTuple):
     """One way of writing calls."""
 
     cut: Callable[[str], Turn]
-    """A turn as written to what the agent emitted; raises ValueError where the notation does not allow it."""
+    """From the written turn to the output of the agent; raises ValueError if the turn does not follow the notation."""
     answer: Callable[[int, str], str]
-    """(exit code, output) to what the agent is shown."""
+    """From (exit code, output) to the text that the agent is shown."""
     submission: Callable[[str], str]
-    """The submitted patch to what the agent is shown; empty where its files end with the agent's turn."""
+    """From the submitted patch to the text that the agent is shown; empty if its files end with the agent's turn."""
 
 
 def _fenced(text: str) -> Turn:
-    """mini-swe-agent: prose with exactly one bash block; a turn with another number of them is refused."""
+    """mini-swe-agent: prose with exactly one bash block. A turn with no block or several is refused."""
     blocks = list(_BASH_BLOCK.finditer(text))
     if len(blocks) != 1:
         return Turn([_said(text)], note=FORMAT_NOTE.format(count=len(blocks)))
@@ -63,14 +63,14 @@ def _fenced(text: str) -> Turn:
 
 
 def _tagged(text: str) -> Turn:
-    """SWE-smith's rows: prose, then the call in tags; the text is what is written in `cases/NAME/run.md`."""
+    """SWE-smith: prose, then the call in tags. The text is kept as in `cases/NAME/run.md`."""
     before, called, tool, arguments = _function(text)
     action = _did(called, tool, arguments, continues=bool(before))
     return Turn([*([_said(before)] if before else []), action], tool, arguments)
 
 
 def _tool_call(text: str) -> Turn:
-    """SWE-agent with function calling: prose, and beside it the call's arguments as JSON."""
+    """SWE-agent with function calling: prose, and separate from it the arguments of the call as JSON."""
     before, _, tool, arguments = _function(text)
     arguments = {name: _decoded(name, value) if name in NUMBERS else value for name, value in arguments.items()}
     action = _did(json.dumps(arguments, ensure_ascii=False), tool, arguments, continues=False)
@@ -112,4 +112,4 @@ STYLES = {
     "swe-agent": Style(_tool_call, lambda returncode, output: observed(output), observed),
     "swe-smith-xml": Style(_tagged, lambda returncode, output: observed(output), lambda patch: ""),
 }
-"""By the name after `Agent:`."""
+"""By its name after `Agent:`."""

@@ -1,1 +1,1 @@
-"""Training recipe of tiny-swe-lm, the causal language model embedded in the package."""
+"""Makes tiny-swe-lm, the causal language model embedded in the package."""

@@ -1,7 +1,7 @@
-"""How an agent writes a turn, in three styles: a fenced shell block, a JSON tool call, an XML-like call.
+"""The three styles in which an agent writes a turn: a fenced shell block, a JSON tool call, an XML-like call.
 
-The styles are those of the formats that the package reads. `restyle` writes the turns of a finished session in
-another style; nothing else of the session changes, so its commands stay the ones that were really run.
+The package reads formats with these styles. `restyle` rewrites the turns of a finished session in another style.
+Nothing else in the session changes, so its commands are still those that were really run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ XML_CALL = re.compile(r"(?P<thought>.*?)\n*^(?P<call><function=.*</function>)$",
 
 
 def write_call(style: str, tool: str, arguments: dict[str, Any]) -> str:
-    """One call as the agent writes it; a fenced block can only be a shell command."""
+    """One call as the agent writes it. A fenced block can only contain a shell command."""
     if style == "json":
         return json.dumps(arguments, ensure_ascii=False)
     if style == "xml":
@@ -29,20 +29,20 @@ def write_call(style: str, tool: str, arguments: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A parameter's value; one of several lines gets line ends of its own around it."""
+    """The value of a parameter. A value of several lines gets a line end before and after it."""
     text = value if isinstance(value, str) else json.dumps(value)
     return f"\n{text}\n" if "\n" in text else text
 
 
 def write_turn(style: str, thought: str, call: str) -> str:
-    """Thought and call; beside a JSON tool call the thought is a message of its own, so one line end parts them."""
+    """Thought and call. Before a JSON tool call the thought is a separate message, so there is only one line end."""
     if not thought:
         return call
     return f"{thought}\n{call}" if style == "json" else f"{thought}\n\n{call}"
 
 
 def restyle(session: str, style: str) -> str:
-    """The session with its shell turns written in `style`, and its `submit` as the tool of that name."""
+    """The session with its shell turns rewritten in `style`, and its `submit` as a call of the tool `submit`."""
 
     def rewrite(turn: re.Match[str]) -> str:
         fenced, called = FENCED.fullmatch(turn[1]), JSON_CALL.fullmatch(turn[1])
@@ -61,7 +61,7 @@ def restyle(session: str, style: str) -> str:
 
 
 def chosen_style(rng: random.Random, shares: dict[str, float]) -> str | None:
-    """A style drawn by its share; None for the rest, which stays as it is."""
+    """A random style, drawn by the shares; None for the remaining share, which is not rewritten."""
     drawn = rng.random()
     for style, share in shares.items():
         drawn -= share

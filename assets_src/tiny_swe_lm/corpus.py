@@ -1,6 +1,7 @@
-"""Build the corpus: documents of two streams, `code` and `sessions`, each with a training and a held-out split.
+"""Build the corpus: documents of code, other languages and sessions, each with a training and a held-out split.
 
-Run `python -m assets_src.tiny_swe_lm.corpus --out DIR`. Finished parts are kept, so a stopped run goes on.
+Run `python -m assets_src.tiny_swe_lm.corpus --out DIR` to generate the sessions. Finished parts are kept, so a stopped
+command can be started again.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from assets_src.tiny_swe_lm.sources import iter_code_files, iter_prose_files, re
 from assets_src.tiny_swe_lm.working_folder import write_whole
 
 logger = logging.getLogger(__name__)
-SHARD = 50  # sessions of one file
+SHARD = 50  # sessions in one file
 SPLITS = ("train", "held_out")
 FOLDER_OF_GROUP = {"shell": "sessions", "tools": "sessions_tools"}
 
 
 def code_documents(seed: int) -> list[dict]:
-    """Code files and package descriptions in a seeded random order; a vendored copy of a file counts once."""
+    """Code files and package descriptions, in a seeded random order. Of identical copies, only one is included."""
     documents = []
     seen: set[str] = set()
     files = sorted([*iter_code_files(seed), *iter_prose_files()], key=lambda file: not file.held_out)
@@ -40,7 +41,7 @@ def code_documents(seed: int) -> list[dict]:
 
 
 def load_functions(out: Path, seed: int) -> list[dict]:
-    """The examined functions, from `functions.json` where an earlier run wrote it."""
+    """The examined functions. They are read from `functions.json` if an earlier run wrote it."""
     path = out / "functions.json"
     if not path.exists():
         write_whole(path, json.dumps(collect_functions(seed, out / "functions_by_file.jsonl")))
@@ -48,7 +49,7 @@ def load_functions(out: Path, seed: int) -> list[dict]:
 
 
 def language_documents(seed: int) -> list[dict]:
-    """Files in other languages in a seeded random order."""
+    """Files in other languages, in a seeded random order."""
     documents = [
         {
             "source": file.source,
@@ -82,7 +83,7 @@ def _write_shard(path: Path, material: Material, seed: int, group: str, first: i
 
 
 def write_sessions(out: Path, seed: int, split: str, group: str, n_sessions: int, n_workers: int = 2) -> None:
-    """Generate the sessions of one split and group as shards of JSON lines; shards that exist are kept."""
+    """Generate the sessions of one split and group, in shards of JSON lines. Existing shards are kept."""
     material = _material(load_functions(out, seed), seed, split == "held_out")
     folder = out / FOLDER_OF_GROUP[group] / split
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ def write_sessions(out: Path, seed: int, split: str, group: str, n_sessions: int
 
 
 def read_sessions(out: Path, split: str) -> list[dict]:
-    """Every session of a split, group after group, in order."""
+    """All sessions of a split, in order, one group after the other."""
     return [
         json.loads(line)
         for group in GROUPS

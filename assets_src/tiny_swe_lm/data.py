@@ -1,4 +1,4 @@
-"""The corpus as token ids: one long stream a kind of text, and batches drawn from them by seed and step."""
+"""The corpus as token ids: one long stream for each kind of text, and random batches from the streams."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from assets_src.tiny_swe_lm.corpus import SPLITS, code_documents, language_docum
 from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, agent_spans, as_chat, train_tokenizer
 
 VOCAB_SIZE = 4096
-CHAT_ONE_IN = 16  # of the training sessions, one in so many is rendered with the chat template
-RESTYLED = {"json": 0.15, "xml": 0.2}  # shares of the sessions whose shell turns are written as such calls
+CHAT_ONE_IN = 16  # one in this many training sessions is rendered with the chat template
+RESTYLED = {"json": 0.15, "xml": 0.2}  # shares of the sessions whose shell turns are rewritten as such calls
 IGNORED = -100
-"""What `cross_entropy` leaves out as a target."""
+"""Target that `cross_entropy` ignores."""
 
 
 class Stream(NamedTuple):
-    """Documents laid end to end, each after an `END_OF_TEXT`."""
+    """All documents of one kind in a row, each after an `END_OF_TEXT`."""
 
     ids: np.ndarray
     """(N,) uint16."""
-    wanted: np.ndarray | None = None
-    """(N,) bool, tokens that the loss counts; None for all."""
+    counted: np.ndarray | None = None
+    """(N,) bool: the tokens that the loss counts; None for all."""
 
 
 class Batch(NamedTuple):
-    """Rows of one step."""
+    """The rows of one training step."""
 
     inputs: torch.Tensor
     """(B, T) int64."""
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 def styled_sessions(out: Path, seed: int) -> list[dict]:
-    """All sessions with their split, a share of them in another style of calls, in a seeded random order."""
+    """All sessions with their split, in a seeded random order. Some are rewritten in another style of calls."""
     documents = []
     for split in SPLITS:
         for number, doc in enumerate(read_sessions(out, split)):
@@ -74,9 +74,9 @@ def _write_streams(out: Path, tokenizer: Tokenizer, streams: dict[str, list[dict
 
 
 def _write_chats(out: Path, tokenizer: Tokenizer, sessions: list[str]) -> None:
-    """The sessions as chats, with a mask of what the agent wrote: what fine-tuning learns."""
+    """Write the sessions as chats for fine-tuning, with a mask of the text of the agent."""
     end = tokenizer.token_to_id(END_OF_TEXT)
-    ids, wanted = [], []
+    ids, counted = [], []
     chats = [as_chat(text) for text in sessions]
     for chat, encoded in zip(chats, _encoded(tokenizer, chats), strict=True):
         by_character = np.zeros(len(chat) + 1, dtype=bool)
@@ -84,13 +84,13 @@ def _write_chats(out: Path, tokenizer: Tokenizer, sessions: list[str]) -> None:
             by_character[start:stop] = True
         starts = np.array([start for start, _ in encoded.offsets])
         ids.append(np.array([end, *encoded.ids], dtype=np.uint16))
-        wanted.append(np.concatenate([[False], by_character[starts]]))
+        counted.append(np.concatenate([[False], by_character[starts]]))
     np.save(out / "chats_train.npy", np.concatenate(ids))
-    np.save(out / "chats_train_wanted.npy", np.concatenate(wanted))
+    np.save(out / "chats_train_wanted.npy", np.concatenate(counted))
 
 
 def prepare_data(out: Path, seed: int) -> Tokenizer:
-    """Train the tokenizer, encode every document and write the streams, unless all that is there."""
+    """Train the tokenizer, encode all documents and write the streams, unless this was already done."""
     path = out / "tokenizer.json"
     if path.exists():
         return Tokenizer.from_file(str(path))
@@ -108,7 +108,7 @@ def prepare_data(out: Path, seed: int) -> Tokenizer:
     _write_streams(out, tokenizer, {"code": code, "languages": languages, "sessions": sessions})
     partial = path.with_suffix(".tmp")
     tokenizer.save(str(partial))
-    partial.replace(path)  # last, as it says that all the rest is there
+    partial.replace(path)  # written last: it marks that all other files are complete
     return tokenizer
 
 
@@ -116,22 +116,22 @@ def load_streams(out: Path) -> dict[str, Stream]:
     """The training streams: `code`, `languages`, `sessions`, and `chats` with its mask."""
     names = ("code", "languages", "sessions")
     streams = {name: Stream(np.load(out / f"{name}_train.npy", mmap_mode="r")) for name in names}
-    wanted = np.load(out / "chats_train_wanted.npy", mmap_mode="r")
-    return {**streams, "chats": Stream(np.load(out / "chats_train.npy", mmap_mode="r"), wanted)}
+    counted = np.load(out / "chats_train_wanted.npy", mmap_mode="r")
+    return {**streams, "chats": Stream(np.load(out / "chats_train.npy", mmap_mode="r"), counted)}
 
 
 def draw_batch(
     streams: dict[str, Stream], shares: dict[str, float], *, window: int, n_rows: int, seed: int, step: int
 ) -> Batch:
-    """Random windows of the streams, each stream by its share: a function of seed and step."""
+    """Random windows of the streams, chosen by the shares. The result depends only on seed and step."""
     rng = np.random.default_rng((seed, step))
     rows, targets = [], []
     for name in rng.choice(list(shares), size=n_rows, p=list(shares.values())):
-        ids, wanted = streams[name]
+        ids, counted = streams[name]
         start = int(rng.integers(0, len(ids) - window - 1))
         row = ids[start : start + window + 1].astype(np.int64)
         rows.append(row[:-1])
         targets.append(
-            row[1:] if wanted is None else np.where(wanted[start + 1 : start + window + 1], row[1:], IGNORED)
+            row[1:] if counted is None else np.where(counted[start + 1 : start + window + 1], row[1:], IGNORED)
         )
     return Batch(torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(targets)))

@@ -1,15 +1,15 @@
-"""The tool `str_replace_editor`, really executed on the files of a session: view, create, str_replace, insert."""
+"""The tool `str_replace_editor`, which really edits the files of a session: view, create, str_replace, insert."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-SNIPPET_LINES = 4  # shown on each side of an edit
+SNIPPET_LINES = 4  # lines shown before and after an edit
 
 
 def run_editor(root: Path, shown_root: str, arguments: dict[str, Any]) -> str:
-    """Do what one call asks for, and give the tool's answer. The answer names `shown_root` in place of `root`."""
+    """Do what one call requests, and return the answer of the tool. The answer shows `shown_root` instead of `root`."""
     shown = arguments["path"]
     path = root / shown.removeprefix(shown_root).lstrip("/")
     command = arguments["command"]

@@ -1,4 +1,4 @@
-"""The ways an agent edits a file: `sed`, a Python script that replaces text, a patch, a rewrite."""
+"""The ways in which an agent edits a file: `sed`, a Python script that replaces text, a patch, a rewrite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assets_src.tiny_swe_lm.transcript import Transcript
 
 
 def changed_pieces(change: Change, n_context: int) -> tuple[str, str]:
-    """The smallest line block that differs, before and after, widened by `n_context` lines on each side."""
+    """The smallest block of changed lines, before and after, with `n_context` more lines on each side."""
     left, right = change.before.splitlines(), change.after.splitlines()
     blocks = [op for op in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes() if op[0] != "equal"]
     start, end_left, end_right = blocks[0][1], blocks[-1][2], blocks[-1][4]
@@ -71,7 +71,7 @@ def _apply_command(t: Transcript, change: Change, path: str) -> str:
 
 
 def _sed_command(t: Transcript, change: Change) -> str | None:
-    """A one-line `sed -i`, where a single line changes."""
+    """A one-line `sed -i`; None if more than one line changes or the line has special characters."""
     old, new = changed_pieces(change, 0)
     if "\n" in old or "\n" in new or not old or not new or "'" in old + new:
         return None
@@ -89,7 +89,7 @@ def _sed_command(t: Transcript, change: Change) -> str | None:
 
 
 def _with_editor(t: Transcript, thought: str, change: Change) -> None:
-    """One call of the editor tool: a replacement, or an insertion where only lines are new; sometimes a miss before."""
+    """Edit with the editor tool: an insertion if lines are only added, else replacements until one succeeds."""
     old, new = changed_pieces(change, 0)
     if not old.strip() and t.rng.random() < 0.6:
         t.edit(thought, "insert", change.mod, insert_line=change.line - 1, new_str=new)
@@ -105,7 +105,7 @@ def _with_editor(t: Transcript, thought: str, change: Change) -> None:
 
 
 def make_change(t: Transcript, change: Change, phrases: list[str]) -> None:
-    """Turns that edit the file: maybe a failed attempt, then one that works; the end state is checked."""
+    """Add turns that edit the file: perhaps a failed attempt, then one that works. The final text is checked."""
     rng = t.rng
     thought = think(t, phrases, change)
     path = t.root / change.mod

@@ -1,8 +1,8 @@
 """Measure a checkpoint on held-out text: sessions, code, and files in other languages.
 
-Run `python -m assets_src.tiny_swe_lm.evaluate --out DIR --model CHECKPOINT`; it prints one JSON object.
-Windows are as long as the checkpoint's context and overlap by half. Entropy is that of the renormalised top 10, in
-nats, as the package defines it.
+Run `python -m assets_src.tiny_swe_lm.evaluate --out DIR --model CHECKPOINT`. It prints one JSON object.
+Windows have the context length of the checkpoint and overlap by half. Entropy is that of the renormalised top 10, in
+nats, as in the package.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMMAND = re.compile(r'```bash\n(.*?)\n```\n|^(\{"command": .*\})$|^(<function=.
 
 
 def token_kinds(text: str, offsets: list[tuple[int, int]]) -> np.ndarray:
-    """(T,) str: `action`, `thought`, `observation` or `given` of each token, by where its first character lies."""
+    """(T,) str: `action`, `thought`, `observation` or `given` of each token, by the position of its first character."""
     kinds = np.full(len(text) + 1, "given", dtype="U12")
     for section in SECTION.finditer(text):
         start, end = section.span(2)
@@ -52,7 +52,7 @@ def score(model: torch.nn.Module, ids: list[int]) -> dict[str, np.ndarray]:
     window_tokens = model.config.max_position_embeddings
     stride = window_tokens // 2
     parts: dict[str, list[np.ndarray]] = {"logprob": [], "rank": [], "entropy": []}
-    done = 1  # tokens before this one are scored, or are the first
+    done = 1  # tokens before this one are scored already, or are the first token
     for start in range(0, max(1, len(ids) - stride), stride):
         window = torch.tensor(ids[start : start + window_tokens])
         logprobs = model(input_ids=window[None], use_cache=False).logits[0, :-1].float().log_softmax(-1)
@@ -67,7 +67,7 @@ def score(model: torch.nn.Module, ids: list[int]) -> dict[str, np.ndarray]:
 
 
 def summary(scores: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, float]:
-    """Numbers of the chosen tokens."""
+    """Summary numbers of the chosen tokens."""
     logprob, rank, entropy = (scores[name][chosen] for name in ("logprob", "rank", "entropy"))
     return {
         "tokens": int(chosen.sum()),
@@ -81,10 +81,10 @@ def summary(scores: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, floa
 
 
 def evaluate(out: Path, checkpoint: Path, seed: int, max_tokens: int) -> dict[str, dict[str, float]]:
-    """Numbers for each kind of text; at most about `max_tokens` tokens of each of the four groups."""
+    """Numbers for each kind of text. Reads about `max_tokens` tokens of each of the four groups."""
     require(out, *(f"{folder}/held_out" for folder in FOLDER_OF_GROUP.values()))
     if not (checkpoint / "config.json").exists():
-        raise InputError(f"{checkpoint}: no checkpoint there (config.json is missing); --model is a member's folder")
+        raise InputError(f"{checkpoint}: config.json is missing; give --model the folder of a checkpoint")
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     code = [doc for doc in code_documents(seed) if doc["split"] == "held_out"]
@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="working folder of the corpus")
     parser.add_argument("--model", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--max-tokens", type=int, default=200_000, help="about so many tokens a group (default 200000)")
+    parser.add_argument("--max-tokens", type=int, default=200_000, help="tokens for each group, about (default 200000)")
     args = parser.parse_args(argv)
     torch.set_num_threads(2)
     print(json.dumps(evaluate(args.out, args.model, args.seed, args.max_tokens), indent=1))

@@ -1,7 +1,7 @@
 """Make the family of tiny-swe-lm: checkpoints along training, a context extension, a fine-tuned one, and their table.
 
-Run `python -m assets_src.tiny_swe_lm.family --out DIR`. It goes on where it was stopped: finished sessions, the encoded
-corpus, each stage's last saved state, finished evaluations.
+Run `python -m assets_src.tiny_swe_lm.family --out DIR`. A stopped command can be started again and continues: it keeps
+finished sessions, the encoded corpus, the last saved state of each stage, and finished evaluations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SHORT, LONG = 512, 2048
 PEAK_LR, END_LR = 3e-3, 1e-4
 BASE_MEMBERS = (1 / 12, 1 / 6, 1 / 3, 1 / 2, 3 / 4, 1)
-"""Where along the stage with short windows a checkpoint is kept."""
+"""Fractions of the `base` stage at which a checkpoint is kept."""
 SHARES_SHORT = {"code": 0.5, "languages": 0.15, "sessions": 0.35}
 SHARES_LONG = {"code": 0.28, "languages": 0.12, "sessions": 0.6}
 
@@ -34,9 +34,9 @@ def stages(
 ) -> list[Stage]:
     """The four stages, in order.
 
-    `base` is three quarters of `n_steps` on short windows; `final` goes on with long ones under the same schedule.
-    `extended` goes on from `base` instead, with RoPE scaled by YaRN. `tuned` goes on from `final`, on chats, and counts
-    the agent's turns alone.
+    `base` trains three quarters of `n_steps` on short windows. `final` continues it on long windows with the same
+    schedule. `extended` also continues `base`, with RoPE scaled by YaRN. `tuned` continues `final` on chats, and its
+    loss counts only the agent's turns.
     """
     end = n_steps * 3 // 4
     whole = Schedule(first_step=0, last_step=n_steps, warmup_steps=max(1, n_steps // 12), peak=PEAK_LR, end=END_LR)
@@ -68,7 +68,7 @@ def stages(
 
 
 def train_family(run: Run, plan: list[Stage]) -> bool:
-    """Every stage that is not at its end yet; False where the run was asked to stop."""
+    """Train all stages that are not finished. Returns False if the run was asked to stop."""
     tokenizer = prepare_data(run.out, run.seed)
     streams = load_streams(run.out)
     names = [name for stage in plan for name in stage.members.values()]
@@ -77,7 +77,7 @@ def train_family(run: Run, plan: list[Stage]) -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse the arguments and make what is missing; exit code 1 if it was stopped on the way."""
+    """Parse the arguments and make the missing parts. Returns 1 if the command was stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--out", type=Path, required=True, help="working folder, such as out/tiny_lm (git ignores out/)"
@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tuning-steps", type=int, default=150, help="steps of fine-tuning (default 150)")
     parser.add_argument("--sessions", type=int, default=2600, help="training sessions with a shell (default 2600)")
     parser.add_argument("--tool-sessions", type=int, default=1000, help="training sessions with tools (default 1000)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the CPU (default: one a core)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (default: one for each core)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="needs a C++ compiler")
     parser.add_argument(

@@ -1,8 +1,8 @@
-"""Self-contained functions taken from real code, with recorded calls and realistic one-line bugs.
+"""Self-contained functions from real code, with recorded calls and realistic one-line bugs.
 
-A function qualifies when it needs nothing but builtins and a few harmless standard modules. It is called
-with guessed arguments; the calls that give a plain value become its tests. A bug is a small change of its
-text that changes at least one recorded value. All of it runs in child processes with limits.
+A function qualifies if it needs only builtins and a few harmless standard modules. It is called with guessed
+arguments, and calls that return a plain value become its tests. A bug is a small change of its text that changes at
+least one recorded value. All functions run in child processes with limits.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ LIST_NAMES = {"seq", "lst", "list", "items", "iterable", "values", "xs", "lines"
 
 
 def free_names(node: ast.FunctionDef) -> set[str]:
-    """Names the function reads that it does not bind itself."""
+    """Names that the function reads but does not bind."""
     bound = {arg.arg for sub in ast.walk(node) if isinstance(sub, ast.arguments) for arg in _all_args(sub)}
     read: set[str] = set()
     for sub in ast.walk(node):
@@ -84,7 +84,7 @@ def _all_args(args: ast.arguments) -> list[ast.arg]:
 
 
 def safe_imports(tree: ast.Module) -> dict[str, str]:
-    """Import lines of harmless modules by the name each of them binds."""
+    """Import lines of harmless modules, by the name that each of them binds."""
     found = {}
     for node in tree.body:
         if isinstance(node, ast.Import):
@@ -113,7 +113,7 @@ def _local_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
 
 
 def _closure(node: ast.FunctionDef, local: dict[str, ast.stmt]) -> tuple[set[str], set[str]]:
-    """Local definitions a function needs, itself left out, and the other names that they all need."""
+    """The other local definitions that a function needs, and all remaining names that it and they need."""
     needed_local: set[str] = set()
     other: set[str] = set()
     todo: list[ast.stmt] = [node]
@@ -131,7 +131,7 @@ def _closure(node: ast.FunctionDef, local: dict[str, ast.stmt]) -> tuple[set[str
 
 
 def self_contained_functions(text: str) -> list[dict]:
-    """Top-level functions that need only builtins, harmless imports and a few neighbours, with all of these."""
+    """Top-level functions that need only builtins, harmless imports and a few local definitions, with these."""
     tree = ast.parse(text)
     imports = safe_imports(tree)
     local = _local_definitions(tree)
@@ -165,11 +165,11 @@ def self_contained_functions(text: str) -> list[dict]:
 
 
 def mutations(source: str, rng: random.Random, n_wanted: int = 12) -> list[str]:
-    """Copies of a function's text with one token changed, or one guard clause removed."""
+    """Copies of the text of a function, each with one token changed or one guard clause removed."""
     spots = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.start[0] == 1:
-            continue  # the signature stays
+            continue  # the signature is not changed
         if token.string in SWAPS and token.type in (tokenize.OP, tokenize.NAME):
             spots += [(token, new) for new in SWAPS[token.string]]
         elif token.type == tokenize.NUMBER and token.string.isdigit():
@@ -189,7 +189,7 @@ def mutations(source: str, rng: random.Random, n_wanted: int = 12) -> list[str]:
 
 
 def guess_args(names: list[str], rng: random.Random) -> list:
-    """Arguments for one call, guessed from the parameters' names."""
+    """Arguments for one call, guessed from the names of the parameters."""
     values = []
     for name in names:
         stem = name.lower().strip("_").rstrip("0123456789")
@@ -207,14 +207,14 @@ def guess_args(names: list[str], rng: random.Random) -> list:
 
 
 def _outcome(function: object, call_args: str) -> tuple[str, str]:
-    """`("value", repr)` or `("error", "Type: message")` of one call; a runaway call is an error too."""
+    """(kind, text) of one call: ("value", repr), ("other", repr) or ("error", "Type: message"), also for a timeout."""
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
         value = function(*ast.literal_eval(call_args))  # type: ignore[operator]
         text = repr(value)
         plain = len(text) <= 90 and ast.literal_eval(text) == value
         return ("value", text) if plain else ("other", text[:90])
-    except BaseException as error:  # whatever foreign code raises is its outcome
+    except BaseException as error:  # code from elsewhere may raise anything; this is its outcome
         return "error", f"{type(error).__name__}: {str(error)[:80]}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -227,7 +227,7 @@ def _load(source: str, function: dict) -> object:
 
 
 def examine(function: dict, seed: int) -> dict | None:
-    """The function with recorded calls and up to three bugs, or None where too little could be recorded."""
+    """The function with recorded calls and up to three bugs; None if too little could be recorded."""
     rng = random.Random(f"{seed}-{function['name']}-{len(function['source'])}")
     good = _load(function["source"], function)
     calls: dict[str, str] = {}
@@ -253,7 +253,7 @@ def examine(function: dict, seed: int) -> dict | None:
 
 
 def _child(path: str, seed: int) -> None:
-    """Examine one file's functions and print them as JSON lines (runs in the child process)."""
+    """Examine the functions of one file and print them as JSON lines. This runs in the child process."""
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
     resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 
@@ -265,7 +265,7 @@ def _child(path: str, seed: int) -> None:
     for function in self_contained_functions(text):
         try:
             found = examine(function, seed)
-        except Exception as error:  # foreign code may fail while it is loaded
+        except Exception as error:  # code from elsewhere may fail while it is loaded
             sys.stderr.write(f"{path}: {function['name']}: {error!r}\n")
             continue
         if found:
@@ -274,12 +274,12 @@ def _child(path: str, seed: int) -> None:
 
 
 def collect_functions(seed: int, lines_of_files: Path, n_workers: int = 2) -> list[dict]:
-    """Every examined function of the corpus's files, with `file`, `package` and `held_out`; no name twice.
+    """All examined functions of the corpus, with `file`, `package` and `held_out`. Each function name occurs once.
 
-    `lines_of_files` gets a line a file, as soon as that is examined; files that have theirs are not examined again.
+    Each examined file adds one line to `lines_of_files`. Files that already have a line are not examined again.
     """
     lines = lines_of_files.read_text().splitlines(keepends=True) if lines_of_files.exists() else []
-    lines = [line for line in lines if line.endswith("\n")]  # a kill may have cut the last one
+    lines = [line for line in lines if line.endswith("\n")]  # the last line may be cut off after a kill
     lines_of_files.write_text("".join(lines))
     known: dict[str, list[dict]] = dict(map(json.loads, lines))
 

@@ -1,7 +1,7 @@
-"""Sessions over files in other languages: `other` mends a few lines of a real file, `new_file` writes one.
+"""Sessions on files in other languages: `other` repairs a few lines of a real file, `new_file` writes one.
 
-Nothing is known of what these files do, so a mend undoes a small change made at random, and what the session can show
-is the diff and, where the language has such a program, a check of the syntax.
+It is not known what these files do. So a repair undoes a small random change. The session can only show the diff and,
+for some languages, a syntax check.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _WORD = re.compile(r"[A-Za-z_]\w{3,}")
 
 
 def _project(t: Transcript, material: Material, least: int, most: int) -> tuple[str, str]:
-    """Write one file of a random language, with neighbours of that language; its name and its text."""
+    """Write one file of a random language, and other files of that language. Returns the name and text of the file."""
     rng = t.rng
     sources = sorted({file.source for file in material.other_files})
     while True:
@@ -75,7 +75,7 @@ def _neighbours(t: Transcript, files: list[SourceFile], folder: str) -> None:
 
 
 def _lines_to_change(text: str) -> list[int]:
-    """Numbers, from 0, of lines of code with a word to search for."""
+    """Indices of code lines that contain a word to search for."""
     lines = text.split("\n")
     return [
         i for i, line in enumerate(lines) if 12 <= len(line) <= 120 and _WORD.search(line) and not _COMMENT.match(line)
@@ -83,7 +83,7 @@ def _lines_to_change(text: str) -> list[int]:
 
 
 def _worse(rng: random.Random, text: str) -> tuple[str, int]:
-    """The text with one line changed, or one to four lines gone, and the number of the first such line, from 0."""
+    """The text with one line changed or a few lines deleted, and the index of the first such line."""
     lines = text.split("\n")
     place = rng.choice(_lines_to_change(text))
     swaps = [(old, new) for old, new in SWAPS if old in lines[place]]
@@ -101,7 +101,7 @@ def _worse(rng: random.Random, text: str) -> tuple[str, int]:
 
 
 def build_other(t: Transcript, material: Material) -> None:
-    """Mend a few lines of a file."""
+    """A session that repairs a few lines of a file."""
     rng = t.rng
     mod, after = _project(t, material, 400, MAX_CHARS)
     before, place = _worse(rng, after)
@@ -124,7 +124,7 @@ def build_other(t: Transcript, material: Material) -> None:
 
 
 def build_new_file(t: Transcript, material: Material) -> None:
-    """Write a file that is missing."""
+    """A session that writes a missing file."""
     mod, text = _project(t, material, 300, 4500)
     (t.root / mod).unlink()
     words = {

@@ -1,7 +1,7 @@
-"""Text in languages other than Python that lies on this machine under a permissive licence.
+"""Text in languages other than Python, found on this machine, with a permissive licence.
 
-Sources are looked for where their programs keep them (npm's packages, the Rust documentation's source pages, headers
-of Python and of installed packages, PostgreSQL's scripts); a missing one is skipped. The split is by file name.
+Sources are searched where programs keep them: packages of npm, source pages of the Rust documentation, headers of
+Python and of installed packages, scripts of PostgreSQL. Missing sources are skipped. The split is by file name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHARS = {
     "typeshed-toml": 60_000,
     "lm_eval-yaml": 150_000,
 }
-MAX_LINE_CHARS = 200  # a longer mean line is generated or minified text
+MAX_LINE_CHARS = 200  # text with longer lines on average is generated or minified
 MAX_BYTES = 120_000
 _RUST_PAGE = re.compile(r'<pre class="rust"><code>(.*?)</code></pre>', re.S)
 _RUST_LINE_NUMBER = re.compile(r"<a href=#\d+ id=\d+ data-nosnippet>\d+</a>")
@@ -43,14 +43,14 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def rust_text(page: str) -> str:
-    """The Rust source that a page of the documentation shows."""
+    """The Rust source on a page of the documentation."""
     found = _RUST_PAGE.search(page)
     return html.unescape(_TAG.sub("", _RUST_LINE_NUMBER.sub("", found[1]))).strip("\n") + "\n" if found else ""
 
 
 @cache
 def read_language_text(path: Path) -> str | None:
-    """The file's text; None where it is no UTF-8, of no useful size, under a copyleft licence, or machine-made."""
+    """The text of a file. None if it is not UTF-8, has no useful size, or is copyleft or generated."""
     if path.name.endswith(".rs.html"):
         text: str | None = rust_text(path.read_text(encoding="utf-8"))
         text = text if text and len(text) >= 200 else None
@@ -62,7 +62,7 @@ def read_language_text(path: Path) -> str | None:
 
 
 def _answer(*command: str) -> str | None:
-    """The last line a program prints; None where it is not installed or fails."""
+    """The last line that a program prints. None if it fails or is not installed."""
     if shutil.which(command[0]) is None:
         return None
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -70,7 +70,7 @@ def _answer(*command: str) -> str | None:
 
 
 def _npm_files() -> Iterator[tuple[Path, str]]:
-    """JavaScript of the packages that npm brings, each under the licence its `package.json` names."""
+    """JavaScript of the packages inside npm. The licence is that in their `package.json`."""
     root = _answer("npm", "root", "-g")
     folder = Path(root or "/nonexistent") / "npm" / "node_modules"
     for manifest in sorted([*folder.glob("*/package.json"), *folder.glob("@*/*/package.json")]):
@@ -96,9 +96,9 @@ def _tree(root: Path, *endings: str, below: str = "") -> Iterator[tuple[Path, st
 
 
 def _found() -> dict[str, list[tuple[Path, str]]]:
-    """Each source's files with their names; a name without the machine's folders."""
+    """The files of each source, with their names. Names do not contain folders of this machine."""
     site = Path(sysconfig.get_path("purelib"))
-    pyenv = Path(sysconfig.get_path("stdlib")).parents[3]  # a pyenv interpreter lies in versions/X.Y.Z/lib/pythonX.Y
+    pyenv = Path(sysconfig.get_path("stdlib")).parents[3]  # pyenv's folder; its stdlib is versions/X.Y.Z/lib/pythonX.Y
     scripts = [*_tree(pyenv / "libexec", "")] if (pyenv / "libexec/pyenv").exists() else []
     postgresql = sorted(Path("/usr/share/postgresql").glob("*"))
     return {
@@ -118,7 +118,7 @@ def _found() -> dict[str, list[tuple[Path, str]]]:
 
 
 def iter_language_files(seed: int) -> Iterator[SourceFile]:
-    """Files of every source in a seeded order, within its character budget."""
+    """Files of every source in a seeded random order, within the character budget of the source."""
     for source, files in _found().items():
         budget = CHARS[source]
         random.Random(f"{seed}-{source}").shuffle(files)

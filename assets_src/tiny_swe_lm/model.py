@@ -1,4 +1,4 @@
-"""The network: its sizes, its configuration for a context length, and how a checkpoint is written."""
+"""The network: its sizes, its configuration, and the writing of checkpoints."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def build_model(
     """A freshly initialised Llama with tied embeddings.
 
     Args:
-        seed: of the weights.
+        seed: seed of the initial weights.
         size: widths and depths.
-        tokenizer: decides the number of embeddings.
-        context: tokens, written as `max_position_embeddings`.
-        rope: `rope_parameters` other than theta; None for plain RoPE.
+        tokenizer: its vocabulary gives the number of embeddings.
+        context: context length in tokens, stored as `max_position_embeddings`.
+        rope: `rope_parameters` without theta; None for plain RoPE.
     """
     torch.manual_seed(seed)
     end = tokenizer.token_to_id(END_OF_TEXT)
@@ -59,13 +59,13 @@ def build_model(
 
 
 def export(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the bfloat16 checkpoint and the tokenizer's files; a folder that is there is replaced at the end."""
+    """Write the bfloat16 checkpoint and the tokenizer's files. An existing folder is replaced at the end."""
     partial = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(partial, ignore_errors=True)
     copy = LlamaForCausalLM(model.config).to(torch.bfloat16)
     copy.load_state_dict({name: value.to(torch.bfloat16) for name, value in model.state_dict().items()})
     copy.save_pretrained(partial)
-    (partial / "generation_config.json").unlink(missing_ok=True)  # it would only repeat config.json
+    (partial / "generation_config.json").unlink(missing_ok=True)  # it only repeats config.json
     (partial / "model.safetensors").chmod(0o644)
     save_tokenizer(tokenizer, model.config.max_position_embeddings, partial)
     shutil.rmtree(folder, ignore_errors=True)

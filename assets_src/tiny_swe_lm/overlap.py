@@ -1,8 +1,8 @@
-"""How much of swe-mini stands in the training data of tiny-swe-lm: shares of windows of 32 tokens found there.
+"""Search the training data of tiny-swe-lm for text of swe-mini: the share of windows of 32 tokens that is found.
 
 Run `python -m assets_src.tiny_swe_lm.overlap --out DIR` after the corpus is encoded. A window is 32 successive tokens
-of a trajectory's transcript, all of one kind; it is found where the very same tokens stand anywhere in the training
-streams. Exact, so that text which differs by one token in 32 is not found.
+of the transcript of a trajectory, all of one kind. It counts as found if the same tokens occur anywhere in the training
+streams. The search is exact: text that differs in one token of 32 is not found.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from lm_eval_hesnr.samples import name_of, samples
 
 WINDOW = 32
 KINDS = ("action_raw", "thought", "observation")
-"""Scopes: what the agent did, comments and markup with it; what it said; what it was answered."""
+"""Scopes: the actions of the agent with comments and markup, its thoughts, and the observations."""
 STREAMS = ("code_train.npy", "languages_train.npy", "sessions_train.npy", "chats_train.npy")
 CONTROL = "held-out sessions"
-"""What shares the generator with the training data, for comparison; every kind of token."""
-SHOWN = 5  # of the trajectories, and of the longest stretches
+"""For comparison: sessions of the same generator as the training data, with tokens of every kind."""
+SHOWN = 5  # trajectories, and longest stretches
 
 
 def windows(ids: np.ndarray, chosen: np.ndarray, length: int = WINDOW) -> dict[int, bytes]:
-    """By where it begins, every window whose tokens are all chosen, as the bytes of uint16."""
+    """From start to bytes (of uint16) of every window whose tokens are all chosen."""
     whole = np.convolve(chosen, np.ones(length, dtype=np.int64), mode="valid") == length
     data = ids.astype(np.uint16).tobytes()
     return {start: data[2 * start : 2 * (start + length)] for start in np.flatnonzero(whole).tolist()}
 
 
 def found_in(streams: Iterable[np.ndarray], wanted: set[bytes], length: int = WINDOW) -> set[bytes]:
-    """Those of the windows that stand in one of the streams of uint16."""
+    """The windows that occur in at least one of the streams of uint16."""
     found: set[bytes] = set()
     for stream in streams:
         data = stream.tobytes()
@@ -47,7 +47,7 @@ def found_in(streams: Iterable[np.ndarray], wanted: set[bytes], length: int = WI
 
 
 def stretches(starts: Sequence[int], length: int = WINDOW) -> Iterator[tuple[int, int]]:
-    """The half-open spans of tokens that windows with these starts, in order, cover without a gap between starts."""
+    """Half-open token spans, one for each run of successive starts. A span covers the windows with these starts."""
     first = last = None
     for start in starts:
         if last is None or start != last + 1:
@@ -60,7 +60,7 @@ def stretches(starts: Sequence[int], length: int = WINDOW) -> Iterator[tuple[int
 
 
 def report(out: Path) -> str:
-    """Shares by kind, the trajectories whose actions have the highest, and the longest stretches in common as text."""
+    """Shares by kind, the trajectories with the highest shares, and the longest common stretches as text."""
     require(out, "tokenizer.json", "sessions_held_out.npy", *STREAMS)
     tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
     runs: dict[tuple[str, str], tuple[np.ndarray, dict[int, bytes]]] = {}

@@ -1,4 +1,4 @@
-"""Small pictures as SVG text: a curve over steps, and a histogram. `table.py` draws them; there is no command here."""
+"""Small pictures as SVG text: a curve over steps, and a histogram. `table.py` draws them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def curve(title: str, lines: dict[str, Sequence[tuple[float, float]]], x_label: str, y_label: str) -> str:
-    """Lines over one axis, each with its name in its colour."""
+    """A picture of lines over one axis, each with its name in the same colour."""
     points = [point for line in lines.values() for point in line]
     x_range = (0.0, max(x for x, _ in points))
     y_range = (math.floor(min(y for _, y in points)), math.ceil(max(y for _, y in points)))
@@ -69,7 +69,7 @@ def curve(title: str, lines: dict[str, Sequence[tuple[float, float]]], x_label: 
 
 
 def histogram(title: str, shares: Sequence[tuple[float, float]], marks: dict[str, float], x_label: str) -> str:
-    """Bars, each (its right edge, its height), the first from 0; dashed lines at the named places."""
+    """A picture of bars, given as (right edge, height). The first begins at 0. `marks` are dashed vertical lines."""
     x_range = (0.0, max(edge for edge, _ in shares))
     y_range = (0.0, max(height for _, height in shares) * 1.08)
     body = _axes(x_range, y_range, x_label, "share of tokens, %")

@@ -1,4 +1,4 @@
-"""Small packages around real functions: their modules, their tests, and the change a session has to make."""
+"""Small packages around real functions: their modules, their tests, and the change that a session makes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What the sessions of one split are built from."""
+    """The functions and files that the sessions of one split use."""
 
     functions: list[dict]
     files: list[SourceFile]
@@ -29,7 +29,7 @@ class Material:
 
 @dataclass(slots=True, kw_only=True)
 class Change:
-    """One edit that the agent has to make, and the words its session needs."""
+    """One edit that the agent has to make, and the words for the phrases of its session."""
 
     mod: str
     before: str
@@ -49,7 +49,7 @@ class Change:
 
 
 def module_text(functions: list[dict]) -> str:
-    """A module with the functions, their imports and their neighbours."""
+    """The text of a module with the functions, their imports and the local definitions they need."""
     imports = sorted({line for function in functions for line in function["imports"]})
     pieces: list[str] = []
     for function in functions:
@@ -59,7 +59,7 @@ def module_text(functions: list[dict]) -> str:
 
 
 def test_text(rng: random.Random, dotted: str, functions: list[dict]) -> str:
-    """Tests of the recorded calls, as plain functions or as unittest cases."""
+    """The text of tests of the recorded calls, as plain functions or as unittest cases."""
     names = ", ".join(function["name"] for function in functions)
     if rng.random() < 0.5:
         lines = [f"from {dotted} import {names}", "", ""]
@@ -79,12 +79,15 @@ def test_text(rng: random.Random, dotted: str, functions: list[dict]) -> str:
 
 
 def call_text(function: dict, args: str) -> str:
-    """Source text of one call, from the recorded argument tuple."""
+    """The source text of one call, from the recorded argument tuple."""
     return function["name"] + args.replace(",)", ")")
 
 
 def write_project(transcript: Transcript, material: Material) -> tuple[dict, list[dict], str, str, str]:
-    """Write a package around one function; the function, all functions, and the names of package, module and test."""
+    """Write a package around one function.
+
+    Returns the function, all functions, and the names of package, module and test file.
+    """
     rng = transcript.rng
     target = rng.choice(material.functions)
     plain = [item for item in material.functions if not item["neighbours"] and item["name"] != target["name"]]

@@ -1,8 +1,8 @@
-"""Generated shell sessions: small software tasks over real code, every command really executed.
+"""Generated sessions: small software tasks on real code, in which every command is really executed.
 
-Kinds over Python: `bug` (a function with a recorded wrong value), `feature` (a missing function), `rename`, `edit` (a
-change in the middle of a real, longer file, checked by compiling it) and `write` (a new module with a real class).
-Over other languages: `other` and `new_file`, see `language_sessions`.
+Kinds on Python code: `bug` (a function with a recorded wrong value), `feature` (a missing function), `rename`, `edit`
+(a change in the middle of a longer real file, checked by compiling it) and `write` (a new module with a real class).
+On other languages: `other` and `new_file`, see `language_sessions`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ GROUPS = ("shell", "tools")
 def make_session(material: Material, seed: int, index: int, group: str = "shell") -> str:
     """The transcript of session number `index` of a group.
 
-    `shell` is Python with a shell alone. `tools` is, in turn, JSON calls and XML-like calls with an editor tool, and
-    shell blocks over other languages.
+    The group `shell` is Python with only a shell. The group `tools` has three styles in turn: JSON calls and XML-like
+    calls, both with an editor tool, and shell blocks on other languages.
     """
     rng = random.Random(f"{seed}-{'session' if group == 'shell' else group}-{index}")
     style = None if group == "shell" else ("json", "xml", "fence")[index % 3]
@@ -181,7 +181,7 @@ def _rename(t: Transcript, material: Material) -> None:
 
 
 def _pick_definition(rng: random.Random, text: str) -> tuple[ast.FunctionDef, str] | None:
-    """A function or method of moderate length, with its dotted name."""
+    """A random function or method of moderate length, with its dotted name."""
     tree = ast.parse(text)
     found = [(node, node.name) for node in tree.body if isinstance(node, ast.FunctionDef)]
     for top in tree.body:
@@ -192,7 +192,7 @@ def _pick_definition(rng: random.Random, text: str) -> tuple[ast.FunctionDef, st
 
 
 def _pick_class(rng: random.Random, text: str) -> ast.ClassDef | None:
-    """A top-level class of moderate length."""
+    """A random top-level class of moderate length."""
     fit = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
     fit = [node for node in fit if 12 <= (node.end_lineno or 0) - node.lineno <= 90]
     return rng.choice(fit) if fit else None
@@ -201,7 +201,7 @@ def _pick_class(rng: random.Random, text: str) -> ast.ClassDef | None:
 def _draw(
     rng: random.Random, material: Material, pick: Callable[[random.Random, str], Any]
 ) -> tuple[SourceFile, str, Any]:
-    """A random file of useful size in which `pick` finds something, its text, and what was found."""
+    """A random file of useful size in which `pick` finds something, the text of the file, and the result of `pick`."""
     while True:
         file = rng.choice(material.files)
         text = read_text(file.path)
@@ -311,7 +311,7 @@ def _bound_names(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _worse_version(rng: random.Random, good: str) -> str:
-    """The definition with one token changed, or with its last lines replaced by a placeholder."""
+    """The definition with one token changed, or with its last lines replaced by a comment."""
     indent = good[: len(good) - len(good.lstrip())]
     worse: list[str] = []
     if rng.random() < 0.6:

@@ -1,7 +1,7 @@
 """Text found on this machine: the standard library and permissively licensed installed packages.
 
-Every file belongs to the training or to the held-out split by a hash of its name, so the split survives
-reruns and holds for code documents and for the functions that shell sessions are built from alike.
+A hash of its name assigns every file to the training or the held-out split. So the split is the same in every run, and
+the same for code documents and for the functions in sessions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Character budget of each source. Folders or single modules of site-packages; a missing one is skipped.
+# Character budget of each source. A source is a folder or module of site-packages. Missing ones are skipped.
 STDLIB_CHARS = 20_000_000
 PACKAGE_CHARS = {
     "sympy": 8_000_000,
@@ -63,34 +63,34 @@ PACKAGE_CHARS = {
 SKIPPED_PARTS = {"site-packages", "idlelib", "turtledemo", "lib2to3", "encodings", "__pycache__", "pygments/lexers"}
 MAX_FILE_CHARS = 120_000
 HELD_OUT_ONE_IN = 20
-# Some permissive packages carry copies of others: `setuptools/_vendor/autocommand` is LGPL.
+# Some permissive packages contain copies of others: `setuptools/_vendor/autocommand` is LGPL.
 COPYLEFT = re.compile(r"GNU (Lesser|Library|Affero)? ?(General|GPL)|Mozilla Public License|\bA?L?GPLv?[23]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One file of text that the corpus may use."""
+    """One text file that the corpus may use."""
 
     source: str
-    """`stdlib` or the package's folder name."""
+    """`stdlib`, or the folder name of the package."""
     name: str
-    """Path relative to the library folder; it decides the split."""
+    """Path relative to the library folder. It decides the split."""
     path: Path
     held_out: bool
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a file of this name is kept from training: one name in `HELD_OUT_ONE_IN`, by hash."""
+    """Whether a file with this name is held out: one name in `HELD_OUT_ONE_IN`, by hash."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % HELD_OUT_ONE_IN == 0
 
 
 def is_copyleft(path: Path) -> bool:
-    """Whether the head of the file names a copyleft licence."""
+    """Whether the beginning of the file mentions a copyleft licence."""
     return COPYLEFT.search(path.read_text(encoding="utf-8", errors="replace")[:3000]) is not None
 
 
 def read_text(path: Path) -> str | None:
-    """The file's text, or None where it is not UTF-8, not of a useful size, or under a copyleft licence."""
+    """The text of a file. None if it is not UTF-8, has no useful size, or is under a copyleft licence."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -108,7 +108,7 @@ def _python_files(root: Path, base: Path, source: str) -> Iterator[SourceFile]:
 
 
 def iter_code_files(seed: int, *, within_budget: bool = True) -> Iterator[SourceFile]:
-    """Files of every source in a seeded order, within its character budget or all of them."""
+    """Files of every source in a seeded random order: those within its character budget, or all of them."""
     stdlib = Path(sysconfig.get_path("stdlib"))
     site = Path(sysconfig.get_path("purelib"))
     budgets = [("stdlib", stdlib, stdlib, STDLIB_CHARS)]
@@ -116,7 +116,7 @@ def iter_code_files(seed: int, *, within_budget: bool = True) -> Iterator[Source
     for source, root, base, budget in budgets:
         files = list(_python_files(root, base, source))
         random.Random(f"{seed}-{source}").shuffle(files)
-        # The tests of the standard library are many; its modules come first.
+        # The standard library has many tests; its modules come first.
         files.sort(key=lambda file: file.name.startswith("test/"))
         for file in files:
             size = file.path.stat().st_size

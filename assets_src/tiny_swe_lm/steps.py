@@ -1,4 +1,4 @@
-"""The turns that sessions of every kind share: look around, reproduce, check, test, submit."""
+"""Turns of all kinds of sessions: explore, reproduce, check, test, submit."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def think(transcript: Transcript, phrases: list[str], change: Change) -> str:
     words = {**change.words, "line": str(change.line), "mod": change.mod}
     try:
         return transcript.rng.choice(phrases).format(**words)
-    except KeyError:  # the phrase needs a word that this kind of session has not
+    except KeyError:  # the phrase needs a word that this kind of session does not have
         return transcript.rng.choice([phrase for phrase in phrases if "{" not in phrase] or [""])
 
 
 def explore(t: Transcript, change: Change) -> None:
-    """Three turns: look at the folder, find the function, read it."""
+    """Add three turns: look at the folder, find the function, read it."""
     rng = t.rng
     folder, ending = Path(change.mod).parent.as_posix(), Path(change.mod).suffix
     looks = [
@@ -75,7 +75,7 @@ def explore(t: Transcript, change: Change) -> None:
 
 
 def view(t: Transcript, thought: str, change: Change) -> None:
-    """A turn that shows the place of the change."""
+    """Add a turn that shows the position of the change."""
     if not t.has_editor or t.rng.random() < 0.25:
         t.act(thought, view_command(t, change))
         return
@@ -89,7 +89,7 @@ def view(t: Transcript, thought: str, change: Change) -> None:
 
 
 def view_command(t: Transcript, change: Change) -> str:
-    """A command that shows the place of the change."""
+    """A command that shows the position of the change."""
     rng = t.rng
     n_lines = change.before.count("\n")
     if n_lines <= 90 and rng.random() < 0.5:
@@ -107,7 +107,7 @@ def view_command(t: Transcript, change: Change) -> str:
 
 
 def check_change(t: Transcript, change: Change) -> None:
-    """Often a turn that shows or compiles what was changed."""
+    """Often add a turn that shows or compiles the changed text."""
     if t.rng.random() < 0.6:
         thought = think(t, wording.CHECK, change)
         if t.has_editor and t.rng.random() < 0.3:
@@ -120,7 +120,7 @@ def check_change(t: Transcript, change: Change) -> None:
 
 
 def test_command(t: Transcript, test: str) -> str:
-    """A command that runs the tests, in a form the test file allows."""
+    """A command that runs the tests, in a form that fits the test file."""
     dotted = test.removesuffix(".py").replace("/", ".")
     commands = [
         f"{t.python} -m pytest {test} -q",
@@ -149,14 +149,14 @@ def finish(t: Transcript, change: Change, submit: str, leftover: str | None) -> 
             t.rng.choice(["git status", "git diff", "git status --short", "git diff --stat"]),
         )
     thought = think(t, wording.SUBMIT, change)
-    if submit == "submit":  # the agent's own tool: the run ends with it
+    if submit == "submit":  # a tool of the agent: the run ends with it
         t.propose(thought, submit)
     else:
         t.act(thought, submit)
 
 
 def check_script(t: Transcript, dotted: str, function: dict, calls: list[tuple[str, str]]) -> str:
-    """A small program that calls the function and shows or checks what it gives."""
+    """The text of a small program that calls the function and shows or checks the results."""
     rng = t.rng
     lines = [f"from {dotted} import {function['name']}", ""]
     form = rng.randrange(4)
@@ -181,7 +181,7 @@ def check_script(t: Transcript, dotted: str, function: dict, calls: list[tuple[s
 def reproduce(
     t: Transcript, change: Change, dotted: str, function: dict, args: str, value: str
 ) -> tuple[str, str | None]:
-    """Show the problem; the command that shows it, and the file it left."""
+    """Add turns that show the problem. Returns the command that shows it, and the file that it leaves behind."""
     rng = t.rng
     thought = think(t, wording.REPRODUCE, change)
     if rng.random() < 0.35:

@@ -1,8 +1,8 @@
-"""The family's table: every member scored by the real command, and the pictures of training and of uncertainty.
+"""The family's table: every checkpoint scored with the real command, and pictures of training loss and entropy.
 
-Run `python -m assets_src.tiny_swe_lm.table --out DIR` after the family is made; the family's command does so too.
-A member is not scored again where results of these very weights on this very sample set are there already; after a
-change of the package's code, remove `DIR/results`.
+Run `python -m assets_src.tiny_swe_lm.table --out DIR` after the family is made. The family's command does this too.
+A checkpoint is not scored again if results of the same weights on the same sample set exist. After a change of the
+package's code, remove `DIR/results`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.results.token_tables import compare_tables, read_tables
 
 logger = logging.getLogger(__name__)
-BAR = 0.05  # nats, width of a bar of the histogram
+BAR = 0.05  # nats, width of a histogram bar
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
 CAPTION = "What changed from one to the next, paired by trajectory:"
 COLUMNS = "| checkpoint | context | PPL, all | PPL | HE-PPL | HE-SNR | 95 % interval | decisions | topk_acc |"
 
 
 class Reading(NamedTuple):
-    """One run of the command: a member, and how it reads the trajectories."""
+    """One run of the command: a checkpoint, and the options it is run with."""
 
     name: str
     member: str
@@ -44,7 +44,7 @@ class Reading(NamedTuple):
 
 
 def readings(out: Path) -> list[Reading]:
-    """Every member as it is, and some of them read in another way."""
+    """Every checkpoint with default options, and some of them with other options."""
     require(out, "members.json")
     members = json.loads((out / "members.json").read_text())
     last_short = [name for name in members if name.startswith("base_")][-1]
@@ -58,7 +58,7 @@ def _folder(out: Path, name: str) -> Path:
 
 
 def digest_of(member: Path) -> str:
-    """SHA-256 of what results depend on: a member's files and the embedded sample set."""
+    """SHA-256 of the files that results depend on: the checkpoint and the embedded sample set."""
     digest = hashlib.sha256()
     for path in [*sorted(path for path in member.iterdir() if path.is_file()), TRAJECTORIES]:
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
@@ -67,7 +67,7 @@ def digest_of(member: Path) -> str:
 
 
 def score(out: Path, reading: Reading) -> dict[str, Any]:
-    """The results of `lm_eval --tasks swe_hesnr` on the embedded sample set; token tables stay beside them."""
+    """The results of `lm_eval --tasks swe_hesnr` on the embedded sample set. Token tables are written beside them."""
     folder = _folder(out, reading.name)
     of, digest = folder / "of.txt", digest_of(out / reading.member)
     if not of.exists() or of.read_text().strip() != digest:
@@ -82,12 +82,12 @@ def score(out: Path, reading: Reading) -> dict[str, Any]:
         folder.mkdir(parents=True)
         with (folder / "log.txt").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
-        of.write_text(digest + "\n")  # last, as it says that the results are whole
+        of.write_text(digest + "\n")  # written last: it marks that the results are complete
     return json.loads(max(folder.rglob("results_*.json")).read_text())
 
 
 def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
-    """A Markdown table of B minus A, paired by trajectory, scope `action`, as `hesnr measure A B` finds it."""
+    """A Markdown table of B minus A, paired by trajectory, in scope `action`, as `hesnr measure A B` computes it."""
     lines = ["| from | to | HE-SNR | 95 % interval | HE-PPL | 95 % interval | decisions | 95 % interval |"]
     lines.append("|---|---" + "|---:" * 6 + "|")
     scopes = {"action": SCOPES["action"]}
@@ -107,7 +107,7 @@ def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def steps_of_training(out: Path) -> list[tuple[str, str]]:
-    """Pairs of readings, the second being what comes next after the first."""
+    """Pairs of readings to compare: each one and the next."""
     names = json.loads((out / "members.json").read_text())
     base = [name for name in names if name.startswith("base_")]
     unscaled = f"{base[-1]}, window 2048"
@@ -123,7 +123,7 @@ def steps_of_training(out: Path) -> list[tuple[str, str]]:
 
 
 def row(name: str, data: dict[str, Any]) -> str:
-    """One line of the table, scope `action` except where it says `all`."""
+    """One line of the table. The scope is `action`, except in the column `all`."""
     results, config = data["results"]["swe_hesnr"], data["configs"]["swe_hesnr"]
     value = {key: results[f"{key},action"] for key in ("ppl", "he_ppl", "he_snr", "decisions", "topk_acc")}
     interval = config["summary"]["action"]["intervals"]["he_snr"]
@@ -142,7 +142,7 @@ def row(name: str, data: dict[str, Any]) -> str:
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
-    """The Markdown table of all members, in order of training."""
+    """The Markdown table of all readings, in order of training."""
     rule = "|---" + "|---:" * (COLUMNS.count("|") - 2) + "|"
     return "\n".join([COLUMNS, rule, *(row(name, data) for name, data in results.items())]) + "\n"
 
@@ -158,7 +158,7 @@ def entropy_bars(data: dict[str, Any]) -> list[tuple[float, float]]:
 
 
 def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
-    """Mean training loss of the steps before, by stage; a step that was trained twice counts as it was last."""
+    """(step, mean training loss since the last point), by stage. If a step was trained twice, the later one counts."""
     found: dict[str, dict[int, float]] = {}
     for line in (out / "log.jsonl").read_text().splitlines():
         record = json.loads(line)
@@ -167,7 +167,7 @@ def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
 
 
 def write(out: Path) -> None:
-    """Score what is not scored yet; write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
+    """Score the unscored checkpoints. Write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
     require(out, "log.jsonl", *(f"{reading.member}/model.safetensors" for reading in readings(out)))
     results = {reading.name: score(out, reading) for reading in readings(out)}
     (out / "table.md").write_text(table(results) + "\n" + CAPTION + "\n\n" + differences(out, steps_of_training(out)))
@@ -187,7 +187,7 @@ def write(out: Path) -> None:
 
 
 def publish(out: Path, docs: Path) -> None:
-    """Put the table between the marks in `family.md` of the documentation's folder, and the pictures beside it."""
+    """Write the table between the marks in `family.md` of the documentation folder, and the pictures beside it."""
     page = docs / "family.md"
     before, rest = page.read_text().split(BEGIN, 1)
     page.write_text(before + BEGIN + (out / "table.md").read_text() + END + rest.split(END, 1)[1])
@@ -199,7 +199,7 @@ def main(argv: list[str] | None = None) -> int:
     """Write the table and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="working folder of the family")
-    parser.add_argument("--docs", type=Path, help="folder whose `family.md` gets the table and the pictures")
+    parser.add_argument("--docs", type=Path, help="documentation folder; its `family.md` gets table and pictures")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     write(args.out)

@@ -23,9 +23,9 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    r"""A byte-level BPE of `vocab_size` entries: any Unicode text, no prefix space, no token added around a text.
+    r"""Train a byte-level BPE with `vocab_size` entries. It adds no prefix space, and no token around a text.
 
-    An escape such as `\n` is a piece of its own, so that code inside a JSON call has the words of code elsewhere.
+    An escape such as `\n` is split off, so that code inside a JSON call has the same words as other code.
     """
     tokenizer = Tokenizer(models.BPE())
     escapes = pre_tokenizers.Split(Regex(r'\\[nt"\\]'), behavior="isolated")
@@ -44,7 +44,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 
 
 def save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None:
-    """Write `tokenizer.json` and `tokenizer_config.json` as `AutoTokenizer` reads them, the chat template inside."""
+    """Write `tokenizer.json` and `tokenizer_config.json` for `AutoTokenizer`, including the chat template."""
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
@@ -57,17 +57,17 @@ def save_tokenizer(tokenizer: Tokenizer, max_length: int, folder: Path) -> None:
     fast.save_pretrained(folder, save_jinja_files=False)
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text())
-    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that releases before transformers 5 know too
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # releases before transformers 5 know this name too
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def as_chat(transcript: str) -> str:
-    """A transcript as the chat template renders it, so that the template's tokens are trained too."""
+    """A transcript rendered with the chat template, so that the tokens of the template are trained too."""
     turns = re.findall(TURN, transcript, re.M | re.S)
     return "".join(f"<|im_start|>{CHAT_ROLES[heading]}\n{text}<|im_end|>\n" for heading, text in turns)
 
 
 def agent_spans(chat: str) -> list[tuple[int, int]]:
-    """Where the agent's messages stand in a chat: half-open spans of characters, the mark of their end included."""
+    """Half-open character spans of the agent's messages in a chat. Each span includes the end mark."""
     found = re.finditer(r"<\|im_start\|>assistant\n(.*?<\|im_end\|>)", chat, re.S)
     return [match.span(1) for match in found]

@@ -1,6 +1,6 @@
-"""One stage of training, resumable: it saves its state as it goes and goes on from the last saved state.
+"""One stage of training. It can be resumed: it saves its state regularly and continues from the last saved state.
 
-A batch is a function of seed and step alone, so a stage that was stopped ends with the weights of one that was not.
+A batch depends only on seed and step, so a resumed stage ends with the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Schedule:
     end: float
 
     def lr(self, step: int) -> float:
-        """The learning rate of the step."""
+        """The learning rate at a step."""
         done = step - self.first_step
         if done < self.warmup_steps:
             return self.peak * (done + 1) / self.warmup_steps
@@ -48,28 +48,28 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Steps [first_step, last_step) on windows of one length."""
+    """The training steps [first_step, last_step), on windows of one length."""
 
     name: str
     parent: str | None
-    """The stage whose last weights this one starts from; None for random weights."""
+    """The stage whose final weights are the start of this one; None for random weights."""
     first_step: int
     last_step: int
     window: int
-    """Tokens of one row, and the context that the checkpoints are given."""
+    """Tokens in one row, and context length of the checkpoints."""
     shares: dict[str, float]
-    """Expected share of the rows by stream."""
+    """Expected share of the rows, by stream."""
     schedule: Schedule
     members: dict[int, str] = field(default_factory=dict)
-    """Checkpoint's folder by the number of steps done."""
+    """Folder of each checkpoint, by the number of finished steps."""
     rope: dict[str, Any] | None = None
     goes_on: bool = True
-    """Whether the optimizer's state comes from the parent too."""
+    """Whether the optimizer state of the parent is used too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What all stages share."""
+    """Settings of all stages."""
 
     out: Path
     seed: int = 0
@@ -83,12 +83,12 @@ class Run:
 
 
 def state_path(out: Path, stage: str) -> Path:
-    """Where a stage keeps its weights, optimizer and step."""
+    """File with the weights, optimizer state and step of a stage."""
     return out / "state" / f"{stage}.pt"
 
 
 def make_optimizer(model: torch.nn.Module, lr: float) -> torch.optim.AdamW:
-    """AdamW in float32, with weight decay on matrices alone."""
+    """AdamW in float32, with weight decay only on matrices."""
     groups = [
         {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
@@ -97,7 +97,7 @@ def make_optimizer(model: torch.nn.Module, lr: float) -> torch.optim.AdamW:
 
 
 def _saved(run: Run, stage: Stage) -> dict[str, Any] | None:
-    """The state to go on from: the stage's own, else its parent's last, else None."""
+    """The state to continue from: that of the stage, else the last one of its parent, else None."""
     own = state_path(run.out, stage.name)
     if own.exists():
         return torch.load(own, weights_only=True, map_location=run.device)
@@ -106,7 +106,7 @@ def _saved(run: Run, stage: Stage) -> dict[str, Any] | None:
     state = torch.load(state_path(run.out, stage.parent), weights_only=True, map_location=run.device)
     if state["step"] != stage.first_step:
         raise ValueError(
-            f"stage {stage.name} starts at step {stage.first_step}, but {stage.parent} is at {state['step']}"
+            f"stage {stage.name} starts at step {stage.first_step}, but its parent {stage.parent} is at {state['step']}"
         )
     return {**state, "optimizer": state["optimizer"] if stage.goes_on else None, "seconds": 0.0}
 
@@ -119,7 +119,7 @@ def _save(
     partial = path.with_suffix(".tmp")
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seconds": seconds}
     torch.save(state, partial)
-    partial.replace(path)  # a run killed while it saves keeps the state before
+    partial.replace(path)  # a run that is killed while it saves keeps the previous state
 
 
 def _log(run: Run, stage: Stage, step: int, losses: list[float], seconds: float) -> None:
@@ -138,7 +138,7 @@ def _log(run: Run, stage: Stage, step: int, losses: list[float], seconds: float)
 
 
 def run_stage(run: Run, stage: Stage, tokenizer: Tokenizer, streams: dict[str, Stream]) -> bool:
-    """Train the stage to its end and write its checkpoints; False where it was asked to stop before."""
+    """Train the stage to its end and write its checkpoints. Returns False if it was asked to stop earlier."""
     model = build_model(run.seed, run.size, tokenizer, context=stage.window, rope=stage.rope).to(run.device)
     optimizer = make_optimizer(model, stage.schedule.peak)
     first, seconds = stage.first_step, 0.0
@@ -163,7 +163,7 @@ def run_stage(run: Run, stage: Stage, tokenizer: Tokenizer, streams: dict[str, S
     for step in range(first, stage.last_step):
         if run.should_stop():
             _save(run, stage, model, optimizer, step, time.time() - started)
-            logger.info("stopped in stage %s after step %d; the same command goes on from there", stage.name, step)
+            logger.info("stopped in stage %s after step %d; the same command continues from there", stage.name, step)
             return False
         for group in optimizer.param_groups:
             group["lr"] = stage.schedule.lr(step)

@@ -1,4 +1,4 @@
-"""A transcript in the project's form, filled by really running each command in a temporary folder."""
+"""A transcript in the form of the project. Each command is really run, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ HEREDOC_MARKS = ["EOF", "EOF", "EOF", "PY", "END"]
 
 
 def section(heading: str, text: str) -> str:
-    """One section: heading line, text, a newline if the text lacks one, an empty line."""
+    """One section: heading line, text, a newline if the text does not end with one, an empty line."""
     newline = "" if text.endswith("\n") else "\n"
     return f"### {heading}\n{text}{newline}\n"
 
 
 def shorten(output: str) -> str:
-    """The output, or its head and tail where it is long."""
+    """The output; only its head and tail if it is long."""
     if len(output) <= MAX_OUTPUT_CHARS:
         return output
     head, tail = output[: MAX_OUTPUT_CHARS // 2], output[-MAX_OUTPUT_CHARS // 4 :]
@@ -36,19 +36,19 @@ def shorten(output: str) -> str:
 
 
 class Transcript:
-    """Sections of one session; `act` runs a command in `root` and appends its agent and observation sections.
+    """The sections of one session. `act` runs a command in `root` and appends its agent and observation sections.
 
-    The real folder never shows: commands and outputs name `shown_root` in its place.
+    The real folder is never shown: commands and outputs contain `shown_root` instead.
     """
 
     def __init__(self, rng: random.Random, root: Path, style: str | None = None) -> None:
-        """Draw the session's habits: shell, layout of observations, and so on.
+        """Choose the style of the session at random: the layout of observations, and so on.
 
         Args:
-            rng: decides everything that is free.
+            rng: makes all random choices.
             root: the real folder that commands run in.
-            style: how turns are written, see `calls`; an agent given "json" or "xml" has the editor tool too. None
-                for an agent with a shell alone, in a fence or (one in eight) a JSON call.
+            style: how turns are written, see `calls`. With "json" or "xml" the agent also has the editor tool. With
+                None it only has a shell, in a fence or (one in eight) a JSON call.
         """
         self.rng = rng
         self.root = root
@@ -73,7 +73,7 @@ class Transcript:
         }
 
     def say(self, heading: str, text: str) -> None:
-        """Append a section that runs nothing."""
+        """Append a section without running a command."""
         self.sections.append(section(heading, text))
 
     def quiet(self, command: str) -> None:
@@ -90,7 +90,7 @@ class Transcript:
         return output
 
     def propose(self, thought: str, command: str) -> None:
-        """Append an agent turn whose command is not run."""
+        """Append a turn of the agent without running its command."""
         mark = self.thought_mark if self.style == "fence" else ""
         if self.has_editor and command == "submit":
             call = write_call(self.style, "submit", {})
@@ -108,19 +108,19 @@ class Transcript:
         return answer
 
     def write_file(self, thought: str, path: str, text: str) -> None:
-        """A turn that writes a file: with the editor where there is one and the file is new, else by a heredoc."""
+        """Append a turn that writes a file, with the editor or a heredoc. The editor can only write new files."""
         if self.has_editor and not (self.root / path).exists() and self.rng.random() < 0.8:
             self.edit(thought, "create", path, file_text=text)
         else:
             self.act(thought, self.heredoc(path, text))
 
     def _mark_of_tools(self) -> str:
-        """What stands before the answer of a tool: the line that SWE-agent puts there, or nothing."""
+        """The line before the answer of a tool, as SWE-agent writes it, or nothing."""
         return "OBSERVATION:\n" if self.observation_form in (0, 3) else ""
 
     def _run(self, command: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["timeout", "-k", "1", "8", "bash", "-c", command],  # it ends the whole process group: some bugs loop
+            ["timeout", "-k", "1", "8", "bash", "-c", command],  # ends the whole process group, because some bugs loop
             cwd=self.root,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -154,7 +154,7 @@ class Transcript:
         return form.format(m=mark, a=arrow, p=path) + f"\n{body}{mark}"
 
     def python_script(self, text: str, name: str) -> list[tuple[str, str]]:
-        """Commands, each with the thought before it, that run a Python text: from standard input or from a file."""
+        """(command, thought before it) pairs that run a Python text, from standard input or from a file."""
         body = text if text.endswith("\n") else text + "\n"
         if self.rng.random() < 0.5:
             return [(f"{self.python} - <<'EOF'\n{body}EOF", "")]
@@ -171,7 +171,7 @@ _GIT_IDENTITY = {"NAME": "dev", "EMAIL": "dev@example.com", "DATE": "2024-03-05T
 
 
 def touch_all(root: Path, rng: random.Random) -> None:
-    """Give every file a made-up date, so that listings look like a checkout's."""
+    """Give every file an invented date, so that listings look like those of a checkout."""
     for path in sorted(root.rglob("*")):
         stamp = 1_700_000_000 + rng.randrange(10_000_000)
         os.utime(path, (stamp, stamp))

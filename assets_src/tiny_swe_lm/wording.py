@@ -1,7 +1,7 @@
-"""Phrases the generated sessions are worded with: system prompts, tasks and thoughts.
+"""Phrases of the generated sessions: system prompts, tasks and thoughts.
 
-Fields in braces are filled by `str.format`: `fn` the function, `mod` its file, `test` its test file, `pkg` the package,
-`call` and `expected` one failing call and its right value, `got` what it gives, `line` a line number.
+Fields in braces are filled with `str.format`: `fn` is the function, `mod` its file, `test` its test file, `pkg` the
+package, `call` a failing call, `expected` its right value, `got` its actual value, `line` a line number.
 """
 
 from __future__ import annotations

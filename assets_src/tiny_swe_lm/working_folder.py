@@ -1,4 +1,4 @@
-"""What the family's working folder was made with, and what a command needs of it: said in one line where it fails."""
+"""Checks of the family's working folder: its settings, and the files that a command needs. Errors are one line."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from lm_eval_hesnr.errors import InputError
 
 
 def require(out: Path, *names: str) -> None:
-    """Raise InputError with the command that makes them where files or folders of these names are missing."""
+    """Raise InputError if one of these files or folders is missing. The message contains the command that makes it."""
     missing = [name for name in names if not (out / name).exists()]
     if missing:
         raise InputError(
-            f"{out}: no {missing[0]} there, so the family is not made or not finished; make it, or let it go on, with "
+            f"{out}: {missing[0]} is missing, so the family is not made or not finished; make or continue it with "
             f"`python -m assets_src.tiny_swe_lm.family --out {out}`"
         )
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file so that it is either complete or absent."""
     partial = path.with_suffix(".tmp")
     partial.write_text(text)
     partial.replace(path)
 
 
 def keep_to_plan(out: Path, plan: Mapping[str, int]) -> None:
-    """Write `plan.json` into the folder, or raise InputError where an earlier run made it with other numbers."""
+    """Write `plan.json` into the folder; raises InputError if an earlier run has other settings."""
     path = out / "plan.json"
     if not path.exists():
         if (out / "tokenizer.json").exists():
-            raise InputError(f"{out}: there is a family but no plan.json that says how it is made; name another --out")
+            raise InputError(f"{out}: a family is there, but plan.json with its settings is missing; use another --out")
         out.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(plan, indent=1) + "\n")
     before = json.loads(path.read_text())
     for key, value in plan.items():
         if before.get(key) != value:
             raise InputError(
-                f"{path}: {key} is {before.get(key)} there and {value} now, and two families would be mixed; name "
-                "another --out, or give the numbers of before"
+                f"{path}: {key} was {before.get(key)} and is {value} now, which would mix two families; use another "
+                "--out, or the settings of before"
             )

@@ -1,52 +1,108 @@
-"""The work of `hesnr show`: one trajectory as lines for a terminal, each label in its own colour.
+"""`hesnr show`: one trajectory in the terminal, each label in its own colour.
 
-Trajectories are hostile text. What could move the cursor, hide or reorder text or speak to the terminal is made
-visible; the only escape codes in a line are the colours put there by this module, and each line ends uncoloured.
+Trajectories are hostile text. Characters that could move the cursor, hide or reorder text, or control the terminal
+are shown as escapes. The only escape codes in a line are the colours that this module adds. No line ends in colour.
 """
+
+# ruff: noqa: T201 (printing lives in this package)
 
 from __future__ import annotations
 
-import re
+import argparse
+import os
+import sys
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
+from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error, print_lines, visible
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.trajectories.load import iterate_trajectories
+from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
-COLOURS = {
-    Label.CODE: "32",
-    Label.MARKUP: "34",
-    Label.COMMENT: "33",
-    Label.WHITESPACE: "100",  # a background: blanks have nothing else to colour
-    Label.DECORATION: "35",
-    Label.THOUGHT: "36",
-    Label.OBSERVATION: "90",
-    Label.SYSTEM: "95",
-    Label.TASK: "94",
-    Label.OTHER: "31",
-}
-"""SGR codes of the sixteen colours that every terminal has; none of them is the colour of a heading, bold."""
-
-_STRANGE = re.compile(r"[^\x20-\x7e\n\t]")
 _ELIDED = "…"
+_HIDDEN = 255
+"""Stands for every label that is not shown."""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("show", help="show one trajectory in the terminal, each label in its own colour")
+    command.add_argument("file", metavar="FILE", help="file, folder, glob or hf://org/name[/config][:split]")
+    command.add_argument("--doc", metavar="ID", help="id of the trajectory, or its number in the list (default: 1)")
+    command.add_argument(
+        "--labels",
+        type=_labels,
+        metavar="NAMES",
+        help=f"show only these labels, separated by commas: {','.join(label.label_name for label in COLOURS)}",
+    )
+    command.add_argument(
+        "--plain", action="store_true", help="no colours and no pager (default if stdout is not a terminal)"
+    )
+    command.set_defaults(run=run)
+
+
+def _labels(given: str) -> frozenset[Label]:
+    known = {label.label_name: label for label in COLOURS}
+    if unknown := [name for name in given.split(",") if name not in known]:
+        raise argparse.ArgumentTypeError(f"unknown label {unknown[0]!r}; known labels: {', '.join(known)}")
+    return frozenset(known[name] for name in given.split(","))
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Print the trajectory; False if a bad file was met."""
+    chosen, listed, n_bad = _find(arguments.file, arguments.doc)
+    if chosen is None:
+        print_error(f"{arguments.file}: no trajectory could be read")
+        return False
+    on_terminal = sys.stdout.isatty() and not arguments.plain
+    text: Iterable[str] = lines(chosen, arguments.labels, colours=on_terminal and not os.environ.get("NO_COLOR"))
+    if arguments.doc is None and len(listed) > 1:
+        text = [f"{len(listed)} trajectories; this shows the first, --doc shows another", *listed, "", *text]
+    print_lines(text, paged=on_terminal)
+    return not n_bad
+
+
+def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int]:
+    """The trajectory to show, one line for each trajectory read, and the number of bad ones."""
+    chosen: Trajectory | None = None
+    listed: list[str] = []
+    first_id = ""
+    n_bad = 0
+    for _, result in iterate_trajectories([file]):
+        if isinstance(result, Bad):
+            n_bad += 1
+            print(f"bad: {one_line(result.reason)}", file=sys.stderr)
+            continue
+        number = len(listed) + 1
+        first_id = first_id or result.id
+        listed.append(f"{number:>5}  {one_line(result.id)}  {len(result.segments)} segments, {result.n_steps} steps")
+        if chosen is None and doc in (None, result.id, str(number)):
+            chosen = result
+            if doc is not None:
+                break
+    if chosen is None and listed:
+        raise InputError(f"{file}: no trajectory {doc!r}; there are {len(listed)}, such as {first_id!r}")
+    return chosen, listed, n_bad
 
 
 def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, colours: bool = False) -> Iterator[str]:
-    """The trajectory line by line, without line ends: its name, the legend when in colour, and every segment headed.
+    """Lines without line ends: the trajectory's id, the legend if in colour, and each segment under a heading.
 
     Args:
         trajectory: what to show.
-        labels: show only characters of these, with a mark where others stand between; all when None.
-        colours: with escape codes.
+        labels: show only characters of these labels, with a mark where others are left out; all if None.
+        colours: add escape codes.
     """
-    outcome = {True: "resolved", False: "not resolved", None: "resolved or not is unknown"}[trajectory.resolved]
+    outcome = {True: "resolved", False: "not resolved", None: "outcome unknown"}[trajectory.resolved]
     model = f", model {trajectory.model}" if trajectory.model else ""
     yield _bold(one_line(f"{trajectory.id} ({trajectory.source}{model}, {outcome})"), colours)
     if colours:
-        yield "  ".join(_painted(label.label_name, label) for label in COLOURS if labels is None or label in labels)
+        yield "  ".join(_coloured(label.label_name, label) for label in COLOURS if labels is None or label in labels)
     for number, segment in enumerate(trajectory.segments, start=1):
         codes = annotate(segment)
         if labels is None or np.isin(codes, list(labels)).any():
@@ -55,64 +111,50 @@ def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, co
             yield from _body(segment.text, codes, labels, colours)
 
 
-def visible(text: str) -> str:
-    r"""The text with an escape such as `\x1b` for every character that a terminal would not print as itself."""
-    return _STRANGE.sub(lambda found: _escaped(found[0]), text)
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-
-
-def one_line(text: str) -> str:
-    """The text made visible, line ends too."""
-    return visible(text).replace("\n", "\\n")
-
-
 def _heading(number: int, segment: Segment, codes: np.ndarray) -> str:
-    """Such as `== 7 action, bash, executed: yes == code 20, markup 11`."""
+    """For example `== 7 action, bash, executed: yes == code 20, markup 11`."""
     parts = [segment.kind, *(call.tool for call in segment.calls)]
     if segment.kind == "action":
-        ran = Counter({True: "yes", False: "no", None: "unknown"}[call.executed] for call in segment.calls)
-        parts.append(f"executed: {' and '.join(ran) or 'unknown'}")
+        executed = Counter({True: "yes", False: "no", None: "unknown"}[call.executed] for call in segment.calls)
+        parts.append(f"executed: {' and '.join(executed) or 'unknown'}")
     if segment.kind in ("thought", "action") and not segment.generated:
         parts.append("not written by the model")
     if segment.continues:
-        parts.append("goes on in the same string")
+        parts.append("continues the same string")
     counts = ", ".join(f"{Label(code).label_name} {n}" for code, n in enumerate(np.bincount(codes)) if n)
     return one_line(f"== {number} {', '.join(parts)} == {counts or 'empty'}")
 
 
 def _body(text: str, codes: np.ndarray, labels: Collection[Label] | None, colours: bool) -> Iterator[str]:
-    """The text's lines. Colour ends with the line: pagers and terminals carry it on otherwise."""
+    """The text's lines. Colour ends with each line, because pagers and terminals would carry it into the next."""
     line: list[str] = []
-    for label, run in _runs(text, codes, labels):
-        first, *rest = visible(run).split("\n")
-        line.append(_painted(first, label) if colours else first)
+    for label, stretch in _stretches(text, codes, labels):
+        first, *rest = visible(stretch).split("\n")
+        line.append(_coloured(first, label) if colours else first)
         for part in rest:
             yield "".join(line)
-            line = [_painted(part, label) if colours else part]
+            line = [_coloured(part, label) if colours else part]
     if any(line):
         yield "".join(line)
 
 
-def _runs(text: str, codes: np.ndarray, labels: Collection[Label] | None) -> Iterator[tuple[Label | None, str]]:
-    """Stretches of one label; those of no wanted label as one mark, unless they are blanks between wanted ones."""
-    wanted = codes if labels is None else np.where(np.isin(codes, list(labels)), codes, 255)
-    ends = [*(np.flatnonzero(np.diff(wanted)) + 1).tolist(), len(text)] if text else []
+def _stretches(text: str, codes: np.ndarray, labels: Collection[Label] | None) -> Iterator[tuple[Label | None, str]]:
+    """Stretches of one label each. One mark replaces hidden text; blanks between shown stretches stay."""
+    shown = codes if labels is None else np.where(np.isin(codes, list(labels)), codes, _HIDDEN)
+    ends = [*(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(text)] if text else []
     start = 0
     for end in ends:
-        run = text[start:end]
-        if wanted[start] != 255:
-            yield Label(int(wanted[start])), run
-        elif run.isspace() and start > 0 and end < len(text):
-            yield None, run
+        stretch = text[start:end]
+        if shown[start] != _HIDDEN:
+            yield Label(int(shown[start])), stretch
+        elif stretch.isspace() and start > 0 and end < len(text):
+            yield None, stretch
         else:
-            yield None, _ELIDED + "\n" * ("\n" in run and end < len(text))
+            yield None, _ELIDED + "\n" * ("\n" in stretch and end < len(text))
         start = end
 
 
-def _painted(text: str, label: Label | None) -> str:
+def _coloured(text: str, label: Label | None) -> str:
     return f"\x1b[{COLOURS[label]}m{text}\x1b[0m" if text and label is not None else text
 
 

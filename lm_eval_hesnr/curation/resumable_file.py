@@ -1,4 +1,4 @@
-"""An output file that is written in blocks and can be gone on with after a stop."""
+"""An output file that is written in blocks and can be continued after a stop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import zstandard
 from lm_eval_hesnr.errors import InputError
 
 
-class PartialOutput:
-    """OUT.part, which gets its own name when it is finished, and OUT.part.log, whose first line is the signature.
+class ResumableFile:
+    """OUT.part, which gets its final name when it is finished, and OUT.part.log, whose first line is the signature.
 
-    Every further line of the log stands for one block: the length of OUT.part up to its end, and a note of the caller.
-    What a stop left behind the last whole line is cut off. Each block is one frame of a .zst file. Where the disk takes
-    nothing, every method raises `InputError` with the folder.
+    Every further line of the log stands for one block: the length of OUT.part at its end, and a note of the caller.
+    Data after the last complete block is cut off. Each block is one frame of a .zst file. If the disk cannot be
+    written, every method raises `InputError` with the folder.
     """
 
     def __init__(self, out: Path, signature: str) -> None:
@@ -33,7 +33,7 @@ class PartialOutput:
 
     def _open(self, signature: str) -> None:
         self._out.parent.mkdir(parents=True, exist_ok=True)
-        self._n_bytes, log_bytes = self._whole_blocks(signature.encode() + b"\n")
+        self._n_bytes, log_bytes = self._complete_blocks(signature.encode() + b"\n")
         self._data = self._data_path.open("r+b" if log_bytes else "w+b")
         self._log = self._log_path.open("r+b" if log_bytes else "w+b")
         self._data.truncate(self._n_bytes)
@@ -42,22 +42,22 @@ class PartialOutput:
         self._log.seek(0, os.SEEK_END)
         if not log_bytes:
             self._write_log(signature)
-        self._blocks = log_bytes > len(signature) + 1
+        self._has_blocks = log_bytes > len(signature) + 1
 
-    def __enter__(self) -> PartialOutput:
+    def __enter__(self) -> ResumableFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with suppress(OSError):  # what a full disk refuses is cut off by the next call
+        with suppress(OSError):  # the next call cuts off what a full disk refuses here
             self._data.close()
         with suppress(OSError):
             self._log.close()
-        if not self._blocks:  # nothing to go on with
+        if not self._has_blocks:  # nothing to continue
             self._data_path.unlink(missing_ok=True)
             self._log_path.unlink(missing_ok=True)
 
-    def _whole_blocks(self, signature: bytes) -> tuple[int, int]:
-        """Lengths of OUT.part and of its log up to the last whole block of the same signature; zeros for none."""
+    def _complete_blocks(self, signature: bytes) -> tuple[int, int]:
+        """Lengths of OUT.part and of its log at the last complete block; zeros if the signature differs."""
         if not self._log_path.exists() or not self._data_path.exists():
             return 0, 0
         n_bytes, log_bytes, on_disk = 0, 0, self._data_path.stat().st_size
@@ -72,7 +72,7 @@ class PartialOutput:
         return n_bytes, log_bytes
 
     def notes(self) -> Iterator[dict[str, Any]]:
-        """The caller's notes of the blocks that an earlier call wrote."""
+        """The caller's notes on the blocks that an earlier call wrote."""
         with self._log_path.open("rb") as log:
             log.readline()
             for line in log:
@@ -84,7 +84,7 @@ class PartialOutput:
         self.block_bytes += len(line)
 
     def end_block(self, note: dict[str, Any]) -> None:
-        """Write the block to the disk, and then that it is there."""
+        """Write the block to the disk, and then its line in the log."""
         block = b"".join(self._block)
         if block and self._out.suffix == ".zst":
             block = zstandard.ZstdCompressor().compress(block)
@@ -94,14 +94,14 @@ class PartialOutput:
             os.fsync(self._data.fileno())
             self._n_bytes += len(block)
             self._write_log(json.dumps({"bytes": self._n_bytes, "note": note}))
-        self._block, self.block_bytes, self._blocks = [], 0, True
+        self._block, self.block_bytes, self._has_blocks = [], 0, True
 
     def _write_log(self, line: str) -> None:
         self._log.write(line.encode() + b"\n")
         self._log.flush()
 
     def finish(self) -> None:
-        """Give the output its own name, if anything is in it, and remove the log."""
+        """Give the output its final name, if it is not empty, and remove the log."""
         with _writing_to(self._out.parent):
             self._data.close()
             self._log.close()
@@ -114,14 +114,14 @@ class PartialOutput:
 
 @contextmanager
 def _writing_to(folder: Path) -> Iterator[None]:
-    """Turn what the disk refuses into the one line that says where and what to do."""
+    """Turn an error of the disk into one line that names the folder and says what to do."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{folder}: cannot be written to ({reason}); mend that, or name a file elsewhere") from error
+        raise InputError(f"{folder}: cannot be written to ({reason}); fix that, or name a file elsewhere") from error
 
 
 def files_of(out: Path) -> tuple[Path, Path]:
-    """Where the unfinished output and its log are."""
+    """The paths of the unfinished output and of its log."""
     return out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.part.log")

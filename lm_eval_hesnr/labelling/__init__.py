@@ -1,1 +1,1 @@
-"""A label for every character of a trajectory, and the text that the model reads."""
+"""The text of a trajectory that the model reads, and a label for every character of it."""

@@ -1,11 +1,13 @@
-r"""One label for every character of a segment: a partition, by rule and by syntax tree.
+r"""One label for every character of a segment.
 
-Rules (version in `labels.LABEL_RULES_VERSION`). Where a call's value stands in the action's text, its characters are
-`code`, blanks are `whitespace`, rules drawn with one punctuation sign are `decoration` and comments are `comment`;
-everything around the value, the tool's name too, is `markup`. The values of a tool that takes prose are `thought`, and
-so is all of an action of which nothing ran. In a tool call written as JSON an escape such as `\n` is one character of
-the value, so its two characters share that character's label. Values that are not text (numbers, true) are `code`. In a
-patch the signs, headers and context lines are `markup`.
+The rules, with their version in `labels.LABEL_RULES_VERSION`:
+
+- The values of a call are `code`. In them, blanks and line ends are `whitespace`, rows of one punctuation sign are
+  `decoration`, and comments are `comment`. Everything around a value is `markup`, also the name of the tool.
+- The values of a tool that takes prose are `thought`. If no call of an action ran, the whole action is `thought`.
+- In a tool call written as JSON, an escape such as `\n` is one character of the value. Its two characters share the
+  label of that character. Values that are not strings (numbers, true) are `code`.
+- In a patch, the signs, headers and context lines are `markup`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import numpy as np
 
 from lm_eval_hesnr.labelling.argument_language import PROSE, language_of
 from lm_eval_hesnr.labelling.code import label_code
-from lm_eval_hesnr.labelling.escapes import json_string, plain
-from lm_eval_hesnr.labelling.json_calls import label_document, regions
+from lm_eval_hesnr.labelling.escapes import as_written, json_string
+from lm_eval_hesnr.labelling.json_calls import json_documents, label_document
 from lm_eval_hesnr.labelling.patches import is_patch
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Segment
@@ -31,12 +33,12 @@ _XML_TAG = re.compile(
     r"""|parameter(?:=| name=)"?(?P<name>[^<>"\n]+)"?>)""",
     re.ASCII,
 )
-"""`malformed` is `<parameter=NAME=value</parameter>`. No "<" in a name: a row of openings costs linear time."""
-_OPENING = re.compile(r"\s*(?:```[^\n]*\n|<([A-Za-z_][^\s>=]*)(?:[\s=][^>\n]*)?>)")
+"""`malformed` is for `<parameter=NAME=value</parameter>`. A name has no "<", so many openings cost linear time."""
+_OPENING_MARK = re.compile(r"\s*(?:```[^\n]*\n|<([A-Za-z_][^\s>=]*)(?:[\s=][^>\n]*)?>)")
 _MAX_MARKS = 3
-"""How many tags around an action are taken off where its value is not found in it."""
+"""At most this many marks (tags, fences) around a value are skipped, if the value is not found in the text."""
 _MAX_MISSING = 100
-"""How many values of one action are looked for in vain: each costs the length of the text."""
+"""Stop the search after this many missing values of one action. Each costs time in proportion to the text."""
 
 _LABEL_OF_KIND = {
     "system": Label.SYSTEM,
@@ -50,8 +52,8 @@ _LABEL_OF_KIND = {
 def annotate(segment: Segment) -> np.ndarray:
     """(characters,) uint8: the `Label` of every character of the segment's text.
 
-    Text of a thought or action that no model generated, such as a demonstration's, is `other`. An action all of whose
-    calls are known not to have run is what the model meant to do, not what it did: `thought`.
+    A thought or action that no model generated, such as a demonstration, is `other`. An action is `thought` if all its
+    calls are known not to have run: the model intended it but did not do it.
     """
     n_chars = len(segment.text)
     if segment.kind in ("thought", "action") and not segment.generated:
@@ -61,11 +63,11 @@ def annotate(segment: Segment) -> np.ndarray:
     if segment.calls and all(call.executed is False for call in segment.calls):
         return np.full(n_chars, Label.THOUGHT, np.uint8)
     labels = np.full(n_chars, Label.MARKUP, np.uint8)
-    documents = regions(segment.text)
+    documents = json_documents(segment.text)
     if documents:
         for i, document in enumerate(documents):
-            own = segment.calls[i : i + 1] if len(documents) == len(segment.calls) else segment.calls
-            label_document(segment.text, document, own, labels)
+            calls = segment.calls[i : i + 1] if len(documents) == len(segment.calls) else segment.calls
+            label_document(segment.text, document, calls, labels)
     elif _XML_CALL.match(segment.text):
         _label_xml(segment.text, labels)
     elif not _label_verbatim(segment, labels):
@@ -74,7 +76,7 @@ def annotate(segment: Segment) -> np.ndarray:
 
 
 def _label_xml(text: str, labels: np.ndarray) -> None:
-    """`<function=NAME><parameter=KEY>value</parameter></function>`, one or several; values are not escaped."""
+    """Label one or more `<function=NAME><parameter=KEY>value</parameter></function>`. Their values have no escapes."""
     for tool, spans in _xml_calls(text):
         arguments = {name: text[start:end] for name, (start, end) in spans.items()}
         for name, (start, end) in spans.items():
@@ -82,7 +84,7 @@ def _label_xml(text: str, labels: np.ndarray) -> None:
 
 
 def _xml_calls(text: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
-    """Each call's tool, and where its arguments' values stand; a value that is cut off goes on to the end."""
+    """The tool of each call, and the start and end of each argument. A value that is cut off ends with the text."""
     tool, spans = "", dict[str, tuple[int, int]]()
     tag = _XML_TAG.search(text)
     while tag:
@@ -100,32 +102,32 @@ def _xml_calls(text: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
 
 
 def _label_verbatim(segment: Segment, labels: np.ndarray) -> bool:
-    """Values that stand in the text as they are, in a fence or between tags: found in order, after the opening mark.
+    """Label the values that occur in the text as they are, for example in a fence. Returns whether any was found.
 
-    A value that does not is looked for as a JSON string would write it. False where nothing is found.
+    The values are searched in order, after the opening mark. Each may also be written with the escapes of JSON.
     """
-    opening = _OPENING.match(segment.text)
+    opening = _OPENING_MARK.match(segment.text)
     position = opening.end() if opening else 0
     found, missing = False, 0
     for call in segment.calls:
         for name, value in call.arguments.items():
             if not isinstance(value, str) or not value or missing > _MAX_MISSING:
                 continue
-            start, written = _find(segment.text, value, position)
-            if start < 0 and not found:  # what looked like an opening mark was part of the value
-                start, written = _find(segment.text, value, 0)
+            start, written = _find_value(segment.text, value, position)
+            if start < 0 and not found:  # the assumed opening mark was part of the value
+                start, written = _find_value(segment.text, value, 0)
             if start < 0:
                 missing += 1
                 continue
             found, position = True, start + len(written)
-            decoded = json_string(written) if written != value else plain(value)
+            decoded = json_string(written) if written != value else as_written(value)
             language = language_of(call.tool, name, value, call.arguments)
-            decoded.carry(label_code(value, language), labels[start:position])
+            decoded.copy_labels(label_code(value, language), labels[start:position])
     return found
 
 
-def _find(text: str, value: str, position: int) -> tuple[int, str]:
-    """Where a value stands from `position` on (-1 where it does not), and how: as it is or as JSON writes it."""
+def _find_value(text: str, value: str, position: int) -> tuple[int, str]:
+    """The start of a value at or after `position` (-1 if not found), and its written form: as it is, or as in JSON."""
     for written in (value, json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]):
         start = text.find(written, position)
         if start >= 0:
@@ -134,11 +136,11 @@ def _find(text: str, value: str, position: int) -> tuple[int, str]:
 
 
 def _label_whole(segment: Segment, labels: np.ndarray) -> None:
-    """An action none of whose values stands in it, such as a bare patch: all between its marks is the value."""
+    """Label an action whose values do not occur in its text, such as a bare patch: all between its marks is code."""
     start, end = _between_marks(segment.text)
-    value, tools = segment.text[start:end], {call.tool for call in segment.calls}
-    language: str | None = "bash" if [call.tool for call in segment.calls] == ["bash"] else None
-    if tools and tools <= PROSE_TOOLS:
+    value, tools = segment.text[start:end], [call.tool for call in segment.calls]
+    language: str | None = "bash" if tools == ["bash"] else None
+    if tools and set(tools) <= PROSE_TOOLS:
         language = PROSE
     elif is_patch(value):
         language = "patch"
@@ -146,13 +148,14 @@ def _label_whole(segment: Segment, labels: np.ndarray) -> None:
 
 
 def _between_marks(text: str) -> tuple[int, int]:
-    """Where a text goes on between its fence or tags, without them and the line ends beside them.
+    """Start and end of the text inside a fence or tags, without the line ends beside them.
 
-    The outer mark counts even unclosed, as a stop word cuts its end off; one inside it may be part of the value.
+    The outer mark may be unclosed, because a stop word may have cut off its end. An inner mark must be closed, because
+    it may also be part of the value.
     """
     start, end = 0, len(text)
     for i in range(_MAX_MARKS):
-        opening = _OPENING.match(text, start, end)
+        opening = _OPENING_MARK.match(text, start, end)
         if opening is None:
             break
         closing = f"</{opening[1]}>" if opening[1] else "```"

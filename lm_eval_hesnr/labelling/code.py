@@ -1,4 +1,4 @@
-"""Labels of one value of an action: a shell command, a file's text, a patch, in its own language."""
+"""Labels of one value of an action: a shell command, the text of a file, or a patch."""
 
 from __future__ import annotations
 
@@ -8,82 +8,87 @@ import numpy as np
 
 from lm_eval_hesnr.labelling.argument_language import PROSE
 from lm_eval_hesnr.labelling.comments import syntax
-from lm_eval_hesnr.labelling.patches import is_patch, sides
+from lm_eval_hesnr.labelling.patches import hunk_sides, is_patch
 from lm_eval_hesnr.labels import Label
 
-_MAX_DEPTH = 4
-"""How deep code may lie in code: a heredoc of a heredoc of ... is left as it is beyond."""
+_MAX_EMBEDDING = 4
+"""How many levels of code inside code are read, such as a heredoc in a heredoc. Deeper code stays one value."""
 
 _WHITESPACE = re.compile(r"\s+")
-_RULE = re.compile(
+_DECORATION = re.compile(
     r"""(?:(?<=[\s'"`#;%])|(?<=\\[nrt])|(?<![\s\S]))([-=#*~_+])\1{2,}(?=[\s'"`\\#;%]|\Z)""",
 )
-"""Three or more of one sign, by themselves: at an end, or beside a blank, a quote or a comment's mark.
+"""Three or more of one sign, standing alone: each end is an end of the text, whitespace, a quote or a comment sign.
 
-Quotes and dots are left out, as `\"\"\"` and `...` are code, and so is what touches a word or another sign: `a===b`,
-`|---|`, `/^---/`.
+Rows of quotes or dots do not count, because `\"\"\"` and `...` are code. Neither does a row that touches a word or
+another sign: `a===b`, `|---|`, `/^---/`.
 """
-_NO_RULE = {
+_DIFF_MARKS = {
     "<<<<<<<": re.compile(r"^(={7})$", re.MULTILINE),
     "\n+++ ": re.compile(r"^(---) \S[^\n]*\n(\+\+\+) \S", re.MULTILINE),
     "\n---\n>": re.compile(r"^(---)$(?=\n>)", re.MULTILINE),
 }
-"""Marks of merge conflicts and diffs that look like rules, by what stands in such a text."""
+"""Marks of merge conflicts and diffs that look like decoration. The key occurs in every text with such a mark."""
 
 
 def label_code(code: str, language: str | None, depth: int = 0) -> np.ndarray:
-    """(characters,) uint8: code, whitespace, decoration, comment, in patches markup, and of prose thought.
+    """(characters,) uint8: code, whitespace, decoration or comment. Patches also have markup; prose is all thought.
 
     Args:
         code: the decoded value.
-        language: a key of `languages.GRAMMARS`, `patch`, `PROSE`, or None where no comment can be told.
-        depth: how many scripts this one lies in.
+        language: a key of `languages.GRAMMARS`, `patch`, `PROSE`, or None if the language is not known.
+        depth: number of scripts that this one is embedded in.
     """
     if language == PROSE:
         return np.full(len(code), Label.THOUGHT, np.uint8)
     if language == "patch":
-        if depth < _MAX_DEPTH and is_patch(code):
+        if depth < _MAX_EMBEDDING and is_patch(code):
             return _label_patch(code, depth)
         language = None
     labels = np.full(len(code), Label.CODE, np.uint8)
     for match in _WHITESPACE.finditer(code):
         labels[match.start() : match.end()] = Label.WHITESPACE
-    _label_rules(code, labels)
+    _label_decoration(code, labels)
     if language:
-        found = syntax(code, language)
-        for start, end in found.operators:
-            piece = labels[start:end]
-            piece[piece == Label.DECORATION] = Label.CODE
-        for start, end in found.comments:
-            labels[start:end] = Label.COMMENT
-        for inner in found.inner if depth < _MAX_DEPTH else ():
-            onto = labels[inner.start : inner.start + len(inner.decoded.owner)]
-            inner.decoded.carry(label_code(inner.decoded.value, inner.language, depth + 1), onto)
+        _label_by_syntax(code, language, labels, depth)
     return labels
 
 
-def _label_rules(code: str, labels: np.ndarray) -> None:
-    """Drawn rules are decoration; the marks of diffs and merge conflicts, which look the same, are not."""
-    for match in _RULE.finditer(code):
+def _label_decoration(code: str, labels: np.ndarray) -> None:
+    """Label drawn rules as decoration, but not the marks of diffs and merge conflicts, which look the same."""
+    for match in _DECORATION.finditer(code):
         labels[match.start() : match.end()] = Label.DECORATION
-    for sign, mark in _NO_RULE.items():
+    for sign, mark in _DIFF_MARKS.items():
         for match in mark.finditer(code) if sign in code else ():
             for group in range(1, mark.groups + 1):
                 labels[match.start(group) : match.end(group)] = Label.CODE
 
 
-def _label_patch(patch: str, depth: int) -> np.ndarray:
-    """Added and removed lines in their file's language; signs, context lines and headers are markup.
+def _label_by_syntax(code: str, language: str, labels: np.ndarray, depth: int) -> None:
+    """Correct the labels with the syntax tree: operators are not decoration; comments and embedded code are found."""
+    found = syntax(code, language)
+    for start, end in found.operators:
+        operator_labels = labels[start:end]
+        operator_labels[operator_labels == Label.DECORATION] = Label.CODE
+    for start, end in found.comments:
+        labels[start:end] = Label.COMMENT
+    for start, decoded, inner_language in found.embedded if depth < _MAX_EMBEDDING else ():
+        inner_labels = label_code(decoded.value, inner_language, depth + 1)
+        decoded.copy_labels(inner_labels, labels[start : start + len(decoded.owner)])
 
-    The two sides of a hunk are read one after the other with their context, so that a line in the middle of a
-    docstring is not taken for a comment.
+
+def _label_patch(patch: str, depth: int) -> np.ndarray:
+    """Label added and removed lines in the language of their file. Signs, context lines and headers are markup.
+
+    Each side of a hunk is labelled as one text, together with its context lines. This way a line inside a docstring
+    is not taken for a comment.
     """
     labels = np.full(len(patch), Label.MARKUP, np.uint8)
-    for side in sides(patch):
-        inner = label_code("".join(line.text for line in side.lines), side.language, depth + 1)
+    for side in hunk_sides(patch):
+        side_labels = label_code("".join(line.text for line in side.lines), side.language, depth + 1)
         position = 0
         for line in side.lines:
             if line.changed:
-                labels[line.start : line.start + len(line.text)] = inner[position : position + len(line.text)]
+                labels[line.start : line.start + len(line.text)] = side_labels[position : position + len(line.text)]
             position += len(line.text)
     return labels

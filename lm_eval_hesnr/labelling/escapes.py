@@ -1,4 +1,4 @@
-"""Values written with escapes: what they say, and which character of the value each written character belongs to."""
+"""Decodes escaped text and remembers which character of the value each written character stands for."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _SHELL_ESCAPE = {'"': re.compile(r'\\(["\\$`\n])'), "<<": re.compile(r"\\([\\$`\
 
 
 class Decoded(NamedTuple):
-    """A value, and where each of its characters is written."""
+    """A decoded value, aligned with the text it was decoded from."""
 
     value: str
     owner: np.ndarray
-    """(written characters,) int64: the index in `value` of what each of them spells, -1 where nothing."""
+    """(written characters,) int64: index in `value` of the character that each one stands for, or -1 without one."""
 
-    def carry(self, labels: np.ndarray, onto: np.ndarray) -> None:
-        """Give each written character in `onto` the label of the value's character it spells."""
-        if len(labels) == len(onto):  # no escapes; the common case
-            onto[:] = labels
+    def copy_labels(self, value_labels: np.ndarray, written_labels: np.ndarray) -> None:
+        """Copy the label of each character of the value to the written characters that stand for it."""
+        if len(value_labels) == len(written_labels):  # no escapes; the common case
+            written_labels[:] = value_labels
         else:
-            spells = self.owner >= 0
-            onto[spells] = labels[self.owner[spells]]
+            has_owner = self.owner >= 0
+            written_labels[has_owner] = value_labels[self.owner[has_owner]]
 
 
-def plain(text: str) -> Decoded:
-    """Text that says what it is."""
+def as_written(text: str) -> Decoded:
+    """Text without escapes: every character stands for itself."""
     return Decoded(text, np.arange(len(text)))
 
 
 def json_string(raw: str) -> Decoded:
-    """The inside of a JSON string literal that is known to be valid."""
+    """Decode the inside of a valid JSON string literal."""
     if "\\" not in raw:
-        return plain(raw)
+        return as_written(raw)
     value: str = json.loads(f'"{raw}"', strict=False)
     begins = np.ones(len(raw), np.int64)
     for match in _JSON_ESCAPE.finditer(raw):
@@ -47,38 +47,38 @@ def json_string(raw: str) -> Decoded:
 
 
 def shell_string(raw: str, quote: str) -> Decoded:
-    """The inside of a shell word or heredoc; expansions such as `$x` are left as they are written.
+    """Decode the inside of a shell word or heredoc. Expansions such as `$x` are kept as written.
 
     Args:
-        raw: what stands between the quotes, or the heredoc's body.
-        quote: `"`, `<<` for a heredoc with a bare delimiter, or anything else where a backslash is a backslash.
+        raw: the text between the quotes, or the body of the heredoc.
+        quote: `"`, or `<<` for a heredoc with an unquoted delimiter. With any other value a backslash is a backslash.
     """
     escape = _SHELL_ESCAPE.get(quote)
     if escape is None or "\\" not in raw:
-        return plain(raw)
-    owner, value, position = [np.empty(0, np.int64)], "", 0
+        return as_written(raw)
+    owner: list[np.ndarray] = []
     pieces: list[str] = []
     n = 0  # characters of the value so far
+    position = 0
     for match in escape.finditer(raw):
         before = raw[position : match.start()]
-        said = match.group(1).replace("\n", "")  # a continued line: the shell drops both
-        owner += [np.arange(n, n + len(before)), np.full(2, n + len(before) if said else -1)]
-        pieces += [before, said]
-        n += len(before) + len(said)
+        escaped = match.group(1).replace("\n", "")  # the shell drops both characters of a continued line
+        owner += [np.arange(n, n + len(before)), np.full(2, n + len(before) if escaped else -1)]
+        pieces += [before, escaped]
+        n += len(before) + len(escaped)
         position = match.end()
     pieces.append(raw[position:])
     owner.append(np.arange(n, n + len(pieces[-1])))
-    value = "".join(pieces)
-    return Decoded(value, np.concatenate(owner))
+    return Decoded("".join(pieces), np.concatenate(owner))
 
 
-def joined(parts: list[tuple[int, Decoded]], start: int, end: int) -> Decoded:
-    """Several written pieces of one value, such as `'a'"b"`, as one; what stands between them spells nothing.
+def join_parts(parts: list[tuple[int, Decoded]], start: int, end: int) -> Decoded:
+    """Join the parts of one value, such as `'a'"b"`. Characters between the parts stand for nothing.
 
     Args:
-        parts: where each piece begins, and the piece.
-        start: where the whole begins.
-        end: where it ends.
+        parts: position of each part, and the decoded part.
+        start: position where the whole value begins.
+        end: position where it ends.
     """
     owner = np.full(end - start, -1)
     n = 0

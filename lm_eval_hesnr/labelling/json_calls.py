@@ -1,15 +1,14 @@
 """Labels of tool calls written as JSON: keys, quotes and braces are markup, values are the action.
 
-Covers the bare arguments of a native call, `{"name": ..., "arguments": {...}}` alone, in a list, inside
-`<tool_call>` tags or in a fence, and arguments that are a JSON string themselves. A value is the action's by where it
-stands: the tool's name is markup though an argument say the same.
+These forms are covered: the arguments of a native call alone; `{"name": ..., "arguments": {...}}` alone, in a list,
+inside `<tool_call>` tags or in a fence; and arguments that are themselves a JSON string. The position of a value
+decides: the name of the tool is markup, even if an argument has the same text.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,231 +16,152 @@ import numpy as np
 from lm_eval_hesnr.labelling.argument_language import PROSE, SHELL_ARGUMENTS, language_of, language_of_word
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import json_string
+from lm_eval_hesnr.labelling.json_positions import JsonDocument, document_at, members, scalars
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Call
 from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
-_MARK = re.compile(r"(?:<tool_call>|<function_call>|```(?:json|tool_call|tool_code)?)[ \t\r\n]*(?=[{\[])")
-_GAP = re.compile(r"[ \t\r\n,:]*")
-_NAMES = ("name", "tool", "tool_name", "function_name", "function")
-"""Keys beside a call's arguments that name the tool."""
-_NESTED = ("arguments", "parameters", "input", "params", "args")
-"""Where a call's arguments may stand beside the tool's name, as an object or as a JSON string that spells one."""
-_MAX_DEPTH = 4
-_MAX_WORDS = 8
-_DECODER = json.JSONDecoder(strict=False)
+_CALL_MARK = re.compile(r"(?:<tool_call>|<function_call>|```(?:json|tool_call|tool_code)?)[ \t\r\n]*(?=[{\[])")
+_TOOL_NAME_KEYS = ("name", "tool", "tool_name", "function_name", "function")
+"""Keys that contain the name of the tool. They are in the same object as the arguments."""
+_ARGUMENTS_KEYS = ("arguments", "parameters", "input", "params", "args")
+"""Keys that contain the arguments of a call, as an object or as a JSON string of one."""
+_MAX_SEARCH_DEPTH = 4
 
 
-class Region(NamedTuple):
-    """One JSON document in a text."""
-
-    start: int
-    end: int
-    document: Any
-    """An object or a list, decoded."""
-
-
-def regions(text: str) -> list[Region]:
-    """The JSON documents that an action's text is made of: the whole text, or one after each call's opening mark."""
+def json_documents(text: str) -> list[JsonDocument]:
+    """The JSON documents of an action: its whole text, or one document after each mark that opens a call."""
     begin = len(text) - len(text.lstrip())
     if text.startswith(("{", "["), begin):
-        whole = _document(text, begin)
+        whole = document_at(text, begin)
         return [whole] if whole and not text[whole.end :].strip() else []
-    found: list[Region] = []
-    mark = _MARK.match(text, begin)
+    found: list[JsonDocument] = []
+    mark = _CALL_MARK.match(text, begin)
     while mark:
-        document = _document(text, mark.end())
-        if document is None:  # nor is looking on worth it: a failing parse costs the length of the text before it
+        document = document_at(text, mark.end())
+        if document is None:  # stop, because each failing parse takes time in proportion to the text before it
             break
         found.append(document)
-        mark = _MARK.search(text, document.end)
+        mark = _CALL_MARK.search(text, document.end)
     return found
 
 
-def label_document(text: str, region: Region, calls: Sequence[Call], labels: np.ndarray) -> None:
-    """Label the values in one JSON document; the rest of `labels` is left as it is.
+def label_document(text: str, document: JsonDocument, calls: Sequence[Call], labels: np.ndarray) -> None:
+    """Write the labels of the arguments in one JSON document into `labels`. Other labels do not change.
 
     Args:
-        text: the action's text.
-        region: where the document stands in it.
-        calls: what the document means. What stands elsewhere than their arguments, such as the tool's name, is markup.
+        text: the text of the action.
+        document: the document in this text.
+        calls: the calls that the document contains.
         labels: (characters,) of the whole text.
     """
-    for place in _arguments(text, region, calls):
-        literal = text[place.start + 1 : place.end - 1]
-        inner = _document(place.value, 0) if place.is_nested and isinstance(place.value, str) else None
+    for span in _argument_spans(text, document, calls):
+        inner = document_at(span.value, 0) if span.may_be_json_string and isinstance(span.value, str) else None
         if inner is None:
-            _label_values(text, place, labels)
-        else:  # arguments that are a JSON string themselves
-            nested = np.full(len(place.value), Label.MARKUP, np.uint8)
-            _label_values(place.value, _Place(inner.start, inner.end, "", inner.document, place.call), nested)
-            json_string(literal).carry(nested, labels[place.start + 1 : place.end - 1])
+            _label_scalars(text, span, labels)
+        else:  # the arguments are a JSON string
+            inner_labels = np.full(len(span.value), Label.MARKUP, np.uint8)
+            inner_span = _ArgumentSpan(inner.start, inner.end, "", inner.value, span.call)
+            _label_scalars(span.value, inner_span, inner_labels)
+            inside_quotes = slice(span.start + 1, span.end - 1)
+            json_string(text[inside_quotes]).copy_labels(inner_labels, labels[inside_quotes])
 
 
-class _Place(NamedTuple):
-    """An argument of a call, or all of its arguments, as they stand in a text."""
+class _ArgumentSpan(NamedTuple):
+    """The position in a text of one argument of a call, or of all its arguments."""
 
     start: int
     end: int
     key: str
-    """What it stands under; empty for all arguments together."""
+    """Key of the argument; empty for all arguments together."""
     value: Any
-    """What it decodes to."""
+    """The decoded value."""
     call: Call
-    is_nested: bool = False
-    """Whether a JSON string here spells the call's arguments."""
+    may_be_json_string: bool = False
+    """Whether a string here is read as a JSON document that contains the arguments."""
 
 
-def _arguments(text: str, region: Region, calls: Sequence[Call]) -> list[_Place]:
-    """Where the calls' arguments stand in a document."""
-    document = region.document
-    if len(calls) == 1 and _is_bare(document, calls[0]):
-        return [_Place(region.start, region.end, "", document, calls[0])]
+def _argument_spans(text: str, document: JsonDocument, calls: Sequence[Call]) -> list[_ArgumentSpan]:
+    """The positions of the calls' arguments in a document."""
+    start, end, value = document
+    if len(calls) == 1 and _is_bare(value, calls[0]):
+        return [_ArgumentSpan(start, end, "", value, calls[0])]
     try:
-        wrapped = _search(text, region.start, document, _named)
-        if wrapped and len(wrapped) == len(calls):  # a reader may know more about a tool than its name tells
-            return [place._replace(call=call) for place, call in zip(wrapped, calls, strict=True)]
-        if wrapped:
-            return wrapped
+        named = _search(text, start, value, _named_call)
+        if named and len(named) == len(calls):  # a reader may know more about a call than its text shows
+            return [span._replace(call=call) for span, call in zip(named, calls, strict=True)]
+        if named:
+            return named
         if not calls:
-            alone = Call("", document if isinstance(document, dict) else {}, None)
-            return [_Place(region.start, region.end, "", document, alone)]
-        return _search(text, region.start, document, lambda holder, key: _by_key(key, calls))
-    except RecursionError:  # nested just as deep as can be read at all
+            unknown = Call("", value if isinstance(value, dict) else {}, None)
+            return [_ArgumentSpan(start, end, "", value, unknown)]
+        return _search(text, start, value, lambda parent, key: _call_with_argument(key, calls))
+    except RecursionError:  # the nesting was not too deep for the decoder, but it is for this search
         return []
 
 
-def _is_bare(document: Any, call: Call) -> bool:
-    """Whether a document is nothing but the call's arguments; a shell's command may have another name there."""
-    if not isinstance(document, dict) or document.keys() - SHELL_ARGUMENTS != call.arguments.keys() - SHELL_ARGUMENTS:
+def _is_bare(value: Any, call: Call) -> bool:
+    """Whether a document is only the arguments of the call. The command of a shell may have another key there."""
+    if not isinstance(value, dict) or value.keys() - SHELL_ARGUMENTS != call.arguments.keys() - SHELL_ARGUMENTS:
         return False
-    return _named(document, _argument_key(document)) is None or document == call.arguments
+    return _named_call(value, _arguments_key(value)) is None or value == call.arguments
 
 
-def _argument_key(holder: Any) -> str:
-    return next((key for key in _NESTED if isinstance(holder, dict) and key in holder), "")
+def _arguments_key(value: Any) -> str:
+    """The key that contains the arguments of a call; empty if there is no such key."""
+    return next((key for key in _ARGUMENTS_KEYS if isinstance(value, dict) and key in value), "")
 
 
-def _named(holder: Any, key: str) -> Call | None:
-    """The call that an object `{"name": ..., "arguments": ...}` is, if its arguments stand under this key."""
-    if not key or key != _argument_key(holder):
+def _named_call(value: Any, key: str) -> Call | None:
+    """The call in an object `{"name": ..., "arguments": ...}`, if `key` is the key of its arguments."""
+    if not key or key != _arguments_key(value):
         return None
-    tool = next((name for word in _NAMES if isinstance(name := holder.get(word), str)), None)
-    arguments = holder[key]
+    tool = next((name for word in _TOOL_NAME_KEYS if isinstance(name := value.get(word), str)), None)
+    arguments = value[key]
     if isinstance(arguments, str):
-        inner = _document(arguments, 0)
-        arguments = inner.document if inner else {key: arguments}
+        inner = document_at(arguments, 0)
+        arguments = inner.value if inner else {key: arguments}
     return Call(tool, arguments, None) if tool is not None and isinstance(arguments, dict) else None
 
 
-def _by_key(key: str, calls: Sequence[Call]) -> Call | None:
-    """The first of the calls that has an argument of this name."""
+def _call_with_argument(key: str, calls: Sequence[Call]) -> Call | None:
+    """The first call that has an argument of this name."""
     shell = key in SHELL_ARGUMENTS
     return next((call for call in calls if key in call.arguments or (shell and call.tool == "bash")), None)
 
 
 def _search(
-    text: str, start: int, holder: Any, owner: Callable[[Any, str], Call | None], depth: int = _MAX_DEPTH
-) -> list[_Place]:
+    text: str, start: int, parent: Any, call_of: Callable[[Any, str], Call | None], depth: int = _MAX_SEARCH_DEPTH
+) -> list[_ArgumentSpan]:
     """The outermost values in the object or list at `start` that belong to a call, in order.
 
     Args:
-        text: holds the valid document.
-        start: of the object or list.
-        holder: what it decodes to.
-        owner: (object or list, key in it) to the call whose arguments stand there, if any do.
-        depth: how far inside is looked; each level costs the length of the text.
+        text: contains the valid document.
+        start: position of the object or list.
+        parent: the decoded object or list.
+        call_of: from (object or list, key in it) to the call whose arguments are there, or None.
+        depth: how many levels are searched. The cost of each level is proportional to the length of the text.
     """
-    found: list[_Place] = []
-    for key, begin, end, value in _members(text, start):
-        call = owner(holder, key)
+    found: list[_ArgumentSpan] = []
+    for key, begin, end, value in members(text, start):
+        call = call_of(parent, key)
         if call is not None:
-            found.append(_Place(begin, end, key, value, call, owner is _named))
+            found.append(_ArgumentSpan(begin, end, key, value, call, call_of is _named_call))
         elif depth and isinstance(value, (dict, list)):
-            found += _search(text, begin, value, owner, depth - 1)
+            found += _search(text, begin, value, call_of, depth - 1)
     return found
 
 
-def _members(text: str, start: int) -> Iterator[tuple[str, int, int, Any]]:
-    """(key, start, end, value) of each member of the valid object or list at `start`; in a list the key is empty."""
-    position = _after_gap(text, start + 1)
-    while text[position] not in "]}":
-        key = ""
-        if text[start] == "{":
-            key, position = _DECODER.raw_decode(text, position)
-            position = _after_gap(text, position)
-        value, end = _DECODER.raw_decode(text, position)
-        yield key, position, end, value
-        position = _after_gap(text, end)
-
-
-def _after_gap(text: str, position: int) -> int:
-    gap = _GAP.match(text, position)
-    return gap.end() if gap else position
-
-
-def _label_values(text: str, place: _Place, labels: np.ndarray) -> None:
-    """Label every scalar at a place as what it is of the call."""
-    call = place.call
-    for scalar in _scalars(text, place.start, place.end, place.key):
-        onto = labels[scalar.start : scalar.end]
+def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
+    """Label the strings, numbers and words in a span."""
+    call = span.call
+    for scalar in scalars(text, span.start, span.end, span.key):
+        scalar_labels = labels[scalar.start : scalar.end]
         if not scalar.quoted:
-            onto[:] = Label.THOUGHT if call.tool in PROSE_TOOLS else Label.CODE
+            scalar_labels[:] = Label.THOUGHT if call.tool in PROSE_TOOLS else Label.CODE
             continue
         decoded = json_string(text[scalar.start : scalar.end])
         language = language_of(call.tool, scalar.key, decoded.value, call.arguments)
-        if scalar.before and language != PROSE:
-            language = language_of_word(scalar.before) or language
-        decoded.carry(label_code(decoded.value, language), onto)
-
-
-class _Scalar(NamedTuple):
-    """A string, number, true, false or null in a JSON text that is no key."""
-
-    start: int
-    end: int
-    """Without the quotes."""
-    quoted: bool
-    key: str
-    """The nearest key it stands under."""
-    before: list[str]
-    """Strings before it in the same list, as they are written, where these are the words of a command."""
-
-
-def _scalars(text: str, start: int, end: int, key: str) -> Iterator[_Scalar]:
-    """The scalars of a valid JSON value in order; `key` is what it stands under."""
-    tokens = list(_TOKEN.finditer(text, start, end))
-    keys: list[str] = []
-    words: list[str] = []
-    for i, token in enumerate(tokens):
-        mark = text[token.start()]
-        if mark in "{[":
-            keys.append(key)
-            words = []
-        elif mark in "}]":
-            key = keys.pop()
-            words = []
-        elif mark in ":,":
-            continue
-        elif mark != '"':
-            yield _Scalar(token.start(), token.end(), False, key, [])
-        elif i + 1 < len(tokens) and text[tokens[i + 1].start()] == ":":
-            key = text[token.start() + 1 : token.end() - 1]
-        else:
-            a, b = token.start() + 1, token.end() - 1
-            is_word = key in ("command", "cmd") and 0 < len(words) < _MAX_WORDS
-            yield _Scalar(a, b, True, key, list(words) if is_word else [])
-            if len(words) < _MAX_WORDS:
-                words.append(text[a:b])
-
-
-def _document(text: str, start: int) -> Region | None:
-    """The object or list that begins at `start`, if it is valid JSON; control characters in strings are let pass."""
-    if not text.startswith(("{", "["), start):
-        return None
-    try:
-        document, end = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None
-    return Region(start, end, document)
+        if scalar.words_before and language != PROSE:
+            language = language_of_word(scalar.words_before) or language
+        decoded.copy_labels(label_code(decoded.value, language), scalar_labels)

@@ -1,6 +1,6 @@
-"""The languages whose comments are told by a syntax tree: one entry each, the grammar loaded when first needed.
+"""The languages whose comments are found with a syntax tree. A grammar is loaded when it is first needed.
 
-To add a language, add its single-language `tree-sitter-*` wheel to the dependencies and an entry to `GRAMMARS`.
+To add a language, add its `tree-sitter-*` wheel to the dependencies and an entry to `GRAMMARS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from tree_sitter import Language, Parser, Query
 
 _EDITOR = r"-\*-|vim?:|nosec|nosemgrep"
-"""What tools of every language read: modelines of editors, scanners."""
+"""Pragmas that occur in every language: editor modelines, security scanners."""
 _HASH = rf"#!|#\s*(?:{_EDITOR})"
 _PYTHON = (
     rf"#!|#\s*(?:{_EDITOR}|type:|noqa|pylint:|mypy:|pyright:|pyre-|pytype:|ruff:|pragma:|fmt:|isort:|yapf:|flake8:|"
@@ -30,28 +30,28 @@ _SLASHES = (
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """How one language is recognised and parsed, and what in it is a comment."""
+    """How one language is recognised and parsed, and what a comment is in it."""
 
     wheel: str
-    """Python module of the grammar; its wheel has the same name with dashes."""
+    """Python module of the grammar. The wheel has the same name, with dashes."""
     suffixes: str = ""
-    """Of the files in this language, and whole names of files without suffix; separated by blanks."""
+    """File name endings of the language, and whole names of files without an ending; separated by spaces."""
     programs: str = ""
-    """Commands that run a script in this language from a flag or from standard input."""
+    """Commands that run a script in this language, given after a flag or on standard input; separated by spaces."""
     script_flag: str = r"$^"
-    """Regular expression of the whole flag after which such a command takes a script."""
+    """Regular expression for the whole flag that comes before a script."""
     comments: str = "(comment) @comment"
-    """Tree-sitter query: `@comment`, and where code of another language lies in this one, that language's name."""
+    """Tree-sitter query. It captures `@comment`, and embedded code under the name of its language."""
     operators: str = ""
-    """Query of `@operator`: what holds no drawn rule though a sign in it looks like one."""
+    """Tree-sitter query. It captures as `@operator` signs that look like decoration but are not."""
     marks: tuple[str, ...] = ("#",)
-    """A text with none of these holds no comment and is not parsed."""
+    """A text without any of these has no comment and no embedded code, and is not parsed for them."""
     pragma: str = _HASH
-    """Regular expression: how a comment begins that is no remark but an instruction to a tool."""
+    """Regular expression for the beginning of a comment that is an instruction to a tool."""
     surroundings: tuple[tuple[str, str], ...] = ()
-    """Texts before and after that a piece cut out of a file may need to parse."""
+    """(before, after): texts that a fragment of a file may need around it to be parsed."""
     factory: str = "language"
-    """The wheel's function that gives the grammar."""
+    """Function of the module that returns the grammar."""
 
 
 _C_MARKS = ("//", "/*")
@@ -160,7 +160,7 @@ GRAMMARS: dict[str, Grammar] = {
         pragma=rf"{_HASH}|{_SLASHES}",
         factory="language_php",
     ),
-    "php_only": Grammar(  # a piece of PHP that does not say <?php
+    "php_only": Grammar(  # a fragment of PHP without <?php
         "tree_sitter_php",
         operators=_STRICT_EQUAL,
         marks=("#", *_C_MARKS),
@@ -172,7 +172,7 @@ GRAMMARS: dict[str, Grammar] = {
         "tree_sitter_html",
         suffixes=".html .htm .xhtml .vue .svelte",
         comments="(comment) @comment (script_element (raw_text) @javascript) (style_element (raw_text) @css)",
-        operators="(attribute_value) @operator",  # Vue, Alpine and Angular write scripts in them
+        operators="(attribute_value) @operator",  # they contain scripts in Vue, Alpine and Angular
         marks=("<!--", *_C_MARKS),
         pragma=r"<!--\s*(?:\[if\s|<!\[endif|#include\s)",
     ),
@@ -205,7 +205,7 @@ GRAMMARS: dict[str, Grammar] = {
         script_flag=r"-c|-e|--command|--execute",
         comments="[(comment) (marginalia)] @comment",
         marks=("--", "/*"),
-        pragma=r"/\*[!+]|--\s*noqa",  # MySQL runs /*! ... */, planners obey /*+ ... */
+        pragma=r"/\*[!+]|--\s*noqa",  # MySQL runs /*! ... */, query planners read /*+ ... */
     ),
     "make": Grammar("tree_sitter_make", suffixes=".mk .mak Makefile makefile GNUmakefile"),
 }
@@ -217,13 +217,13 @@ _VERSIONED = re.compile(r"(python[23]|pypy3?|ruby|php|node)[\d.]+")
 
 
 def language_of_path(path: str) -> str | None:
-    """The language of a file by its name: a key of `GRAMMARS`, `patch`, or None where it is not known."""
+    """The language of a file, from its name: a key of `GRAMMARS`, `patch`, or None if it is not known."""
     name = PurePosixPath(path.strip()).name
     return _BY_NAME.get(name) or _BY_NAME.get(PurePosixPath(name).suffix.lower())
 
 
 def language_of_program(program: str) -> str | None:
-    """The language that a command runs: `/usr/bin/python3.11` is python."""
+    """The language that a command runs, or None if it is not known: `/usr/bin/python3.11` runs python."""
     name = PurePosixPath(program).name
     versioned = _VERSIONED.fullmatch(name)
     return _BY_PROGRAM.get(versioned.group(1) if versioned else name)
@@ -231,13 +231,13 @@ def language_of_program(program: str) -> str | None:
 
 @lru_cache
 def is_script_flag(language: str, flag: str) -> bool:
-    """Whether a command of this language takes a script after the flag."""
+    """Whether a script in this language follows the flag."""
     return re.fullmatch(GRAMMARS[language].script_flag, flag) is not None
 
 
 @lru_cache
 def pragma(language: str) -> re.Pattern[str]:
-    """Matches, at its beginning, a comment that is an instruction to a tool."""
+    """A pattern that matches the beginning of a comment that is an instruction to a tool."""
     return re.compile(GRAMMARS[language].pragma)
 
 
@@ -258,6 +258,6 @@ def _grammar(language: str) -> Language:
     entry = GRAMMARS[language]
     try:
         return Language(getattr(import_module(entry.wheel), entry.factory)())
-    except ImportError as error:  # labels may not depend on what happens to be installed
+    except ImportError as error:  # labels must not depend on the installed packages
         wheel = entry.wheel.replace("_", "-")
-        raise ImportError(f"no grammar for {language}: install {wheel}, a dependency of this package") from error
+        raise ImportError(f"no {language} grammar found; install {wheel}, a dependency of this package") from error

@@ -1,6 +1,6 @@
-"""Scripts that a shell command carries: the text after `python -c`, heredocs by their target or their reader.
+"""Scripts inside a shell command: the text after `python -c`, and heredocs.
 
-A script for `perl`, `sed` or `awk` is left whole: no comment is told in it.
+Scripts for `perl`, `sed` and `awk` are not parsed, so their comments are not found.
 """
 
 from __future__ import annotations
@@ -23,48 +23,47 @@ _RUNNER_NAMES = (
     "uv poetry pipenv pdm hatch conda mamba micromamba rye pixi bundle npx"
 )
 _RUNNERS = frozenset(_RUNNER_NAMES.split())
-"""Commands that run the command in their arguments."""
-_MAX_WORDS = 20
-"""How far into a command its program is looked for."""
+"""Commands that run the command given in their arguments."""
+_MAX_PROGRAM_SEARCH = 20
+"""The program of a command is searched in this many of its first words."""
 
 
 class Script(NamedTuple):
-    """Code that a shell node carries: pieces of source that spell it, each as (start byte, end byte, quote)."""
+    """Code inside a shell command, as one or more pieces of the source: (start byte, end byte, quote)."""
 
     pieces: list[tuple[int, int, str]]
     language: str
 
 
 def scripts(root: Node) -> Iterator[Script]:
-    """Every script in a parsed shell action, wherever it stands."""
+    """Every script in a parsed shell action."""
     seen: set[int] = set()
-    languages: dict[int, str | None] = {}  # a command is matched once for each of its flags
+    languages: dict[int, str | None] = {}  # the query matches a command once for each of its flags
     for _, captures in QueryCursor(query("bash", _QUERY)).matches(root):
         if "statement" in captures:
             yield from _heredocs(captures["statement"][0], seen)
             continue
-        command, flag = captures["command"][0], _source(captures["flag"][0])
+        command, flag = captures["command"][0], _node_text(captures["flag"][0])
         if command.id not in languages:
             languages[command.id] = _program(_words(command)).language
         language = languages[command.id]
         if language and language != "patch" and is_script_flag(language, flag):
-            languages[command.id] = None  # the first script counts; what follows are its arguments
+            languages[command.id] = None  # words after the first script are its arguments
             pieces = list(_pieces(captures["script"][0]))
             if pieces:
                 yield Script(pieces, language)
 
 
 class _Program(NamedTuple):
-    """What a command runs."""
+    """The program that a command runs."""
 
     name: str
     language: str | None
-    rest: list[str]
-    """Its arguments."""
+    arguments: list[str]
 
 
 def _program(words: list[str]) -> _Program:
-    """The program behind `sudo`, `timeout 60` and the like; its language if it runs scripts."""
+    """The program of a command, after `sudo`, `timeout 60` and similar words, with its language if it runs scripts."""
     for i, word in enumerate(words):
         name, rest = PurePosixPath(word).name, words[i + 1 :]
         if name in ("apply_patch", "applypatch", "patch") or (name == "git" and rest[:1] in (["apply"], ["am"])):
@@ -78,12 +77,12 @@ def _program(words: list[str]) -> _Program:
 
 
 def _heredocs(statement: Node, seen: set[int]) -> Iterator[Script]:
-    """Heredocs of one statement: by the file they are written to, else by the program that reads them."""
+    """The heredocs of one statement whose language is known."""
     if statement.id in seen:
         return
     seen.add(statement.id)
     reader = _program(_words(_last_command(_body(statement))))
-    outer = [name for node in statement.children if (name := _target(node))]
+    targets = [name for node in statement.children if (name := _target(node))]
     for redirect in statement.children:
         if redirect.type != "heredoc_redirect":
             continue
@@ -91,32 +90,42 @@ def _heredocs(statement: Node, seen: set[int]) -> Iterator[Script]:
         opening = next((node for node in redirect.children if node.type == "heredoc_start"), None)
         if content is None or opening is None:
             continue
-        final = reader
-        piped = next((node for node in redirect.children if node.type == "pipeline"), None)
-        if piped is not None and reader.name == "cat":  # cat <<EOF | python
-            final = _program(_words(_body(piped.named_child(0))))
-        if final.name in ("cat", "tee", ""):
-            targets = outer + [name for node in redirect.children if (name := _target(node))]
-            names = [*final.rest, *targets] if final.name == "tee" else targets
-            language = next((known for name in names if (known := language_of_path(name))), None)
-        else:
-            language = _reads(final)
+        language = _heredoc_language(redirect, reader, targets)
         if language:
-            bare = not re.search(r"""['"\\]""", _source(opening))
-            yield Script([(content.start_byte, content.end_byte, "<<" if bare else "")], language)
+            is_quoted = re.search(r"""['"\\]""", _node_text(opening))
+            yield Script([(content.start_byte, content.end_byte, "" if is_quoted else "<<")], language)
 
 
-def _reads(program: _Program) -> str | None:
-    """The language of what a program reads from standard input; a script named in its arguments reads data instead."""
+def _heredoc_language(redirect: Node, reader: _Program, targets: list[str]) -> str | None:
+    """The language of a heredoc: for `cat` and `tee` that of the file they write, else that of the program.
+
+    Args:
+        redirect: the node of the heredoc.
+        reader: the program of the statement.
+        targets: files that the statement writes to.
+    """
+    piped = next((node for node in redirect.children if node.type == "pipeline"), None)
+    if piped is not None and reader.name == "cat":  # cat <<EOF | python
+        reader = _program(_words(_body(piped.named_child(0))))
+    if reader.name not in ("cat", "tee", ""):
+        return _stdin_language(reader)
+    files = targets + [name for node in redirect.children if (name := _target(node))]
+    if reader.name == "tee":
+        files = [*reader.arguments, *files]
+    return next((language for file in files if (language := language_of_path(file))), None)
+
+
+def _stdin_language(program: _Program) -> str | None:
+    """The language of a script on standard input. None if the program has another script and reads data there."""
     if program.language in (None, "patch", "sql"):
         return program.language
-    operands = [word for word in program.rest if word not in ("-", "/dev/stdin", "-s")]
-    data = any(not word.startswith("-") or word in ("-m", "-c", "-e") for word in operands)
-    return None if data and "-s" not in program.rest else program.language
+    operands = [word for word in program.arguments if word not in ("-", "/dev/stdin", "-s")]
+    has_script = any(not word.startswith("-") or word in ("-m", "-c", "-e") for word in operands)
+    return None if has_script and "-s" not in program.arguments else program.language
 
 
 def _pieces(node: Node) -> Iterator[tuple[int, int, str]]:
-    """The quoted parts of a shell word."""
+    """The parts of a shell word, without their quotes."""
     for part in node.children if node.type == "concatenation" else [node]:
         quoted = part.type in ("string", "raw_string")
         if quoted:
@@ -126,14 +135,14 @@ def _pieces(node: Node) -> Iterator[tuple[int, int, str]]:
 
 
 def _target(redirect: Node) -> str:
-    """The file that standard output is written to; empty for `2>`, `2>&1` and input."""
+    """The file that a redirection writes standard output to; empty for `2>`, `2>&1` and input."""
     if redirect.type != "file_redirect" or redirect.child(0) is None:
         return ""
     first = redirect.children[0]
     destination = redirect.child_by_field_name("destination")
-    if first.type not in (">", ">>", ">|", "&>") and _source(first) != "1":
+    if first.type not in (">", ">>", ">|", "&>") and _node_text(first) != "1":
         return ""
-    return _source(destination).strip("'\"")
+    return _unquoted(destination)
 
 
 def _body(node: Node | None) -> Node | None:
@@ -142,25 +151,30 @@ def _body(node: Node | None) -> Node | None:
 
 
 def _last_command(node: Node | None) -> Node | None:
-    """The command at the end of `a && b` or `a | b`: the one that a redirect after it belongs to."""
+    """The last command of `a && b` or `a | b`. A redirection at the end belongs to it."""
     while node is not None and node.type in ("list", "pipeline"):
         node = node.named_child(node.named_child_count - 1)
     return node
 
 
 def _words(command: Node | None) -> list[str]:
-    """The first words of a command, unquoted."""
+    """The first words of a command, without quotes."""
     if command is None or command.type != "command":
         return []
     words: list[str] = []
-    for child in command.children[: 2 * _MAX_WORDS]:
+    for child in command.children[: 2 * _MAX_PROGRAM_SEARCH]:
         if child.type == "command_name" or (words and child.is_named and child.type != "herestring_redirect"):
-            words.append(_source(child).strip("'\""))
-        if len(words) == _MAX_WORDS:
+            words.append(_unquoted(child))
+        if len(words) == _MAX_PROGRAM_SEARCH:
             break
     return words
 
 
-def _source(node: Node | None) -> str:
+def _unquoted(node: Node | None) -> str:
+    return _node_text(node).strip("'\"")
+
+
+def _node_text(node: Node | None) -> str:
+    """The text of a node; empty if there is no node."""
     text = node.text if node is not None else None
     return text.decode("utf-8", "replace") if text else ""

@@ -1,1 +1,1 @@
-"""From tokens and wanted positions to per-token statistics, whatever engine runs the model."""
+"""Tokens, windows, statistics and storage of scores: the parts that all engines share."""

@@ -1,10 +1,12 @@
-"""The four statistics of a token, from what an engine tells: logprobs of the target and of the k most likely tokens.
+"""The four statistics of a token, from the logprobs that an engine returns: of the token and of the top k tokens.
 
-The counterpart of `models.torch_engine.topk` for engines that keep their logits to themselves. Formulas are the same;
-three things differ. Logprobs are rounded to float32, so two logits that differ in their last digit may count as equal.
-The rank is counted among the k values, and is the engine's own beyond them: vLLM counts entries that are not smaller,
-so it gives the last place to equals where ours gives the first. An engine that tells no rank gets k + 1 there, to be
-read as "more than k". No measure looks at ranks beyond k.
+`models.torch_engine.topk` computes the same from logits; this module is for engines that do not return logits. The
+formulas are the same, but the results can differ in two ways:
+
+- Logprobs are rounded to float32, so two logits that differ in the last digit can count as equal.
+- Up to k, the rank is counted from the k values. Beyond k it is the engine's own rank, and vLLM gives tied tokens the
+  last of their places, not the first. If an engine returns no rank, it is k + 1, which means "more than k". No measure
+  uses ranks beyond k.
 """
 
 from __future__ import annotations
@@ -15,16 +17,20 @@ import numpy as np
 
 
 class Statistics(NamedTuple):
-    """Statistics of R wanted tokens, in order."""
+    """Statistics of R wanted tokens, in order, as numpy arrays. The common result of every engine.
+
+    Its twin `models.torch_engine.topk.RowStatistics` holds the same four columns as torch tensors, for rows of logits
+    that may still be on a GPU.
+    """
 
     logprob: np.ndarray
-    """(R,) float32, nats."""
+    """(R,) float32, nats: of the token itself."""
     entropy: np.ndarray
-    """(R,) float32, nats, in [0, ln k]."""
+    """(R,) float32, nats, in [0, ln k]: of the k most likely tokens, renormalised."""
     rank: np.ndarray
-    """(R,) int32."""
+    """(R,) int32, >= 1."""
     top_mass: np.ndarray
-    """(R,) float32."""
+    """(R,) float32 in [0, 1]: probability of the k most likely tokens together."""
 
 
 def statistics_of(target: np.ndarray, top: np.ndarray, rank_beyond: np.ndarray | None = None) -> Statistics:
@@ -32,8 +38,9 @@ def statistics_of(target: np.ndarray, top: np.ndarray, rank_beyond: np.ndarray |
 
     Args:
         target: (R,) logprob of each token, nats.
-        top: (R, k) the k largest logprobs of its row, in any order.
-        rank_beyond: (R,) what the engine calls the rank of a token that is not among them; None if it does not say.
+        top: (R, k) the k largest logprobs of each row, in any order.
+        rank_beyond: (R,) the engine's rank of each token, used where the token is not among the top k; None if the
+            engine returns no ranks.
     """
     target, top = np.asarray(target, np.float64), np.asarray(top, np.float64)
     k = top.shape[1]
@@ -41,7 +48,7 @@ def statistics_of(target: np.ndarray, top: np.ndarray, rank_beyond: np.ndarray |
     mass = p.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         q = p / mass[:, None]
-        entropy = -np.where(q > 0, q * np.log(q), q).sum(axis=1)  # NaN stays NaN
+        entropy = -np.where(q > 0, q * np.log(q), q).sum(axis=1)  # NaN where a logprob is NaN
     rank = 1 + (top > target[:, None]).sum(axis=1)
     beyond = np.full(len(target), k + 1) if rank_beyond is None else np.maximum(rank_beyond, k + 1)
     return Statistics(

@@ -1,18 +1,18 @@
-"""The score store: what a model said about a trajectory, kept under the content that determines it.
+"""The score store: a folder of token scores. Each entry is found by the content that determines its numbers.
 
-`DIR/<settings>/<tokens>.parquet`, both names digests: of everything about the run that changes numbers (k, dtype,
-kernel, window, stride, weights, tokenizer, library versions, ...), and of the token ids. Labels, scopes, thresholds and
-the trajectory's name are no part of it. A position's numbers must depend on nothing else, but by a few millionths, in
-particular not on which other positions are wanted: `scoring.windows` promises that. An entry is a token table with a
-checksum over the whole file; its labels, offsets and name are of the last run that asked for it.
+An entry's address is `DIR/<settings>/<tokens>.parquet`. The first name is the digest of everything that changes
+numbers: k, dtype, attention kernel, window, stride, weights, tokenizer, library versions, and so on. The second is the
+digest of the token ids. Labels, scopes, thresholds and the trajectory's name are not part of the address.
+
+The numbers of a position must depend on the address only, up to a few 1e-6. In particular they must not depend on which
+other positions are requested; `scoring.windows` takes care of that. An entry is a token table with a checksum of the
+whole file. Its labels, offsets and name are those of the run that wrote it last.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lm_eval_hesnr.errors import InputError, Interrupted
+from lm_eval_hesnr.errors import Interrupted
 from lm_eval_hesnr.files import make_folder, replace_file, unfinished_name
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
+from lm_eval_hesnr.scoring.fingerprints import digest
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import as_parquet, as_table, read_token_table
 
@@ -34,61 +35,66 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 FORMAT = "hesnr-score-store"
 VERSION = 1
-"""Raised when entries are written differently, or when the same input gives other numbers than before."""
+"""Increase it when entries are written differently, or when the same input gives different numbers."""
 
 _WEIGHT_NAMES = ("model", "revision", "peft")
-_NO_SETTING = ("lm_eval_hesnr",)
-"""What a signature says that changes no number: `VERSION` stands for the package."""
+_CHANGES_NO_NUMBER = ("lm_eval_hesnr",)
+"""Signature keys that do not change numbers. `VERSION` takes the place of the package's version."""
 
-NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_NO_SETTING, "tokenizer")
-"""Keys of an entry's signature in which entries of one folder may differ: contents stand in the address for them."""
+NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_CHANGES_NO_NUMBER, "tokenizer")
+"""Signature keys in which entries of one folder may differ: the address contains the content that they name."""
 
 SETTINGS = "settings.json"
-"""The file in each folder of entries that says what they have in common."""
+"""The file in each folder of entries that lists the settings behind the folder's name."""
 
 _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
-_BLANK = b"0" * 64
+_NO_CHECKSUM = b"0" * 64
+"""Stands in the file while its checksum is computed."""
 _ABANDONED_SECONDS = 3600
-_NAMES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")
-"""The files of a store; nothing else in its folder is ours to remove."""
+_STORE_FILES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")
+"""Names of the files that a store writes. It never removes anything else."""
 
 
 class ScoreStore:
-    """A folder that one model's scores are read from and written to; several processes may use it at a time."""
+    """A folder from which the scores of one model are read and to which they are written.
+
+    Several processes, and any number of models, may use the folder at the same time.
+    """
 
     def __init__(
         self, folder: str | Path, signature: Mapping[str, Any], *, weights: str | None, tokenizer: str | None
     ) -> None:
-        """Make the folder.
+        """Make the folder if it does not exist, and remove unfinished files that killed runs left.
 
         Args:
-            folder: where the entries are, of any number of models.
-            signature: what of the model and its engine determines the numbers; every key counts but pure names.
-            weights: a fingerprint of the model's content. It takes the place of the signature's model, revision and
-                peft; None where nobody can read the weights (a server), and these names are all there is.
+            folder: where the entries are.
+            signature: the settings of the model and its engine that determine the numbers.
+            weights: fingerprint of the model's content. It replaces the signature's model, revision and peft in the
+                address. None if the weights cannot be read (a server); then these names are part of the address.
             tokenizer: the same for the tokenizer.
 
         Raises:
-            InputError: there can be no such folder.
+            InputError: the folder cannot be created.
         """
         self.folder = Path(folder).expanduser()
-        self.n_read = self.n_written = 0
-        names = (*_NO_SETTING, *(_WEIGHT_NAMES if weights else ()), *(("tokenizer",) if tokenizer else ()))
+        self.n_read = 0
+        replaced = (*_CHANGES_NO_NUMBER, *(_WEIGHT_NAMES if weights else ()), *(("tokenizer",) if tokenizer else ()))
         content = {"weights": weights, "tokenizer_content": tokenizer, "format": FORMAT, "version": VERSION}
         self._signature = dict(signature)
-        self._settings = {key: value for key, value in signature.items() if key not in names} | content
-        self._homes: dict[int, Path] = {}
+        self._settings = {key: value for key, value in signature.items() if key not in replaced} | content
+        self._folder_of_k: dict[int, Path] = {}
         self._can_write = True
-        self._last: tuple[Path, tuple[str, TokenScores]] | None = None
-        """What was read last: mostly the same is written next, and nothing is to do."""
+        self._last_read: tuple[Path, tuple[str, TokenScores]] | None = None
+        """Path and content of the entry read last. Usually it is written next and has not changed."""
         make_folder(folder, "score_store")
-        _sweep(self.folder)
+        _remove_abandoned(self.folder)
 
     def read(self, token_ids: np.ndarray, positions: np.ndarray, k: int) -> TokenScores | None:
-        """What is stored of the positions; None where that is nothing, or not all of them.
+        """The stored scores of the positions; None if one of them is not stored.
 
-        Labels, offsets, `short_context` and signature are those of the run that wrote: put your own in their place.
+        Labels, offsets, `short_context` and signature come from the run that wrote the entry. The caller replaces them
+        with its own.
 
         Args:
             token_ids: (T,) integers, the whole trajectory.
@@ -106,64 +112,64 @@ class ScoreStore:
         if not np.array_equal(stored.token_ids, token_ids) or not stored.scored[positions].all():
             return None
         self.n_read += 1
-        self._last = path, (name, stored)
-        return _only(stored, positions)
+        self._last_read = path, (name, stored)
+        return _restricted(stored, positions)
 
-    def write(self, name: str, scores: TokenScores, **about: Any) -> None:
-        """Keep the scores of a trajectory, at once and whole.
+    def write(self, name: str, scores: TokenScores, **extra: Any) -> None:
+        """Write the scores of a trajectory, completely or not at all.
 
-        An entry that holds them already keeps its numbers, of more positions perhaps, and gets the new labels. A disk
-        that takes no more ends the storing, not the run.
+        If the entry has scores of all these positions already, it keeps its numbers and gets the new labels. If the
+        disk refuses, there is one warning, and the run goes on without writing.
 
         Args:
-            name: of the trajectory.
-            scores: as `read` gave or the model made them; the entry gets the store's signature, not theirs.
-            **about: what else whoever reads the entry as a token table should know, such as the rendering.
+            name: the trajectory's name.
+            scores: as `read` returned them or as the model computed them. The entry gets the store's signature.
+            **extra: further signature entries for readers of the token table, such as the rendering.
         """
         path = self._path(scores.token_ids, scores.k)
-        told = self._signature | about | {"k": scores.k, "label_rules": LABEL_RULES_VERSION}
-        scores = replace(scores, signature=json.loads(json.dumps(told)))
-        old_name, old = self._entry(path) or ("", None)
+        signature = self._signature | extra | {"k": scores.k, "label_rules": LABEL_RULES_VERSION}
+        scores = replace(scores, signature=json.loads(json.dumps(signature)))
+        old_name, old = self._entry_at(path) or ("", None)
         if old and np.array_equal(old.token_ids, scores.token_ids) and old.scored[scores.scored].all():
-            if old_name == name and _same_payload(old, scores):
+            if old_name == name and _has_same_labels(old, scores):
                 return
             scores = replace(scores, scored=old.scored, **{key: getattr(old, key) for key in _STATISTICS})
         if not self._can_write:
             return
         try:
-            path.parent.mkdir(exist_ok=True)
-            settings = path.parent / SETTINGS
-            if not settings.exists():
-                about_model = {key: self._signature.get(key) for key in (*_WEIGHT_NAMES, "tokenizer")}
-                replace_file(settings, json.dumps({"settings": self._with_k(scores.k), "names": about_model}, indent=2))
-            replace_file(path, _entry(name, scores, address=f"{path.parent.name}/{path.stem}"))
-            self.n_written += 1
-            self._last = None
+            self._write_settings(path.parent, scores.k)
+            replace_file(path, _entry_bytes(name, scores, address=f"{path.parent.name}/{path.stem}"))
+            self._last_read = None
         except OSError as error:
             self._can_write = False
-            eval_logger.warning("score store: %s; the run goes on and nothing more is stored", error)
+            eval_logger.warning("score store: %s; the run goes on, but it stores nothing more", error)
 
-    def _entry(self, path: Path) -> tuple[str, TokenScores] | None:
-        if self._last and self._last[0] == path:
-            return self._last[1]
-        with suppress(ValueError, OSError):  # `read` has named it
+    def _entry_at(self, path: Path) -> tuple[str, TokenScores] | None:
+        if self._last_read and self._last_read[0] == path:
+            return self._last_read[1]
+        with suppress(ValueError, OSError):  # `read` has logged it
             return read_entry(path)
         return None
 
-    def _with_k(self, k: int) -> dict[str, Any]:
-        return self._settings | {"k": k}
+    def _write_settings(self, folder: Path, k: int) -> None:
+        folder.mkdir(exist_ok=True)
+        path = folder / SETTINGS
+        if not path.exists():
+            names = {key: self._signature.get(key) for key in (*_WEIGHT_NAMES, "tokenizer")}
+            replace_file(path, json.dumps({"settings": self._settings | {"k": k}, "names": names}, indent=2))
 
     def _path(self, token_ids: np.ndarray, k: int) -> Path:
-        if k not in self._homes:
-            settings = self._with_k(k)
-            self._homes[k] = self.folder / _digest(json.dumps(settings, sort_keys=True).encode(), size=8)
-            if not self._homes[k].exists():
-                self._say_nearest(json.loads(json.dumps(settings)))
-        name = _digest(np.ascontiguousarray(token_ids, "<i8").tobytes(), size=16)
-        return self._homes[k] / f"{name}.parquet"
+        if k not in self._folder_of_k:
+            settings = self._settings | {"k": k}
+            folder = self.folder / digest(json.dumps(settings, sort_keys=True).encode(), size=8)
+            self._folder_of_k[k] = folder
+            if not folder.exists():
+                self._log_nearest(json.loads(json.dumps(settings)))
+        name = digest(np.ascontiguousarray(token_ids, "<i8").tobytes(), size=16)
+        return self._folder_of_k[k] / f"{name}.parquet"
 
-    def _say_nearest(self, settings: dict[str, Any]) -> None:
-        """Why a store that is not empty has nothing for this run."""
+    def _log_nearest(self, settings: dict[str, Any]) -> None:
+        """Log why a store that is not empty has no entry for this run."""
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError, OSError):
@@ -173,169 +179,67 @@ class ScoreStore:
         if differing:
             nearest = min(differing, key=len)
             eval_logger.info(
-                "score store %s: nothing of this model and its settings yet; what is nearest differs in %s",
-                self.folder, ", ".join(nearest),
+                "score store %s: no entries for this model and these settings yet; the most similar entries differ "
+                "in %s", self.folder, ", ".join(nearest),
             )  # fmt: skip
 
 
 def read_entry(path: Path) -> tuple[str, TokenScores]:
-    """An entry's name and scores; the checksum is right.
+    """Name and scores of an entry whose checksum is right.
 
     Raises:
-        ValueError: the file is damaged or lies in another's place; the reason.
-        OSError: it cannot be read.
+        ValueError: the file is damaged, or it is a copy of another entry. The message is the reason.
+        OSError: the file cannot be read.
     """
     data = path.read_bytes()
     at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
-    blank = data[:at] + _BLANK + data[at + len(_BLANK) :]
-    if at < len(_CHECKSUM) or _digest(blank).encode() != data[at : at + len(_BLANK)]:
+    without_checksum = data[:at] + _NO_CHECKSUM + data[at + len(_NO_CHECKSUM) :]
+    if at < len(_CHECKSUM) or digest(without_checksum).encode() != data[at : at + len(_NO_CHECKSUM)]:
         raise ValueError("its checksum is wrong")
     if f'"address": "{path.parent.name}/{path.stem}"'.encode() not in data:
-        raise ValueError("it lies in the place of another")
+        raise ValueError("it is a copy of another entry")
     return read_token_table(pa.BufferReader(data))
 
 
 @contextmanager
 def resumable(folder: str | Path | None) -> Iterator[None]:
-    """Let an interrupt end what is done inside with one line that says how to go on.
+    """On Ctrl-C inside, log one line about how to continue.
 
     Raises:
-        Interrupted: in the place of KeyboardInterrupt.
+        Interrupted: instead of KeyboardInterrupt.
     """
     try:
         yield
     except KeyboardInterrupt:
         if folder is None:
             eval_logger.warning(
-                "interrupted, nothing is kept; with --model_args score_store=DIR a run goes on where it was stopped"
+                "interrupted; no scores were stored. With --model_args score_store=DIR the next run can continue"
             )
         else:
-            eval_logger.warning("interrupted; run the same command again to go on from the scores in %s", folder)
+            eval_logger.warning("interrupted; run the same command again to continue from the scores in %s", folder)
         raise Interrupted from None
 
 
-def fingerprint_of_model(model: Any) -> str:
-    """Digest of a PyTorch model's content: every byte of its parameters and persistent buffers, its configuration.
-
-    It is of what will run, so it covers revision, adapters, delta weights, quantisation and training steps in this
-    process, whatever the files were. It does not cover the code of a model that brings its own, but for the name that
-    transformers gives its module, which holds the revision. About 1 GB/s for each of up to 8 cores.
-
-    Raises:
-        InputError: weights that this process does not hold.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    weights = sorted(model.state_dict().items())
-    if any(hasattr(tensor, "full_tensor") for _, tensor in weights):  # tensor parallel: gathered by all, one at a time
-        tensors = [_digest_of_weights(name, _gathered(tensor)) for name, tensor in weights]
-    else:
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            tensors = list(pool.map(_digest_of_weights, *zip(*weights, strict=True)))
-    config = {key: value for key, value in model.config.to_dict().items() if key not in _CONFIG_NAMES}
-    adapters = {name: vars(adapter) for name, adapter in getattr(model, "peft_config", {}).items()}
-    adapters = {name: {k: v for k, v in own.items() if k not in _CONFIG_NAMES} for name, own in adapters.items()}
-    told = [f"{type(model).__module__}.{type(model).__qualname__}", config, adapters, tensors]
-    return _digest(json.dumps(told, sort_keys=True, default=_plain).encode())
-
-
-def fingerprint_of_tokenizer(tokenizer: Any) -> str:
-    """Digest of a fast tokenizer's `tokenizer.json`, without padding and truncation, which come with each call."""
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
-    return _digest(json.dumps(state | {"padding": None, "truncation": None}, sort_keys=True).encode())
-
-
-def fingerprint_of_files(folder: Path, remembered: Path) -> str:
-    """Digest of a checkpoint folder's weights and configuration, every byte of them, for engines that hide the model.
-
-    Args:
-        folder: with *.safetensors, pytorch_model*.bin, adapter_model*.bin or *.gguf, and config.json.
-        remembered: the store's folder, where `fingerprints.json` remembers digests by path, size and time of change.
-
-    Raises:
-        InputError: there are no weights in the folder.
-    """
-    weights = ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin", "*.gguf")
-    paths = sorted(path for pattern in weights for path in folder.glob(pattern))
-    if not paths:
-        raise InputError(f"{folder}: no weights to tell apart in a score_store; expected {', '.join(weights)}")
-    paths += [folder / name for name in ("config.json", "adapter_config.json") if (folder / name).exists()]
-    book = remembered / "fingerprints.json"
-    known: dict[str, list[Any]] = {}
-    with suppress(OSError, ValueError):
-        known = json.loads(book.read_text())
-    digests = []
-    for path in paths:
-        status, key = path.stat(), str(path.resolve())
-        stamp = [status.st_size, status.st_mtime_ns]
-        if known.get(key, [])[:2] != stamp:
-            known[key] = [*stamp, _digest_of_file(path)]
-        digests.append([path.name, known[key][2]])
-    with suppress(OSError):  # it only costs time
-        replace_file(book, json.dumps(known))
-    return _digest(json.dumps(digests).encode())
-
-
-_CONFIG_NAMES = (
-    "_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "base_model_name_or_path", "revision"
-)  # fmt: skip
-"""Settings of a model that say where it came from, or that the signature says."""
-
-
-def _digest(data: bytes | memoryview, size: int = 32) -> str:
-    return hashlib.blake2b(data, digest_size=size).hexdigest()
-
-
-def _digest_of_file(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=32)
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _gathered(tensor: Any) -> Any:
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
-
-
-def _digest_of_weights(name: str, tensor: Any) -> list[str]:
-    import torch
-
-    if not isinstance(tensor, torch.Tensor):
-        return [name, repr(tensor)]
-    if tensor.is_meta:
-        raise InputError(f"score_store: the weights {name} are offloaded and cannot be read; run without score_store")
-    try:
-        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    except (RuntimeError, NotImplementedError, TypeError) as error:
-        raise InputError(f"score_store: cannot read the weights {name} ({error}); run without score_store") from error
-    return [name, str(tensor.dtype), str(tuple(tensor.shape)), _digest(data.data)]
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has for a setting that it does not know."""
-    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
-
-
-def _entry(name: str, scores: TokenScores, address: str) -> bytes:
-    """A token table as the bytes of a Parquet file, with the checksum of all the others in its metadata."""
+def _entry_bytes(name: str, scores: TokenScores, address: str) -> bytes:
+    """A Parquet file with the token table. Its metadata contains the checksum of all its other bytes."""
     table = as_table(0, name, scores)
     metadata = table.schema.metadata | {
         b"store": json.dumps({"format": FORMAT, "version": VERSION, "address": address}).encode(),
-        b"checksum": _CHECKSUM + _BLANK,
+        b"checksum": _CHECKSUM + _NO_CHECKSUM,
     }
     data = as_parquet(table.replace_schema_metadata(metadata))
     at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
-    return data[:at] + _digest(data).encode() + data[at + len(_BLANK) :]
+    return data[:at] + digest(data).encode() + data[at + len(_NO_CHECKSUM) :]
 
 
-def _same_payload(old: TokenScores, new: TokenScores) -> bool:
+def _has_same_labels(old: TokenScores, new: TokenScores) -> bool:
+    """Whether labels, offsets and signature are equal."""
     same = all(np.array_equal(getattr(old, key), getattr(new, key)) for key in ("labels", "char_start", "char_end"))
     return same and old.signature == new.signature
 
 
-def _only(scores: TokenScores, positions: np.ndarray) -> TokenScores:
-    """The scores of these positions and of no other."""
+def _restricted(scores: TokenScores, positions: np.ndarray) -> TokenScores:
+    """The scores with only these positions scored."""
     scored = np.zeros_like(scores.scored)
     scored[positions] = True
     return replace(
@@ -348,12 +252,10 @@ def _only(scores: TokenScores, positions: np.ndarray) -> TokenScores:
     )
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left half written; a younger one may be another process's."""
+def _remove_abandoned(folder: Path) -> None:
+    """Remove unfinished files of killed runs. A younger one may belong to a process that is still writing it."""
     with suppress(OSError):
         for partial in (*folder.glob("*.partial"), *folder.glob("*/*.partial")):
-            if (
-                _NAMES.fullmatch(unfinished_name(partial) or "")
-                and time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS
-            ):
+            is_ours = _STORE_FILES.fullmatch(unfinished_name(partial) or "")
+            if is_ours and time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
                 partial.unlink(missing_ok=True)

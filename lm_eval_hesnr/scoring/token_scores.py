@@ -1,4 +1,4 @@
-"""What one model says about every token of one trajectory."""
+"""The statistics of every token of one trajectory under one model."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 
 PLAN_KEYS = ("rows_per_block", "chunk", "last_attention")
-"""What a signature says of block sizes, which follow from free memory, and of work left out: only rounding differs."""
+"""Signature keys about how the work was done: block sizes (they follow from free memory), rows left out of the last
+attention. They change numbers by rounding only."""
+
+_DTYPE_KINDS = {
+    "token_ids": "iu", "labels": "iu", "char_start": "iu", "char_end": "iu", "scored": "b", "logprob": "f",
+    "entropy": "f", "rank": "iu", "top_mass": "f",
+}  # fmt: skip
+"""Array fields of `TokenScores` with the kinds of numpy dtypes that they may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScores:
-    """T tokens of one trajectory in order. Where `scored` is false the four statistics mean nothing.
+    """T tokens of one trajectory, in order. Only where `scored` is true, the four statistics have values.
 
-    The statistics are of the next-token distribution p = softmax(logits) over the whole vocabulary, in float32 at
-    temperature 1, given all earlier tokens in the window; formulas in `models.torch_engine.topk`.
+    The statistics describe the next-token distribution p = softmax(logits) over the whole vocabulary, in float32, at
+    temperature 1, given all earlier tokens in the window. The formulas are in `models.torch_engine.topk`.
     """
 
     token_ids: np.ndarray
@@ -33,31 +40,52 @@ class TokenScores:
     scored: np.ndarray
     """(T,) bool."""
     logprob: np.ndarray
-    """(T,) float32, <= 0, nats. NaN where not scored."""
+    """(T,) float32, <= 0, nats: log probability of the token itself. NaN where not scored."""
     entropy: np.ndarray
-    """(T,) float32 in [0, ln k], nats: of the k most likely tokens, renormalised. NaN where not scored."""
+    """(T,) float32 in [0, ln k], nats: entropy of the k most likely tokens, renormalised. NaN where not scored."""
     rank: np.ndarray
-    """(T,) int32, >= 1: one more than the number of entries more likely than the token. 0 where not scored."""
+    """(T,) int32, >= 1: 1 + the number of vocabulary entries more likely than the token. 0 where not scored."""
     top_mass: np.ndarray
     """(T,) float32 in (0, 1]: probability of the k most likely tokens together. NaN where not scored."""
     k: int
     """Size of the candidate set."""
     short_context: int = 0
-    """Scored tokens that saw less than everything before them, because the model's context is shorter."""
+    """Number of scored tokens that did not see all earlier tokens, because the model's context is too short."""
     signature: dict[str, Any] = field(default_factory=dict)
-    """What makes the numbers comparable: model, revision, dtype, tokenizer, window and the like."""
+    """Settings that must agree for two sets of numbers to be comparable: model, dtype, tokenizer, window, ..."""
+
+    def __post_init__(self) -> None:
+        """Check shapes and dtypes.
+
+        Raises:
+            ValueError: a field is not an array of T values of its dtype.
+        """
+        n_tokens = len(self.token_ids)
+        for name, kinds in _DTYPE_KINDS.items():
+            array = np.asarray(getattr(self, name))
+            if array.shape != (n_tokens,) or array.dtype.kind not in kinds:
+                expected = {"iu": "integers", "b": "bool", "f": "floats"}[kinds]
+                raise ValueError(
+                    f"TokenScores: {name} has shape {array.shape} and dtype {array.dtype}; expected ({n_tokens},) "
+                    f"{expected}, as there are {n_tokens} token_ids"
+                )
 
     def in_scope(self, labels: frozenset[Label]) -> np.ndarray:
-        """(T,) bool: the scored tokens that carry one of the labels."""
+        """(T,) bool: the scored tokens that have one of the labels."""
         return self.scored & np.isin(self.labels, [int(label) for label in labels])
 
     def profile(self, chosen: np.ndarray, epsilon: float) -> EntropyProfile:
-        """The entropy profile of the chosen tokens, a (T,) bool within `scored`, with epsilon as an exact edge."""
+        """The entropy profile of the chosen tokens.
+
+        Args:
+            chosen: (T,) bool, true only where `scored` is.
+            epsilon: nats; the profile gets an exact edge there.
+        """
         columns = (self.logprob[chosen], self.entropy[chosen], self.rank[chosen], self.top_mass[chosen])
         return EntropyProfile.of_tokens(*columns, k=self.k, epsilon=epsilon)
 
     def __str__(self) -> str:
-        """Short: the harness writes responses into its sample files by `str`."""
+        """A short summary, because the harness writes `str` of every response into its sample files."""
         return f"TokenScores({len(self.token_ids)} tokens, {int(self.scored.sum())} scored)"
 
     __repr__ = __str__
@@ -66,8 +94,8 @@ class TokenScores:
 def token_labels(char_labels: np.ndarray, char_start: np.ndarray, char_end: np.ndarray) -> np.ndarray:
     """(T,) uint8: the label of each token, from the labels of its characters.
 
-    A token is `code` as soon as one of its characters is; else it has the label that most of its characters carry, the
-    lower code where two are equal. A token without characters (a BOS added by the tokenizer) is `template`.
+    A token is `code` if one of its characters is. Otherwise it gets the label of most of its characters; of two equally
+    frequent labels, the one with the lower value. A token without characters (an added BOS) is `template`.
     """
     n_labels = len(Label)
     counts = np.zeros((len(char_start), n_labels), np.int32)  # (T, labels)

@@ -1,9 +1,10 @@
-"""The token table: one Parquet file a document, one row a token, nulls where a token was not scored."""
+"""Token tables: one Parquet file for each document, one row for each token, nulls where a token was not scored."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,27 @@ _CODES = {label.label_name: int(label) for label in Label}
 _LABEL_NAMES = pa.array([label.label_name for label in Label])
 
 
+@dataclass(frozen=True, slots=True)
+class TokenTableFile:
+    """Where the token table of one document goes, and what the task adds to the model's signature."""
+
+    folder: Path
+    doc_id: int
+    name: str
+    """Of the trajectory."""
+    signature: dict[str, Any]
+
+    def write(self, scores: TokenScores) -> Path:
+        """Write the table; the path written."""
+        whole = replace(scores, signature=scores.signature | self.signature)
+        return write_token_table(self.folder, self.doc_id, self.name, whole)
+
+
 def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores) -> Path:
-    """Write `<doc_id>-<name>.parquet` into the folder, whole or not at all; the path written.
+    """Write `<doc_id>-<name>.parquet` into the folder, completely or not at all. Return its path.
 
     Columns: doc_id, position, token_id, label, char_start, char_end, logprob, entropy, rank, top_mass. The file's
-    metadata holds the run's signature as JSON under `hesnr`, and the trajectory's name.
+    metadata contains the run's signature as JSON under `hesnr`, and the trajectory's name under `trajectory`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
@@ -36,7 +53,7 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
     """The trajectory's name and its scores, as `write_token_table` wrote them.
 
     Raises:
-        ValueError: the file is no Parquet file, or not one of ours; the reason.
+        ValueError: the file is not a token table. The message is the reason.
     """
     try:
         table = pq.read_table(path)
@@ -50,7 +67,7 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
         raise ValueError(f"not a token table ({error})") from error
     scored = columns["logprob"].is_valid().to_numpy()
 
-    def floats(column: str) -> np.ndarray:
+    def _floats(column: str) -> np.ndarray:
         return columns[column].to_numpy().astype(np.float32)
 
     return name, TokenScores(
@@ -59,17 +76,17 @@ def read_token_table(path: Path) -> tuple[str, TokenScores]:
         char_start=columns["char_start"].to_numpy(),
         char_end=columns["char_end"].to_numpy(),
         scored=scored,
-        logprob=floats("logprob"),
-        entropy=floats("entropy"),
+        logprob=_floats("logprob"),
+        entropy=_floats("entropy"),
         rank=columns["rank"].fill_null(0).to_numpy(),
-        top_mass=floats("top_mass"),
+        top_mass=_floats("top_mass"),
         k=k,
         signature=signature,
     )
 
 
 def as_parquet(table: pa.Table) -> bytes:
-    """The bytes of the table's Parquet file, compressed."""
+    """The table as the bytes of a compressed Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     content: bytes = sink.getvalue().to_pybytes()
@@ -77,7 +94,7 @@ def as_parquet(table: pa.Table) -> bytes:
 
 
 def as_table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
-    """The columns and metadata of `write_token_table`."""
+    """The Arrow table that `write_token_table` writes, with its metadata."""
     n_tokens = len(scores.token_ids)
     missing = ~scores.scored
     columns: dict[str, Any] = {
@@ -92,6 +109,6 @@ def as_table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
         "rank": pa.array(scores.rank, pa.int32(), mask=missing),
         "top_mass": pa.array(scores.top_mass, pa.float32(), mask=missing),
     }
-    spelled = name.encode("utf-8", "backslashreplace")  # JSON may hold half a surrogate pair
-    metadata = {"hesnr": json.dumps(scores.signature), "trajectory": spelled}
+    escaped = name.encode("utf-8", "backslashreplace")  # a name from JSON may contain half a surrogate pair
+    metadata = {"hesnr": json.dumps(scores.signature), "trajectory": escaped}
     return pa.table(columns).replace_schema_metadata(metadata)

@@ -1,9 +1,14 @@
-"""A trajectory's tokens with the characters that each stands for.
+"""The tokens of a trajectory, each with its characters in the text.
 
-The ids are the tokenizer's own. Two things are mended on copies of it: blanks that it trims off a token's offsets, and
-control tokens (`<|im_start|>`) that are only spelled in a text, where a chat template has put real ones beside them or
-a Unigram model has a piece of that spelling. Added tokens that are not marked special, such as `<think>`, are text and
-stay as they are. Neighbouring characters that a Unigram model does not know share the offsets of their bytes.
+The ids are those of the model's tokenizer, except where the text spells a control token:
+
+- Some tokenizers trim blanks off a token's offsets. A copy of the tokenizer without trimming gives the full offsets.
+- A text can spell a control token, such as `<|im_start|>`. Only the chat template may write real control tokens, so a
+  copy of the tokenizer reads the spelling as plain text. This is also needed without a template if the vocabulary of
+  a Unigram model contains the spelling as an ordinary piece.
+
+Added tokens that are not marked as special, such as `<think>`, are left as the tokenizer reads them. Neighbouring
+characters that a Unigram model does not know share the offsets of their bytes.
 """
 
 from __future__ import annotations
@@ -19,33 +24,36 @@ from tokenizers import AddedToken, Tokenizer
 from lm_eval_hesnr.errors import InputError
 
 _PRIVATE = 0xF0000
-"""First of the 65 534 characters of a plane that is nobody's: stand-ins for control tokens."""
+"""First of the 65 534 characters of a Unicode private use plane. They replace control tokens."""
 
 
 class Tokens(NamedTuple):
-    """T tokens of one text."""
+    """T tokens of one text, with character offsets.
+
+    Its twin `models.base.Encoded` adds the plan: which windows score which of these tokens.
+    """
 
     ids: np.ndarray
     """(T,) int64."""
     start: np.ndarray
-    """(T,) int64, first character. Tokens that share one character (its bytes) all point to it."""
+    """(T,) int64, first character. If a character is split into several tokens, each of them has its offsets."""
     end: np.ndarray
-    """(T,) int64, one past the last character; equal to `start` for what stands for none, such as a BOS."""
+    """(T,) int64, one past the last character. Equal to `start` for a token without characters, such as a BOS."""
 
 
 class TrajectoryTokenizer:
-    """One model's tokenizer for texts with labels."""
+    """Tokenizes labelled texts with the tokenizer of one model."""
 
     def __init__(self, tokenizer: Any, *, name: str, add_bos_token: bool | None = None) -> None:
-        """Take a tokenizer.
+        """Wrap a tokenizer.
 
         Args:
             tokenizer: a fast tokenizer of `transformers`.
-            name: what error messages call the model.
-            add_bos_token: as in `hf`; the tokenizer's own habit if None.
+            name: the model's name, for error messages.
+            add_bos_token: as in `hf`. None: the tokenizer decides.
 
         Raises:
-            InputError: it is not a fast one and gives no offsets.
+            InputError: it is not a fast tokenizer, so it has no character offsets.
         """
         if not getattr(tokenizer, "is_fast", False):
             raise InputError(
@@ -61,13 +69,13 @@ class TrajectoryTokenizer:
         """The tokens of a text.
 
         Args:
-            text: all of it.
-            template: (characters,) bool, which ones a chat template wrote: only those may make a control token. None
-                if there is no template and thus no control token.
+            text: the whole text.
+            template: (characters,) bool, true for characters that a chat template wrote. Only these may become control
+                tokens. None: without a template the text contains no control tokens.
         """
         options: dict[str, Any] = {} if self.add_bos_token is None else {"add_special_tokens": self.add_bos_token}
         if template is not None and self.tokenizer.bos_token and text.startswith(self.tokenizer.bos_token):
-            options["add_special_tokens"] = False  # the template wrote it
+            options["add_special_tokens"] = False  # the template has written the BOS already
         encoding = self.tokenizer(
             text, return_offsets_mapping=True, split_special_tokens=template is None, verbose=False, **options
         )
@@ -86,31 +94,34 @@ class TrajectoryTokenizer:
 
     @cached_property
     def _state(self) -> dict[str, Any]:
-        """The tokenizer as data, with every trimming of offsets off."""
+        """The content of `tokenizer.json`, with every trimming of offsets turned off."""
         state: dict[str, Any] = json.loads(self.tokenizer.backend_tokenizer.to_str())
         self._trims = _stop_trimming(state)
         return state | {"truncation": None, "padding": None}
 
     @cached_property
     def _untrimmed(self) -> Tokenizer | None:
-        """A copy that keeps blanks inside a token's offsets, if this one trims them off."""
+        """A copy that keeps blanks inside a token's offsets; None if the tokenizer itself keeps them."""
         state = self._state
         return Tokenizer.from_str(json.dumps(state)) if self._trims else None
 
     def _is_spelled(self, ids: np.ndarray, offsets: list[tuple[int, int]], template: np.ndarray) -> bool:
-        """Whether a control token was read out of characters that the template did not write."""
+        """Whether characters that the template did not write became a control token."""
         start, end = _columns(offsets)
         found = np.isin(ids, list(self._special.values())) & (end > start)
         written = np.concatenate([[0], np.cumsum(template)])
         return bool((written[end] - written[start] < end - start)[found].any())
 
     def _guarded(self, text: str, template: np.ndarray, adds_special: bool) -> Tokens:
-        """Tokens of the text with a private character for each control token of the template, the rest being text."""
+        """Tokens of the text, where only the template's control tokens become control tokens.
+
+        One private character replaces each of them, and a copy of the tokenizer reads everything else as plain text.
+        """
         free = (mark for mark in map(chr, range(_PRIVATE, _PRIVATE + 0xFFFE)) if mark not in text)
         stand_ins = dict(zip(self._special, free, strict=False))
         spelling = "|".join(re.escape(content) for content in sorted(self._special, key=len, reverse=True))
         pieces: list[str] = []
-        origin: list[int] = []  # where each character of the pieces stands in the text
+        origin: list[int] = []  # the index in the text of each character of the pieces
         position = 0
         for match in re.finditer(spelling, text):
             if template[match.start() : match.end()].all():
@@ -127,12 +138,15 @@ class TrajectoryTokenizer:
         return Tokens(np.asarray([real.get(i, i) for i in encoding.ids], np.int64), map_back[start], map_back[end])
 
     def _with_stand_ins(self, stand_ins: dict[str, str]) -> Tokenizer:
-        """A copy that reads the marks, and no spelling, as control tokens; nearly always the one of the text before."""
+        """A copy of the tokenizer that reads the private characters, and no spelling, as control tokens.
+
+        Nearly every text needs the same copy, so the last one is kept.
+        """
         if self._copy is None or self._copy[0] != stand_ins:
             copy = Tokenizer.from_str(json.dumps(_without_pieces(self._state, set(self._special))))
             known = {token.content: token for token in self.tokenizer.added_tokens_decoder.values()}
             copy.add_tokens([_stand_in(known[content], mark) for content, mark in stand_ins.items()])
-            copy.encode_special_tokens = True  # leaves the stand-ins alone, which are not marked special
+            copy.encode_special_tokens = True  # has no effect on the stand-ins, which are not marked special
             self._copy = stand_ins, copy
         return self._copy[1]
 
@@ -147,7 +161,7 @@ def _stand_in(token: AddedToken, mark: str) -> AddedToken:
 
 
 def _without_pieces(state: dict[str, Any], spelled: set[str]) -> dict[str, Any]:
-    """The state with a Unigram model's pieces of these spellings renamed to what no text holds."""
+    """The state, where pieces of a Unigram model with these spellings are renamed so that no text contains them."""
     model = state["model"]
     if model["type"] != "Unigram":
         return state
@@ -156,14 +170,14 @@ def _without_pieces(state: dict[str, Any], spelled: set[str]) -> dict[str, Any]:
 
 
 def _stop_trimming(state: Any) -> bool:
-    """Turn every `trim_offsets` of a serialised tokenizer off; whether one was on."""
+    """Turn every `trim_offsets` of a serialised tokenizer off. Return whether one was on."""
     if isinstance(state, list):
-        return sum(_stop_trimming(value) for value in state) > 0  # each one is visited
+        return sum(_stop_trimming(value) for value in state) > 0  # a sum, not `any`: every one must be visited
     if not isinstance(state, dict):
         return False
     was_on = state.get("trim_offsets") is True
     if was_on:
         state["trim_offsets"] = False
-    # vocabularies and merges are long and hold no settings
+    # vocabularies and merges are long and contain no settings
     inner = [value for key, value in state.items() if key not in ("vocab", "merges", "added_tokens")]
     return was_on | _stop_trimming(inner)

@@ -1,4 +1,4 @@
-"""Windows over a text that is longer than the model's context."""
+"""Sliding windows over a text that is longer than the model's context."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Window(NamedTuple):
-    """One run of the model: it reads tokens [start, end) and scores `positions`."""
+    """One forward pass of the model: it reads tokens [start, end) and scores `positions`."""
 
     start: int
     end: int
@@ -18,23 +18,27 @@ class Window(NamedTuple):
 
     @property
     def n_tokens(self) -> int:
-        """How many tokens it reads."""
+        """Number of tokens that the model reads."""
         return self.end - self.start
 
 
 def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Window]:
-    """Cover the wanted positions, each exactly once, with at least `window - stride` tokens of context if there are.
+    """Windows that score each wanted position exactly once.
 
-    The first window begins at 0, each later one `stride` tokens after the one before and scores only what no earlier
-    one did. A window without a wanted position is not run, and nothing is read after a window's last wanted one.
+    Each position sees at least `window - stride` tokens before it, or all if there are fewer. The first window starts
+    at 0, and each later one starts `stride` tokens after the window before. It scores only positions that no earlier
+    window has scored. Windows without a wanted position are left out, and a window ends after its last wanted position.
+
+    The window of a position depends on the position only, not on which other positions are wanted. The score store
+    relies on that.
 
     Args:
-        wanted: (n,) int64, ascending positions to score; position 0 has no context and cannot be among them.
-        window: tokens that the model can read at once.
-        stride: tokens between the beginnings of two windows, in [1, window - 1].
+        wanted: (n,) int64, ascending positions to score. Position 0 has no context, so it is not allowed.
+        window: number of tokens that the model can read at once.
+        stride: number of tokens between the starts of two windows, in [1, window - 1].
 
     Raises:
-        ValueError: another stride, with which some position would have no context or never be reached.
+        ValueError: with this stride a position would have no context or would never be reached.
     """
     if not 1 <= stride < window:
         raise ValueError(f"window={window}, stride={stride}: expected 1 <= stride < window")
@@ -50,5 +54,5 @@ def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Windo
 
 
 def short_context(plan: list[Window]) -> int:
-    """How many positions are scored with less than everything before them."""
+    """Number of positions that are scored without seeing all earlier tokens."""
     return sum(len(window.positions) for window in plan if window.start > 0)

@@ -1,4 +1,4 @@
-"""Values of decoded JSON, which may be of any type: each is taken as what it should be, or as nothing."""
+"""Values of decoded JSON, which may have any type: the value if it has the right type, otherwise an empty one."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 
 def text_of(content: Any) -> str:
-    """A message's text: a string, or the text parts of a list of parts; nothing for null."""
+    """The text of a message's content: a string, or the text parts of a list of parts; empty for anything else."""
     if isinstance(content, list):
         return "".join(text_of(part.get("text")) if isinstance(part, dict) else text_of(part) for part in content)
     return content if isinstance(content, str) else ""
 
 
 def dict_of(value: Any) -> dict[str, Any]:
-    """The value if it is an object, else an empty one."""
+    """The value if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def list_of(value: Any) -> list[Any]:
-    """The value if it is a list, else an empty one."""
+    """The value if it is a list, otherwise an empty one."""
     return value if isinstance(value, list) else []
 
 
 def json_of(path: Path, needle: bytes = b"") -> Any:
-    """What a file holds as one JSON value; nothing where there is none, or where the needle is not in it."""
+    """The JSON value in a file; None if there is none, or if the file does not contain the bytes `needle`."""
     try:
         content = path.read_bytes()
         return json.loads(content) if needle in content else None

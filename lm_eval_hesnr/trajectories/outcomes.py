@@ -1,4 +1,4 @@
-"""Whether a run solved its task, by the report files beside it. Nothing is guessed: no report, no answer."""
+"""Whether a run solved its task, by the report files next to it. Without a report the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of
-from lm_eval_hesnr.trajectories.records import is_container
+from lm_eval_hesnr.trajectories.records import has_known_ending
 
 _SUMMARY_KEYS = {"resolved_ids", "total_instances"}
 _HARBOR_KEYS = {"trial_name", "verifier_result"}
 _REPORTS = ("report.json", "results.json")
-_NO_RUNS = {*_REPORTS, "result.json", "preds.json", "all_preds.jsonl", "predictions.jsonl"} | {
+_NOT_RUNS = {*_REPORTS, "result.json", "preds.json", "all_preds.jsonl", "predictions.jsonl"} | {
     "config.json",
     "metadata.json",
     "base_state.json",
     "lock.json",
 }
-"""Files beside runs that are none, by their names."""
+"""Names of files next to runs that are not runs."""
 _MANY = (".jsonl", ".ndjson", ".parquet")
-"""How the name of a file may go on that can hold many runs."""
+"""Endings of files that can contain many runs."""
 
 
 def is_report(data: Any) -> bool:
-    """Whether decoded JSON is a SWE-bench report, summary or prediction file, or Harbor's: it lies beside runs."""
+    """Whether decoded JSON is a report, summary or prediction file of SWE-bench, or a result of Harbor, not a run."""
     if not isinstance(data, dict) or not data:
         return False
     if data.keys() >= _SUMMARY_KEYS or data.keys() >= _HARBOR_KEYS:
@@ -37,12 +37,15 @@ def is_report(data: Any) -> bool:
 
 
 def resolved_by_report(path: Path, instance: str, model: str | None) -> bool | None:
-    """The outcome of the run in `path`: a report beside it, else a SWE-bench summary beside or above it, else a reward.
+    """The outcome of the run in `path`; None if it is unknown.
 
-    A report is `report.json` or `results.json`: by instance, with `resolved_ids`, or flat. A flat one names no run: it
-    speaks of the one that its folder holds, and of none where there are several. A summary is called
-    `<model>.<run id>.json`. It speaks of the run if its run id is the name of a folder the file lies in, or else if it
-    names the same model; several that disagree tell nothing.
+    The first of these that has an answer counts:
+    - `report.json` or `results.json` next to the run: by instance, with `resolved_ids`, or flat. A flat report does not
+      name its run. It counts only if its folder contains one run.
+    - SWE-bench summaries `<model>.<run id>.json` next to the run or up to two folders above. A summary counts if its
+      run id is the name of the run's folder or of the folder above; if there is no such summary, those of the same
+      model count. Summaries that disagree give no answer.
+    - the reward of a Harbor trial, see `resolved_by_reward`.
     """
     for name in _REPORTS:
         report = dict_of(json_of(path.with_name(name)))
@@ -62,10 +65,10 @@ def resolved_by_report(path: Path, instance: str, model: str | None) -> bool | N
 
 
 def resolved_by_reward(path: Path) -> bool | None:
-    """The outcome by the files of a Harbor trial: its `result.json`, else what its verifier wrote.
+    """The outcome by the files of a Harbor trial: its `result.json`, otherwise the file of its verifier.
 
-    They lie beside the run or, as the run lies in the trial's folder `agent`, one folder above. Only a full reward of 1
-    is a solved task: a fraction says that some tests failed. A verifier that never ran tells nothing.
+    The files are next to the run, or one folder above if the run is in the trial's folder `agent`. Only the full reward
+    of 1 is a solved task: with a fraction, some tests failed. If the verifier never ran, the outcome is unknown.
     """
     for folder in (path.parent, path.parent.parent):
         verifier = dict_of(dict_of(json_of(folder / "result.json")).get("verifier_result"))
@@ -84,28 +87,28 @@ def _verdict(summary: dict[str, Any], instance: str) -> bool | None:
 
 @lru_cache(maxsize=256)
 def _summaries(folder: Path, changed_ns: int) -> list[tuple[str, dict[str, Any]]]:
-    """The SWE-bench summaries that lie in a folder: (name without .json, content)."""
+    """The SWE-bench summaries in a folder: (name without .json, content)."""
     small = (path for path in sorted(folder.glob("*.*.json")) if not path.name.endswith(".traj.json"))
     loaded = ((path.stem, json_of(path)) for path in small)
     return [(name, data) for name, data in loaded if isinstance(data, dict) and data.keys() >= _SUMMARY_KEYS]
 
 
 def _is_only_run(path: Path) -> bool:
-    """Whether a path is the one thing of its folder that can hold a run, and can hold no second one."""
-    several = path.name in _NO_RUNS or any(suffix in _MANY for suffix in path.suffixes)
+    """Whether a file is the only one in its folder that can contain a run, and cannot contain a second one."""
+    several = path.name in _NOT_RUNS or any(suffix in _MANY for suffix in path.suffixes)
     return not several and not _runs(path.parent, _changed_ns(path.parent)) - {path.name}
 
 
 @lru_cache(maxsize=256)
 def _runs(folder: Path, changed_ns: int) -> frozenset[str]:
-    """The names of a folder's files that may hold runs; none of them is read but what `_summaries` reads."""
-    names = {path.name for path in folder.glob("*") if is_container(path)}
-    return frozenset(names - _NO_RUNS - {f"{name}.json" for name, _ in _summaries(folder, changed_ns)})
+    """The names of a folder's files that may contain runs, without the summaries."""
+    names = {path.name for path in folder.glob("*") if has_known_ending(path)}
+    return frozenset(names - _NOT_RUNS - {f"{name}.json" for name, _ in _summaries(folder, changed_ns)})
 
 
 def _changed_ns(folder: Path) -> int:
-    """When a folder last changed, so that what is remembered of it is not stale."""
+    """When a folder last changed; a key of the caches, so that they do not become stale."""
     try:
         return folder.stat().st_mtime_ns
-    except OSError:  # such as a data set of the Hub
+    except OSError:  # for example a data set of the Hub
         return 0

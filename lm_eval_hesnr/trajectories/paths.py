@@ -1,10 +1,10 @@
-"""What a path means: files, folders, globs and Hub data sets; and the same as sources of records, each file once."""
+"""What a path means: files, folders, globs and Hub data sets; and the records in them, each file once."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -15,35 +15,87 @@ from lm_eval_hesnr.trajectories.records import (
     SUFFIXES,
     HubName,
     Record,
+    has_known_ending,
     hub_name,
     hub_records,
-    is_container,
     records,
 )
 
 
-class Source(NamedTuple):
-    """Records that belong to one file, or to one folder of events."""
+class _Files(NamedTuple):
+    """Files of one path that are read."""
+
+    paths: list[Path]
+    alone: bool
+
+
+class Inputs(NamedTuple):
+    """What some paths mean. The disk is listed once, when this is made."""
+
+    files: list[Path]
+    """Every file, of any kind, each once and in order; none for a data set of the Hub."""
+    to_read: list[_Files | HubName]
+    """One entry a path. In folders, only files of known kinds are read."""
+
+
+class RecordGroup(NamedTuple):
+    """Records of one file, or of one folder of events."""
 
     path: Path
     records: Iterator[Record]
     alone: bool
-    """Whether it was named by itself: then a report in its place is an error."""
+    """Whether the user named this file by itself. Then a report instead of a run is an error."""
 
 
-def files_meant(given: str | Path) -> list[Path]:
-    """Every file that one path means, of any kind, in sorted order; none for a data set of the Hub.
+def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable[Path] = ()) -> Inputs:
+    """List the files of all paths, in sorted order for each folder or glob, without those of `leave_out`.
 
     Raises:
-        InputError: there is no such path, or it is a folder without a file of a known kind.
+        InputError: a path does not exist, or it is a folder without a file of a known kind.
     """
-    path = Path(given).expanduser()
-    if _on_hub(given):
-        return []
+    found = Inputs([], [])
+    listed = {path.resolve() for path in leave_out}
+    read = set(listed)
+    for given in [paths] if isinstance(paths, (str, Path)) else paths:
+        if hub := _on_hub(given):
+            found.to_read.append(hub)
+            continue
+        path = Path(given).expanduser()
+        files = _files_meant(path, given)
+        to_read = []
+        for file in files:
+            resolved = file.resolve()
+            if resolved not in listed:
+                listed.add(resolved)
+                found.files.append(file)
+            if resolved not in read and (has_known_ending(file) or not path.is_dir()):
+                read.add(resolved)
+                to_read.append(file)
+        found.to_read.append(_Files(to_read, alone=files == [path]))
+    return found
+
+
+def record_groups(inputs: Inputs) -> Iterator[RecordGroup]:
+    """All records of the inputs, grouped by file or folder of events, in order."""
+    for part in inputs.to_read:
+        if isinstance(part, HubName):
+            for split, rows in groupby(hub_records(part), key=itemgetter(0)):
+                yield RecordGroup(Path("hf:/datasets", part.name, split), (record for _, record in rows), alone=True)
+            continue
+        groups: dict[Path, list[Path]] = {}
+        for file in part.paths:
+            may_be_event = file.name.startswith("event-") and not part.alone
+            groups.setdefault(file.parent if may_be_event else file, []).append(file)
+        for files in groups.values():
+            yield from _events_or_each(files, part.alone)
+
+
+def _files_meant(path: Path, given: str | Path) -> list[Path]:
+    """Every file that one path means, of any kind, in sorted order."""
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if p.is_file()]
-        if not any(map(is_container, found)):
-            raise InputError(f"{given}: no {', '.join(SUFFIXES)} file in this folder; point at the runs themselves")
+        found = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        if not any(map(has_known_ending, found)):
+            raise InputError(f"{given}: no {', '.join(SUFFIXES)} file in this folder; name a folder with runs")
     elif path.exists():
         found = [path]
     else:
@@ -53,40 +105,30 @@ def files_meant(given: str | Path) -> list[Path]:
     return found
 
 
-def sources(given: str | Path, seen: set[Path]) -> Iterator[Source]:
-    """The sources of one path, each file once; in a folder, files of known kinds. Raises what `files_meant` does."""
-    if hub := _on_hub(given):
-        for split, rows in groupby(hub_records(hub), key=itemgetter(0)):
-            yield Source(Path("hf:/datasets", hub.name, split), (record for _, record in rows), alone=True)
-        return
-    path = Path(given).expanduser()
-    found = files_meant(given)
-    if path.is_dir():
-        found = [file for file in found if is_container(file)]
-    alone = found == [path]
-    groups: dict[Path, list[Path]] = {}
-    for file in found:
-        if (resolved := file.resolve()) not in seen:
-            seen.add(resolved)
-            of_events = file.name.startswith("event-") and not alone
-            groups.setdefault(file.parent if of_events else file, []).append(file)
-    for files in groups.values():
-        yield from _events_or_each(files, alone)
-
-
 def _on_hub(given: str | Path) -> HubName | None:
-    """The data set that a path means; None where it means files."""
+    """The data set that a path means; None if it means files."""
     hub = hub_name(str(given))
     return hub if hub and (str(given).startswith("hf://") or not Path(given).expanduser().exists()) else None
 
 
-def _events_or_each(files: list[Path], alone: bool) -> Iterator[Source]:
-    """One source for files that hold an event each, else a source for every file."""
-    if len(files) > 1:
-        first = next(records(files[0]), None)
-        if first is not None and is_event(first.value):
-            joined = (Record(f"{file.name} {r.place}".strip(), r.value) for file in files for r in records(file))
-            yield Source(files[0], joined, alone)
+def _events_or_each(files: list[Path], alone: bool) -> Iterator[RecordGroup]:
+    """One group for files that contain one event each, otherwise one group a file."""
+    first, *rest = files
+    opened = records(first)
+    if rest:
+        beginning = list(islice(opened, 1))
+        opened = chain(beginning, opened)
+        if beginning and is_event(beginning[0].value):
+            yield RecordGroup(
+                first, chain(_named(first, opened), *(_named(file, records(file)) for file in rest)), alone
+            )
             return
-    for file in files:
-        yield Source(file, records(file), alone)
+    yield RecordGroup(first, opened, alone)
+    for file in rest:
+        yield RecordGroup(file, records(file), alone)
+
+
+def _named(file: Path, found: Iterator[Record]) -> Iterator[Record]:
+    """Records whose places begin with the file's name."""
+    for record in found:
+        yield record._replace(place=f"{file.name} {record.place}".strip())

@@ -1,7 +1,7 @@
-"""Where records stand: JSON, JSON Lines, Parquet, compressed or not, and data sets of the Hugging Face Hub.
+"""Decoded records of files: JSON, JSON Lines, Parquet, compressed or not, and data sets of the Hugging Face Hub.
 
-A record is one decoded JSON value. What cannot be decoded stands in its place with the reason, and the rest is read.
-Lines and rows are streamed: a large set never stands in memory as a whole.
+A record is one decoded JSON value. A value that cannot be decoded becomes `Bad` with the reason, and the rest is read.
+Lines and rows are streamed, so a large file is never completely in memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -20,25 +21,27 @@ import zstandard
 from lm_eval_hesnr.errors import InputError
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet")
-"""What is looked at in a folder, also with one of `COMPRESSED` behind; a file named by itself is read in any case."""
+"""File endings read in a folder, also before one of `COMPRESSED`. A file named by itself is always read."""
 
 COMPRESSED = (".gz", ".zst")
 
 MAX_BYTES = 2**29
-"""The longest value that is decoded, after decompression: a few kilobytes of .gz can hold gigabytes."""
+"""The longest value that is decoded, after decompression: a few kilobytes of .gz can contain gigabytes."""
 
 _PIECE = 2**16
 
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-"""What reading a damaged file may raise."""
+"""Errors of reading a damaged file."""
 
 _HUB = re.compile(r"(hf://(?:datasets/)?)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?::([^/\\\s]+))?")
 
 
-class Broken(NamedTuple):
-    """What stands in a record's place when it could not be decoded."""
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Takes the place of a value or a trajectory that could not be read."""
 
     reason: str
+    """One line."""
 
 
 class Record(NamedTuple):
@@ -47,26 +50,24 @@ class Record(NamedTuple):
     place: str
     """Where in the file, such as `line 3`; empty for a file that is one value."""
     value: Any
-    """The value, or `Broken`."""
-    read_up_to: str = ""
-    """Of a run that is gathered from several records: the place of the last one, if a broken one follows it."""
+    """The value, or `Bad`."""
 
 
 class HubName(NamedTuple):
-    """A data set of the Hub as it is written in a list of paths: `hf://org/name[/config][:split]`."""
+    """A data set of the Hub, written `hf://org/name[/config][:split]` in a list of paths."""
 
     name: str
     config: str | None
     split: str | None
 
 
-def is_container(path: Path) -> bool:
-    """Whether a file that was met in a folder may hold trajectories, by its name."""
+def has_known_ending(path: Path) -> bool:
+    """Whether a file in a folder may contain trajectories, judged by its ending."""
     return _suffix(path) in SUFFIXES
 
 
 def records(path: Path) -> Iterator[Record]:
-    """Every record of a file in order, by the file's name; a file of unknown name is read as JSON."""
+    """Every record of a file in order. The ending tells the format; a file with an unknown ending is read as JSON."""
     place = ""
     try:
         if _suffix(path) == ".parquet":
@@ -79,11 +80,11 @@ def records(path: Path) -> Iterator[Record]:
     except _DAMAGE as error:
         after = f" after {place}" if place else ""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
-        yield Record("", Broken(f"cannot be read{after} ({reason})"))
+        yield Record("", Bad(f"cannot be read{after} ({reason})"))
 
 
 def hub_name(given: str) -> HubName | None:
-    """The Hub data set that a path means: with `hf://`, or without it if it reads `org/name:split`; None if none."""
+    """The Hub data set that a path names, as `hf://...` or as `org/name:split`; None for any other path."""
     match = _HUB.fullmatch(given)
     if not match or not (match[1] or (match[4] and not match[3])):
         return None
@@ -91,16 +92,16 @@ def hub_name(given: str) -> HubName | None:
 
 
 def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
-    """(split, record) for every row of a Hub data set, by way of the `datasets` cache.
+    """(split, record) for every row of a Hub data set, through the cache of `datasets`.
 
     Raises:
-        InputError: the data set, configuration or split cannot be had.
+        InputError: the data set, configuration or split cannot be loaded.
     """
     from datasets import DatasetDict, load_dataset
 
     try:
         data = load_dataset(hub.name, hub.config, split=hub.split)
-    except Exception as error:  # whatever the Hub's client and a data set's own files may raise
+    except Exception as error:  # the Hub's client and a data set's own files may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"hf://{hub.name}: the data set cannot be read ({reason:.300})") from error
     for split, rows in data.items() if isinstance(data, DatasetDict) else [(hub.split or "all", data)]:
@@ -109,9 +110,9 @@ def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
 
 
 def without_nulls(value: Any) -> Any:
-    """A row without the keys that are null: a columnar file fills in every key that any row has.
+    """A row without its null keys: a columnar file adds every key of any row to all rows.
 
-    Values that JSON does not have, such as times, become text.
+    Values that JSON cannot represent, such as times, become text.
     """
     if isinstance(value, dict):
         return {str(key): without_nulls(item) for key, item in value.items() if item is not None}
@@ -139,10 +140,10 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _json(stream: IO[bytes]) -> Iterator[Record]:
-    """A file that is one value, or one value after another on lines of their own."""
+    """A file that is one value, or one value a line."""
     raw = _read(stream)
     if len(raw) > MAX_BYTES:
-        yield Record("", Broken(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
+        yield Record("", Bad(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
         return
     value, error = _decoded(raw.removeprefix(b"\xef\xbb\xbf"))
     if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
@@ -153,7 +154,7 @@ def _json(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[Record]:
-    """One value a line. A file that only says so, and is one value on many lines, is read as that."""
+    """One value a line. A file that is one value on many lines, in spite of its ending, is read as one value."""
     number = 0
     while line := stream.readline(MAX_BYTES):
         number += 1
@@ -165,20 +166,20 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
         if len(line) == MAX_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(MAX_BYTES)) and not rest.endswith(b"\n"):
                 pass
-            yield Record(f"line {number}", Broken(f"a line of more than {MAX_BYTES >> 20} MiB"))
+            yield Record(f"line {number}", Bad(f"a line of more than {MAX_BYTES >> 20} MiB"))
         elif line.strip():
             yield Record(f"line {number}", _decoded(line.rstrip(b"\r\n"))[0])
 
 
 class _Prepended(io.BytesIO):
-    """A line already read and what follows it."""
+    """A line that was already read, and the rest of its stream."""
 
     def __init__(self, line: bytes, stream: IO[bytes]) -> None:
         super().__init__(line + _read(stream))
 
 
 def _read(stream: IO[bytes]) -> bytes:
-    """All that is left in a stream, or a little more than `MAX_BYTES`. A plain `read(n)` allocates n bytes at once."""
+    """The rest of a stream, up to about `MAX_BYTES`. A plain `read(n)` would allocate n bytes at once."""
     pieces, size = [], 0
     while size <= MAX_BYTES and (piece := stream.read(_PIECE)):
         pieces.append(piece)
@@ -187,23 +188,23 @@ def _read(stream: IO[bytes]) -> bytes:
 
 
 def _decoded(raw: bytes) -> tuple[Any, Exception | None]:
-    """The value of one piece of JSON; where there is none, `Broken` and the error."""
+    """The value of a piece of JSON and None, or `Bad` and the error."""
     try:
         return json.loads(raw.decode("utf-8")), None
     except UnicodeDecodeError as error:
-        return Broken(f"not UTF-8 text (byte {error.start}: {error.reason})"), error
+        return Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"), error
     except json.JSONDecodeError as error:
         cut = "Unterminated" in error.msg or error.pos >= len(error.doc.rstrip()) - 1
         reason = f"not valid JSON ({error.msg}, column {error.colno})" + ("; the file seems cut off" if cut else "")
-        return Broken(reason), error
+        return Bad(reason), error
     except RecursionError as error:
-        return Broken("JSON nested too deeply"), error
-    except ValueError as error:  # a number of thousands of digits
-        return Broken(f"not valid JSON ({error})"), error
+        return Bad("JSON nested too deeply"), error
+    except ValueError as error:  # a number with thousands of digits
+        return Bad(f"not valid JSON ({error})"), error
 
 
 def _parquet(path: Path) -> Iterator[Record]:
-    """Every row, a few at a time."""
+    """Every row, read a few at a time."""
     import pyarrow
     import pyarrow.parquet
 
@@ -216,4 +217,4 @@ def _parquet(path: Path) -> Iterator[Record]:
                     yield Record(f"row {number}", without_nulls(row))
     except (pyarrow.ArrowException, OverflowError, UnicodeDecodeError) as error:
         after = f" after row {number}" if number else ""
-        yield Record("", Broken(f"not valid Parquet{after} ({str(error).splitlines()[0]:.200})"))
+        yield Record("", Bad(f"not valid Parquet{after} ({str(error).splitlines()[0]:.200})"))

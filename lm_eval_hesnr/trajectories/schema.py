@@ -1,4 +1,4 @@
-"""One agent run as every reader gives it, and its curated JSON form (one trajectory a JSONL line)."""
+"""One agent run as every reader returns it, and its curated JSON form (JSONL, one trajectory a line)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an action meant: one tool call. A shell action of any agent is tool `bash` with a `command`."""
+    """The parsed meaning of an action: one tool call. The shell tool of every agent is `bash` with a `command`."""
 
     tool: str
     arguments: dict[str, Any]
     executed: bool | None
-    """Whether the environment ran it; None when the file does not tell."""
+    """Whether the environment ran the call; None if the file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one trajectory that has one author and one purpose."""
+    """A part of a trajectory that has one author and one purpose."""
 
     kind: Kind
     text: str
-    """What the model emitted, or was shown, byte for byte."""
+    """What the model wrote or was shown, character by character."""
     generated: bool = False
-    """True where the model under observation wrote the text; nothing else is ever scored as thought or action."""
+    """True if the observed model wrote the text. Only such text is scored as thought or action."""
     calls: tuple[Call, ...] = ()
-    """Actions only: what the text meant."""
+    """The tool calls in the text; for actions only."""
     continues: bool = False
-    """True where the text goes on in the very string the segment before ended in, with nothing between."""
+    """True if this text follows the previous segment in the same string, with nothing in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +44,28 @@ class Trajectory:
 
     id: str
     source: str
-    """Name of the format it was read from."""
+    """Name of the format that the run was read from."""
     resolved: bool | None
-    """Whether the run solved its task, by a report beside the file; None when nothing tells."""
+    """Whether the run solved its task, by the file or by a report next to it; None if unknown."""
     model: str | None
-    """The model that generated it, where the file tells."""
+    """Name of the model that generated the run; None if the file does not say."""
     segments: tuple[Segment, ...]
     meta: dict[str, Any] = field(default_factory=dict)
 
     @property
     def n_steps(self) -> int:
-        """How many actions the model wrote."""
+        """Number of actions that the model wrote."""
         return sum(segment.kind == "action" and segment.generated for segment in self.segments)
 
     def digest(self) -> str:
-        """SHA-256 of the kinds and texts of all segments, 64 hexadecimal digits; outcome and metadata do not count."""
+        """SHA-256 over kinds and texts of all segments, 64 hexadecimal digits. It leaves out outcome and metadata."""
         content = hashlib.sha256()
         for segment in self.segments:
             content.update(f"{segment.kind}\0{segment.text}\0".encode("utf-8", "surrogatepass"))
         return content.hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """The curated form: a dictionary that `json.dumps` takes."""
+        """The curated form: a dictionary for `json.dumps`."""
         return {
             "format": FORMAT,
             "version": VERSION,

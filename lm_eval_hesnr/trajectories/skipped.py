@@ -1,49 +1,51 @@
-"""What lies beside runs and is none itself: reports, predictions, notes. Nothing is wrong with such a file."""
+"""Files found next to runs that are not runs: reports, predictions, notes. They are skipped, not errors."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lm_eval_hesnr.trajectories.outcomes import is_report
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 
 REPORT = "report"
 NOTES = "notes of an agent or a harness"
-PREDICTIONS = "predictions, which are read where the file is named by itself"
-PART = "part of a run that another file holds whole"
+PREDICTIONS = "predictions, which are read only if the file is named by itself"
+PART = "part of a run that another file contains completely"
 
-_REPORTS = {"report.json", "result.json", "results.json"}
-_OF_REPORT = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
+_REPORT_NAMES = {"report.json", "result.json", "results.json"}
+_REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
 """Top-level keys of verdicts as SWE-agent, SWE-bench, terminal-bench and Harbor write them."""
 
-_NOTES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
-"""What agents and harnesses write of themselves: an object with any keys."""
+_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
+"""Files that agents and harnesses write about themselves: an object with any keys."""
 
 
-class PassedOver(NamedTuple):
-    """Why a record gave no trajectory though nothing is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that holds no trajectory, though nothing is wrong with it."""
 
     reason: str
     """One of the constants of this module."""
     whole: Path | None = None
-    """The file that holds the run whole, for a part of one."""
+    """For a part of a run: the file that contains the complete run."""
 
     def __str__(self) -> str:
-        return f"part of {self.whole}, which holds the run whole" if self.whole else self.reason
+        return f"part of {self.whole}, which contains the complete run" if self.whole else self.reason
 
 
-def passed_over(value: Any) -> PassedOver | None:
-    """What a record is, by its content, that is passed over where it lies beside runs; None for all else."""
+def skipped_by_content(value: Any) -> Skipped | None:
+    """Predictions or a report, which are skipped in a folder of runs; None for any other record."""
     if predictions(value) or predictions([value]):
-        return PassedOver(PREDICTIONS)
-    return PassedOver(REPORT) if is_report(value) else None
+        return Skipped(PREDICTIONS)
+    return Skipped(REPORT) if is_report(value) else None
 
 
-def passed_over_by_name(name: str, value: Any) -> PassedOver | None:
-    """The same for a record that no reader knows: by its file's name and as much of its content as can be told."""
+def skipped_by_name(name: str, value: Any) -> Skipped | None:
+    """A report or notes, judged by the file's name and by what keys the record has; for records no reader knows."""
     if not isinstance(value, dict) or not value:
         return None
-    if name in _REPORTS and not _OF_REPORT.isdisjoint(value):
-        return PassedOver(REPORT)
-    return PassedOver(NOTES) if name in _NOTES else None
+    if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
+        return Skipped(REPORT)
+    return Skipped(NOTES) if name in _NOTE_NAMES else None

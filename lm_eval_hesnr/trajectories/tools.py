@@ -1,4 +1,4 @@
-"""Tools that mean the same whatever agent has them: those that are a shell, and those that take prose."""
+"""Tools that mean the same in every agent: shells, and tools that take prose."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SHELL_TOOLS = {
     "shell": "command",
     "bash_command": "keystrokes",
 }
-"""Tools of various agents that are a shell, and the argument that holds the command."""
+"""Shell tools of various agents, with the argument that contains the command."""
 
 PROSE_TOOLS = frozenset(
     {
         "think",  # OpenHands
         "finish",
         "task_tracker",
-        "task_tracking",  # the same, by the name of its event
+        "task_tracking",  # task_tracker, as its event is named
         "task_complete",  # terminus-2
         "mark_task_complete",
         "TodoWrite",  # Claude Code
@@ -29,7 +29,7 @@ PROSE_TOOLS = frozenset(
         "update_plan",  # Codex
     }
 )
-"""Tools that do nothing to the environment: the model thinks aloud, plans, or says that it has done.
+"""Tools that do not act on the environment: the model thinks, plans, or says that it is done.
 
-A tool that hands work on, such as a sub-agent's prompt, is none of them: it acts.
+A tool that gives work to another agent acts, so it is not in this set.
 """

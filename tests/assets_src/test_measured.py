@@ -1,4 +1,4 @@
-"""The cards state the numbers that the commands printed, and the packaged weights are the ones measured."""
+"""The numbers on the cards are those that the commands printed, and they belong to the packaged weights."""
 
 import hashlib
 import json

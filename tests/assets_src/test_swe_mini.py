@@ -1,4 +1,4 @@
-"""The contents of the embedded sample set. Recording its runs again gives the same bytes."""
+"""The embedded sample set: its content, and that runs which are recorded again give the same bytes."""
 
 import gzip
 import json
@@ -31,11 +31,11 @@ SAMPLES = samples()
 
 
 SEED = os.environ.get("SWE_MINI_DRAW") or TRAJECTORIES.read_bytes()
-"""The seed of the draw below. The same stored file always draws the same runs; another file draws others."""
+"""Seed of the sample below. It depends on the stored file: each state of the file has its own fixed sample."""
 
 
 def drawn(seed):
-    """Return the names of one Python run of each style and one run of each other language."""
+    """One random Python run of each style, and one of each other language."""
     groups: dict[str, list[str]] = {}
     for run in SAMPLES:
         language = run.meta["language"]
@@ -45,7 +45,7 @@ def drawn(seed):
 
 
 def files_read(run):
-    """Yield (file, number of the action) for each file that an action shows, in the editor or in the shell."""
+    """(file, number of the action) for each file that an action shows, with the editor or in the shell."""
     here_document = re.compile(r"<<-?\s*(['\"]?)(\w+)\1.*?^\2$", re.MULTILINE | re.DOTALL)
     for number, action in enumerate(segment for segment in run.segments if segment.kind == "action"):
         for call in action.calls:
@@ -64,13 +64,13 @@ def reads_again(run):
 
 
 def refused(run):
-    """Return the number of replies that were not executed."""
+    """Number of replies that were not executed."""
     return sum(s.kind == "other" and s.text.startswith("Nothing was executed: ") for s in run.segments)
 
 
 @pytest.fixture
 def sandbox(tmp_path):
-    """A sandbox of the recorder, with the committed repository of one run."""
+    """The committed repository of one run, in the environment of the recorder."""
     needs_programs(())
     return Sandbox(read_script(CASES / "spans" / "run.md"), tmp_path)
 
@@ -78,7 +78,7 @@ def sandbox(tmp_path):
 def needs_programs(names):
     if sys.platform != "linux":
         pytest.skip("recording needs Linux")
-    assert not missing(()), "a tool that every Linux has is missing"
+    assert not missing(()), "any Linux has these tools; without them no run can be recorded again"
     if missing(names):
         pytest.skip(f"recording needs {', '.join(missing(names))}")
 
@@ -118,7 +118,7 @@ def test_what_is_shipped_is_small():
     assert sum(path.stat().st_size for path in EMBEDDED_MODEL.glob("*.safetensors")) <= 8_000_000
 
 
-def test_what_was_measured_fits_together():
+def test_the_measured_outcomes_are_consistent():
     for run in SAMPLES:
         assert not run.meta["check_before"]
         assert run.resolved == (run.meta["check_after"] and run.meta["own_tests_after"])
@@ -154,7 +154,7 @@ def test_most_of_the_drawn_runs_are_never_skipped_on_linux():
     assert len([name for name in drawn(SEED) if not read_script(CASES / name / "run.md").needs]) >= 6
 
 
-def test_every_run_is_drawn_now_and_then():
+def test_every_run_can_be_drawn():
     assert {name for seed in range(200) for name in drawn(seed)} == set(map(name_of, SAMPLES))
 
 
@@ -166,7 +166,7 @@ def test_a_run_recorded_again_is_the_same(name):
     needs_programs(script.needs)
     if name in ("chores", "deploytoml", "layercfg") and sys.version_info < (3, 11):
         pytest.skip("this run imports tomllib")
-    if sys.version_info[:2] != (3, 11):  # tracebacks differ between versions: compare exit statuses and outcome
+    if sys.version_info[:2] != (3, 11):  # other versions print other tracebacks, so only the outcomes are compared
         again = recorder.record(script).trajectory
         assert again["meta"]["exit_codes"] == stored["meta"]["exit_codes"]
         assert again["resolved"] == stored["resolved"]
@@ -180,7 +180,7 @@ def test_a_run_recorded_again_is_the_same(name):
 
 
 @pytest.mark.end_to_end
-def test_check_tells_what_differs(tmp_path, monkeypatch, capsys):
+def test_check_prints_the_difference(tmp_path, monkeypatch, capsys):
     needs_programs(())
     if sys.version_info[:2] != (3, 11):
         pytest.skip("recorded with Python 3.11")
@@ -200,7 +200,7 @@ def test_nothing_is_written_where_the_network_is_open(tmp_path, monkeypatch, cap
     monkeypatch.setattr(recorder, "without_network", lambda: ())
     monkeypatch.setattr(recorder, "STORED", tmp_path / "trajectories.jsonl")
     assert recorder.main(["folio"]) == 1
-    assert capsys.readouterr().out.splitlines()[-1].startswith("error: this system does not let us close the network")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("error: this system cannot close the network")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -333,7 +333,7 @@ def test_the_editor_refuses_and_changes_nothing(tmp_path, arguments, reason):
 
 
 @pytest.mark.end_to_end
-def test_paths_are_the_agent_s_in_both_directions(sandbox):
+def test_paths_are_replaced_in_both_directions(sandbox):
     printed = sandbox.execute("cd /repo/spans/tests && pwd && ls ~ && command -v sed && cat /repo/spansx")
     assert printed.output.splitlines()[:2] == ["/repo/spans/tests", "/usr/bin/sed"]
     assert printed.output.endswith("cat: /repo/spansx: No such file or directory\n")
@@ -349,7 +349,7 @@ def test_a_command_that_never_ends_is_stopped(sandbox):
 @pytest.mark.end_to_end
 def test_there_is_no_network(sandbox):
     if not without_network():
-        pytest.skip("this system does not let us close the network")
+        pytest.skip("this system cannot close the network")
     tried = sandbox.execute("""python3 -c 'import socket; socket.create_connection(("192.0.2.1", 80), 2)'""")
     assert tried.output.splitlines()[-1] == "OSError: [Errno 101] Network is unreachable"
 

@@ -1,4 +1,4 @@
-"""The code that makes the tiny model: batches, styles of calls, the editor tool, and a small family of models."""
+"""How the tiny model is made: batches, styles of calls, the editor tool, and a family small enough for a test."""
 
 import json
 import random
@@ -89,7 +89,7 @@ def test_the_agents_part_of_a_chat():
     ]
 
 
-def test_the_editor_edits_what_stands_there_once(tmp_path: Path):
+def test_the_editor_replaces_text_that_occurs_once(tmp_path: Path):
     def edit(command, **arguments):
         return run_editor(tmp_path, "/repo", {"command": command, "path": "/repo/a/b.c", **arguments})
 
@@ -114,7 +114,7 @@ def test_rust_out_of_a_page():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
-    """A working folder with a finished corpus: the source of `tiny_swe_lm` and one session, repeated."""
+    """A working folder with a finished corpus: the source files of the recipe, and one session many times."""
     out = tmp_path_factory.mktemp("corpus")
     code = [path.read_text() for path in sorted((ROOT / "assets_src/tiny_swe_lm").glob("*.py"))]
     tokenizer = train_tokenizer([*code, as_chat(SESSION)], 600)
@@ -133,11 +133,11 @@ def corpus(tmp_path_factory) -> Path:
 
 
 class _StopError(Exception):
-    """Raised instead of killing the process: nothing is saved after it."""
+    """Simulates a kill: nothing is saved after it."""
 
 
 def _make(corpus: Path, out: Path, should_stop=lambda: False) -> bool:
-    """Train a family of four small stages in `out`; return whether it was finished."""
+    """Make a family of four small stages in `out`."""
     out.mkdir(exist_ok=True)
     for path in [*corpus.glob("*.npy"), corpus / "tokenizer.json"]:
         if not (out / path.name).exists():
@@ -156,12 +156,12 @@ MEMBERS = (
 )  # fmt: skip
 
 
-def test_a_family_that_is_stopped_and_killed_ends_as_one_that_is_not(corpus, tmp_path):
+def test_a_family_that_is_stopped_and_killed_has_the_same_weights_in_the_end(corpus, tmp_path):
     assert _make(corpus, tmp_path / "straight")
     assert tuple(json.loads((tmp_path / "straight/members.json").read_text())) == MEMBERS
 
     calls = iter([False] * 3 + [True])
-    assert not _make(corpus, tmp_path / "stopped", lambda: next(calls))  # asked to stop: saves, can go on
+    assert not _make(corpus, tmp_path / "stopped", lambda: next(calls))  # asked to stop: saves, and continues later
     kills = iter([False] * 12)
 
     def kill() -> bool:
@@ -179,7 +179,7 @@ def test_a_family_that_is_stopped_and_killed_ends_as_one_that_is_not(corpus, tmp
         assert all(torch.equal(first[key], second[key]) for key in first), name
 
 
-def test_members_load_and_say_what_they_were_trained_for(corpus, tmp_path):
+def test_members_load_and_their_configuration_has_the_trained_context(corpus, tmp_path):
     from lm_eval_hesnr.models.hf import HFTopK
 
     assert _make(corpus, tmp_path)
@@ -225,23 +225,23 @@ def test_every_pair_of_the_table_was_read(tmp_path):
 @pytest.mark.parametrize("command", [table_module.main, evaluate.main, overlap.main])
 def test_a_working_folder_without_a_family_is_one_line(tmp_path, command):
     arguments = ["--model", str(tmp_path)] if command is evaluate.main else []
-    with pytest.raises(InputError, match=r"^.*: no \S+ there, .* `python -m assets_src.tiny_swe_lm.family --out .*`$"):
+    with pytest.raises(InputError, match=r"^.*: \S+ is missing, .*`python -m assets_src.tiny_swe_lm.family --out .*`$"):
         command(["--out", str(tmp_path), *arguments])
 
 
 def test_a_working_folder_keeps_to_the_plan_it_was_begun_with(tmp_path):
     keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 2400})
     keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 2400})
-    with pytest.raises(InputError, match=r"plan.json: steps is 2400 there and 16 now, .* name another --out"):
+    with pytest.raises(InputError, match=r"plan.json: steps was 2400 and is 16 now, .* use another --out"):
         keep_to_plan(tmp_path / "new", {"seed": 0, "steps": 16})
-    with pytest.raises(InputError, match="seed is 0 there and 5 now"):
+    with pytest.raises(InputError, match="seed was 0 and is 5 now"):
         family.main(["--out", str(tmp_path / "new"), "--seed", "5"])
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(InputError, match=r"no plan\.json that says how it is made"):
+    with pytest.raises(InputError, match=r"plan\.json with its settings is missing"):
         keep_to_plan(tmp_path, {"seed": 0})
 
 
-def test_functions_of_files_that_are_examined_are_not_collected_again(tmp_path, monkeypatch):
+def test_examined_files_are_not_examined_again(tmp_path, monkeypatch):
     files = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}.py"
@@ -254,7 +254,7 @@ def test_functions_of_files_that_are_examined_are_not_collected_again(tmp_path, 
     whole = functions.collect_functions(0, lines)
     assert [item["name"] for item in whole] == ["add_a", "add_b"]
     first, second = lines.read_text().splitlines(keepends=True)
-    lines.write_text(first + second[:40])  # killed while it wrote the second
+    lines.write_text(first + second[:40])  # killed while it wrote the second line
     files[0].path.unlink()
     again = functions.collect_functions(0, lines)
     assert [item["name"] for item in again] == ["add_a", "add_b"]
@@ -262,7 +262,7 @@ def test_functions_of_files_that_are_examined_are_not_collected_again(tmp_path, 
     assert len(lines.read_text().splitlines()) == 2
 
 
-def test_results_are_taken_again_only_for_the_same_weights(tmp_path, monkeypatch):
+def test_results_are_reused_only_for_the_same_weights(tmp_path, monkeypatch):
     member, scored = tmp_path / "final", []
     member.mkdir()
     (member / "model.safetensors").write_bytes(b"first")
@@ -286,7 +286,7 @@ def test_results_are_taken_again_only_for_the_same_weights(tmp_path, monkeypatch
 def test_overlap_of_windows_by_hand():
     ids, chosen = np.arange(10, dtype=np.uint16), np.arange(10) != 4
     of_three = overlap.windows(ids, chosen, 3)
-    assert list(of_three) == [0, 1, 5, 6, 7]  # none holds token 4
+    assert list(of_three) == [0, 1, 5, 6, 7]  # no window contains token 4
     streams = [np.array([9, 0, 1, 2, 3, 7], dtype=np.uint16), np.array([7, 8, 9, 5, 6], dtype=np.uint16)]
     found = overlap.found_in(streams, set(of_three.values()), 3)
     assert [start for start, window in of_three.items() if window in found] == [0, 1, 7]

@@ -35,14 +35,14 @@ def test_curate_prints_what_it_found(folder, capsys):
         "test        1     2         1           0        1        2      2",
         "all         1     2         1           0        1        2      2",
         "",
-        "characters of what was written, by label",
+        "characters written, by label",
         "format  code  markup  comment  whitespace  decoration  thought  observation  system  task  other",
         "test       5       0        0           0           0        0            0       0     0      0",
         "all        5       0        0           0           0        0            0       0     0      0",
         "",
-        "files: 3 in all; 1 with trajectories, 0 with bad ones only, 2 without",
-        "without: report (1): report.json",
-        "without: not looked into, by the name's ending (1): notes.md",
+        "files: 3; 1 with trajectories, 0 with only bad ones, 2 skipped",
+        "skipped: report (1): report.json",
+        "skipped: unknown file ending (1): notes.md",
         "bad: 0",
         "o.jsonl: 2 trajectories",
     ]
@@ -64,27 +64,27 @@ def test_each_file_without_a_trajectory_has_its_reason(folder, capsys):
         (folder / "in" / name).parent.mkdir(exist_ok=True)
         (folder / "in" / name).write_text(json.dumps(value))
     expected = [
-        "files: 10 in all; 2 with trajectories, 1 with bad ones only, 7 without",
-        "without: notes of an agent or a harness (1): config.json",
-        "without: report (3): report.json (2), results.json",
-        "without: predictions, which are read where the file is named by itself (1): preds.json",
-        "without: part of a run that another file holds whole (1): run.cont-1.json",
-        "without: not looked into, by the name's ending (1): notes.md",
+        "files: 10; 2 with trajectories, 1 with only bad ones, 7 skipped",
+        "skipped: notes of an agent or a harness (1): config.json",
+        "skipped: report (3): report.json (2), results.json",
+        "skipped: predictions, which are read only if the file is named by itself (1): preds.json",
+        "skipped: part of a run that another file contains completely (1): run.cont-1.json",
+        "skipped: unknown file ending (1): notes.md",
         "bad: 1",
     ]
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
-    told = capsys.readouterr().out
-    assert [line for line in told.splitlines() if line.startswith(("files:", "without:", "bad:"))] == expected
-    assert "\nin/other/results.json: no known trajectory format (an object with keys 'cached')" in told
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith(("files:", "skipped:", "bad:"))] == expected
+    assert "\nin/other/results.json: no known trajectory format (an object with keys 'cached')" in out
     assert main(["curate", "in", "-o", "p.jsonl", "-v"]) == 1
-    assert "in/run.cont-1.json (part of in/run.json, which holds the run whole)" in capsys.readouterr().out
+    assert "in/run.cont-1.json (part of in/run.json, which contains the complete run)" in capsys.readouterr().out
 
 
-def test_bad_events_are_no_trajectories(folder, capsys):
+def test_files_of_bad_events_have_only_bad_trajectories(folder, capsys):
     for number, text in enumerate(['{"kind": "MessageEvent", "source": "us', "{", "{"]):
         (folder / "in" / f"event-{number}.json").write_text(text)
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
-    assert "files: 6 in all; 1 with trajectories, 3 with bad ones only, 2 without" in capsys.readouterr().out
+    assert "files: 6; 1 with trajectories, 3 with only bad ones, 2 skipped" in capsys.readouterr().out
 
 
 def test_the_files_of_a_folder_of_events_are_accounted_for(real_trajectories, tmp_path, capsys):
@@ -95,7 +95,7 @@ def test_the_files_of_a_folder_of_events_are_accounted_for(real_trajectories, tm
         path.write_text(event)
     assert main(["curate", str(tmp_path / "in"), "-o", str(tmp_path / "o.jsonl")]) == 0
     out = capsys.readouterr().out
-    assert f"files: {len(events)} in all; {len(events)} with trajectories, 0 with bad ones only, 0 without" in out
+    assert f"files: {len(events)}; {len(events)} with trajectories, 0 with only bad ones, 0 skipped" in out
 
 
 def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
@@ -103,7 +103,7 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
     assert main(["curate", "in", "-o", "o.jsonl"]) == 1
     out = capsys.readouterr().out
     assert "in/cut [2J.json, line 1: not valid JSON (Unterminated string" in out
-    assert "files: 4 in all; 1 with trajectories, 1 with bad ones only, 2 without" in out
+    assert "files: 4; 1 with trajectories, 1 with only bad ones, 2 skipped" in out
     assert "\x1b" not in out
     assert len(load_trajectories("o.jsonl").trajectories) == 2
     assert main(["curate", "in", "-o", "p.jsonl", "--strict"]) == 1
@@ -115,14 +115,24 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
     [
         (["curate", "in"], "required: -o/--out"),
         (["curate", "nowhere", "-o", "o.jsonl"], "error: nowhere: no such file, folder or glob"),
-        (["curate", "in", "-o", "o.txt"], "error: o.txt: the output should be called .jsonl or .jsonl.zst"),
+        (["curate", "in", "-o", "o.txt"], "error: o.txt: the output should end in .jsonl or .jsonl.zst"),
         (["curate", "in", "-o", "o.jsonl", "--max-tokens", "9"], "error: --max-tokens and --tokenizer go together"),
         (["curate", "in", "-o", "o.jsonl", "-j", "0"], "expected a whole number of at least 1, found '0'"),
-        (["curate", "in", "-o", "o.jsonl", "--source", "x"], "the filters leave out all 2 trajectories"),
-        (["curate", "in", "-o", "in/notes.md/o.jsonl"], "error: in/notes.md: cannot be written to (File exists); mend"),
+        (
+            ["curate", "in", "-o", "o.jsonl", "--source", "x"],
+            "has the format --source 'x'; the inputs have test",
+        ),
+        (
+            ["curate", "in", "-o", "o.jsonl", "--source", "tst"],
+            "'tst'; did you mean 'test'? the inputs have test",
+        ),
+        (
+            ["curate", "in", "-o", "in/notes.md/o.jsonl"],
+            "error: in/notes.md: cannot be written to (File exists); fix",
+        ),
         (
             ["curate", "in", "-o", "/proc/x.jsonl"],
-            "error: /proc: cannot be written to (No such file or directory); mend",
+            "error: /proc: cannot be written to (No such file or directory); fix",
         ),
         (["show", "nowhere"], "error: nowhere: no such file, folder or glob; check the path\n"),
         (["measure", "in", "--epsilon", "nan"], "error: --epsilon should be a positive number of nats, found nan"),
@@ -138,12 +148,25 @@ def test_wrong_usage(folder, capsys, arguments, message):
     assert not (folder / "o.jsonl").exists()
 
 
+def test_one_misspelt_format_of_several_is_noted(folder, capsys):
+    assert main(["curate", "in", "-o", "o.jsonl", "--source", "test", "--source", "tset"]) == 0
+    assert capsys.readouterr().err == (
+        "note: no trajectory has the format --source 'tset'; did you mean 'test'? the inputs have test\n"
+    )
+
+
+def test_filters_that_leave_nothing_are_one_line(folder, capsys):
+    (folder / "in" / "runs.jsonl").write_text(json.dumps(row("a", False)))
+    assert main(["curate", "in", "-o", "o.jsonl", "--only-resolved"]) == 2
+    assert capsys.readouterr().err == "error: o.jsonl: nothing to write; the filters leave out all 1 trajectories\n"
+
+
 def tables(folder, k):
     """One token table of two tokens with k candidates."""
     write_token_table(folder, 0, "run", token_scores(2, first_scored=0, k=k))
 
 
-def test_epsilon_is_measured_by_the_k_of_the_tables(folder, capsys):
+def test_epsilon_must_be_below_ln_k_of_the_tables(folder, capsys):
     tables(folder / "four", 4)
     tables(folder / "twenty", 20)
     assert main(["measure", "four", "--epsilon", "2"]) == 2
@@ -165,9 +188,9 @@ def results(path, **he_snr):
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("folder", "is a folder; give the results files in it"), ("table.parquet", "no text; give results_*.json")],
+    [("folder", "is a folder; give its results_*.json files"), ("table.parquet", "is not text; give results_*.json")],
 )
-def test_what_is_no_results_file_is_one_line(folder, capsys, name, line):
+def test_a_file_that_is_not_results_is_one_line(folder, capsys, name, line):
     (folder / "folder").mkdir()
     (folder / "table.parquet").write_bytes(b"PAR1\xb5\xff")
     assert main(["diagnose", name]) == 2
@@ -176,7 +199,7 @@ def test_what_is_no_results_file_is_one_line(folder, capsys, name, line):
     assert err.count("\n") == 1
 
 
-def test_runs_are_diagnosed_beside_those_of_the_same_task(folder, capsys):
+def test_runs_are_compared_with_runs_of_the_same_task(folder, capsys):
     results(folder / "1.json", one=0.3, two=0.9)
     results(folder / "2.json", one=0.4, two=0.8)
     assert main(["diagnose", "1.json", "2.json"]) == 0
@@ -210,7 +233,7 @@ def test_results_that_lack_a_key_are_named_in_one_line(folder, capsys, path, mis
     status = main(["diagnose", "r.json"])
     err = capsys.readouterr().err
     if key == "documents" and instead is not None:
-        assert status == 0  # told as it is
+        assert status == 0  # printed as it is
         return
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith("error: r.json: ")
@@ -227,7 +250,7 @@ def test_only_bad_inputs(folder, capsys):
 def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):
     assert main(["show", "in"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "2 trajectories; --doc shows another than the first",
+        "2 trajectories; this shows the first, --doc shows another",
         "    1  a  1 segments, 1 steps",
         "    2  b\\x1b[2J  1 segments, 1 steps",
         "",
@@ -241,7 +264,7 @@ def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):
 @pytest.mark.parametrize("doc", ["2", "b\x1b[2J"])
 def test_show_one_by_id_or_number(folder, capsys, doc):
     assert main(["show", "in/runs.jsonl", "--doc", doc, "--plain"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "b\\x1b[2J (test, resolved or not is unknown)"
+    assert capsys.readouterr().out.splitlines()[0] == "b\\x1b[2J (test, outcome unknown)"
 
 
 def on_a_terminal(*arguments, **environment):
@@ -275,7 +298,7 @@ def test_colours_on_a_terminal_only(folder):
 
 
 @pytest.mark.end_to_end
-def test_a_reader_that_goes_away_is_no_error(folder):
+def test_a_closed_pipe_is_not_an_error(folder):
     (folder / "long.jsonl").write_text(json.dumps(row("a", text="ls\n" * 100_000)))
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "show", "long.jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -288,11 +311,11 @@ def test_a_reader_that_goes_away_is_no_error(folder):
 
 @pytest.mark.end_to_end
 def test_the_real_files(real_trajectories, tmp_path, capsys):
-    """Not one is unaccounted for: each is read, named as bad, or named as one without a trajectory."""
+    """Each file is read, named as bad, or named as skipped."""
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "1.jsonl"), "-v"]) == 1
     first = capsys.readouterr().out
     names = [path.name for path in real_trajectories.rglob("*") if path.is_file()]
-    assert f"files: {len(names)} in all" in first
+    assert f"files: {len(names)}; " in first
     loaded = load_trajectories(real_trajectories)
     assert first.splitlines()[-1] == f"{tmp_path / '1.jsonl'}: {len(loaded.trajectories)} trajectories"
     assert loaded.bad == first.split("bad: ")[1].splitlines()[1:-1]
@@ -301,5 +324,6 @@ def test_the_real_files(real_trajectories, tmp_path, capsys):
     n_characters = sum(len(segment.text) for trajectory in loaded.trajectories for segment in trajectory.segments)
     assert sum(int(cell.replace(",", "")) for cell in characters.split()[1:]) == n_characters
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "2.jsonl"), "-v", "-j", "2"]) == 1
-    assert capsys.readouterr().out == first.replace("1.jsonl", "2.jsonl")
+    own_line = f"{tmp_path / '1.jsonl'}: "
+    assert capsys.readouterr().out == first.replace(own_line, own_line.replace("1.jsonl", "2.jsonl"))
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from lm_eval_hesnr.cli.show import lines, visible
+from lm_eval_hesnr.cli.show import lines
+from lm_eval_hesnr.cli.terminal import visible
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -41,7 +42,7 @@ def test_plain_lines():
         "Look.",
         "",
         "",
-        "== 3 action, bash, executed: yes, goes on in the same string == code 4, markup 12, comment 5, whitespace 2",
+        "== 3 action, bash, executed: yes, continues the same string == code 4, markup 12, comment 5, whitespace 2",
         "```bash",
         "ls -l # all",
         "```",
@@ -77,7 +78,7 @@ def test_whether_it_was_executed(executed, word):
     assert f"executed: {word} ==" in list(lines(run(action(executed=executed))))[2]
 
 
-def test_what_no_model_wrote_is_said_to_be_so():
+def test_text_that_no_model_wrote_is_marked():
     assert "thought, not written by the model == other 4" in list(lines(run(Segment("thought", "demo"))))[2]
 
 

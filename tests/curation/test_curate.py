@@ -1,16 +1,23 @@
 import errno
 import json
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.curation import curate as module
-from lm_eval_hesnr.curation.curate import Wanted, curate
+from lm_eval_hesnr.curation import line_counts
+from lm_eval_hesnr.curation.curate import curate
+from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters, LeftOut
+from lm_eval_hesnr.curation.items import Item
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.records import Bad
 from tests.builders import bash_action, curated_row, segment
 
-EVERYTHING = Wanted()
+EVERYTHING = Filters()
 
 
 def row(id_, resolved=None, source="test", text="ls", meta=None):
@@ -65,35 +72,35 @@ def test_the_output_holds_what_was_read_and_reads_the_same(runs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "kept", "left_out"),
+    ("filters", "kept", "left_out"),
     [
-        (Wanted(only_resolved=True), ["a", "a", "d", "e"], {"not resolved": 3}),
-        (Wanted(sources=("other",)), ["d"], {"other source": 6}),
-        (Wanted(sources=("other", "test"), only_resolved=True, dedupe=True), ["a", "d", "e"],
+        (Filters(only_resolved=True), ["a", "a", "d", "e"], {"not resolved": 3}),
+        (Filters(sources=("other",)), ["d"], {"other source": 6}),
+        (Filters(sources=("other", "test"), only_resolved=True, dedupe=True), ["a", "d", "e"],
          {"not resolved": 3, "duplicate": 1}),
-        (Wanted(dedupe=True), ["a", "b", "c", "d", "e", "f"], {"duplicate": 1}),
+        (Filters(dedupe=True), ["a", "b", "c", "d", "e", "f"], {"duplicate": 1}),
     ],
 )  # fmt: skip
-def test_filters(runs, tmp_path, wanted, kept, left_out):
-    tally = curate([runs], tmp_path / "o.jsonl", wanted)
+def test_filters(runs, tmp_path, filters, kept, left_out):
+    tally = curate([runs], tmp_path / "o.jsonl", filters)
     assert ids(tmp_path / "o.jsonl") == kept
-    assert {column: tally.total(column) for column in module.LEFT_OUT if tally.total(column)} == left_out
+    assert {column: tally.total(column) for column in LEFT_OUT if tally.total(column)} == left_out
     assert tally.total("read") == tally.total("written") + sum(left_out.values()) == 7
 
 
 def test_each_instance_is_written_once(tmp_path):
-    """By the instance where the file tells it; one id alone does not make two runs the same."""
+    """By the name of the instance. Without one, two runs with the same id and other texts are both written."""
     named = {"instance_id": "x__y-1"}
     rows = [row("run 1", meta=named), row("run 2", meta=named, text="pwd"), row("run 1"), row("run 1", text="pwd")]
     source = written(tmp_path / "i.jsonl", [*rows, row("run 1", text="pwd", source="other"), row("run 1", meta=named)])
-    tally = curate([str(source)], tmp_path / "o.jsonl", Wanted(dedupe=True))
+    tally = curate([str(source)], tmp_path / "o.jsonl", Filters(dedupe=True))
     kept = load_trajectories(tmp_path / "o.jsonl").trajectories
     assert kept == [load_trajectories(source).trajectories[i] for i in (0, 2, 3)]
     assert tally.total("duplicate") == 3
 
 
 def test_different_real_runs_that_share_an_id_are_kept(real_trajectories, tmp_path):
-    tally = curate([str(real_trajectories / "atif")], tmp_path / "o.jsonl", Wanted(dedupe=True))
+    tally = curate([str(real_trajectories / "atif")], tmp_path / "o.jsonl", Filters(dedupe=True))
     assert len(set(ids(tmp_path / "o.jsonl"))) < tally.total("written") == tally.total("read")
 
 
@@ -106,14 +113,14 @@ def test_max_tokens_counts_the_transcript(random_model, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(random_model)
     short, long = (len(tokenizer(transcript(t).text)["input_ids"]) for t in load_trajectories(source).trajectories)
     for limit, kept in ((short, ["short"]), (long - 1, ["short"]), (long, ["short", "long"])):
-        wanted = Wanted(max_tokens=limit, tokenizer=str(random_model))
-        curate([str(source)], tmp_path / "o.jsonl", wanted, force=True)
+        filters = Filters(max_tokens=limit, tokenizer=str(random_model))
+        curate([str(source)], tmp_path / "o.jsonl", filters, force=True)
         assert ids(tmp_path / "o.jsonl") == kept
 
 
-def test_no_tokenizer_there(runs, tmp_path):
-    with pytest.raises(InputError, match=r"--tokenizer .*nothing: cannot be loaded"):
-        curate([runs], tmp_path / "o.jsonl", Wanted(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
+def test_a_tokenizer_that_does_not_exist(runs, tmp_path):
+    with pytest.raises(InputError, match=r"--tokenizer: the tokenizer .*nothing cannot be loaded"):
+        curate([runs], tmp_path / "o.jsonl", Filters(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
 
 
 def stop_after(n):
@@ -125,14 +132,14 @@ def stop_after(n):
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.zst"])
-@pytest.mark.parametrize("wanted", [EVERYTHING, Wanted(dedupe=True), Wanted(only_resolved=True)])
-def test_stopped_anywhere_it_goes_on_and_nothing_differs(runs, tmp_path, monkeypatch, name, wanted):
+@pytest.mark.parametrize("filters", [EVERYTHING, Filters(dedupe=True), Filters(only_resolved=True)])
+def test_a_stop_anywhere_does_not_change_the_output(runs, tmp_path, monkeypatch, name, filters):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
-    whole = curate([runs], tmp_path / "whole" / name, wanted)
+    whole = curate([runs], tmp_path / "whole" / name, filters)
     for n in range(1, 9):
         out = tmp_path / str(n) / name
         with pytest.raises(KeyboardInterrupt):
-            curate([runs], out, wanted, progress=stop_after(n))
+            curate([runs], out, filters, progress=stop_after(n))
         assert not out.exists()
         if n == 1:  # no whole block
             assert list(out.parent.iterdir()) == []
@@ -142,22 +149,22 @@ def test_stopped_anywhere_it_goes_on_and_nothing_differs(runs, tmp_path, monkeyp
             log.write(b'{"bytes": 1, "no')
         seen: list[int] = []
         note = partial(lambda seen, path, tally: seen.append(tally.n_results), seen)
-        resumed = curate([runs], out, wanted, progress=note)
+        resumed = curate([runs], out, filters, progress=note)
         assert seen[0] == n // 2 * 2 + 1
         assert resumed == whole
         assert out.read_bytes() == (tmp_path / "whole" / name).read_bytes()
         assert list(out.parent.iterdir()) == [out]
 
 
-def test_other_inputs_or_filters_begin_anew(runs, tmp_path, monkeypatch):
+def test_other_inputs_or_filters_start_again(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     out = tmp_path / "o.jsonl"
     with pytest.raises(KeyboardInterrupt):
         curate([runs], out, EVERYTHING, progress=stop_after(5))
     with pytest.raises(KeyboardInterrupt):
-        curate([runs], out, Wanted(dedupe=True), progress=stop_after(5))
+        curate([runs], out, Filters(dedupe=True), progress=stop_after(5))
     written(tmp_path / "in" / "0.jsonl", [row("new")])
-    curate([runs], out, Wanted(dedupe=True))
+    curate([runs], out, Filters(dedupe=True))
     assert ids(out) == ["new", "a", "b", "c", "d", "e", "f"]
 
 
@@ -170,7 +177,7 @@ def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
     assert (tmp_path / "1" / "o.jsonl.zst").read_bytes() == (tmp_path / "2" / "o.jsonl.zst").read_bytes()
 
 
-def test_strict_stops_at_the_first_bad_one_and_can_go_on_without(runs, tmp_path, monkeypatch):
+def test_strict_stops_at_the_first_bad_one_and_can_be_continued_without(runs, tmp_path, monkeypatch):
     with pytest.raises(BadFileError, match=r"1\.jsonl, line 3: not valid JSON"):
         curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
     assert list(tmp_path.iterdir()) == [tmp_path / "in"]
@@ -184,7 +191,7 @@ def test_strict_stops_at_the_first_bad_one_and_can_go_on_without(runs, tmp_path,
 
 def test_a_finished_output_is_kept(runs, tmp_path):
     out = written(tmp_path / "o.jsonl", [row("precious")])
-    with pytest.raises(InputError, match="is there already; give another name, or --force"):
+    with pytest.raises(InputError, match="exists already; give another name, or --force"):
         curate([runs], out, EVERYTHING)
     with pytest.raises(KeyboardInterrupt):
         curate([runs], out, EVERYTHING, force=True, progress=stop_after(3))
@@ -193,7 +200,7 @@ def test_a_finished_output_is_kept(runs, tmp_path):
     assert len(ids(out)) == 7
 
 
-def test_the_output_is_no_input(runs, tmp_path):
+def test_the_output_is_not_an_input(runs, tmp_path):
     out = tmp_path / "in" / "o.jsonl"
     curate([runs], out, EVERYTHING)
     curate([runs], out, EVERYTHING, force=True)
@@ -203,7 +210,7 @@ def test_the_output_is_no_input(runs, tmp_path):
 
 
 def test_nothing_to_write_makes_no_output(runs, tmp_path):
-    tally = curate([runs], tmp_path / "out" / "o.jsonl", Wanted(sources=("none such",)))
+    tally = curate([runs], tmp_path / "out" / "o.jsonl", Filters(sources=("none such",)))
     assert (tally.total("read"), tally.total("written")) == (7, 0)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -234,7 +241,7 @@ def test_a_full_disk_is_one_line_and_what_was_done_is_kept(runs, tmp_path, monke
     [
         (["in", "docs"], "o.jsonl", r"docs: no \.json, \.jsonl, .* file in this folder"),
         (["missing"], "o.jsonl", "missing: no such file, folder or glob"),
-        (["in"], "o.json", r"o\.json: the output should be called \.jsonl or \.jsonl\.zst"),
+        (["in"], "o.json", r"o\.json: the output should end in \.jsonl or \.jsonl\.zst"),
     ],
 )
 def test_wrong_usage(runs, tmp_path, monkeypatch, inputs, out, message):
@@ -253,14 +260,28 @@ def test_a_lone_surrogate_is_written_as_an_escape(tmp_path):
 
 def test_a_value_that_cannot_be_written_is_a_bad_input(tmp_path, monkeypatch):
     source = written(tmp_path / "i.jsonl", [row("a"), row("b")])
-    read = module.curated.read
+    read = line_counts.curated.read
 
     def fails_for_a(data, path):
         if data["id"] == "a":
             raise RecursionError("too deep")
         return read(data, path)
 
-    monkeypatch.setattr(module, "curated", type("Reader", (), {"read": staticmethod(fails_for_a)}))
+    monkeypatch.setattr(line_counts, "curated", type("Reader", (), {"read": staticmethod(fails_for_a)}))
     tally = curate([str(source)], tmp_path / "o.jsonl", EVERYTHING)
     assert tally.bad == [f"{source}: 'a': its curated form cannot be read again (too deep)"]
     assert ids(tmp_path / "o.jsonl") == ["b"]
+
+
+def test_a_bad_trajectory_is_never_counted_as_left_out_by_a_filter():
+    for content, column, bad in ((Bad("too long"), 0, ["too long"]), (LeftOut("too long"), 1, [])):
+        tally = module._tally_of(Item(Path("x.json"), content), None, EVERYTHING, set())
+        assert (tally.total("too long"), tally.bad) == (column, bad)
+
+
+def test_a_folder_is_listed_once(runs, tmp_path, monkeypatch, capsys):
+    listed: Any = []
+    rglob = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda path, pattern: listed.append(path) or rglob(path, pattern))
+    assert main(["curate", runs, "-o", str(tmp_path / "o.jsonl")]) == 1
+    assert listed == [Path(runs)]

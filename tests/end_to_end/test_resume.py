@@ -50,7 +50,7 @@ def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(120) == 130
     log = (tmp_path / "log").read_text()
-    assert log.splitlines()[-1].endswith("run the same command again to go on from the scores in store")
+    assert log.splitlines()[-1].endswith("run the same command again to continue from the scores in store")
     assert "Traceback" not in log
 
 

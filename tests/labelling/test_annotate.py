@@ -1,18 +1,20 @@
-"""Labels of whole actions, shown with each label's text in brackets: [m markup] [# comment] [= decoration]
-[t thought]."""
+"""Labels of whole actions. Brackets show the label of a text: [m markup] [# comment] [= decoration] [t thought].
+
+Code and whitespace have no brackets.
+"""
 
 import json
 from itertools import groupby
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.trajectories.readers.common import xml_functions
+from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
 from tests.builders import assert_linear
@@ -21,7 +23,7 @@ SIGNS = {Label.MARKUP: "m", Label.COMMENT: "#", Label.DECORATION: "=", Label.THO
 
 
 def shown(text: str, labels: np.ndarray) -> str:
-    """The text with brackets around what is neither code nor blank."""
+    """The text with brackets around everything that is neither code nor whitespace."""
     pieces = []
     for label, group in groupby(zip(text, labels.tolist(), strict=True), key=lambda pair: pair[1]):
         piece = "".join(char for char, _ in group)
@@ -86,7 +88,7 @@ def test_malformed_xml_parameter_is_read_as_its_producer_reads_it(command):
     )
 
 
-def test_an_equals_sign_in_an_xml_value_is_no_malformed_parameter():
+def test_an_equals_sign_in_an_xml_value_is_not_a_malformed_parameter():
     text = "<function=bash><parameter=command>a=b</parameter><parameter=x=y"
     (found,) = xml_functions(text, True)
     assert found.calls == (bash("a=b"),)
@@ -118,14 +120,14 @@ def test_several_hermes_calls_in_one_text():
     )
 
 
-def test_a_tool_that_is_called_as_an_argument_reads_is_markup():
+def test_the_name_of_a_tool_is_markup_even_if_an_argument_has_the_same_text():
     text = '{"name": "submit", "arguments": {"command": "submit"}}'
     expected = '[m {"name": "submit", "arguments": {"command": "]submit[m "}}]'
     assert action(text, Call("submit", {"command": "submit"}, True)) == expected
     assert action(text) == expected
 
 
-def test_arguments_as_a_string_are_owned_by_their_place_too():
+def test_the_position_also_decides_in_arguments_that_are_a_json_string():
     text = json.dumps({"id": 5, "name": "f", "arguments": json.dumps({"x": "f", "n": 5})})
     expected = r'[m {"id": 5, "name": "f", "arguments": "{\"x\": \"]f[m \", \"n\": ]5[m }"}]'
     assert action(text, Call("f", {"x": "f", "n": 5}, True)) == expected
@@ -151,7 +153,7 @@ def test_calls_of_a_list_and_of_a_flat_object():
     assert action(flat, bash("ls")) == '[m {"tool": "ls", "reply": {"command": "]ls[m "}}]'
 
 
-def test_a_document_as_deep_as_can_be_read():
+def test_deep_documents_are_labelled():
     for depth in (10, 300, 480, *range(900, 1000, 3), 5000):
         text = '{"x": ' * depth + "1" + "}" * depth
         assert annotate(Segment("action", text, generated=True, calls=(bash("x"), bash("y")))).shape == (len(text),)
@@ -180,7 +182,7 @@ def test_numbers_and_words_of_a_plan_are_thought():
     )
 
 
-def test_each_call_of_a_text_by_its_own_tool():
+def test_each_call_of_a_text_is_labelled_by_its_own_tool():
     text = '[{"name": "think", "arguments": {"thought": "ls"}}, {"name": "bash", "arguments": {"command": "ls"}}]'
     assert action(text, Call("think", {"thought": "ls"}, True), bash("ls")) == (
         '[m [{"name": "think", "arguments": {"thought": "][t ls][m "}}, '
@@ -197,7 +199,7 @@ def test_each_call_of_a_text_by_its_own_tool():
         ([Call("bash", {"command": "ls"}, None)], "[m ```bash\n]ls[m \n```]"),
     ],
 )
-def test_an_action_of_which_nothing_ran_is_a_thought(calls, expected):
+def test_an_action_without_an_executed_call_is_a_thought(calls, expected):
     assert action("```bash\nls\n```", *calls) == expected
 
 
@@ -210,7 +212,7 @@ def test_an_action_of_which_nothing_ran_is_a_thought(calls, expected):
         ("/x/Makefile", "all: # c", "all: [# # c]"),
     ],
 )
-def test_the_path_beside_it_gives_an_editor_text_its_language(path, text, expected):
+def test_the_path_in_the_call_decides_the_language_of_an_editor_text(path, text, expected):
     arguments = {"command": "create", "path": path, "file_text": text}
     before = f'[m {{"command": "]create[m ", "path": "]{path}[m ", "file_text": "]'
     assert action(json.dumps(arguments), Call("str_replace_editor", arguments, True)) == f'{before}{expected}[m "}}]'
@@ -223,7 +225,7 @@ def test_edits_in_a_list():
     )
 
 
-def test_a_piece_cut_out_of_a_file_is_read_with_its_indentation():
+def test_an_indented_fragment_of_a_file_is_parsed():
     arguments = {"path": "a.py", "old_str": "        # c\n        return 1\n    else:  # d\n"}
     text = f"<function=f>\n<parameter=path>a.py</parameter>\n<parameter=old_str>{arguments['old_str']}</parameter>"
     assert "        [# # c]\n        return 1\n" in action(text, Call("f", arguments, True))
@@ -281,7 +283,7 @@ def test_unified_diff_in_a_heredoc(program):
     )
 
 
-def test_an_action_whose_values_do_not_stand_in_it_is_all_action():
+def test_an_action_without_its_values_in_the_text_is_all_code():
     assert action("submit", Call("submit", {}, True)) == "submit"
 
 
@@ -337,7 +339,7 @@ def test_only_generated_text_is_thought_or_action():
         "< a\n---\n> b\n",
     ],
 )
-def test_what_is_a_drawn_rule(text):
+def test_decoration(text):
     plain = text.replace("[= ", "").replace("]", "") if "[= " in text else text
     assert shown(plain, label_code(plain, None)) == text
 
@@ -352,7 +354,7 @@ def test_what_is_a_drawn_rule(text):
         ("yaml", "---\na: 1\n---\nb: 2\n"),
     ],
 )
-def test_operators_are_no_rule(language, text):
+def test_operators_are_not_decoration(language, text):
     assert shown(text, label_code(text, language)) == text
 
 
@@ -363,9 +365,10 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # it measures time, which a busy machine does not have
 @given(st.dictionaries(st.sampled_from(["command", "path", "content", "patch", "x"]), JSON_VALUES), st.booleans())
-def test_any_json_call_is_labelled_as_its_value_is(arguments, ascii_only):
-    """Each character once; and a command's labels are those of the command itself, carried through the escapes."""
+def test_a_value_in_a_json_call_has_the_labels_of_the_value_alone(arguments, ascii_only):
+    """Every character has a label, and a command without escapes has the same labels as outside of JSON."""
     text = json.dumps(arguments, ensure_ascii=ascii_only)
     labels = annotate(Segment("action", text, generated=True, calls=(Call("bash", arguments, True),)))
     assert labels.shape == (len(text),)

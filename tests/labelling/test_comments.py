@@ -1,13 +1,13 @@
-"""What the syntax tree of a shell action says: its own comments, and the scripts of other languages inside it."""
+"""What is found in the syntax tree of a shell action: its comments, and embedded scripts of other languages."""
 
 import pytest
 
 from lm_eval_hesnr.labelling.comments import Span, syntax
 
 
-def inner(command: str) -> list[tuple[str, str]]:
-    """Each script in a shell action: (language, text with the shell's escapes undone)."""
-    return [(found.language, found.decoded.value) for found in syntax(command, "bash").inner]
+def embedded(command: str) -> list[tuple[str, str]]:
+    """Each script in a shell action: (language, text without the shell's escapes)."""
+    return [(found.language, found.decoded.value) for found in syntax(command, "bash").embedded]
 
 
 def comments(code: str, language: str) -> list[str]:
@@ -38,8 +38,8 @@ def comments(code: str, language: str) -> list[str]:
         ("patch -p1 a.py <<'EOF'", "patch"),
     ],
 )
-def test_heredoc_is_read_by_its_target_or_its_reader(line, language):
-    assert inner(f"{line}\n# text\nEOF\n") == [(language, "# text\n")]
+def test_the_file_or_the_program_decides_the_language_of_a_heredoc(line, language):
+    assert embedded(f"{line}\n# text\nEOF\n") == [(language, "# text\n")]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_heredoc_is_read_by_its_target_or_its_reader(line, language):
         "python3 -c 'import sys' <<'EOF'",
     ],
 )
-def test_heredoc_of_no_known_language_is_left_whole(line):
-    assert [text for _, text in inner(f"{line}\n# text\nEOF\n")] in ([], ["import sys"])
+def test_a_heredoc_without_a_known_language_is_not_parsed(line):
+    assert [text for _, text in embedded(f"{line}\n# text\nEOF\n")] in ([], ["import sys"])
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_heredoc_of_no_known_language_is_left_whole(line):
     ],
 )
 def test_scripts_after_a_flag(command, expected):
-    assert inner(command) == expected
+    assert embedded(command) == expected
 
 
 def test_comments_of_the_shell_itself():
     assert comments("#!/bin/bash\nls a#b '# no' \"# no\" ${#x} # yes\n# shellcheck disable=SC1\n", "bash") == ["# yes"]
 
 
-def test_heredoc_text_holds_no_comment_of_the_shell():
+def test_a_heredoc_has_no_shell_comments():
     assert comments("cat <<EOF\n# text\nEOF\n# yes", "bash") == ["# yes"]
 
 
@@ -97,7 +97,7 @@ def test_spans_are_in_characters():
     assert syntax("é = '\U0001f600'  # ß\n\ud800 = 1 # c", "python").comments[0] == Span(9, 12)
 
 
-def test_what_is_too_deep_is_not_parsed():
+def test_text_that_is_nested_too_deeply_is_not_parsed():
     assert comments("# c\n" + "(" * 2000, "python") == []
     assert comments("# c\n" + "- " * 2000, "yaml") == []
     assert comments("# c\n" + "a: 1\n" * 2000, "yaml") == ["# c"]

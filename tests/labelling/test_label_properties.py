@@ -1,4 +1,4 @@
-"""What holds for the labels of every real action; the fragments are cut out by other means than the package's own."""
+"""Properties of the labels of every real action. The embedded scripts are found without code of the package."""
 
 import ast
 import io
@@ -81,7 +81,7 @@ def test_labels_are_a_partition(runs, capsys):
         sys.stdout.write(f"\n  labels: {n} characters of {len(runs)} runs have exactly one label\n")
 
 
-def test_only_prose_and_what_did_not_run_is_a_thought_in_an_action(actions):
+def test_only_prose_and_calls_that_did_not_run_are_thought_in_an_action(actions):
     for segment in actions:
         thought = (annotate(segment) == Label.THOUGHT).any()
         ran = [call for call in segment.calls if call.executed is not False]
@@ -91,17 +91,17 @@ def test_only_prose_and_what_did_not_run_is_a_thought_in_an_action(actions):
             assert ran or not segment.calls or not segment.text, segment
 
 
-def test_what_is_called_whitespace_is_blank_and_what_is_called_a_rule_is_drawn(actions):
+def test_whitespace_and_decoration_consist_of_the_right_characters(actions):
     for segment in actions:
         labels = annotate(segment)
         text = np.array(list(segment.text))
         assert set(text[labels == Label.DECORATION]) <= set("-=#*~_+")
         blank = set(text[labels == Label.WHITESPACE])
-        assert all(c.isspace() or c in "\\nrtu0123456789abcdef" for c in blank)  # or the escape of one
+        assert all(c.isspace() or c in "\\nrtu0123456789abcdef" for c in blank)  # or an escape of a blank
 
 
 def test_removing_comments_from_python_leaves_an_equal_tree(commands, actions, capsys):
-    """And the comments are those that Python's own tokenizer finds, less the pragmas."""
+    """The comments are also those that Python's own tokenizer finds, without the pragmas."""
     n, n_comments, same = 0, 0, 0
     for fragment in [*fragments(commands), *file_texts(actions)]:
         tree = parsed(fragment.code)
@@ -124,7 +124,7 @@ def test_removing_comments_from_python_leaves_an_equal_tree(commands, actions, c
 
 @pytest.mark.end_to_end
 def test_bash_still_accepts_a_command_without_its_comments(commands, capsys):
-    """Only commands with a comment are run through `bash -n`: the others stay as they are."""
+    """Only commands with a comment are checked with `bash -n`. The others do not change."""
     n, n_accepted = 0, 0
     for command in commands:
         labels = label_code(command, "bash")
@@ -140,7 +140,7 @@ def test_bash_still_accepts_a_command_without_its_comments(commands, capsys):
 
 
 def fragments(commands: list[str]) -> list[Fragment]:
-    """Python in heredocs and after `python -c`, by regular expressions, with the shell's escapes undone."""
+    """Python in heredocs and after `python -c`, found with regular expressions, without the shell's escapes."""
     found = []
     for command in commands:
         labels = label_code(command, "bash")
@@ -160,12 +160,12 @@ def unescaped(command: str, labels: np.ndarray, span: tuple[int, int], escape: s
     keep[slice(*span)] = True
     for match in re.compile(escape).finditer(command, *span) if escape else ():
         keep[match.start()] = False
-        keep[match.start() + 1] = match.group() != "\\\n"  # a continued line loses both
+        keep[match.start() + 1] = match.group() != "\\\n"  # both characters of a continued line are dropped
     return Fragment("".join(c for c, kept in zip(command, keep, strict=True) if kept), labels[keep])
 
 
 def file_texts(actions: list[Segment]) -> list[Fragment]:
-    """Python texts of editor calls, labelled inside a call of their own written as JSON without escapes to undo."""
+    """Python texts of editor calls. Each is labelled inside an XML-like call, which has no escapes."""
     found = []
     for call in (call for segment in actions for call in segment.calls):
         path = str(call.arguments.get("path", call.arguments.get("file_path", "")))
@@ -181,7 +181,7 @@ def file_texts(actions: list[Segment]) -> list[Fragment]:
 
 def parsed(code: str) -> ast.AST | None:
     try:
-        with warnings.catch_warnings():  # of escapes in the fragment's strings
+        with warnings.catch_warnings():  # about escapes in strings
             warnings.simplefilter("ignore")
             return ast.parse(code)
     except (SyntaxError, ValueError):

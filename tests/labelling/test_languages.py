@@ -1,4 +1,4 @@
-"""Each language of the table: what is a comment in it, and what looks like one."""
+"""Each language of the table: its comments, and text that looks like a comment but is not one."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def test_comments(language):
     assert [code[start:end] for start, end in syntax(code, language).comments] == expected
 
 
-def test_a_piece_of_php_needs_no_opening_tag():
+def test_a_fragment_of_php_needs_no_opening_tag():
     assert syntax("$a = 1; // c", "php").comments == [(8, 12)]
 
 

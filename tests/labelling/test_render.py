@@ -25,7 +25,7 @@ def chatml(messages):
 
 
 def stretches(rendering):
-    """[(label, text)] of runs of one label: what a reader would see."""
+    """[(label, text)] for each run of characters with one label."""
     changes = np.flatnonzero(np.diff(rendering.labels.astype(int), prepend=-1))
     ends = [*changes[1:], len(rendering.text)]
     return [(Label(rendering.labels[a]).label_name, rendering.text[a:b]) for a, b in zip(changes, ends, strict=True)]
@@ -43,7 +43,7 @@ def test_a_transcript_worked_by_hand():
     assert rendering.text[: rendering.context_end].endswith("Fix it.\n")
 
 
-def test_strings_that_were_emitted_apart_are_put_on_lines_of_their_own():
+def test_separate_strings_are_put_on_separate_lines():
     emitted = '{"command": "ls"}'
     rendering = transcript(
         trajectory(
@@ -57,18 +57,18 @@ def test_strings_that_were_emitted_apart_are_put_on_lines_of_their_own():
     assert rendering.context_end == 0
 
 
-def test_a_later_task_is_no_context():
+def test_a_later_task_is_not_context():
     segments = (Segment("task", "a"), Segment("thought", "b", generated=True), Segment("task", "c"))
     rendering = transcript(trajectory(*segments))
     assert rendering.text[: rendering.context_end] == "### Task\na"
 
 
-def test_what_no_model_generated_is_other_even_where_it_looks_like_an_action():
+def test_text_that_no_model_generated_is_other_even_if_it_looks_like_an_action():
     demonstration = Segment("action", "```bash\nls\n```", generated=False, calls=(LS,))
     assert ("other", demonstration.text) in stretches(transcript(trajectory(demonstration)))
 
 
-def test_lone_surrogates_keep_their_place():
+def test_lone_surrogates_become_one_character():
     rendering = transcript(trajectory(Segment("observation", "a\ud800b")))
     assert "a?b" in rendering.text
     rendering.text.encode()
@@ -85,7 +85,7 @@ def test_chat_finds_every_message_again():
     assert rendering.text[: rendering.context_end] == "<system>You fix code.</>\n<user>Fix it.\n"
 
 
-def test_chat_lets_a_template_trim():
+def test_a_template_may_trim_messages():
     rendering = chat(RUN, lambda messages: chatml([m | {"content": m["content"].strip()} for m in messages]))
     assert ("task", "Fix it.") in stretches(rendering)
     assert len(rendering.labels) == len(rendering.text)
@@ -109,7 +109,7 @@ def test_chat_names_what_a_template_drops_or_rewrites(template, message):
         chat(RUN, template)
 
 
-def test_the_same_text_twice_is_found_in_its_own_place():
+def test_equal_messages_are_each_found_at_their_position():
     run = trajectory(
         Segment("task", "user"), Segment("thought", "user", generated=True), Segment("observation", "user")
     )

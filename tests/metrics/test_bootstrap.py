@@ -15,7 +15,7 @@ from lm_eval_hesnr.metrics.bootstrap import (
     paired_difference,
     replicates,
     resampled,
-    standard_error,
+    spread,
     width_by_size,
 )
 from lm_eval_hesnr.metrics.measures import measure, totals, weights
@@ -40,6 +40,11 @@ def means(values):
     rows[:, TOKENS] = 1
     rows[:, ENTROPY] = values
     return rows
+
+
+def standard_error(name, rows):
+    values = replicates(lambda total: measure(name, total), rows)
+    return None if values is None else spread(values, len(rows))
 
 
 def interval_of(name, rows):

@@ -101,7 +101,7 @@ def test_the_shift_needs_four_candidates():
 
 
 @pytest.mark.parametrize(("k", "orders"), [(1, [1]), (2, [1, 2]), (4, [1, 2, 3, 4]), (1000, [1, 2, 3, 4, 5, 10])])
-def test_only_what_the_candidates_can_reach_is_told(k, orders):
+def test_only_orders_up_to_k_have_a_peak(k, orders):
     assert list(by_order([0.0] * 9 + [math.log(k)], k=k)) == orders
 
 

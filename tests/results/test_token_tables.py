@@ -41,12 +41,12 @@ def test_a_table_is_read_back_as_it_was(tmp_path):
 @pytest.mark.parametrize("epsilon", [EPSILON, 0.777])
 def test_measures_from_tables_are_those_of_the_scores(tmp_path, epsilon):
     tables = read_tables(write(tmp_path), CHOSEN, epsilon)
-    told = measure_tables(tables, "static", epsilon)
+    results = measure_tables(tables, "static", epsilon)
     for scope, labels in CHOSEN.items():
         profiles = [scores(i).profile(scores(i).in_scope(labels), epsilon) for i in range(8)]
-        assert told[scope]["measures"] == measures(profiles, epsilon)
-        assert told[scope]["stderr"]["he_snr"] > 0
-        assert told[scope]["summary"]["documents"] == 8
+        assert results[scope]["measures"] == measures(profiles, epsilon)
+        assert results[scope]["stderr"]["he_snr"] > 0
+        assert results[scope]["summary"]["documents"] == 8
 
 
 def test_a_paired_difference_between_two_folders(tmp_path):
@@ -65,7 +65,7 @@ def test_other_trajectories_or_settings_are_not_compared(tmp_path):
         compare_tables(a, fewer, EPSILON)
     other = [write_token_table(tmp_path / "tokens", i, f"run {i}", scores(i + 50)) for i in range(8)]
     assert len(other) == 8
-    with pytest.raises(InputError, match="the same trajectories as other tokens"):
+    with pytest.raises(InputError, match="the same trajectories, but different tokens"):
         compare_tables(a, read_tables(tmp_path / "tokens", CHOSEN, EPSILON), EPSILON)
     chat = read_tables(write(tmp_path / "chat", render="chat"), CHOSEN, EPSILON)
     with pytest.raises(InputError, match="render differs"):
@@ -122,9 +122,9 @@ def test_an_adaptive_threshold_is_reported(tmp_path, capsys):
 
 
 def test_tables_of_a_run_that_scored_only_actions_have_no_other_scope(tmp_path):
-    told = measure_tables(read_tables(write(tmp_path, score="action"), CHOSEN, EPSILON), "static", EPSILON)
-    assert told["action"]["measures"]["ppl"] > 1
-    assert told["all"]["measures"]["ppl"] is None
+    results = measure_tables(read_tables(write(tmp_path, score="action"), CHOSEN, EPSILON), "static", EPSILON)
+    assert results["action"]["measures"]["ppl"] > 1
+    assert results["all"]["measures"]["ppl"] is None
 
 
 def test_pairs_are_found_by_content_whatever_the_order_and_the_names(tmp_path):
@@ -162,6 +162,6 @@ def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
 def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
     folder = str(write(tmp_path, epsilon=1.0))
     assert main(["measure", folder]) == 0
-    assert "of a run with epsilon 1; measured here with 1.24245" in capsys.readouterr().err
+    assert "was scored with epsilon 1; this measures with 1.24245" in capsys.readouterr().err
     assert main(["measure", folder, "--epsilon", "1.0"]) == 0
     assert capsys.readouterr().err == ""

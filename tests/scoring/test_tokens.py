@@ -1,4 +1,4 @@
-"""Characters to tokens on each kind of tokenizer, and control tokens that only stand in a text."""
+"""Character offsets with each kind of tokenizer, and texts that only spell control tokens."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def with_bos(tokenizer):
 
 
 def unigram(scheme):
-    """As SentencePiece: blanks become ▁, rare characters their bytes."""
+    """Like SentencePiece: blanks become ▁, and rare characters become bytes."""
     pieces = [(piece, 0.0) for piece in SPECIAL] + [(f"<0x{byte:02X}>", -9.0) for byte in range(256)]
     letters = sorted({"▁", *"".join(CORPUS).replace(" ", "▁")})
     pieces += [(letter, -5.0) for letter in letters]
@@ -119,7 +119,7 @@ def test_the_bytes_of_a_character_all_point_to_it(kind):
     assert n_tokens == (6 if "unigram" in kind else 3)  # three bytes; a unigram model takes both signs together
 
 
-def test_what_stands_for_no_character_is_empty(kind):
+def test_a_token_without_characters_has_equal_start_and_end(kind):
     tokens = trajectory_tokenizer(kind)("x", None)
     n_ends = {"byte-level, Roberta's ends": 2}.get(kind, int("BOS" in kind))
     ends = np.isin(tokens.ids, [1, 2])
@@ -128,7 +128,7 @@ def test_what_stands_for_no_character_is_empty(kind):
 
 
 @pytest.mark.parametrize("add_bos_token", [True, False])
-def test_add_bos_token_is_the_runs_choice(add_bos_token):
+def test_add_bos_token_overrides_the_tokenizer(add_bos_token):
     tokens = trajectory_tokenizer("Llama 2, BOS", add_bos_token=add_bos_token)("x", None)
     assert bool(tokens.ids[0] == 1) is add_bos_token
 
@@ -170,7 +170,7 @@ def test_only_the_template_makes_control_tokens(kind):
 
 
 def test_a_spelled_control_token_is_tokenized_like_any_text(kind):
-    """Between the template's own tokens, ids are those of the same text without a template."""
+    """Between the template's control tokens, the ids are those of the same text without a template."""
     text, template = chat(CHAT)
     tokens = trajectory_tokenizer(kind)(text, template)
     ids = np.asarray(tokens.ids)
@@ -183,7 +183,7 @@ def test_a_spelled_control_token_is_tokenized_like_any_text(kind):
     assert between == alone
 
 
-def test_a_chat_that_spells_none_is_left_to_the_tokenizer(kind):
+def test_a_chat_that_spells_no_control_token_is_left_to_the_tokenizer(kind):
     text, template = chat([("<|im_start|>", True), ("a  b ", False), ("<|im_end|>", True)])
     assert trajectory_tokenizer(kind)(text, template).ids.tolist() == fast(kind)(text)["input_ids"]
 

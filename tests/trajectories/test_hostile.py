@@ -1,4 +1,4 @@
-"""Whatever stands in a file, the loader gives trajectories or names place and reason, in bounded time and memory."""
+"""For any content of a file, the loader returns trajectories or names place and reason, in bounded time and memory."""
 
 import json
 import random
@@ -19,9 +19,9 @@ SECONDS_PER_MB = 2
 GROWTH = 20
 """How many times its own size a file may take while it is read."""
 BASE = 120_000
-"""Bytes that reading takes in any case: a piece of the file, and what is remembered of its folder."""
+"""Bytes that reading always takes: a piece of the file, and caches about its folder."""
 TWICE = "\ue000twice "
-"""How a key begins that stands a second time in the text, until the text is written."""
+"""Prefix of a key that becomes a second copy of the key when the text is written."""
 VALUES: list[Any] = [
     None,
     True,
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 
 
 def loaded(path, traced=False):
-    """What the loader makes of one file, after its promises were checked; that of memory where it is traced."""
+    """The results for one file. Checks time and form of the results, and memory if `traced`."""
     size = path.stat().st_size
     if traced:
         tracemalloc.start()
@@ -69,9 +69,9 @@ def loaded(path, traced=False):
         if isinstance(result, Trajectory):
             assert curated.read(json.loads(json.dumps(result.to_json())), path) == result
         else:
-            assert result.startswith(str(path))
-            assert result.isprintable()
-            assert len(result) > len(f"{path}: ")
+            assert result.reason.startswith(str(path))
+            assert result.reason.isprintable()
+            assert len(result.reason) > len(f"{path}: ")
     return results
 
 
@@ -93,7 +93,7 @@ def broken_bytes(raw, chance):
 
 
 def broken_value(value, chance):
-    """The value with one part of it dropped, doubled, nested, retyped or exchanged, or a key named twice, anywhere."""
+    """The value with one part dropped, doubled, nested, retyped or exchanged, or with a key that occurs twice."""
     value = json.loads(json.dumps(value))  # no part stands in two places
     holder, key = {"": value}, ""
     while isinstance(holder[key], (dict, list)) and holder[key] and chance.random() < (0.9 if key else 0.99):
@@ -132,7 +132,7 @@ def test_broken_bytes(samples, folder, seed):
     path = folder / sample.name
     path.write_bytes(broken_bytes(sample.read_bytes(), chance))
     loaded(path, traced=chance.random() < 0.1)
-    path.unlink()  # a file beside another may be read with it
+    path.unlink()  # readers look at the files next to theirs
 
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
@@ -160,8 +160,8 @@ def test_memory_stays_within_a_multiple_of_the_file(samples):
         loaded(path, traced=True)
 
 
-def test_a_key_that_stands_twice_is_written_so():
-    """The mutation above reaches the text, before and behind the key that it repeats."""
+def test_a_doubled_key_is_written_twice():
+    """The copy can be before or after the key."""
     found = [as_text(broken_value({"a": "first"}, random.Random(seed))) for seed in range(300)]
     assert any(text.startswith('{"a": "first", "a": ') for text in found)
     assert any(text.startswith('{"a": ') and text.endswith(', "a": "first"}') for text in found)

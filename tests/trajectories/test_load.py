@@ -1,4 +1,4 @@
-"""What a path means, what is kept, what is named, and what is passed over."""
+"""What a path means, which trajectories are kept, what is reported as bad, and what is skipped."""
 
 import gzip
 import json
@@ -9,8 +9,10 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
+from lm_eval_hesnr.trajectories.paths import find_inputs
+from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, PassedOver
+from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, Skipped
 
 
 def row(name, text="hello"):
@@ -28,13 +30,13 @@ def ids(loaded):
     return [trajectory.id for trajectory in loaded.trajectories]
 
 
-def test_a_folder_is_searched_in_order_and_what_is_packed_is_unpacked(tmp_path):
+def test_a_folder_is_searched_in_order_and_compressed_files_are_read(tmp_path):
     write(tmp_path / "b.jsonl", row("2"), row("3"))
     write(tmp_path / "a" / "x.json", row("1"))
     (tmp_path / "c.jsonl.gz").write_bytes(gzip.compress(json.dumps(row("4")).encode()))
     (tmp_path / "notes.txt").write_text("not looked at")
     loaded = load_trajectories(tmp_path)
-    assert (ids(loaded), loaded.files, loaded.bad, loaded.passed) == (["1", "2", "3", "4"], 3, [], {})
+    assert (ids(loaded), loaded.files, loaded.bad, loaded.skipped) == (["1", "2", "3", "4"], 3, [], {})
 
 
 def test_globs_lists_and_a_file_named_twice(tmp_path):
@@ -76,14 +78,14 @@ def test_control_characters_of_a_file_do_not_reach_the_screen(tmp_path):
     assert line.isprintable()
 
 
-def test_reports_and_what_lies_beside_runs_are_passed_over_in_a_folder(tmp_path):
+def test_reports_and_predictions_are_skipped_in_a_folder(tmp_path):
     write(tmp_path / "run.json", row("1"))
     write(tmp_path / "report.json", {"resolved": True, "patch_exists": True})
     write(tmp_path / "result.json", {"trial_name": "t", "verifier_result": {"rewards": {"reward": 1.0}}})
     write(tmp_path / "all_preds.jsonl", {"instance_id": "1", "model_name_or_path": "m", "model_patch": "diff"})
     loaded = load_trajectories(tmp_path)
     assert (ids(loaded), loaded.bad) == (["1"], [])
-    assert loaded.passed == {PassedOver(REPORT): 2, PassedOver(PREDICTIONS): 1}
+    assert loaded.skipped == {Skipped(REPORT): 2, Skipped(PREDICTIONS): 1}
     with pytest.raises(InputError, match=r"result\.json.*no known trajectory format"):
         load_trajectories(tmp_path / "result.json")
 
@@ -105,15 +107,15 @@ def test_reports_and_what_lies_beside_runs_are_passed_over_in_a_folder(tmp_path)
         ("any.json", {"id": "x", "agent": {}}, None),
     ],
 )
-def test_what_lies_beside_runs_is_told_by_its_content(tmp_path, name, value, reason):
+def test_files_that_are_not_runs_are_recognised_by_content_and_name(tmp_path, name, value, reason):
     write(tmp_path / "run.json", row("1"))
     path = write(tmp_path / name, value)
-    results: Any = dict(iterate_results(tmp_path))
+    results: Any = dict(iterate_results(find_inputs(tmp_path)))
     assert results.pop(tmp_path / "run.json").id == "1"
     if reason is None:
-        assert results[path].startswith(f"{path}: no known trajectory format")
+        assert results[path].reason.startswith(f"{path}: no known trajectory format")
     else:
-        assert results == {path: PassedOver(reason)}
+        assert results == {path: Skipped(reason)}
     assert len(list(iterate_trajectories(tmp_path))) == 1 + (reason is None)
 
 
@@ -135,7 +137,7 @@ def test_a_file_of_no_known_format_in_a_folder_is_named(tmp_path):
 
 def test_a_folder_of_reports_only_says_so(tmp_path):
     write(tmp_path / "report.json", {"resolved": True, "patch_exists": True})
-    with pytest.raises(InputError, match=r"no trajectory could be read; all that lies there: report$"):
+    with pytest.raises(InputError, match=r"no trajectory could be read; skipped: report$"):
         load_trajectories(tmp_path)
 
 
@@ -211,16 +213,18 @@ def test_one_json_value_that_is_cut_off_is_left_out_whole(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(json.dumps(EVENTS, indent=1)[:-60])
     ((_, line),) = iterate_trajectories(path)
-    assert isinstance(line, str)
-    assert line.endswith("the file seems cut off")
+    assert isinstance(line, Bad)
+    assert line.reason.endswith("the file seems cut off")
 
 
 def test_a_session_whose_first_line_is_broken_is_one_bad_line(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text('{"kind\n' + "\n".join(json.dumps(e) for e in EVENTS))
     assert [result for _, result in iterate_trajectories(path)] == [
-        f"{path}, line 1: not valid JSON (Unterminated string starting at, column 2); the file seems cut off; "
-        "nothing is read, as nothing stands before it"
+        Bad(
+            f"{path}, line 1: not valid JSON (Unterminated string starting at, column 2); the file seems cut off; "
+            "nothing is read, because nothing comes before it"
+        )
     ]
 
 
@@ -237,8 +241,8 @@ def test_a_part_of_another_file_is_counted(tmp_path):
     write(tmp_path / "run.json", {**head, "steps": first, "continued_trajectory_ref": "run.cont-1.json"})
     write(tmp_path / "run.cont-1.json", {**head, "steps": [{"step_id": 1, "source": "agent", "message": "b"}]})
     loaded = load_trajectories(tmp_path)
-    part = PassedOver(PART, tmp_path / "run.json")
-    assert (texts(loaded), loaded.passed, loaded.bad) == ([["go", "a", "b"]], {part: 1}, [])
+    part = Skipped(PART, tmp_path / "run.json")
+    assert (texts(loaded), loaded.skipped, loaded.bad) == ([["go", "a", "b"]], {part: 1}, [])
 
 
 def test_iterating_gives_the_same_one_at_a_time(tmp_path):
@@ -246,7 +250,7 @@ def test_iterating_gives_the_same_one_at_a_time(tmp_path):
     stream: Any = iterate_trajectories(path)
     first_path, first = next(stream)
     assert (first_path, first.id) == (path, "1")
-    rest = [result if isinstance(result, str) else result.id for _, result in stream]
+    rest = [result.reason if isinstance(result, Bad) else result.id for _, result in stream]
     assert rest == [load_trajectories(path).bad[0], "2"]
 
 
@@ -262,16 +266,21 @@ def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
     assert [line.split(":")[0] for line in loaded.bad] == [f"{tmp_path / 'tokens.parquet'}, row 1"]
 
 
-def test_every_real_file_is_accounted_for(real_trajectories):
+WILD = "wild"
+"""The folder of real files from more agents, also from agents without a reader."""
+
+
+def test_every_real_file_of_a_known_format_is_read(real_trajectories):
+    folders = [folder for folder in sorted(real_trajectories.iterdir()) if folder.is_dir() and folder.name != WILD]
     loaded: list[Path] = []
     bad: list[str] = []
-    for path, result in iterate_trajectories(real_trajectories):
+    for path, result in iterate_trajectories(folders):
         if isinstance(result, Trajectory):
             loaded.append(path)
         else:
-            bad.append(result)
+            bad.append(result.reason)
     beside = {"report.json", "result.json", "README.md", "verifier_reward.txt"}
-    files = {path for path in real_trajectories.rglob("*") if path.is_file()}
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     summaries = {path for path in files if path.name.startswith("deepseek__")}
     truncated = real_trajectories / "mini_swe_agent_1.1" / "TRUNCATED_INVALID_JSON.traj.json"
     converted = {path for path in files if path.with_name("agent_mini-swe-agent.trajectory.json") in files - {path}}
@@ -280,6 +289,17 @@ def test_every_real_file_is_accounted_for(real_trajectories):
     assert set(loaded) == others
     assert len(bad) == 1
     assert bad[0].startswith(f"{truncated}, line 9302: not valid JSON")
-    whole = load_trajectories(real_trajectories)
+    whole = load_trajectories(folders)
     assert isinstance(whole, Loaded)
     assert (whole.bad, len(whole.trajectories), whole.files) == (bad, len(loaded), len(others))
+
+
+def test_every_real_file_has_a_result(real_trajectories):
+    """A file that no reader knows is named as bad. Only files with another ending are not opened."""
+    results: dict[Path, list[object]] = {}
+    for path, result in iterate_results(find_inputs(real_trajectories)):
+        results.setdefault(path, []).append(result)
+    files = {path for path in real_trajectories.rglob("*") if path.is_file()}
+    assert set(results) == {path for path in files if has_known_ending(path)}
+    for path, of_file in results.items():
+        assert all(result.reason.startswith(str(path)) for result in of_file if isinstance(result, Bad))

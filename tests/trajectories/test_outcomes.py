@@ -1,4 +1,4 @@
-"""Outcomes by the files beside a run: each kind of report, several that disagree, and nothing where none speaks."""
+"""Outcomes by the files next to a run: each kind of report, reports that disagree, and no report."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_without_a_report_nothing_is_known(run):
 
 
 @pytest.mark.parametrize("other", ["b.traj.json", "b.traj", "b.jsonl", "b.json.gz", "b.parquet"])
-def test_a_flat_report_beside_several_runs_tells_nothing(run, other):
+def test_a_flat_report_next_to_several_runs_has_no_answer(run, other):
     write(run.with_name("report.json"), {"resolved": True})
     assert outcome(run) is True
     write(run.with_name(other), "{}")
@@ -70,7 +70,7 @@ def test_a_flat_report_beside_several_runs_tells_nothing(run, other):
     assert (outcome(run), outcome(run, "b")) == (True, None)
 
 
-def test_a_flat_report_beside_several_runs_does_not_hide_who_knows(run):
+def test_a_flat_report_next_to_several_runs_does_not_hide_other_reports(run):
     write(run.with_name("b.traj.json"), "{}")
     write(run.with_name("report.json"), {"resolved": True})
     write(run.with_name("results.json"), {"a": {"resolved": False}})
@@ -89,7 +89,7 @@ def test_a_flat_report_does_not_speak_for_a_file_of_many_runs(tmp_path, name):
     assert outcome(path) is True
 
 
-def test_what_is_no_run_does_not_count(run):
+def test_files_that_are_not_runs_do_not_count(run):
     write(run.with_name("report.json"), {"resolved": True})
     for name in ("preds.json", "result.json", "config.json", "patch.diff", "run.log"):
         write(run.with_name(name), "{}")
@@ -103,9 +103,9 @@ def test_a_folder_is_listed_once_and_its_runs_are_not_read(tmp_path, monkeypatch
     write(tmp_path / "report.json", {"resolved": True})
     read: Any = []
     listed: Any = []
-    json_of, is_container = outcomes.json_of, outcomes.is_container
+    json_of, has_known_ending = outcomes.json_of, outcomes.has_known_ending
     monkeypatch.setattr(outcomes, "json_of", lambda path: read.append(path.name) or json_of(path))
-    monkeypatch.setattr(outcomes, "is_container", lambda path: listed.append(path.name) or is_container(path))
+    monkeypatch.setattr(outcomes, "has_known_ending", lambda path: listed.append(path.name) or has_known_ending(path))
     assert {outcome(path) for path in runs} == {None}
     assert len(listed) == 51
     assert not [name for name in read if name.endswith(".traj.json")]
@@ -137,13 +137,13 @@ def test_a_summary_by_the_model(run):
     assert [outcome(run, "a", "org/m2"), outcome(run, "a", None), outcome(run, "a", "")] == [None, None, None]
 
 
-def test_the_name_of_the_run_goes_before_that_of_the_model(run):
+def test_a_summary_by_run_id_goes_before_one_by_model(run):
     write(run.parent.parent / "org__m.other.json", summary(["a"]))
     write(run.parent.parent / "org__m.dev.json", summary([], ["a"]))
     assert outcome(run, "a", "org/m") is False
 
 
-def test_summaries_that_disagree_tell_nothing(run):
+def test_summaries_that_disagree_have_no_answer(run):
     write(run.parent.parent / "org__m.one.json", summary(["a", "b"]))
     write(run.parent.parent / "org__m.two.json", summary(["b"], ["a"]))
     assert (outcome(run, "a", "org/m"), outcome(run, "b", "org/m")) == (None, True)
@@ -216,7 +216,7 @@ def test_what_counts_as_a_report(value, expected):
 
 
 def test_real_outcomes_are_those_of_the_reports_beside(real_trajectories):
-    """Of every run with a report or a summary: by the same files, read here by their names alone."""
+    """For every run with a report or a summary. This test finds the files by their names alone."""
     counts = {True: 0, False: 0}
     for path in (real_trajectories / "mini_swe_agent_1").glob("*/*.traj.json"):
         expected = json.loads((path.parent / "report.json").read_text())["resolved"]

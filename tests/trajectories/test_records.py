@@ -1,4 +1,4 @@
-"""Files of every kind give the same records, and damage is named where it is."""
+"""Files of every kind contain the same records, and damage is reported with its place."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ import zstandard
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories import records as module
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
-from lm_eval_hesnr.trajectories.records import Broken, HubName, Record, hub_name, hub_records, records
+from lm_eval_hesnr.trajectories.records import Bad, HubName, Record, hub_name, hub_records, records
 
 ROWS = [{"id": "a", "n": 1}, {"id": "é", "n": 2}]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
@@ -83,16 +83,16 @@ def test_parquet_rows_without_the_nulls_that_its_columns_fill_in(tmp_path):
         ("x.jsonl.zst", b"no zst", "", "cannot be read ("),
     ],
 )
-def test_damage_stands_in_the_records_place(tmp_path, name, data, place, reason):
+def test_a_damaged_record_is_bad_at_its_place(tmp_path, name, data, place, reason):
     last = found(tmp_path, name, data)[-1]
     assert last.place == place
-    assert isinstance(last.value, Broken)
+    assert isinstance(last.value, Bad)
     assert last.value.reason.startswith(reason)
 
 
 def test_a_broken_line_leaves_the_others_readable(tmp_path):
     found_rows = found(tmp_path, "x.jsonl", b'\n{"a": 1}\n{"a": \n\xff\n2\n')
-    assert [(r.place, isinstance(r.value, Broken)) for r in found_rows] == [
+    assert [(r.place, isinstance(r.value, Bad)) for r in found_rows] == [
         ("line 2", False),
         ("line 3", True),
         ("line 4", True),
@@ -100,15 +100,15 @@ def test_a_broken_line_leaves_the_others_readable(tmp_path):
     ]
 
 
-def test_what_a_small_file_unpacks_to_is_bounded(tmp_path, monkeypatch):
+def test_the_decompressed_size_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 2**20)
     bomb = gzip.compress(b'{"a": "' + b"x" * 2**22)
     assert found(tmp_path, "x.json.gz", bomb) == [
-        Record("", Broken("one value of more than 1 MiB; use JSON Lines")),
+        Record("", Bad("one value of more than 1 MiB; use JSON Lines")),
     ]
     lines = gzip.compress(b'{"a": "' + b"x" * 2**22 + b'"}\n{"a": 1}\n')
     assert found(tmp_path, "x.jsonl.gz", lines) == [
-        Record("line 1", Broken("a line of more than 1 MiB")),
+        Record("line 1", Bad("a line of more than 1 MiB")),
         Record("line 2", {"a": 1}),
     ]
 
@@ -142,7 +142,7 @@ def test_names_of_hub_data_sets(given, expected):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """A folder that `datasets` takes for the data set org/name, with a cache of its own."""
+    """A folder that `datasets` loads as the data set org/name, with its own cache."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
@@ -166,14 +166,14 @@ def test_a_hub_data_set_in_the_place_of_a_path(hub):
     (hub / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     results = list(iterate_trajectories("org/name:train"))
     assert [str(path) for path, _ in results] == ["hf:/datasets/org/name/train"] * 3
-    assert [result if isinstance(result, str) else result.id for _, result in results] == [
+    assert [result.reason if isinstance(result, Bad) else result.id for _, result in results] == [
         "1",
-        "hf:/datasets/org/name/train, row 2: the chat should be a list with messages, found []",
+        "hf:/datasets/org/name/train, row 2: key 'messages' should be a list with messages, found []",
         "3",
     ]
 
 
-def test_a_data_set_that_cannot_be_had_is_one_line(hub):
+def test_a_data_set_that_cannot_be_loaded_is_one_line(hub):
     with pytest.raises(InputError, match="hf://org/name: the data set cannot be read") as caught:
         list(hub_records(HubName("org/name", None, "nosplit")))
     assert "\n" not in str(caught.value)

@@ -1,1 +1,1 @@
-"""The connection to a server and the forms of its answers: what `completions-topk` speaks."""
+"""The parts of `completions-topk` that deal with the server: the connection, and the forms of its answers."""

@@ -1,4 +1,4 @@
-"""JSON to and from one server that may be slow, busy, restarted or wrong."""
+"""JSON requests to one server that may be slow, busy, restarting or broken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import requests
 
@@ -20,60 +20,64 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _CONNECT_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 30
-_WORTH_ANOTHER_TRY = (408, 409, 425, 429)
-"""Statuses below 500 that tell of the moment, not of the request."""
+_TEMPORARY_STATUSES = (408, 409, 425, 429)
+"""Statuses below 500 that describe the moment, not the request. The request is sent again."""
 
-_KEY = " (the API key is read from OPENAI_API_KEY)"
-_ADDRESS = " (is base_url= right? it should end in /v1/completions)"
-_NOT_READ = {401: _KEY, 403: _KEY, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
-"""Statuses of requests that the server did not look into, with what the caller can do."""
+_KEY_HINT = " (the API key is read from OPENAI_API_KEY)"
+_ADDRESS_HINT = " (is base_url= right? it should end in /v1/completions)"
+_REFUSED = {401: _KEY_HINT, 403: _KEY_HINT, 404: _ADDRESS_HINT, 405: _ADDRESS_HINT, 501: _ADDRESS_HINT}
+"""Statuses of requests that the server did not read, with what the user can do."""
 
 _IN_WORDS = {
     "Connection refused": "connection refused",
-    "Failed to resolve": "no host of this name is found",
-    "Read timed out": "no byte for too long, see timeout=",
+    "Failed to resolve": "the host name is not found",
+    "Read timed out": "no data for too long, see timeout=",
     "Connection aborted": "the connection was dropped",
     "Connection reset": "the connection was dropped",
-    "Connection broken": "the answer was cut",
+    "Connection broken": "the answer was cut off",
     "connect timeout": f"no connection in {_CONNECT_SECONDS} s",
 }
-"""What `requests` says somewhere in its errors, and what is said of it here."""
+"""Parts of the messages of `requests`, each with the words that replace the message."""
 
-Result = TypeVar("Result")
-
-
-_NEVER = (
+_PERMANENT = (
     requests.exceptions.SSLError,
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
 )
-"""Errors that another try would not mend."""
+"""Errors that a second attempt would give again."""
+
+Result = TypeVar("Result")
 
 
-class _CutError(Exception):
-    """JSON that ends too early."""
+class _TemporaryError(Exception):
+    """An attempt failed, and the next one may succeed."""
+
+    def __init__(self, reason: str, wait: float = 0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        """Seconds that the server asks for."""
 
 
 class Connection:
-    """One server: asks again, later and later, whatever may be mended by that."""
+    """A connection to one server. It repeats a request, with growing waits, if that can help."""
 
     def __init__(
         self, root: str, *, header: dict[str, str], verify: bool | str, attempts: int, first_wait: float, secret: str
     ) -> None:
-        """Take an address; nothing is sent.
+        """Keep the address. Nothing is sent yet.
 
         Args:
             root: such as `http://127.0.0.1:8000`.
             header: sent with every request.
-            verify: as in `requests`: whether, or by which file, certificates are checked.
+            verify: as in `requests`: whether to check certificates, or the file to check them with.
             attempts: how often one request is sent at most.
-            first_wait: seconds before the second attempt, twice as many before each further one, 30 at most.
-            secret: blotted out of what the server says; empty if there is none.
+            first_wait: seconds before the second attempt. Each further wait is twice as long, 30 s at most.
+            secret: replaced by *** wherever a message would contain it; empty if there is no secret.
         """
         self.root, self.attempts = root, attempts
         self._header, self._verify, self._first_wait, self._secret = header, verify, first_wait, secret
-        # whoever gives `requests` no `auth` gets the header that ~/.netrc has for this host in the place of ours
+        # without `auth`, `requests` would replace our Authorization header by the one that ~/.netrc has for this host
         self._auth = (lambda request: request) if "Authorization" in header else None
         self._parsing = threading.Lock()
         self._stopped = threading.Event()
@@ -82,10 +86,10 @@ class Connection:
         """The JSON at this path.
 
         Raises:
-            AnswerError: the server has none; its text begins with the path.
+            AnswerError: the server does not have this path. The message starts with the path.
             InputError: no answer after a few attempts.
         """
-        return self._ask("GET", path, None, 30, lambda answer: answer, min(self.attempts, attempts))
+        return self._send("GET", path, None, 30, lambda answer: answer, min(self.attempts, attempts))
 
     def post(
         self,
@@ -95,49 +99,49 @@ class Connection:
         read: Callable[[Any], Result],
         attempts: int | None = None,
     ) -> Result:
-        """What `read` makes of the answer.
+        """The result of `read` on the answer.
 
-        One answer is parsed at a time: that of 128 000 tokens is 100 MB of JSON and several times that in memory.
+        Only one answer is parsed at a time. For 128 000 tokens it is 100 MB of JSON, and parsing takes several times
+        that.
 
         Args:
             path: below the server's root.
-            question: what to send.
-            timeout: seconds without a byte after which an attempt is given up.
-            read: from the answer's JSON to what is wanted of it.
+            question: the JSON to send.
+            timeout: seconds without data after which an attempt fails.
+            read: computes the result from the answer's JSON.
             attempts: fewer than the connection's own.
 
         Raises:
-            AnswerError: by the server, or by `read`; its text begins with the path.
+            AnswerError: from the server, or from `read`. The message starts with the path.
             InputError: no usable answer after all attempts.
         """
-        return self._ask("POST", path, question, timeout, read, attempts or self.attempts)
+        return self._send("POST", path, question, timeout, read, attempts or self.attempts)
 
     def in_parallel(self, function: Callable[[int], Result], n_items: int, n_at_a_time: int) -> Iterator[Result]:
-        """`function` of 0, 1, ..., as each is done; the first error stops all.
+        """`function` of 0, 1, ..., n_items - 1, each as soon as it is done. The first error stops all.
 
-        Threads that wait for the server never keep the program from ending.
+        The threads are daemons, so a thread that waits for the server does not keep the program from ending.
         """
-        todo = iter(range(n_items))
+        items = iter(range(n_items))
         taking = threading.Lock()
         done: queue.Queue[Result | BaseException] = queue.Queue()
-        self._stopped = threading.Event()
-        stopped = self._stopped
+        stopped = self._stopped = threading.Event()
 
-        def work() -> None:
+        def _work() -> None:
             while not stopped.is_set():
                 with taking:
-                    item = next(todo, None)
+                    item = next(items, None)
                 if item is None:
                     return
                 try:
                     done.put(function(item))
-                except BaseException as error:  # raised again by whoever waits
+                except BaseException as error:  # the thread that waits raises it again
                     done.put(error)
                     return
 
         try:
             for _ in range(min(n_at_a_time, n_items)):
-                threading.Thread(target=work, daemon=True).start()
+                threading.Thread(target=_work, daemon=True).start()
             for _ in range(n_items):
                 result = done.get()
                 if isinstance(result, BaseException):
@@ -146,79 +150,82 @@ class Connection:
         finally:
             stopped.set()
 
-    def _ask(
+    def _send(
         self, verb: str, path: str, question: Any, timeout: float, read: Callable[[Any], Result], attempts: int
     ) -> Result:
-        reason, stopped = "", self._stopped
+        """Send a request until there is a usable answer."""
+        url, stopped = self.root + path, self._stopped
+        reason = ""
         for attempt in range(1, attempts + 1):
             wait = min(self._first_wait * 2 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
             try:
-                response = requests.request(
-                    verb,
-                    self.root + path,
-                    json=question,
-                    headers=self._header,
-                    auth=self._auth,
-                    verify=self._verify,
-                    timeout=(_CONNECT_SECONDS, timeout),
-                    allow_redirects=False,  # a POST would become a GET, and the key would go to another server
-                )
-                if response.status_code < 300:
-                    with self._parsing:
-                        content = response.content
-                        del response
-                        answer = _json(content)
-                        del content
-                        return read(answer)
-                reason = self._said(response)
-                if response.status_code in _NOT_READ or response.is_redirect:
-                    raise RequestRefusedError(reason)
-                if response.status_code < 500 and response.status_code not in _WORTH_ANOTHER_TRY:
-                    raise AnswerError(reason)
-                wait = max(wait, _retry_after(response))
+                return self._send_once(verb, url, question, timeout, read)
             except AnswerError as error:
                 raise type(error)(f"{path}: {error}") from None
-            except _NEVER as error:
-                raise InputError(f"{self.root}{path}: {self._blot(error)}") from None
-            except requests.RequestException as error:
-                known = (words for sign, words in _IN_WORDS.items() if sign in str(error))
-                reason = next(known, self._blot(error))
-            except _CutError as error:
-                reason = f"the answer is no JSON, perhaps cut ({error})"
-            except OSError as error:  # no such file of certificates
-                raise InputError(f"{self.root}{path}: {self._blot(error)}") from None
+            except _TemporaryError as error:
+                reason, wait = str(error), max(wait, error.wait)
             if attempt < attempts:
-                eval_logger.warning(
-                    "%s%s: %s; attempt %d of %d in %g s", self.root, path, reason, attempt + 1, attempts, wait
-                )
+                eval_logger.warning("%s: %s; attempt %d of %d in %g s", url, reason, attempt + 1, attempts, wait)
                 if stopped.wait(wait):
                     break
         way_out = "is the server up?"
         if attempts == self.attempts:
-            way_out = "raise max_retries=, or run again: what was scored is in score_store=, where one is given"
-        raise InputError(
-            f"{self.root}{path}: no usable answer in {attempts} attempts; the last one: {reason}; {way_out}"
-        )
+            way_out = "raise max_retries=, or run again: with score_store= a run continues where it stopped"
+        raise InputError(f"{url}: no usable answer in {attempts} attempts; the last one: {reason}; {way_out}")
 
-    def _said(self, response: requests.Response) -> str:
-        """Status and message of an answer that is an error, one line."""
+    def _send_once(self, verb: str, url: str, question: Any, timeout: float, read: Callable[[Any], Result]) -> Result:
+        try:
+            response = requests.request(
+                verb,
+                url,
+                json=question,
+                headers=self._header,
+                auth=self._auth,
+                verify=self._verify,
+                timeout=(_CONNECT_SECONDS, timeout),
+                allow_redirects=False,  # a POST would become a GET, and the key would go to another server
+            )
+        except OSError as error:  # every error of `requests`, or a missing certificate file
+            if isinstance(error, _PERMANENT) or not isinstance(error, requests.RequestException):
+                raise InputError(f"{url}: {self._censored(error)}") from None
+            known = (words for part, words in _IN_WORDS.items() if part in str(error))
+            raise _TemporaryError(next(known, self._censored(error))) from None
+        if response.status_code >= 300:
+            self._raise_for_status(response)
+        with self._parsing:
+            content = response.content
+            del response  # free the memory before the next step needs more
+            answer = _json(content)
+            del content
+            return read(answer)
+
+    def _raise_for_status(self, response: requests.Response) -> NoReturn:
+        """Raise the error that an answer with this status means."""
+        status = response.status_code
         if response.is_redirect:
-            return f"HTTP {response.status_code}, it is at {self._blot(response.headers['Location'])}{_ADDRESS}"
-        return f"HTTP {response.status_code}{_NOT_READ.get(response.status_code, '')}: {self._blot(response.text)}"
+            location = self._censored(response.headers["Location"])
+            raise RequestRefusedError(f"HTTP {status}, it redirects to {location}{_ADDRESS_HINT}")
+        reason = f"HTTP {status}{_REFUSED.get(status, '')}: {self._censored(response.text)}"
+        if status in _REFUSED:
+            raise RequestRefusedError(reason)
+        if status < 500 and status not in _TEMPORARY_STATUSES:
+            raise AnswerError(reason)
+        raise _TemporaryError(reason, _retry_after(response))
 
-    def _blot(self, said: Any) -> str:
-        text = " ".join(str(said).split())
+    def _censored(self, message: Any) -> str:
+        """The message in one line, without the secret, 300 characters at most."""
+        text = " ".join(str(message).split())
         if self._secret:
             text = text.replace(self._secret, "***")
         return text if len(text) <= 300 else text[:300] + "..."
 
 
 def _json(content: bytes) -> Any:
-    """What the text of an answer holds.
+    """The JSON value of an answer.
 
     Raises:
-        AnswerError: what is no JSON, and would be none another time.
-        _CutError: the beginning of JSON.
+        AnswerError: it is not JSON, and a second request would not change that.
+        _TemporaryError: it starts like JSON but is not complete.
     """
     try:
         return json.loads(content)
@@ -226,40 +233,40 @@ def _json(content: bytes) -> Any:
         raise AnswerError("the answer is nested too deeply") from None
     except ValueError as error:
         if content.removeprefix(codecs.BOM_UTF8)[:100].lstrip()[:1] not in (b"{", b"[", b""):
-            raise RequestRefusedError(f"a web page or text instead of JSON{_ADDRESS}") from None
-        raise _CutError(str(error)) from None
+            raise RequestRefusedError(f"a web page or text instead of JSON{_ADDRESS_HINT}") from None
+        raise _TemporaryError(f"the answer is not valid JSON, perhaps it was cut off ({error})") from None
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Seconds that the server asks to wait, as a number or by a date, a minute at most; 0 if it does not."""
-    asked = response.headers.get("Retry-After", "")
+    """Seconds to wait from the `Retry-After` header, a number or a date; 60 at most, 0 without the header."""
+    header = response.headers.get("Retry-After", "")
     try:
-        seconds = float(asked)
+        seconds = float(header)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(asked) - datetime.now(timezone.utc)).total_seconds()
-        except (ValueError, TypeError):  # no date, or one without a time zone
+            seconds = (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
+        except (ValueError, TypeError):  # not a date, or a date without a time zone
             return 0
-    return min(max(0.0, seconds), 60.0)  # in this order NaN is 0
+    return min(max(0.0, seconds), 60.0)  # in this order NaN becomes 0
 
 
-class Blotted(logging.Filter):
-    """Keeps a secret out of a logger: the harness logs its own failing requests with all their headers."""
+class SecretFilter(logging.Filter):
+    """Removes a secret from log records: the harness logs its own failing requests with all their headers."""
 
     def __init__(self, secret: str) -> None:
         super().__init__()
         self._secret = secret
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record through without the secret."""
-        said = record.getMessage()
-        if self._secret in said:
-            record.msg, record.args = said.replace(self._secret, "***"), ()
+        """Replace the secret in the record by ***, and keep the record."""
+        message = record.getMessage()
+        if self._secret in message:
+            record.msg, record.args = message.replace(self._secret, "***"), ()
         return True
 
 
 def root_of(base_url: str) -> str:
-    """The server's root, from any address below it that people give."""
+    """The server's root address, from any of the addresses below it that users give as `base_url`."""
     root = base_url.rstrip("/")
     for path in ("/v1/completions", "/v1/chat/completions", "/generate", "/v1"):
         if root.endswith(path):

@@ -17,7 +17,7 @@ _BLOCK = 128
 
 
 class RowStatistics(NamedTuple):
-    """Statistics of R rows."""
+    """Statistics of R rows as tensors. `scoring.statistics.Statistics` has the same four columns as arrays."""
 
     logprob: torch.Tensor
     """(R,) float32, nats."""
@@ -33,8 +33,8 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
     """Statistics of each row's target.
 
     Args:
-        logits: (R, V) of any floating type; computed with in float32.
-        targets: (R,) int64, the token that stands after each row.
+        logits: (R, V) of any floating type; the computation is in float32.
+        targets: (R,) int64, the token that each row predicts.
         k: size of the candidate set, at most V.
     """
     logits = logits.float()
@@ -47,7 +47,7 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
     top_mass = top_logprob.exp().sum(-1)
     q = torch.softmax(top, dim=-1)
     entropy = torch.special.entr(q).sum(-1)
-    # inside the candidate set the k values tell the rank; only the few targets outside need the whole vocabulary
+    # within the candidate set the k values give the rank; only the few targets outside need the whole vocabulary
     rank = 1 + (top > target).sum(-1, dtype=torch.int32)
     outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
     if len(outside):
@@ -58,8 +58,9 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
 def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
     """(R, k): the k largest values of each row of (R, V), largest first; exact.
 
-    Two stages: the k largest lie in the k blocks with the largest maxima, so only those are sorted. Several times
-    cheaper than `torch.topk` over the vocabulary. Which of two equal entries is taken may differ, values cannot.
+    Two stages: the k largest values are in the k blocks with the largest maxima, so only these blocks are sorted. This
+    is several times faster than `torch.topk` over the vocabulary. It may choose another one of two equal entries, but
+    the values are the same.
     """
     n_rows, vocabulary = rows.shape
     n_blocks = vocabulary // _BLOCK
@@ -68,5 +69,5 @@ def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
     blocks = rows[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))  # (R, blocks, _BLOCK)
     best = blocks.amax(-1).topk(k, dim=-1).indices  # (R, k)
     candidates = blocks.gather(1, best[:, :, None].expand(n_rows, k, _BLOCK)).flatten(1)
-    tail = rows[:, n_blocks * _BLOCK :]  # what does not fill a block
+    tail = rows[:, n_blocks * _BLOCK :]  # the entries after the last full block
     return torch.cat([candidates, tail], dim=1).topk(k, dim=-1).values

@@ -1,7 +1,8 @@
 """The known formats. A format is one module with `FORMAT`, `detect(data)` and `read(data, path)`.
 
-To add one, write the module and name it in `READERS`; the first whose `detect` says yes reads the record.
-A module may also say of two records how they hang together: `is_event` and `is_beginning`.
+To add one, write the module and add it to `READERS`. The first module whose `detect` returns True reads the record.
+A module may also have `is_event(data)`, if a run is several records, and `is_beginning(earlier, later)`, if a record
+may repeat the beginning of another.
 """
 
 from __future__ import annotations
@@ -30,16 +31,20 @@ from lm_eval_hesnr.trajectories.schema import Trajectory
 
 
 class Reader(Protocol):
-    """What a format module offers."""
+    """What a format module contains."""
 
     FORMAT: str
-    """Its name in messages."""
+    """The format's name in messages."""
 
     def detect(self, data: Any) -> bool:
-        """Whether `data`, one decoded JSON value, is of this format, judged by its content alone."""
+        """Whether `data`, one decoded JSON value, has this format, judged by its content alone."""
 
     def read(self, data: Any, path: Path) -> Trajectory:
-        """The trajectory in `data`. `path` serves reports beside the file; raises ValueError with the reason."""
+        """The trajectory in `data`, which `detect` accepted. `path` is the file, to find reports next to it.
+
+        Raises:
+            ValueError: the record is not readable; the message is the reason.
+        """
 
 
 READERS: tuple[Reader, ...] = (
@@ -60,32 +65,37 @@ READERS: tuple[Reader, ...] = (
 )
 
 
+def reader_of(data: Any) -> Reader | None:
+    """The reader of a record: the first one that detects its format, readable or not; None for an unknown format."""
+    return next((reader for reader in READERS if reader.detect(data)), None)
+
+
 def read_record(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one decoded JSON value; raises ValueError with the reason when there is none."""
-    for reader in READERS:
-        if reader.detect(data):
-            return reader.read(data, path)
+    """The trajectory in one decoded JSON value; raises ValueError with the reason if there is none."""
+    reader = reader_of(data)
+    if reader is None:
+        raise unknown_format(data)
+    return reader.read(data, path)
+
+
+def unknown_format(data: Any) -> UnknownFormatError:
+    """The error for a record that no reader knows."""
     known = ", ".join(reader.FORMAT for reader in READERS)
-    raise UnknownFormatError(f"no known trajectory format ({_shape(data)}); known formats: {known}")
-
-
-def is_known(data: Any) -> bool:
-    """Whether some reader takes the record for one of its own, readable or not."""
-    return any(reader.detect(data) for reader in READERS)
+    return UnknownFormatError(f"no known trajectory format ({_shape(data)}); known formats: {known}")
 
 
 def is_event(data: Any) -> bool:
-    """Whether a record is one event of a run: then all records of its file or folder are one trajectory's."""
+    """Whether a record is one event of a run: then all records of its file or folder are one trajectory."""
     return any(reader.is_event(data) for reader in READERS if hasattr(reader, "is_event"))
 
 
-def is_beginning(earlier: Any, later: Any) -> bool:
-    """Whether a record holds only the first part of what another record of the same file holds."""
-    return any(reader.is_beginning(earlier, later) for reader in READERS if hasattr(reader, "is_beginning"))
+def is_beginning(reader: Reader, earlier: Any, later: Any) -> bool:
+    """Whether a record contains only the first part of another record of the same file. Both are of this reader."""
+    return hasattr(reader, "is_beginning") and bool(reader.is_beginning(earlier, later))
 
 
 def _shape(data: Any) -> str:
-    """What was found, in a few words."""
+    """A short description of a value."""
     if isinstance(data, dict):
         keys = ", ".join(repr(key) for key in list(data)[:5])
         return f"an object with keys {keys}" if data else "an empty object"

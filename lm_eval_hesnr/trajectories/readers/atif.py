@@ -1,12 +1,13 @@
 """ATIF, the trajectory format of Harbor (terminal-bench), versions 1.0 to 1.8: `agent/trajectory.json`.
 
-Where a native file lies beside an ATIF conversion of the same run (mini-swe-agent writes one), the native one is
-better: it holds arguments and context as they were. The conversion then gives `PartOfAnother`.
+Some agents, such as mini-swe-agent, also write their native file next to the ATIF file. The native file is preferred,
+as it has the original arguments and context. The ATIF file then raises `PartOfRunError`.
 
-A run that is split over files is read with all its continuations, and a continuation alone gives `PartOfAnother`; where
-one is missing, `meta["incomplete"]` says so. What a sub-agent did is no part of the run: it has its own file and the
-outcome of the trial it worked for; steps and trajectories of sub-agents that stand in the same file are left out, and
-counted in `meta`.
+A run may be split over several files. It is read with all its continuations, and a continuation alone raises
+`PartOfRunError`. If a continuation is missing, `meta["incomplete"]` says so.
+
+The work of a sub-agent is not part of the run: it has its own file, and the outcome of the trial it worked for. Steps
+and trajectories of sub-agents inside the run's file are left out; `meta` has their number.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import json_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
-from lm_eval_hesnr.trajectories.readers.atif_steps import segments
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother, dict_of, list_of, name_of, text_of
+from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "ATIF 1.0 to 1.8"
@@ -30,26 +31,27 @@ _log = logging.getLogger(__name__)
 
 
 def detect(data: Any) -> bool:
-    """By `schema_version`."""
+    """Whether `schema_version` names ATIF."""
     return isinstance(data, dict) and str(data.get("schema_version", "")).startswith("ATIF")
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory that begins in this file; raises ValueError naming the step that is not as the format has it.
+    """Return the trajectory that begins in this file. Raises ValueError with the number of a malformed step.
 
     Raises:
-        PartOfAnother: a file beside this one goes on in it, or is the native one that it was converted from.
+        PartOfRunError: another file continues in this one, or this file was converted from the native file next to it.
     """
     native = path.with_name(path.name.replace("trajectory.json", "mini-swe-agent.trajectory.json"))
     if dict_of(data.get("agent")).get("name") == "mini-swe-agent" and native != path and native.is_file():
-        raise PartOfAnother(native)
+        raise PartOfRunError(native)
     before = _continued(path.parent, path.parent.stat().st_mtime_ns).get(path.name) if path.exists() else None
     if before is not None:
-        raise PartOfAnother(before)
+        raise PartOfRunError(before)
     if data["schema_version"] not in _VERSIONS:
-        _log.warning("%s: %r is not a version this package knows (%s)", path, data["schema_version"], FORMAT)
+        _log.warning("%s: unknown version %r is read like the known ones (%s)", path, data["schema_version"], FORMAT)
     steps, incomplete = _steps(data, path)
-    own = [step for step in steps if not _is_sidechain(step)] or steps  # all of a sub-agent's own file is sidechain
+    # in a sub-agent's own file every step is sidechain
+    own = [step for step in steps if not _is_sidechain(step)] or steps
     agent = dict_of(data.get("agent"))
     model = agent.get("model_name") or next((step["model_name"] for step in own if step.get("model_name")), None)
     left_out = {
@@ -57,11 +59,11 @@ def read(data: Any, path: Path) -> Trajectory:
         "subagents_left_out": len(list_of(data.get("subagent_trajectories"))),
     }
     return Trajectory(
-        id=str(data.get("trajectory_id") or data.get("session_id") or name_of(path)),
+        id=str(data.get("trajectory_id") or data.get("session_id") or run_name(path)),
         source=str(data["schema_version"]),
         resolved=resolved_by_reward(path),
         model=str(model) if model else None,
-        segments=tuple(segments(own, agent)),
+        segments=tuple(step_segments(own, agent)),
         meta={
             **{f"agent_{key}": agent[key] for key in ("name", "version") if key in agent},
             **{key: count for key, count in left_out.items() if count},
@@ -71,7 +73,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]:
-    """The steps of this file and of those it goes on in, and what is missing of them, if anything.
+    """The steps of this file and its continuations, and a sentence about a missing continuation (empty if complete).
 
     Context that a continuation repeats is taken once.
     """
@@ -80,11 +82,11 @@ def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]
     following = data.get("continued_trajectory_ref")
     while following:
         if not isinstance(following, str) or Path(following).name != following or following in names:
-            raise ValueError(f"continued_trajectory_ref {following!r:.80} is not the name of another file beside it")
+            raise ValueError(f"continued_trajectory_ref {following!r:.80} should name another file in the same folder")
         names.add(following)
         continuation = json_of(path.parent / following)
         if not detect(continuation):
-            incomplete = f"the run goes on in {following!r:.80}, which is missing or no ATIF file"
+            incomplete = f"the run goes on in {following!r:.80}, which is missing or not an ATIF file"
             _log.warning("%s: %s", path, incomplete)
             break
         for step in _own_steps(continuation, f"{following}, "):
@@ -101,27 +103,27 @@ def _own_steps(data: dict[str, Any], where: str) -> list[dict[str, Any]]:
         raise ValueError(f"{where}key 'steps' should be a list with steps, found {steps!r:.40}")
     for i, step in enumerate(steps, start=1):
         if not isinstance(step, dict) or step.get("source") not in _SOURCES:
-            raise ValueError(f"{where}step {i}: not an object with a source of {', '.join(_SOURCES)}: {step!r:.60}")
+            raise ValueError(f"{where}step {i}: expected a source of {', '.join(_SOURCES)}, found {step!r:.60}")
     return steps
 
 
 def _identity(step: dict[str, Any]) -> tuple[str, str]:
-    """What tells a repeated step: who said what."""
+    """What a repeated step has in common with the first: its source and its message."""
     return step["source"], text_of(step.get("message"))
 
 
 def _is_sidechain(step: dict[str, Any]) -> bool:
-    """Whether a sub-agent took the step, as Claude Code's conversion says it."""
+    """Whether a sub-agent took the step, as Claude Code's conversion marks it."""
     return dict_of(step.get("extra")).get("is_sidechain") is True
 
 
 @lru_cache(maxsize=64)
 def _continued(folder: Path, changed_ns: int) -> dict[str, Path]:
-    """By name, each file of a folder that another one goes on in, and that other one.
+    """The files of a folder that continue another file: name of the continuation -> path of the file before it.
 
     Args:
-        folder: it and nothing below it.
-        changed_ns: when the folder last changed, so that what is remembered is not stale.
+        folder: searched without its subfolders.
+        changed_ns: when the folder last changed; a new value makes the cache read the folder again.
     """
     found = {}
     for path in sorted(folder.glob("*.json")):

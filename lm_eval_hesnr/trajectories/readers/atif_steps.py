@@ -1,16 +1,16 @@
-"""The steps of an ATIF file as segments: what of them the model wrote, once, and what ran.
+"""The steps of an ATIF file as segments.
 
-Tool calls are kept as objects, so an action's text is that object written as JSON: its strings are the model's, the
-blanks between them need not be. `message` is what the model wrote, except
-- mini-swe-agent's conversion repeats the command of the message as a tool call, even where the agent refused the
-  turn: it is taken where it stands in the message, and not at all in a refused turn.
-- terminus-2 without raw content writes "Analysis: ..., Plan: ..." anew from the model's JSON: a thought that is not
-  `generated`. Its calls are objects of that JSON, but `mark_task_complete` stands for a flag and is not generated.
-  With raw content the reply stands there as it was, and its commands are cut out of it.
+ATIF stores tool calls as objects. An action's text is such an object written as JSON: its strings are the model's, but
+the spaces between them may not be. `message` is the model's text, with these exceptions:
+- mini-swe-agent's conversion repeats the command of the message as a tool call, even if the agent refused the turn.
+  The command is taken from the message, and not at all from a refused turn.
+- terminus-2 without raw content rewrites the model's JSON as "Analysis: ..., Plan: ...". This text is a thought that is
+  not `generated`. Its calls are objects of that JSON, except `mark_task_complete`, which replaces a flag and is not
+  generated. With raw content, the message is the original reply, and the commands in it are the actions.
 - OpenHands' events, Claude Code and rewritten data sets put a caption there ("I edited the file", "Executed Bash",
-  the tool's name): `other`.
-Context copied from an earlier file is task where it leads and `other` later, never generated. User messages after the
-agent's first turn are nudges and hand-overs: `other`.
+  the tool's name). It is `other`.
+Context copied from an earlier file is `task` at the beginning and `other` later; it is never generated. User messages
+after the agent's first turn are reminders and hand-overs: `other`.
 """
 
 from __future__ import annotations
@@ -19,28 +19,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.readers import terminus
-from lm_eval_hesnr.trajectories.readers.common import (
-    Found,
-    call,
-    cut,
-    dict_of,
-    fenced,
-    is_left_out,
-    list_of,
-    tagged,
-    text_of,
-    thought,
-    tool_call,
-    xml_functions,
-)
-from lm_eval_hesnr.trajectories.readers.text_calls import REFUSALS
+from lm_eval_hesnr.trajectories.readers.agent_notes import refusals_of, says_not_executed
+from lm_eval_hesnr.trajectories.readers.found_calls import Found, fenced, split_at_calls, tagged, xml_functions
+from lm_eval_hesnr.trajectories.readers.segments import call, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment
 
 
-def segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Segment]:
-    """Walk the steps; what a system or user step is depends on whether the agent has begun."""
-    name, refusals = str(agent.get("name")), _refusals(agent)
+def step_segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Segment]:
+    """Yield the segments of all steps. The kind of a system or user step depends on whether the agent has begun."""
+    name = str(agent.get("name"))
+    refusals = refusals_of(name, _error_template(agent))
     begun = instructed = False
     reasoning = ""
     for step in steps:
@@ -66,20 +56,22 @@ def segments(steps: list[dict[str, Any]], agent: dict[str, Any]) -> Iterator[Seg
 
 
 def _turn(
-    step: dict[str, Any], agent: str, results: list[dict[str, Any]], refused: bool, said: str
+    step: dict[str, Any], agent: str, results: list[dict[str, Any]], refused: bool, previous_reasoning: str
 ) -> Iterator[Segment]:
-    """What one agent step says and does."""
+    """Yield what the model wrote in one agent step."""
     message, reasoning = text_of(step.get("message")), text_of(step.get("reasoning_content"))
     calls = [dict_of(item) for item in list_of(step.get("tool_calls"))]
-    if reasoning != said and reasoning not in message:  # conversions repeat it in the message and over several steps
+    if (
+        reasoning != previous_reasoning and reasoning not in message
+    ):  # conversions repeat it in the message and over several steps
         yield from thought(reasoning)
     if refused:
         yield from thought(message)
         return
     ran = _ran(calls, results, agent)
-    written = _written(message, calls, ran, agent, len(results))
+    written = _calls_in_message(message, calls, ran, agent, len(results))
     if written is not None:
-        yield from cut(message, written)
+        yield from split_at_calls(message, written)
         return
     if calls and (agent == "openhands" or message in _captions(calls)):
         if message:
@@ -96,10 +88,10 @@ def _turn(
         yield replace(segment, generated=tool != "mark_task_complete")
 
 
-def _written(
+def _calls_in_message(
     message: str, calls: list[dict[str, Any]], ran: list[bool | None], agent: str, n_results: int
 ) -> list[Found] | None:
-    """Where the message itself holds what the step did; None where it does not."""
+    """The calls of a step as found in its message; None if the message does not contain them."""
     if not calls and agent.startswith("terminus"):
         return terminus.commands(message, ran[0]) or None
     if not calls:
@@ -110,16 +102,16 @@ def _written(
         return None
     blocks = fenced(message, "```mswea_bash_command") or fenced(message, "```bash")
     blocks = blocks or tagged(message, "mswea_bash_command") or tagged(message, "bash_code")
-    if agent == "mini-swe-agent" and len(blocks) > 1:  # it runs a reply with exactly one command
+    if agent == "mini-swe-agent" and len(blocks) > 1:  # it runs only a reply with exactly one command
         return []
     same = [block for block in blocks if block[2].strip() == command.strip()]
     return [Found(start, end, (call("bash", {"command": command}, ran[0]),)) for start, end, _ in same[:1]] or None
 
 
 def _ran(calls: list[dict[str, Any]], results: list[dict[str, Any]], agent: str) -> list[bool | None]:
-    """Whether each call ran (one entry for a step without calls): by its id, else its place, else unknown.
+    """Whether each call ran; one entry for a step without calls. Results belong to calls by id, else by position.
 
-    Terminus types all commands of a step and gives one result without an id for them together.
+    Terminus runs all commands of a step and stores one result without an id for all of them.
     """
     by_id = {result["source_call_id"]: result for result in results if isinstance(result.get("source_call_id"), str)}
     answers: list[dict[str, Any] | None]
@@ -132,26 +124,24 @@ def _ran(calls: list[dict[str, Any]], results: list[dict[str, Any]], agent: str)
     answers = answers or [results[0] if results else None]
     padded = agent == "mini-swe-agent"
     return [
-        None if answer is None else not (padded and is_left_out(text_of(answer.get("content")))) for answer in answers
+        None if answer is None else not (padded and says_not_executed(text_of(answer.get("content"))))
+        for answer in answers
     ]
 
 
 def _captions(calls: list[dict[str, Any]]) -> set[str]:
-    """What conversions write in place of a message that the model did not write."""
+    """The texts that conversions write instead of a message of the model."""
     names = {str(item.get("function_name")) for item in calls}
     return names | {f"Executed {item.get('function_name')} {item.get('tool_call_id')}" for item in calls}
 
 
 def _copied(segment: Segment, begun: bool) -> Segment:
-    """A segment of copied context: nothing in it is the model's turn now."""
+    """A segment of copied context: the model did not write it in this file."""
     if segment.kind == "system" and not begun:
         return segment
     return Segment("other" if begun else "task", segment.text, continues=segment.continues)
 
 
-def _refusals(agent: dict[str, Any]) -> tuple[str, ...]:
-    """How the notes of this agent begin; mini-swe-agent's own template counts up to its first placeholder."""
-    config = dict_of(dict_of(agent.get("extra")).get("agent_config"))
-    template = text_of(config.get("format_error_template"))
-    own = template.split("{{")[0].split("{%")[0].strip()
-    return (*REFUSALS.get(str(agent.get("name")), ()), *([own] if own else []))
+def _error_template(agent: dict[str, Any]) -> str:
+    """mini-swe-agent's configured note about a reply that could not be parsed."""
+    return text_of(dict_of(dict_of(agent.get("extra")).get("agent_config")).get("format_error_template"))

@@ -1,8 +1,10 @@
-"""A chat as segments: what the generic readers share, whatever the roles and keys are called.
+"""A chat as segments, for the generic readers.
 
-Every element of the list is looked at by itself: `role` or `from`, `content` or `value`. Before the first reply a
-message of the user is the task. After it, it is an observation if it answers a call or begins with an environment's
-mark, else `other`: a nudge or a further request. A nulled key is a missing one.
+Each message is read on its own: its role is in `role` or `from`, its text in `content` or `value`. A null key is a
+missing key.
+
+Before the first reply, a user message is the task. After it, a user message is an observation if it answers a call or
+begins with a mark of an environment. Any other user message is `other`, such as a reminder or another request.
 """
 
 from __future__ import annotations
@@ -12,17 +14,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import (
-    call,
-    cut,
-    dict_of,
-    list_of,
-    reasoning_of,
-    text_of,
-    thought,
-    tool_call,
-)
-from lm_eval_hesnr.trajectories.readers.text_calls import RESULT_MARKS, calls_in, is_refusal, json_calls, syntax_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.agent_notes import RESULT_MARKS, is_refusal
+from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
+from lm_eval_hesnr.trajectories.readers.segments import call, reasoning_of, thought, tool_call
+from lm_eval_hesnr.trajectories.readers.text_calls import calls_in, json_calls, syntax_of
 from lm_eval_hesnr.trajectories.schema import Segment
 
 ROLES = {
@@ -32,22 +28,22 @@ ROLES = {
     **dict.fromkeys(("tool", "function", "observation", "environment", "ipython", "tool_response"), "tool"),
     "exit": "other",
 }
-"""Names of roles in the wild, and what they are here."""
+"""Role names of published files -> the roles of this package."""
 
 
 class NativeCall(NamedTuple):
-    """A tool call that stands outside the text."""
+    """A tool call stored outside the text."""
 
     id: str
     tool: str
     arguments: Any
-    """As the file has them: the emitted string, or what it decodes to."""
+    """As in the file: the model's string, or the decoded value."""
     is_json: bool
-    """False for a tool that takes raw text."""
+    """False for a tool that takes plain text."""
 
 
 class Message(NamedTuple):
-    """One element of a chat under our names."""
+    """One message of a chat, under this package's names."""
 
     role: str
     """`system`, `user`, `assistant`, `tool` or `other`."""
@@ -57,20 +53,20 @@ class Message(NamedTuple):
     answers: str = ""
     """Id of the call that a result belongs to."""
     is_call: bool = False
-    """Whether the text may be a call as a whole (ShareGPT's `function_call`)."""
+    """Whether the whole text may be a call (ShareGPT's `function_call`)."""
 
 
-def messages_of(rows: list[Any]) -> list[Message]:
-    """The chat; raises ValueError naming the element and the key that is not as it should be."""
-    return [message for i, row in enumerate(rows) for message in _messages(row, f"message {i}")]
+def parse_messages(rows: list[Any]) -> list[Message]:
+    """Return the messages of a chat. Raises ValueError with the message and key that is malformed."""
+    return [message for i, row in enumerate(rows) for message in _parse_element(row, f"message {i}")]
 
 
-def segments_of(messages: list[Message]) -> Iterator[Segment]:
-    """The chat's segments; raises ValueError if no reply stands in it."""
+def chat_segments(messages: list[Message]) -> Iterator[Segment]:
+    """Yield the segments of a chat. Raises ValueError if the chat has no reply."""
     if not any(message.role == "assistant" for message in messages):
-        raise ValueError("no message of an assistant")
+        raise ValueError("the chat has no message with role assistant")
     chat = _Chat(messages)
-    started = acted = False  # acted: the reply before holds calls that messages of the user may answer
+    started = acted = False  # acted: the last reply has calls that user messages may answer
     for i, message in enumerate(messages):
         if message.role == "assistant":
             turn = list(chat.reply(i))
@@ -88,7 +84,7 @@ def segments_of(messages: list[Message]) -> Iterator[Segment]:
 
 
 class _Chat:
-    """What telling whether a call ran takes to know about the whole chat."""
+    """Facts about the whole chat, needed to decide whether a call ran."""
 
     def __init__(self, messages: list[Message]) -> None:
         ids = Counter(c.id for message in messages for c in message.calls)
@@ -100,13 +96,13 @@ class _Chat:
         self.syntax = None if self.native else syntax_of(m.text for m in messages if m.role == "assistant")
         instructions = "".join(m.text for m in messages[:2] if m.role != "assistant").lower()
         self.exactly_one = self.syntax == "```" and "exactly one" in instructions
-        """mini-swe-agent runs nothing of a reply that does not hold exactly one fence."""
+        """mini-swe-agent runs nothing of a reply unless it has exactly one fenced block."""
         self.next_reply = [len(messages)] * len(messages)
         for i in range(len(messages) - 2, -1, -1):
             self.next_reply[i] = i + 1 if messages[i + 1].role == "assistant" else self.next_reply[i + 1]
 
     def reply(self, i: int) -> Iterator[Segment]:
-        """One reply: reasoning, prose and actions, in the order it wrote them."""
+        """Yield one reply: reasoning, prose and actions, in the order the model wrote them."""
         message = self.messages[i]
         answers = [m for m in self.messages[i + 1 : self.next_reply[i]] if m.role in ("tool", "user")]
         yield from thought(message.reasoning)
@@ -114,12 +110,12 @@ class _Chat:
             yield Segment("action", message.text, generated=True, calls=calls)
         elif self.native:
             yield from thought(message.text)
-            yield from self._native(message, answers)
+            yield from self._native_reply(message, answers)
         else:
-            yield from self._written(message.text, answers)
+            yield from self._text_reply(message.text, answers)
 
-    def _native(self, message: Message, answers: list[Message]) -> Iterator[Segment]:
-        """Native calls. Results are joined by id, or by position where ids are missing or used twice."""
+    def _native_reply(self, message: Message, answers: list[Message]) -> Iterator[Segment]:
+        """Yield native calls. A result belongs to a call by id, or by position if ids are missing or repeated."""
         role = "user" if self.results_are_users else "tool"
         enough = sum(answer.role == role for answer in answers) >= len(message.calls)
         for call_id, tool, arguments, is_json in message.calls:
@@ -129,22 +125,23 @@ class _Chat:
                 yield tool_call(tool, arguments, executed)
             else:
                 emitted = arguments or ""
-                meant = {} if is_json else {"input": emitted}
-                yield Segment("action", emitted, generated=True, calls=(call(tool, meant, executed),))
+                decoded = {} if is_json else {"input": emitted}
+                yield Segment("action", emitted, generated=True, calls=(call(tool, decoded, executed),))
 
-    def _written(self, text: str, answers: list[Message]) -> Iterator[Segment]:
-        """Calls in the text. Several in one reply are known to have run only if as many answers follow."""
+    def _text_reply(self, text: str, answers: list[Message]) -> Iterator[Segment]:
+        """Yield prose and calls in the text. Several calls of one reply ran only if as many answers follow."""
         refused = bool(answers) and is_refusal(answers[0].text)
         found = [] if refused else calls_in(text, self.syntax, None)
         if self.exactly_one and len(found) != 1:
             found = []
-        if answers and (len(found) <= len(answers) or self.syntax == "keystrokes"):  # terminus-2 answers all at once
+        one_answer_for_all = self.syntax == "keystrokes"  # as terminus-2 gives
+        if answers and (len(found) <= len(answers) or one_answer_for_all):
             found = [f._replace(calls=tuple(replace(call, executed=True) for call in f.calls)) for f in found]
-        yield from cut(text, found)
+        yield from split_at_calls(text, found)
 
 
-def _messages(row: Any, where: str) -> Iterator[Message]:
-    """One element: one message, or several where results of calls stand as parts of it."""
+def _parse_element(row: Any, where: str) -> Iterator[Message]:
+    """Yield the message of one element; several messages if results of calls are parts of it."""
     if isinstance(row, list) and len(row) == 1:
         row = row[0]
     if not isinstance(row, dict):
@@ -171,7 +168,7 @@ def _messages(row: Any, where: str) -> Iterator[Message]:
 
 
 def _native_calls(row: dict[str, Any], parts: list[dict[str, Any]], where: str) -> Iterator[NativeCall]:
-    """Calls of all forms: `tool_calls`, the older `function_call`, and Anthropic's `tool_use` parts."""
+    """Yield the calls of `tool_calls`, of the older `function_call`, and of Anthropic's `tool_use` parts."""
     listed = row.get("tool_calls")
     if not isinstance(listed, (list, type(None))):
         raise ValueError(f"{where}: key 'tool_calls' should be a list, found {type(listed).__name__}")
@@ -194,7 +191,7 @@ def _native_calls(row: dict[str, Any], parts: list[dict[str, Any]], where: str) 
 
 
 def _without_nulls(arguments: Any) -> Any:
-    """Decoded arguments without the nulls that a columnar file filled in."""
+    """Decoded arguments without the nulls that a columnar file added."""
     if not isinstance(arguments, dict):
         return arguments
     return {key: value for key, value in arguments.items() if value is not None}

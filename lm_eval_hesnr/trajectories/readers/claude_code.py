@@ -1,13 +1,15 @@
 """Claude Code session logs: a JSONL file of events, which together are one trajectory.
 
-Text and thinking blocks are thoughts (thinking that the server summarised is not marked as such, and so is thought
-too), `tool_use` blocks are actions; their input is kept as an object, so an action's text is that object written as
-JSON. Tool results are lines of type `user`. Lines that only the program's screen or bookkeeping needs (summaries,
-snapshots, system notices, `toolUseResult`) were never shown to the model and are left out, as are lines that a resumed
-session repeats. What a sub-agent did (`isSidechain`) is left out of its parent's session and counted in `meta`; a file
-that is all sidechain is that sub-agent's own trajectory. Text that the program puts into the conversation is `task`
-before the model's first words and `other` later. The system prompt is not in the file, and nothing in it tells whether
-the task was solved.
+What the model wrote: text and thinking blocks are thoughts. Summaries of thinking by the server are not marked, so they
+are thoughts too. `tool_use` blocks are actions. The log stores their input as an object, so an action's text is that
+object written as JSON. Tool results are lines of type `user`.
+
+Left out: lines that the model was never shown (summaries, snapshots, system notices, `toolUseResult`), and lines that a
+resumed session repeats. A sub-agent's lines (`isSidechain`) are left out of its parent's session and counted in
+`meta`; a file with only such lines is the sub-agent's own trajectory.
+
+Text that the program adds to the conversation is `task` before the model's first reply and `other` later. The log has
+neither the system prompt nor the outcome of the task.
 """
 
 from __future__ import annotations
@@ -17,44 +19,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, list_of, shown, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "Claude Code session"
 
-_ROLES = ("user", "assistant")
+_MESSAGE_TYPES = ("user", "assistant")
 _SYNTHETIC = "<synthetic>"
-"""The model that the program names where it speaks itself."""
+"""Model name of messages that the program wrote itself."""
 _REFUSED = ("<tool_use_error>InputValidationError", "<tool_use_error>Error: No such tool available")
-"""How the program begins to say that a call was none: wrong arguments or no such tool."""
+"""The beginnings of results for calls that were not valid: wrong arguments or an unknown tool."""
 _DECLINED = "The user doesn't want to proceed with this tool use"
 _INJECTED = ("<command-", "<local-command-", "<system-reminder>", "<bash-", "Caveat: ", "[Request interrupted")
 
 
 def is_event(data: Any) -> bool:
-    """Whether one decoded line is of a session log."""
+    """Whether one decoded line is from a session log."""
     if not isinstance(data, dict) or not isinstance(data.get("type"), str) or "payload" in data:
         return False
-    if data["type"] in _ROLES:
+    if data["type"] in _MESSAGE_TYPES:
         return isinstance(data.get("message"), dict) and ("sessionId" in data or "uuid" in data)
     return "sessionId" in data or "leafUuid" in data or ("snapshot" in data and "messageId" in data)
 
 
 def detect(data: Any) -> bool:
-    """A list of a session's lines, with at least one message."""
+    """Whether the value is a list of a session's lines, with at least one message."""
     return (
         isinstance(data, list)
         and bool(data)
         and all(is_event(line) for line in data)
-        and any(line["type"] in _ROLES for line in data)
+        and any(line["type"] in _MESSAGE_TYPES for line in data)
     )
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one session's lines; raises ValueError where they are none."""
-    if not detect(data):
-        raise ValueError("not the lines of one Claude Code session")
-    lines = [line for line in data if line["type"] in _ROLES]
+    """Return the trajectory of one session's lines."""
+    lines = [line for line in data if line["type"] in _MESSAGE_TYPES]
     main = [line for line in lines if line.get("isSidechain") is not True]
     own, left_out = main or lines, len(lines) - len(main or lines)
     models = [line["message"].get("model") for line in own]
@@ -73,8 +74,8 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
-    """Walk the lines; one reply of the model may be spread over several, each with some of its blocks."""
-    results = _results(lines)
+    """Yield the segments of all lines. The blocks of one reply may be spread over several lines."""
+    results = _result_texts(lines)
     seen: set[tuple[str, ...]] = set()
     begun = False
     for line in lines:
@@ -88,10 +89,10 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
             seen.add(repeated)
         for block in map(dict_of, blocks):
             if line["type"] == "user":
-                yield from _heard(line, block, begun)
+                yield from _user_block(line, block, begun)
                 continue
             part = ("block", str(message["id"]), json.dumps(block)) if message.get("id") else None
-            if part in seen:  # streamed replies are logged again as they grow
+            if part in seen:  # streamed replies are logged again while they grow
                 continue
             if part:
                 seen.add(part)
@@ -99,11 +100,11 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
             if message.get("model") == _SYNTHETIC or line.get("isApiErrorMessage") is True:
                 yield from shown("other", text_of(block.get("text")))
             else:
-                yield from _said(block, results)
+                yield from _reply_block(block, results)
 
 
-def _said(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
-    """One block of the model's reply. Redacted thinking holds no text."""
+def _reply_block(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
+    """Yield one block of the model's reply. Redacted thinking has no text."""
     if block.get("type") == "tool_use":
         result = results.get(str(block.get("id")))
         action = tool_call(str(block.get("name")), block.get("input"), _ran(result))
@@ -115,8 +116,8 @@ def _said(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
         yield from thought(text_of(block.get("thinking")) or text_of(block.get("text")))
 
 
-def _heard(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator[Segment]:
-    """One block of a line of type `user`: a tool's result, the user's words, or what the program put there."""
+def _user_block(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator[Segment]:
+    """Yield one block of a `user` line: a tool's result, the user's words, or text that the program added."""
     if block.get("type") == "tool_result":
         yield from shown("observation", text_of(block.get("content")))
         return
@@ -125,8 +126,8 @@ def _heard(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator
     yield from shown("other" if begun and injected else "task", text)
 
 
-def _results(lines: list[dict[str, Any]]) -> dict[str, str]:
-    """What each call was answered, by the call's id."""
+def _result_texts(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """Call id -> text of the call's result."""
     return {
         str(block.get("tool_use_id")): text_of(block.get("content"))
         for line in lines

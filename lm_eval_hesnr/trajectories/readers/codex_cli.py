@@ -1,11 +1,14 @@
 """Codex CLI session logs: a rollout JSONL file of `{"type", "payload"}` lines, which together are one trajectory.
 
-Only `response_item` lines are read: `event_msg` lines repeat them for the screen. Reasoning is stored encrypted; where
-its own text stands beside that it is thought, but a summary was written by another model: a thought that is not
-`generated`. `custom_tool_call` input is raw text and no JSON. Instructions and what the program puts into the
-conversation are system and task before the model's first words and `other` later, as is the text that stands for
-history after a compaction. Not read: the unwrapped lines of 2025's first releases, and the web searches that the
-server ran. Nothing in the file tells whether the task was solved.
+Only `response_item` lines are read, as `event_msg` lines repeat them for the screen. Reasoning is stored encrypted. If
+its text is stored too, it is a thought. Summaries come from another model: they are thoughts that are not `generated`.
+The input of a `custom_tool_call` is plain text, not JSON.
+
+Instructions, and text that the program adds to the conversation, are system and task before the model's first reply
+and `other` later. So is the text that replaces the history after a compaction.
+
+Does not cover the unwrapped lines of 2025's first releases, nor web searches that the server ran. The log does not
+contain the outcome of the task.
 """
 
 from __future__ import annotations
@@ -14,27 +17,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, reasoning_item, shown, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.segments import reasoning_item, shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "Codex CLI rollout"
 
-_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
+_LINE_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
 _INJECTED = ("<environment_context>", "<user_instructions>", "<turn_aborted>", "<user_shell_command>", "# AGENTS.md")
 _REFUSED = ("failed to parse function arguments", "unsupported call", "unsupported custom tool call")
-"""How the program begins to say that a call was none: broken arguments or no such tool."""
+"""The beginnings of results for calls that were not valid: broken arguments or an unknown tool."""
 _DECLINED = ("exec command rejected by user", "rejected by user", "patch rejected by user")
 
 
 def is_event(data: Any) -> bool:
-    """Whether one decoded line is of a rollout; types to come are let pass."""
+    """Whether one decoded line is from a rollout; line types of future releases are accepted."""
     if not isinstance(data, dict) or not isinstance(data.get("payload"), dict):
         return False
-    return data.get("type") in _TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
+    return data.get("type") in _LINE_TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
 
 
 def detect(data: Any) -> bool:
-    """A list of a rollout's lines, with at least one item of the conversation."""
+    """Whether the value is a list of a rollout's lines, with at least one item of the conversation."""
     return (
         isinstance(data, list)
         and all(is_event(line) for line in data)
@@ -43,9 +47,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one rollout's lines; raises ValueError where they are none."""
-    if not detect(data):
-        raise ValueError("not the lines of one Codex CLI rollout")
+    """Return the trajectory of one rollout's lines."""
     session: dict[str, Any] = next((line["payload"] for line in data if line["type"] == "session_meta"), {})
     models = [line["payload"].get("model") for line in data if line["type"] == "turn_context"]
     meta = {"agent_version": session.get("cli_version"), "model_provider": session.get("model_provider")}
@@ -60,7 +62,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _segments(lines: list[dict[str, Any]], session: dict[str, Any]) -> Iterator[Segment]:
-    """Walk the items; what a message of the user is depends on whether the model has begun."""
+    """Yield the segments of all items. The kind of a user message depends on whether the model has begun."""
     outputs = {
         str(line["payload"].get("call_id")): _output(line["payload"])
         for line in lines
@@ -79,14 +81,14 @@ def _segments(lines: list[dict[str, Any]], session: dict[str, Any]) -> Iterator[
         elif kind.endswith("_output"):
             yield from shown("observation", _output(item))
         elif kind == "message" and item.get("role") != "assistant":
-            yield from _heard(item, begun)
+            yield from _input_message(item, begun)
         else:
             begun = True
-            yield from _said(item, kind, outputs.get(str(item.get("call_id"))))
+            yield from _reply_item(item, kind, outputs.get(str(item.get("call_id"))))
 
 
-def _said(item: dict[str, Any], kind: str, output: str | None) -> Iterator[Segment]:
-    """One item of the model's reply."""
+def _reply_item(item: dict[str, Any], kind: str, output: str | None) -> Iterator[Segment]:
+    """Yield one item of the model's reply."""
     if kind == "message":
         yield from thought(text_of(item.get("content")))
     elif kind == "reasoning":
@@ -109,8 +111,8 @@ def _action(item: dict[str, Any], kind: str, executed: bool | None) -> Segment:
     return Segment("action", text, generated=True, calls=(Call(str(item.get("name")), {"input": text}, executed),))
 
 
-def _heard(item: dict[str, Any], begun: bool) -> Iterator[Segment]:
-    """A message that the model was given: instructions, the user's words, or what the program put there."""
+def _input_message(item: dict[str, Any], begun: bool) -> Iterator[Segment]:
+    """Yield a message to the model: instructions, the user's words, or text that the program added."""
     text = text_of(item.get("content"))
     if item.get("role") == "user":
         yield from shown("other" if begun and text.startswith(_INJECTED) else "task", text)
@@ -119,6 +121,6 @@ def _heard(item: dict[str, Any], begun: bool) -> Iterator[Segment]:
 
 
 def _output(item: dict[str, Any]) -> str:
-    """What the model was shown: the text as it stands, also where that text is JSON."""
+    """The text that the model was shown; it is not decoded if it is JSON."""
     output = item.get("output")
     return text_of(output) or text_of(dict_of(output).get("content"))

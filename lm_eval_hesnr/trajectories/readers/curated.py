@@ -1,4 +1,4 @@
-"""The curated form this project writes itself (see schema.py): one JSON object a trajectory."""
+"""The curated format that this package writes (see schema.py): one JSON object a trajectory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FORMAT = "hesnr-trajectory 1"
 
 
 def detect(data: Any) -> bool:
-    """Whether the object says that it is ours, of whatever version."""
+    """Whether `format` names the curated format, in any version."""
     return isinstance(data, dict) and data.get("format") == schema.FORMAT
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """The trajectory; raises ValueError naming the segment and key that is missing or of the wrong type."""
+    """Return the trajectory. Raises ValueError with the segment and key that is missing or has a wrong type."""
     if data.get("version") != schema.VERSION:
         raise ValueError(f"{schema.FORMAT} version {data.get('version')!r}; this package reads {schema.VERSION}")
     segments = _typed(data, "segments", list, "the trajectory")
@@ -57,6 +57,7 @@ def _call(row: Any, where: str) -> Call:
 
 
 def _typed(row: dict[str, Any], key: str, kind: type | tuple[type, ...], where: str) -> Any:
+    """The value of a required key; raises ValueError if it is missing or has another type."""
     if key not in row:
         raise ValueError(f"{where}: key {key!r} is missing")
     if not isinstance(row[key], kind):
@@ -66,5 +67,8 @@ def _typed(row: dict[str, Any], key: str, kind: type | tuple[type, ...], where: 
 
 
 def _optional(row: dict[str, Any], key: str, absent: Any, where: str) -> Any:
-    """The value, which must be of the type that stands for an absent one; tables fill columns with null."""
+    """The value of an optional key, or `absent`, which also sets the type.
+
+    Null counts as absent, as tables fill columns with it.
+    """
     return absent if row.get(key) is None else _typed(row, key, type(absent), where)

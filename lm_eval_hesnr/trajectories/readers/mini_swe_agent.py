@@ -1,12 +1,12 @@
 """mini-swe-agent `*.traj.json`: the bare list of the first releases, format 1, and format 1.1.
 
-Format 1.1 comes as tool calls, as text, and as OpenAI Responses objects. Only what the model wrote is `generated`.
-Exit messages, the patch echoed at the end and the notes about a refused format are `other`; a refused turn has no
-action. Observations are what the model was shown (`content`), not the longer raw output kept beside it.
+Format 1.1 has three variants: tool calls, text, and objects of the OpenAI Responses API. Only the model's text is
+`generated`. Exit messages, the patch repeated at the end and the notes about a refused reply are `other`; a refused
+turn has no action. An observation is what the model was shown (`content`), not the longer raw output stored next to it.
 
-A call ran if its result is there, or if it is the one that submitted: the agent runs the calls of a turn in order and
-ends when one of them says so, so that it was the first one without a result. A call that an error or the user cut short
-may have run or not.
+A call ran if the file has its result, or if the call submitted the work. The agent runs the calls of a turn in order
+and stops at the one that submits: this is the first call without a result. A call interrupted by an error or by the
+user may have run or not.
 """
 
 from __future__ import annotations
@@ -16,42 +16,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import (
-    Found,
-    cut,
-    dict_of,
-    fenced,
-    is_left_out,
-    list_of,
-    name_of,
-    reasoning_item,
-    tagged,
-    text_of,
-    thought,
-    tool_call,
-)
-from lm_eval_hesnr.trajectories.readers.text_calls import REFUSALS
-from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from lm_eval_hesnr.trajectories.readers.agent_notes import refusals_of, says_not_executed
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.found_calls import fenced, shell_command, split_at_calls, tagged
+from lm_eval_hesnr.trajectories.readers.segments import reasoning_item, thought, tool_call
+from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "mini-swe-agent 0, 1, 1.1"
 
 _VERSIONS = ("mini-swe-agent-1", "mini-swe-agent-1.1")
 
 _MARKERS = ("```mswea_bash_command", "<mswea_bash_command>", "<bash_code>", "```bash")
-"""How a command may be marked, tried in this order against the instructions; the plain bash fence was the first."""
+"""How commands can be marked, in the order in which the instructions are searched for them."""
 
 _DECLINED = ("Command not executed.", "Commands not executed.")
 _INTERRUPTED = ("Interrupted by user:", "Temporary interruption caught.", "Switched to human mode.")
-"""How notes begin where the user of the interactive agent steps in; only since 1.1 are they marked as such, too."""
+"""The beginnings of notes about the interactive agent's user. Format 1.1 also marks them by `interrupt_type`."""
 
-_Fate = Literal["refused", "declined", "answered", "submitted", "unknown"]
-"""What became of a turn: not readable for the agent, not wanted by the user, run and followed by what it printed, run
-and at the end, or none of these."""
+_TurnStatus = Literal["refused", "declined", "answered", "submitted", "unknown"]
+"""What happened to a turn:
+refused: the agent could not parse it;
+declined: the user did not allow it;
+answered: it ran, and its output follows;
+submitted: it ran and ended the run;
+unknown: anything else.
+"""
 
 
 def detect(data: Any) -> bool:
-    """By `trajectory_format`; a bare list only if it is a chat of text messages that begins with the system's."""
+    """Whether `trajectory_format` names this agent, or the value is a list of text messages like its chats."""
     if isinstance(data, dict):
         return str(data.get("trajectory_format", "")).startswith("mini-swe-agent")
     return (
@@ -64,7 +59,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one file; raises ValueError naming the message that is not as the format has it."""
+    """Return the trajectory of one file. Raises ValueError with the message that is malformed."""
     bare = isinstance(data, list)
     name = "mini-swe-agent-0" if bare else data["trajectory_format"]
     if not bare and name not in _VERSIONS:
@@ -72,11 +67,12 @@ def read(data: Any, path: Path) -> Trajectory:
     messages = data if bare else data.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ValueError(f"key 'messages' should be a list with messages, found {messages!r:.40}")
-    if not all(isinstance(message, dict) for message in messages):
-        raise ValueError("a message is not an object")
+    for i, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise ValueError(f"message {i}: expected an object, found {type(message).__name__}")
     info = dict_of({} if bare else data.get("info"))
     model = dict_of(dict_of(info.get("config")).get("model")).get("model_name")
-    identity = str(({} if bare else data).get("instance_id") or name_of(path))
+    identity = str(({} if bare else data).get("instance_id") or run_name(path))
     return Trajectory(
         id=identity,
         source=name,
@@ -88,16 +84,16 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[Segment]:
-    """Walk the messages; what a user message is depends on the turn before it."""
-    marker, notes = _marker(messages, info), _refusals(info)
-    results = _results(messages)
-    acted = False  # whether the turn before ran a command of its text, which is answered in the user's name
-    begun = False  # whether the model has said anything
+    """Yield the segments of all messages. The kind of a user message depends on the turn before it."""
+    marker, notes = _marker(messages, info), refusals_of("mini-swe-agent", _error_template(info))
+    results = _ran_by_id(messages)
+    acted = False  # whether the last turn ran a command in its text; a user message answers it
+    begun = False  # whether there was a reply
     for i, message in enumerate(messages):
         role, text = _role(message), text_of(message.get("content", message.get("output")))
         if role == "assistant":
-            turn = list(_turn(message, marker, results, _fate(messages, i, info, notes)))
-            acted, begun = any(segment.calls for segment in turn) and not _native(message), True
+            turn = list(_turn(message, marker, results, _turn_status(messages, i, info, notes)))
+            acted, begun = any(segment.calls for segment in turn) and not _native_calls(message), True
             yield from turn
         elif role == "system":
             yield Segment("system", text)
@@ -106,7 +102,7 @@ def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[
         elif role == "tool":
             yield Segment("observation", text)
         elif role != "user":
-            raise ValueError(f"message {i}: unknown role {role!r}")
+            raise ValueError(f"message {i}: unknown role {role!r}; expected system, user, assistant, tool or exit")
         elif not begun:
             yield Segment("task", text)
         elif not acted or text.startswith(_DECLINED + _INTERRUPTED):
@@ -117,14 +113,16 @@ def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[
             acted = False
 
 
-def _turn(message: dict[str, Any], marker: str, results: dict[str, bool], fate: _Fate) -> Iterator[Segment]:
-    """One reply of the model: reasoning, prose and actions, in the order it wrote them."""
-    calls = _native(message)
-    executed = iter(_executed(calls, results, fate))
+def _turn(
+    message: dict[str, Any], marker: str, results: dict[str, bool], turn_status: _TurnStatus
+) -> Iterator[Segment]:
+    """Yield one reply: reasoning, prose and actions, in the order the model wrote them."""
+    calls = _native_calls(message)
+    executed = iter(_executed(calls, results, turn_status))
     if message.get("object") == "response":
         for item in map(dict_of, list_of(message.get("output"))):
             if item.get("type") == "function_call":
-                yield from _call(item, next(executed), fate)
+                yield from _call_segment(item, next(executed), turn_status)
             elif item.get("type") == "reasoning":
                 yield from reasoning_item(item)
             else:
@@ -135,26 +133,26 @@ def _turn(message: dict[str, Any], marker: str, results: dict[str, bool], fate: 
     if calls:
         yield from thought(text)
         for call in calls:
-            yield from _call(dict_of(call.get("function")), next(executed), fate)
+            yield from _call_segment(dict_of(call.get("function")), next(executed), turn_status)
         return
-    found = [] if fate == "refused" else _commands(text, marker)
-    if len(found) != 1:  # the agent runs a turn only if it holds exactly one command
+    found = [] if turn_status == "refused" else _commands(text, marker)
+    if len(found) != 1:  # the agent runs a turn only if it has exactly one command
         yield from thought(text)
         return
-    start, end, command = found[0]
-    ran = {"answered": True, "submitted": True, "declined": False}.get(fate)
-    yield from cut(text, [Found(start, end, (Call("bash", {"command": command.strip()}, ran),))])
+    ran = {"answered": True, "submitted": True, "declined": False}.get(turn_status)
+    yield from split_at_calls(text, [shell_command(*found[0], ran)])
 
 
-def _call(function: dict[str, Any], executed: bool | None, fate: _Fate) -> Iterator[Segment]:
+def _call_segment(function: dict[str, Any], executed: bool | None, turn_status: _TurnStatus) -> Iterator[Segment]:
+    """Yield one tool call; the call of a refused turn is a thought."""
     segment = tool_call(str(function.get("name")), function.get("arguments"), executed)
-    if fate == "refused":
+    if turn_status == "refused":
         yield from thought(segment.text)
     else:
         yield segment
 
 
-def _native(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _native_calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The tool calls of a reply, in either format."""
     if message.get("object") == "response":
         items = map(dict_of, list_of(message.get("output")))
@@ -162,31 +160,30 @@ def _native(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict_of(call) for call in list_of(message.get("tool_calls"))]
 
 
-def _executed(calls: list[dict[str, Any]], results: dict[str, bool], fate: _Fate) -> list[bool | None]:
+def _executed(calls: list[dict[str, Any]], results: dict[str, bool], turn_status: _TurnStatus) -> list[bool | None]:
     """Whether each tool call of a turn ran."""
     ran = [results.get(str(call.get("call_id") or call.get("id"))) for call in calls]
-    if fate == "declined":
+    if turn_status == "declined":
         return [False if one is None else one for one in ran]
-    if fate == "submitted" and not all(
-        ran
-    ):  # by one of those without a result, and the first of them was the first run
+    # one call without a result submitted; the agent runs calls in order, so it was the first
+    if turn_status == "submitted" and not all(ran):
         ran[[bool(one) for one in ran].index(False)] = True
     return ran
 
 
-def _results(messages: list[dict[str, Any]]) -> dict[str, bool]:
-    """Call id to whether the environment ran it: a padded result says that it did not."""
+def _ran_by_id(messages: list[dict[str, Any]]) -> dict[str, bool]:
+    """Call id -> whether the environment ran the call. The agent also writes results for calls that it did not run."""
     ran = {}
     for message in messages:
         call = message.get("tool_call_id") or message.get("call_id")
         if call and _role(message) == "tool":
             text = text_of(message.get("content", message.get("output")))
-            ran[str(call)] = not (dict_of(message.get("extra")).get("returncode") == -1 and is_left_out(text))
+            ran[str(call)] = not (dict_of(message.get("extra")).get("returncode") == -1 and says_not_executed(text))
     return ran
 
 
-def _fate(messages: list[dict[str, Any]], i: int, info: dict[str, Any], notes: tuple[str, ...]) -> _Fate:
-    """What became of the turn in message i, by the first message behind it that is no result of a tool call."""
+def _turn_status(messages: list[dict[str, Any]], i: int, info: dict[str, Any], notes: tuple[str, ...]) -> _TurnStatus:
+    """What happened to the turn in message i. The first later message that is not a tool result decides."""
     k = i + 1
     while k < len(messages) and _role(messages[k]) == "tool":
         k += 1
@@ -204,37 +201,35 @@ def _fate(messages: list[dict[str, Any]], i: int, info: dict[str, Any], notes: t
     if role == "exit":
         return "submitted" if status == "Submitted" else "unknown"
     if role != "user" or (k == len(messages) - 1 and status not in (None, "Submitted")):
-        return "unknown"  # the next turn, or the error that ended a run before 1.1
+        return "unknown"  # the next turn, or the error that ended a run in formats before 1.1
     return "answered"
 
 
 def _role(message: dict[str, Any]) -> Any:
-    """Who speaks; the objects of the Responses format have no role."""
+    """The role of a message. Objects of the Responses API have no `role`."""
     if message.get("type") == "function_call_output":
         return "tool"
     return "assistant" if message.get("object") == "response" else message.get("role")
 
 
 def _commands(text: str, marker: str) -> list[tuple[int, int, str]]:
-    """Where commands stand in a reply: (start, end, command), the span with its marks."""
+    """The commands in a reply: (start, end, command), marks in the span."""
     return fenced(text, marker) if marker.startswith("`") else tagged(text, marker.strip("<>"))
 
 
 def _marker(messages: list[dict[str, Any]], info: dict[str, Any]) -> str:
-    """The marks the agent was told to use, by its instructions."""
+    """The command marker that the instructions ask for."""
     instructions = "".join(text_of(m.get("content")) for m in messages[:2]) + json.dumps(info.get("config", ""))
     return next((marker for marker in _MARKERS if marker in instructions), _MARKERS[-1])
 
 
-def _refusals(info: dict[str, Any]) -> tuple[str, ...]:
-    """How notes about a refused format begin: as released, and as configured, up to the first placeholder."""
-    template = text_of(dict_of(dict_of(info.get("config")).get("agent")).get("format_error_template"))
-    own = template.split("{{")[0].split("{%")[0].strip()
-    return (*REFUSALS["mini-swe-agent"], *([own] if own else []))
+def _error_template(info: dict[str, Any]) -> str:
+    """The configured note about a reply that could not be parsed."""
+    return text_of(dict_of(dict_of(info.get("config")).get("agent")).get("format_error_template"))
 
 
 def _is_submission(text: str, info: dict[str, Any]) -> bool:
-    """Whether the last message is the patch (or an exit note) handed back, and nothing the environment printed."""
-    if info.get("exit_status") is None:  # the bare list tells nothing, and neither does a run that was killed
+    """Whether the last message is the submitted patch or an exit note, not output of the environment."""
+    if info.get("exit_status") is None:  # the bare list and killed runs have no status
         return text.startswith("diff --git")
     return info["exit_status"] != "Submitted" or text.strip() == str(info.get("submission", "")).strip()

@@ -1,18 +1,18 @@
-"""Chat rows in the form of OpenAI's API: `messages` with `role` and `content`, tool calls native or in the text.
+"""Chat rows like requests of OpenAI's API: `messages` with `role` and `content`, tool calls native or in the text.
 
-The generic reader of published data sets, asked after those that know a format by its own marks. A bare list of such
-messages is read too, and `messages` that stand as a JSON string.
+This is the generic reader for published data sets. It comes after all readers that know a format by its own marks. It
+also reads a bare list of such messages, and `messages` stored as a JSON string.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.chat import ROLES, messages_of, segments_of
-from lm_eval_hesnr.trajectories.readers.common import dict_of
+from lm_eval_hesnr.trajectories.readers.chat import ROLES, chat_segments, parse_messages
+from lm_eval_hesnr.trajectories.readers.common import first_verdict, message_list
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenAI messages"
@@ -24,7 +24,7 @@ _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_st
 
 
 def detect(data: Any) -> bool:
-    """A row with `messages`, or a bare list of messages."""
+    """Whether the value is a row with `messages`, or a bare list of messages."""
     if isinstance(data, dict):
         rows = data.get("messages")
         return isinstance(rows, list) or (isinstance(rows, str) and rows.lstrip().startswith("["))
@@ -32,21 +32,16 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one row; raises ValueError naming the message or key that is not as it should be."""
+    """Return the trajectory of one row. Raises ValueError with the message or key that is malformed."""
     row = data if isinstance(data, dict) else {"messages": data}
-    rows = row["messages"]
-    if isinstance(rows, str):
-        rows = json.loads(rows, strict=False)
-    return from_row(row, rows, "openai-messages", path)
+    return from_row(row, "messages", "openai-messages", path)
 
 
-def from_row(row: dict[str, Any], rows: Any, source: str, path: Path) -> Trajectory:
-    """The trajectory of a data set's row whose chat is `rows`; id, model and outcome are columns beside it."""
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(f"the chat should be a list with messages, found {rows!r:.40}")
-    messages = messages_of(rows)
+def from_row(row: dict[str, Any], key: str, source: str, path: Path) -> Trajectory:
+    """Return the trajectory of a data set row. The chat is under `key`; other columns have id, model and outcome."""
+    messages = parse_messages(message_list(row[key], key))
     if isinstance(row.get("system"), str) and messages[0].role != "system":
-        messages = messages_of([{"role": "system", "content": row["system"]}]) + messages
+        messages = parse_messages([{"role": "system", "content": row["system"]}]) + messages
     identity = _first(row, _IDS) or path.name.split(".")[0]
     model = _first(row, _MODELS) or None
     return Trajectory(
@@ -54,7 +49,7 @@ def from_row(row: dict[str, Any], rows: Any, source: str, path: Path) -> Traject
         source=source,
         resolved=_outcome(row, path, identity, model),
         model=model,
-        segments=tuple(segments_of(messages)),
+        segments=tuple(chat_segments(messages)),
         meta={key: row[key] for key in _META if isinstance(row.get(key), (str, int)) and row[key] != identity},
     )
 
@@ -66,18 +61,17 @@ def _is_message(row: Any) -> bool:
 
 
 def _first(row: dict[str, Any], keys: tuple[str, ...]) -> str:
-    """The first column that has a name in it, as text."""
+    """The first column with a name in it, as text; empty if there is no such column."""
     values = (row.get(key) for key in keys)
     named = (value for value in values if isinstance(value, (str, int)) and not isinstance(value, bool))
     return str(next((value for value in named if value != ""), ""))
 
 
 def _outcome(row: dict[str, Any], path: Path, identity: str, model: str | None) -> bool | None:
-    """Whether the run solved its task: a column that says 1 or 0 (-1 is unknown), else a report beside the file."""
+    """Whether the run solved its task: a column with 1 or 0 (-1 means unknown), else a report next to the file."""
     reports = (dict_of(dict_of(row.get("test_result")).get("report")), dict_of(row.get("report")))
     columns = [row.get(key) for key in _OUTCOMES] + [report.get("resolved") for report in reports]
-    if "episode" in row:  # Harbor's export: the reward as text, or the name of an exception
+    if "episode" in row:  # Harbor's export: `result` is the reward as text, or an exception's name
         columns.append({"1.0": 1, "0.0": 0}.get(str(row.get("result"))))
-    known = (value for value in columns if isinstance(value, (bool, int, float)) and value in (0, 1))
-    verdict = next(known, None)
-    return resolved_by_report(path, identity, model) if verdict is None else bool(verdict)
+    verdict = first_verdict(columns)
+    return resolved_by_report(path, identity, model) if verdict is None else verdict

@@ -1,58 +1,59 @@
-"""OpenHands `llm_completions` logs, V0 and SDK: one call of the model with the whole prompt before it.
+"""OpenHands `llm_completions` logs, V0 and SDK: one call of the model, with the whole prompt.
 
-A log is a run up to one reply. The log after it, which begins with the same prompt and goes on, holds all of it, so
-only the last is a trajectory; where a condenser changed the prompt, the log before that is one too. Read is the form
-that the model itself saw and wrote: `messages`, and of the two responses the one that is text where calls were written
-as text. Of such calls OpenHands wrote all but the last anew from what it had understood. Covers also the bare message
-lists of the SDK. Does not cover Responses API logs.
+Each log is the run up to one reply. The next log begins with the same prompt and goes on, so only the last log is read
+as a trajectory. If a condenser changed the prompt, the log before the change is also read.
+
+The text is what the model itself saw and wrote: `messages`, and the text response if calls were written as text.
+OpenHands wrote all such calls but the last again, from its parsed form. Also covers the bare message lists of the SDK.
+Does not cover Responses API logs.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother, dict_of, list_of, name_of, text_of
-from lm_eval_hesnr.trajectories.readers.openhands_rows import chat_segments
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
+from lm_eval_hesnr.trajectories.readers.openhands_chat import completion_message, openhands_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenHands completion logs"
 
 _NAME = re.compile(r"(.+)-(\d+\.\d+)(?:-\w+)*\.json")
-"""<model>-<seconds>[-...].json, as logs are called."""
+"""<model>-<seconds>[-...].json, the names of logs."""
 
 _TEXT_CALLS = "<function=example_function_name>"
-"""Stands in the system prompt where function calling is written as text."""
+"""Part of the system prompt if function calls are written as text."""
 
 
 def detect(data: Any) -> bool:
-    """A log by its keys; a bare list only if OpenHands' own system prompt begins it."""
+    """Whether the value has the keys of a log, or is a message list that begins with OpenHands' system prompt."""
     if isinstance(data, list):
         first = dict_of(data[0]) if data else {}
-        said = all(isinstance(m, dict) and "role" in m for m in data)
-        return said and first.get("role") == "system" and "OpenHands" in text_of(first.get("content"))[:400]
+        is_chat = all(isinstance(m, dict) and "role" in m for m in data)
+        return is_chat and first.get("role") == "system" and "OpenHands" in text_of(first.get("content"))[:400]
     log = isinstance(data, dict) and {"messages", "kwargs"} <= data.keys()
     return log and isinstance(data.get("messages"), list) and not {"response", "error"}.isdisjoint(data)
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The run up to and with the logged reply; raises ValueError naming the message that is not as the format has it.
+    """Return the run up to the logged reply. Raises ValueError with the message that is malformed.
 
-    The log of a failed call holds no reply; its prompt is read all the same.
+    The log of a failed call has no reply; its prompt is still read.
 
     Raises:
-        PartOfAnother: the next log beside this one goes on from it.
+        PartOfRunError: the next log in the folder contains this one.
     """
     log: dict[str, Any] = {"messages": data} if isinstance(data, list) else data
     if following := _continuation(log, path):
-        raise PartOfAnother(following)
+        raise PartOfRunError(following)
     reply = _reply(log)
     messages = [*log["messages"], *([{**reply, "role": "assistant"}] if reply else [])]
     in_folder_of_run = path.parent.parent.name == "llm_completions"  # llm_completions/<instance>/<model>-<time>.json
-    identity = path.parent.name if in_folder_of_run else name_of(path)
+    identity = path.parent.name if in_folder_of_run else run_name(path)
     named = (dict_of(log.get(key)).get("model") for key in ("response", "kwargs"))
     model = next((name for name in named if isinstance(name, str)), None)
     return Trajectory(
@@ -60,27 +61,22 @@ def read(data: Any, path: Path) -> Trajectory:
         source="openhands-completions",
         resolved=resolved_by_report(path, identity, model),
         model=model,
-        segments=tuple(chat_segments(messages, text_calls=_is_text(log))),
+        segments=tuple(openhands_segments(messages, text_calls=_is_text(log))),
         meta={key: log[key] for key in ("timestamp",) if key in log},
     )
 
 
 def _reply(log: dict[str, Any]) -> dict[str, Any]:
-    """The message of the response as the model wrote it.
+    """The message of the response, as the model wrote it.
 
-    `raw_response` is the text form, but some releases converted it in place and so lost the call from it.
+    `raw_response` is the text form, but some releases converted it in place, so that it has no call in its text.
     """
-    response, raw = _message(log.get("response")), _message(log.get("raw_response"))
+    response, raw = completion_message(log.get("response")), completion_message(log.get("raw_response"))
     return raw if "<function=" in text_of(raw.get("content")) and not raw.get("tool_calls") else response
 
 
-def _message(response: Any) -> dict[str, Any]:
-    choices = list_of(dict_of(response).get("choices"))
-    return dict_of(dict_of(choices[0]).get("message")) if choices else {}
-
-
 def _is_text(log: dict[str, Any]) -> bool:
-    if "fncall_messages" in log or "raw_messages" in log:  # kept beside by V0 and by the SDK when calls are text
+    if "fncall_messages" in log or "raw_messages" in log:  # V0 and the SDK write these if calls are text
         return True
     prompts = (m for m in map(dict_of, log["messages"]) if m.get("role") in ("system", "user"))
     return any(_TEXT_CALLS in text_of(prompt.get("content")) for prompt in prompts)
@@ -89,7 +85,7 @@ def _is_text(log: dict[str, Any]) -> bool:
 def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     """The next log of the same model in the folder, if its prompt is longer and begins with this one's.
 
-    Runs that took turns in one folder are not told apart: there the next log is another run's.
+    Runs that alternate in one folder are not separated: the next log may then be another run's.
     """
     name = _NAME.fullmatch(path.name)
     named = [(match, p) for p in path.parent.glob("*.json") if (match := _NAME.fullmatch(p.name))] if name else []
@@ -99,15 +95,12 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     if not later:
         return None
     following = min(later)[1]
-    try:
-        prompt = list_of(dict_of(json.loads(following.read_bytes())).get("messages"))
-    except (OSError, ValueError, RecursionError):  # bad, and named so when its turn comes
-        return None
-    begun = [_said(message) for message in log["messages"]]
-    goes_on = len(prompt) > len(begun) and [_said(message) for message in prompt[: len(begun)]] == begun
+    prompt = list_of(dict_of(json_of(following)).get("messages"))  # empty for a bad file, which gets its own message
+    start = [_without_cache_marks(message) for message in log["messages"]]
+    goes_on = len(prompt) > len(start) and [_without_cache_marks(message) for message in prompt[: len(start)]] == start
     return following if goes_on else None
 
 
-def _said(message: Any) -> tuple[Any, str, Any]:
-    """A message without the marks for the prompt cache, which move from call to call."""
+def _without_cache_marks(message: Any) -> tuple[Any, str, Any]:
+    """A message without its prompt cache marks, which change from call to call."""
     return dict_of(message).get("role"), text_of(dict_of(message).get("content")), dict_of(message).get("tool_calls")

@@ -1,10 +1,12 @@
 """OpenHands V0 event streams: `output.jsonl` rows, UI exports, resolver rows and openhands-feedback rows.
 
-What the model emitted stands in `tool_call_metadata.model_response`: a whole reply, repeated in every event that came
-of it and laid out here once, at the first. Older streams have no such copy; there the action's own argument is all that
-is left of the text. Where function calling was written as text, OpenHands keeps the reply converted to tool calls.
-`message` is what the user interface says and is never read. Covers streams of dict events, of [action, observation]
-pairs, and of flat events without `args`, `id` and `source`; null keys count as absent.
+`tool_call_metadata.model_response` contains the model's whole reply. Every event of the reply repeats it; it is read
+once, at the first. Older streams do not have it: there the action's own argument is all that is left of the text. If
+function calls were written as text, OpenHands stores the reply converted to tool calls. `message` is text for the user
+interface and is never read.
+
+Covers streams of event objects, of [action, observation] pairs, and of flat events without `args`, `id` and `source`. A
+null key counts as absent.
 """
 
 from __future__ import annotations
@@ -14,8 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers.common import call, dict_of, list_of, name_of, text_of, thought
-from lm_eval_hesnr.trajectories.readers.openhands_rows import outcome, ran, reply, result, user_message
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.openhands_chat import (
+    completion_message,
+    outcome,
+    ran,
+    reply,
+    result,
+    user_message,
+)
+from lm_eval_hesnr.trajectories.readers.segments import call, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands V0 events"
@@ -23,18 +34,18 @@ FORMAT = "OpenHands V0 events"
 Event = dict[str, Any]
 
 _NAMES = {"message", "run", "run_ipython", "read", "write", "edit", "browse", "think", "finish", "recall", "initialize"}
-"""What any stream has some of, as actions or observations."""
+"""Names of actions and observations; every stream has some of them."""
 
-_OF_CONTROLLER = {"initialize", "start", "pause", "resume", "stop", "change_agent_state"} | {
+_CONTROLLER_ACTIONS = {"initialize", "start", "pause", "resume", "stop", "change_agent_state"} | {
     "recall",
     "condensation_request",
     "null",
 }
-"""Actions that neither the agent nor the user takes."""
+"""Actions of neither the agent nor the user."""
 
-_RUN_OF_AGENT = {"run": ("bash", "command"), "run_ipython": ("execute_ipython_cell", "code")}
-"""Actions that are one text of the model, the tool they are, and the argument with it."""
-_OF_MODEL = {
+_TEXT_ACTIONS = {"run": ("bash", "command"), "run_ipython": ("execute_ipython_cell", "code")}
+"""Actions whose text is one argument: their tool and that argument."""
+_MODEL_ARGUMENTS = {
     "path",
     "content",
     "start",
@@ -47,35 +58,37 @@ _OF_MODEL = {
     "task_list",
     "plan",
 } | {"file_text", "old_str", "new_str", "insert_line", "view_range", "name", "arguments"}
-"""Arguments of other actions that the model gives; the rest is the runtime's."""
+"""Arguments of other actions that the model writes; the runtime adds the rest."""
 
 
-class _Key(NamedTuple):
-    """Which call of which reply."""
+class _CallKey(NamedTuple):
+    """Identifies a call: which reply, and which call of it."""
 
     reply: str
     call: str
 
 
 def detect(data: Any) -> bool:
-    """By the names of the events; a row of a run that came to nothing by its columns."""
+    """Whether the events have known names; a row without events is known by its columns."""
     events = _events(data)
     if not events:
         row = data if isinstance(data, dict) else {}
         return row.get("history", 0) in (None, []) and {"instance_id", "test_result"} <= row.keys()
-    named = any({event.get("action"), event.get("observation")} & _NAMES for event in events if _is_one(event))
+    named = any(
+        {event.get("action"), event.get("observation")} & _NAMES for event in events if _is_action_or_observation(event)
+    )
     return named and not any("role" in event or "response" in event for event in events)
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The run; raises ValueError when it holds no event."""
+    """Return the run. Raises ValueError if it has no event."""
     row: dict[str, Any] = data if isinstance(data, dict) else {}
-    events = [_normal(event) for event in _events(data)]
+    events = [_normalized(event) for event in _events(data)]
     if not events:
-        raise ValueError(f"key 'history' holds no event: the run came to nothing (error: {row.get('error')!r:.80})")
+        raise ValueError(f"key 'history' has no events, so there is no run to read (error: {row.get('error')!r:.80})")
     issue = dict_of(row.get("issue"))
     named = [str(issue[key]) for key in ("owner", "repo", "number") if key in issue]
-    identity = str(row.get("instance_id") or "__".join(named) or name_of(path))
+    identity = str(row.get("instance_id") or "__".join(named) or run_name(path))
     model = _model(row, events)
     return Trajectory(
         id=identity,
@@ -88,7 +101,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _events(data: Any) -> list[Event]:
-    """The stream in a file, a `history` or a `trajectory`, with pairs laid out; empty where there is none."""
+    """The events of a file, a `history` or a `trajectory`, with pairs flattened; empty if there are none."""
     for stream in (data.get("history"), data.get("trajectory")) if isinstance(data, dict) else (data,):
         flat = [event for item in list_of(stream) for event in (item if isinstance(item, list) else [item])]
         if flat and all(isinstance(event, dict) for event in flat):
@@ -96,15 +109,15 @@ def _events(data: Any) -> list[Event]:
     return []
 
 
-def _is_one(event: Event) -> bool:
-    """An action or an observation, not both, as a step of SWE-agent is."""
+def _is_action_or_observation(event: Event) -> bool:
+    """Whether the event is an action or an observation. A step of SWE-agent is both."""
     return all(not isinstance(event.get(key), (list, dict)) for key in ("action", "observation")) and (
         (event.get("action") is None) != (event.get("observation") is None)
     )
 
 
-def _normal(event: Event) -> Event:
-    """Without null keys and with objects that were stored as JSON strings decoded; of a flat event, with `args`."""
+def _normalized(event: Event) -> Event:
+    """The event without null keys and with JSON strings decoded. A flat event gets `args`."""
     found = {key: value for key, value in event.items() if value is not None}
     for key in ("args", "extras", "tool_call_metadata"):
         if key in found:
@@ -124,65 +137,65 @@ def _object(value: Any) -> dict[str, Any]:
 def _segments(events: list[Event]) -> Iterator[Segment]:
     answers = _answers(events)
     replies: set[str] = set()
-    before: Segment | None = None  # the message before, if nothing came between
+    before: Segment | None = None  # the last message, if no other event follows it
     for i, event in enumerate(events):
         name, source, args = event.get("action"), event.get("source"), dict_of(event.get("args"))
-        response, key = _response(event), _key(event, i)
+        response, key = _response(event), _call_key(event, i)
         if response and key.reply not in replies:
             replies.add(key.reply)
-            yield from reply(_message(response), answers.get(key.reply, {}), text_calls=True)
+            yield from reply(completion_message(response), answers.get(key.reply, {}), text_calls=True)
         if name is None:
             yield from _observation(event)
         elif name == "system":
             yield Segment("system", text_of(args.get("content")))
         elif name == "message" and not response:
-            before = _said(text_of(args.get("content")), source, before, first=not i)
+            before = _message_segment(text_of(args.get("content")), source, before, first=not i)
             yield before
             continue
         elif name == "condensation":
             yield from _summary(args.get("summary"))
-        elif not response and isinstance(name, str) and name not in _OF_CONTROLLER:
-            yield from _bare(
+        elif not response and isinstance(name, str) and name not in _CONTROLLER_ACTIONS:
+            yield from _action_without_reply(
                 name, args, answers.get(key.reply, {}).get(key.call), by_hand=source not in ("agent", None)
             )
         before = before if event.get("observation") == "null" else None
 
 
-def _said(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
-    """A message. A flat stream names no source: it begins with the task, and after the agent the harness speaks."""
-    said = user_message(text)
+def _message_segment(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
+    """A message. A flat stream has no sources: its first message is the task, an answer to the agent is `other`."""
+    segment = user_message(text)
     answered = before is not None and before.kind == "thought"
-    if source == "agent" or (source is None and not first and not answered and said.kind == "task"):
+    if source == "agent" or (source is None and not first and not answered and segment.kind == "task"):
         return Segment("thought", text, generated=True)
-    return said if source == "user" or first else Segment("other", text)
+    return segment if source == "user" or first else Segment("other", text)
 
 
 def _summary(text: Any) -> Iterator[Segment]:
-    """What a condenser put in the place of events: its model wrote it, not the agent's."""
+    """Yield a condenser's summary of events; another model than the agent's wrote it."""
     if text_of(text):
         yield Segment("other", text_of(text))
 
 
-def _bare(name: str, args: dict[str, Any], answer: str | None, *, by_hand: bool) -> Iterator[Segment]:
-    """An action without the reply it came from: the thought, and what of its arguments the model wrote."""
-    if by_hand:  # the user, or what set the run up
+def _action_without_reply(name: str, args: dict[str, Any], answer: str | None, *, by_hand: bool) -> Iterator[Segment]:
+    """Yield an action whose reply is not stored: the thought, and the arguments that the model wrote."""
+    if by_hand:  # by the user or the set-up
         yield Segment("other", text_of(args.get("command")) or json.dumps(args, ensure_ascii=False))
         return
     yield from thought(text_of(args.get("thought")))
-    if name in _RUN_OF_AGENT:
-        tool, argument = _RUN_OF_AGENT[name]
+    if name in _TEXT_ACTIONS:
+        tool, argument = _TEXT_ACTIONS[name]
         text = text_of(args.get(argument))
         yield Segment("action", text, generated=True, calls=(call(tool, {argument: text}, ran(answer)),))
-    elif name == "finish":  # how the model said so is not kept
+    elif name == "finish":  # the file does not keep how the model wrote it
         yield from thought(text_of(args.get("final_thought")))
     elif name not in ("think", "reject"):
-        given = {key: value for key, value in args.items() if key in _OF_MODEL}
+        given = {key: value for key, value in args.items() if key in _MODEL_ARGUMENTS}
         text = json.dumps(given, ensure_ascii=False)
         yield Segment("action", text, generated=True, calls=(call(name, given, ran(answer)),))
 
 
 def _observation(event: Event) -> Iterator[Segment]:
-    """What the model was shown; of a recall, the knowledge that was put into its prompt."""
+    """Yield what the model was shown; for a recall, the knowledge added to its prompt."""
     name, extras = event.get("observation"), dict_of(event.get("extras"))
     if name == "recall":
         known = [dict_of(item).get("content") for item in list_of(extras.get("microagent_knowledge"))]
@@ -196,31 +209,31 @@ def _observation(event: Event) -> Iterator[Segment]:
 
 
 def _shown_text(event: Event) -> str:
-    """An edit's content may be a diff for the user interface; the model then got the text beside it."""
+    """The text that the model was shown. An edit's content may be a diff for the user interface instead."""
     return text_of(dict_of(event.get("extras")).get("formatted_output_and_error")) or text_of(event.get("content"))
 
 
 def _answers(events: list[Event]) -> dict[str, dict[str, str]]:
-    """Reply to call to the observation that answered it.
+    """Reply -> call -> the observation that answered it.
 
-    An observation names the event that caused it: the last with that id, as ids begin again in exports of several
-    sessions. Else it names its call, and in flat streams it answers the event before it.
+    An observation names the event that caused it. It is the last event with that id, as ids start again in exports of
+    several sessions. Else the observation names its call. In flat streams it answers the event before it.
     """
     answers: dict[str, dict[str, str]] = {}
-    by_id: dict[str, _Key] = {}
+    by_id: dict[str, _CallKey] = {}
     for i, event in enumerate(events):
         if "action" in event:
-            by_id[str(event.get("id"))] = _key(event, i)
+            by_id[str(event.get("id"))] = _call_key(event, i)
         elif _answers_call(event):
             key = by_id.get(str(event["cause"])) if "cause" in event else None
             if key is None and "tool_call_metadata" in event:
-                key = _key(event, i)
+                key = _call_key(event, i)
             elif key is None and i and "id" not in event and "action" in events[i - 1]:
-                key = _key(events[i - 1], i - 1)
+                key = _call_key(events[i - 1], i - 1)
             if key:
                 calls = answers.setdefault(key.reply, {})
                 calls.setdefault(key.call, _shown_text(event))
-                calls.setdefault("", _shown_text(event))  # of a reply whose call was text
+                calls.setdefault("", _shown_text(event))  # for a reply whose call is text
     return answers
 
 
@@ -228,23 +241,18 @@ def _answers_call(event: Event) -> bool:
     return event.get("observation") not in (None, "null", "agent_state_changed", "recall")
 
 
-def _key(event: Event, place: int) -> _Key:
-    """Which call an event is about. Parallel calls share their response's id; without one each is its own reply."""
+def _call_key(event: Event, place: int) -> _CallKey:
+    """The call of an event. Parallel calls have one response id; without an id, each event is its own reply."""
     call_id = str(dict_of(event.get("tool_call_metadata")).get("tool_call_id") or "")
-    return _Key(str(_response(event).get("id") or call_id or f"event {place}"), call_id)
+    return _CallKey(str(_response(event).get("id") or call_id or f"event {place}"), call_id)
 
 
 def _response(event: Event) -> dict[str, Any]:
     return dict_of(dict_of(event.get("tool_call_metadata")).get("model_response"))
 
 
-def _message(response: dict[str, Any]) -> dict[str, Any]:
-    choices = list_of(response.get("choices"))
-    return dict_of(dict_of(choices[0]).get("message")) if choices else {}
-
-
 def _model(row: dict[str, Any], events: list[Event]) -> str | None:
-    """From the run's settings, else from the first reply, else from how the session was begun."""
+    """The model's name from the run's settings, else from the first reply, else from the session's start."""
     configured = dict_of(dict_of(row.get("metadata")).get("llm_config")).get("model")
     replied = (_response(event).get("model") for event in events)
     begun = (dict_of(event.get("args")).get("LLM_MODEL") for event in events)

@@ -1,50 +1,24 @@
-"""OpenHands runs as chat messages: rows of SWE-Gym and of nebius SWE-rebench-openhands, and what the logs share.
+"""OpenHands runs as chat messages: rows of SWE-Gym and of nebius SWE-rebench-openhands.
 
 Covers SWE-Gym `OpenHands-Sampled-Trajectories` (`run_id`, `messages`, `test_result`) and nebius
 `SWE-rebench-openhands-trajectories` (`trajectory_id`, `trajectory`, `resolved` as 0 or 1). Does not cover the SFT split
-of SWE-Gym, whose rows tell nothing but plain messages.
+of SWE-Gym, whose rows are plain messages without other columns.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import (
-    call,
-    cut,
-    dict_of,
-    list_of,
-    reasoning_of,
-    text_of,
-    thought,
-    tool_call,
-    xml_functions,
-)
-from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of
+from lm_eval_hesnr.trajectories.readers.openhands_chat import openhands_segments, outcome
+from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "OpenHands rows (SWE-Gym, SWE-rebench)"
 
-NUDGES = ("Please continue working on the task", "Please continue on whatever approach")
-"""How the harness of an evaluation answers a message without a call, in the user's name."""
-
-_RESULT = re.compile(r"EXECUTION RESULT of \[([^\]\n]*)\]:|OBSERVATION:\n")
-"""How a tool's answer begins where function calling is written as text and answers come as user messages."""
-
-_ANSWER_HEAD = r"(?:OBSERVATION:\n|EXECUTION RESULT of \[[^\]\n]*\]:\n)?(?:\[An error occurred during execution\.\]\n)?"
-_NOT_RUN = re.compile(
-    _ANSWER_HEAD + r"(?:ERROR:\s?)?(?:Cannot execute multiple commands at once|Action rejected:"
-    r"|Action has been rejected by the user|(?:Stop button pressed\. )?The action has not been executed)"
-)
-_REFUSED = re.compile(_ANSWER_HEAD + r"(?:Error validating (?:args|tool) |Tool '[^'\n]*' not found\. Available:)")
-
 
 def detect(data: Any) -> bool:
-    """By the columns that only these two data sets have together, and messages with a role."""
+    """Whether the row has the columns of one of the two data sets, and messages with a role."""
     if not isinstance(data, dict):
         return False
     gym = _is_gym(data)
@@ -53,7 +27,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """The run in one row; raises ValueError naming the message that is not as the format has it."""
+    """Return the run of one row. Raises ValueError with the message that is malformed."""
     gym = _is_gym(data)
     instance = str(data.get("instance_id") or path.stem)
     name, split, _ = str(data.get("run_id")).partition("_maxiter_")  # <model>_maxiter_<n>_...
@@ -63,122 +37,10 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         source="swe-gym-openhands" if gym else "swe-rebench-openhands",
         resolved=outcome(data, path, instance, model),
         model=model,
-        segments=tuple(chat_segments(data["messages" if gym else "trajectory"], text_calls=False)),
+        segments=tuple(openhands_segments(data["messages" if gym else "trajectory"], text_calls=False)),
         meta={key: data[key] for key in ("instance_id", "run_id", "exit_status") if data.get(key) is not None},
     )
 
 
 def _is_gym(row: dict[str, Any]) -> bool:
     return {"run_id", "test_result"} <= row.keys()
-
-
-def outcome(row: dict[str, Any], path: Path, instance: str, model: str | None) -> bool | None:
-    """The row's own verdict, true or 1, false or 0, where a column has one; else what reports beside the file say."""
-    inner = dict_of(row.get("test_result"))
-    for value in (row.get("resolved"), *(dict_of(r).get("resolved") for r in (row.get("report"), inner.get("report")))):
-        if value in (0, 1):  # true and false are equal to these
-            return bool(value)
-    return resolved_by_report(path, instance, model)
-
-
-def chat_segments(messages: list[Any], *, text_calls: bool) -> Iterator[Segment]:
-    """Walk the messages; what a user message is depends on how it begins and on whether the model has spoken.
-
-    Args:
-        messages: OpenAI messages. The first user message may hold an in-context example, which is task text.
-        text_calls: whether replies without tool calls hold theirs as `<function=...>` text.
-    """
-    began = False
-    for i, message in enumerate(messages):
-        if not isinstance(message, dict):
-            raise ValueError(f"message {i} should be an object, found {message!r:.40}")
-        role, text = message.get("role"), text_of(message.get("content"))
-        if role == "assistant":
-            began = True
-            yield from reply(message, _answers(messages, i), text_calls=text_calls)
-        elif role in ("system", "developer"):
-            yield Segment("system", text)
-        elif role == "tool":
-            yield result(str(message.get("name")), text)
-        elif role != "user":
-            raise ValueError(f"message {i}: unknown role {role!r}; expected system, user, assistant or tool")
-        elif began and (answer := _RESULT.match(text)):
-            yield result(str(answer[1]), text)
-        else:
-            yield user_message(text)
-
-
-def user_message(text: str) -> Segment:
-    """What the user says is the task, but for the nudges that an evaluation puts in the user's mouth."""
-    return Segment("other" if text.lstrip().startswith(NUDGES) else "task", text)
-
-
-def result(tool: str, text: str) -> Segment:
-    """A tool's answer; that of `finish` only echoes what the model said."""
-    return Segment("other" if tool == "finish" else "observation", text)
-
-
-def reply(message: dict[str, Any], answers: Mapping[str, str], *, text_calls: bool) -> Iterator[Segment]:
-    """One reply of the model: reasoning, prose and calls, in the order it wrote them.
-
-    Args:
-        message: an assistant message.
-        answers: call id to the text that answered it; the id of a call written as text is empty.
-        text_calls: whether prose without tool calls may hold one as `<function=...>`.
-    """
-    text = text_of(message.get("content"))
-    yield from thought(reasoning_of(message, text))
-    calls = [item for item in map(dict_of, list_of(message.get("tool_calls"))) if dict_of(item.get("function"))]
-    if text_calls and not calls:
-        yield from _text_reply(text, answers.get(""))
-        return
-    yield from thought(text)
-    for item in calls:
-        function = dict_of(item["function"])
-        yield emitted_call(str(function.get("name")), function.get("arguments"), answers.get(str(item.get("id"))))
-
-
-def emitted_call(tool: str, arguments: Any, answer: str | None) -> Segment:
-    """A native tool call as an action; as a thought if it is the `think` tool's or was refused for its format."""
-    if arguments in (None, ""):  # a call without arguments may come without a text
-        return Segment("action", "", generated=True, calls=(call(tool, {}, ran(answer)),))
-    if tool == "think" or refused(answer):
-        emitted = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-        return Segment("thought", emitted, generated=True)
-    return tool_call(tool, arguments, ran(answer))
-
-
-def ran(answer: str | None) -> bool | None:
-    """Whether the environment ran the call that this answers: unknown without an answer, no where that says so."""
-    return None if answer is None else not _NOT_RUN.match(answer)
-
-
-def refused(answer: str | None) -> bool:
-    """Whether the answer says that the call's format or name was wrong, so that nothing ran."""
-    return answer is not None and bool(_REFUSED.match(answer))
-
-
-def _text_reply(text: str, answer: str | None) -> Iterator[Segment]:
-    """OpenHands takes the first `<function=...>` of a reply and drops what follows, which so is a thought."""
-    found = xml_functions(text, ran(answer))[:1]
-    if not found or found[0].calls[0].tool == "think" or refused(answer):
-        yield from thought(text)
-    else:
-        yield from cut(text, found)
-
-
-def _answers(messages: list[Any], i: int) -> dict[str, str]:
-    """Call id to answer, from the messages up to the next reply: ids may come again later in a run."""
-    answers: dict[str, str] = {}
-    for message in map(dict_of, messages[i + 1 : _next_reply(messages, i)]):
-        text = text_of(message.get("content"))
-        if message.get("role") == "tool":
-            answers.setdefault(str(message.get("tool_call_id")), text)
-        elif message.get("role") == "user" and _RESULT.match(text):
-            answers.setdefault("", text)
-    return answers
-
-
-def _next_reply(messages: list[Any], i: int) -> int:
-    following = range(i + 1, len(messages))
-    return next((j for j in following if dict_of(messages[j]).get("role") == "assistant"), len(messages))

@@ -1,9 +1,10 @@
 """OpenHands software-agent-sdk (V1) events: a list of them, or an `output.jsonl` row with them as `history`.
 
-One event is one step: what the model emitted is `thought` and `tool_call.arguments`, not the parsed `action`. Calls of
-one response follow one another and only the first has the thought. An action of null could not be parsed and never ran.
-A condenser's summary is `other`: its model wrote it, not the agent's; the events it forgot stay. Does not cover
-`ACPToolCallEvent`, by which another agent reports what it did, nor summaries of hidden reasoning.
+One event is one step. The model's text is in `thought` and `tool_call.arguments`, not in the parsed `action`. The calls
+of one response follow each other, and only the first has the thought. If `action` is null, the call could not be parsed
+and did not run. A condenser's summary is `other`, as another model wrote it; the events that it replaced are kept.
+
+Does not cover `ACPToolCallEvent`, in which another agent reports its work, nor summaries of hidden reasoning.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, name_of, reasoning_of, text_of, thought
-from lm_eval_hesnr.trajectories.readers.openhands_rows import emitted_call, outcome, refused, result, user_message
+from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.openhands_chat import emitted_call, outcome, refused, result, user_message
+from lm_eval_hesnr.trajectories.readers.segments import reasoning_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "OpenHands SDK events"
 
-_KINDS = {
+_EVENT_KINDS = {
     "SystemPromptEvent",
     "SystemPromptUpdateEvent",
     "MessageEvent",
@@ -35,25 +38,25 @@ _KINDS = {
 
 
 def is_event(data: Any) -> bool:
-    """Whether this is one SDK event: a known kind, or one called an event with its source."""
+    """Whether the value is an SDK event: its kind is known, or ends with `Event` next to a source."""
     kind = data.get("kind") if isinstance(data, dict) else None
-    return isinstance(kind, str) and (kind in _KINDS or (kind.endswith("Event") and "source" in data))
+    return isinstance(kind, str) and (kind in _EVENT_KINDS or (kind.endswith("Event") and "source" in data))
 
 
 def detect(data: Any) -> bool:
-    """A list that begins with an event, or a row whose `history` is one."""
+    """Whether the value is a list that begins with an event, or a row whose `history` is such a list."""
     events = data.get("history") if isinstance(data, dict) else data
     return isinstance(events, list) and bool(events) and is_event(events[0])
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The conversation; raises ValueError naming the event that is none."""
+    """Return the conversation. Raises ValueError with the element that is not an event."""
     row: dict[str, Any] = data if isinstance(data, dict) else {"history": data}
     events = row["history"]
     for i, event in enumerate(events):
         if not is_event(event):
             raise ValueError(f"event {i} should have a 'kind' that is known, found {event!r:.60}")
-    identity, model = str(row.get("instance_id") or _conversation(path)), _model(row)
+    identity, model = str(row.get("instance_id") or _conversation_name(path)), _model(row)
     return Trajectory(
         id=identity,
         source="openhands-sdk",
@@ -69,23 +72,23 @@ def _segments(events: list[dict[str, Any]]) -> Iterator[Segment]:
     for event in events:
         kind = event["kind"]
         if kind == "ActionEvent":
-            yield from _action(event, answers)
+            yield from _action_event(event, answers)
         elif kind == "MessageEvent":
-            yield from _message(event)
+            yield from _message_event(event)
         elif kind in ("SystemPromptEvent", "SystemPromptUpdateEvent"):
             for key in ("system_prompt", "dynamic_context"):
-                if text := _text(event.get(key)):
+                if text := text_of([event.get(key)]):
                     yield Segment("system", text)
         elif kind in ("Condensation", "CondensationSummaryEvent"):
-            if (summary := text_of(event.get("summary"))) and summary != shown:  # both stand in some streams
+            if (summary := text_of(event.get("summary"))) and summary != shown:  # some streams have both
                 yield Segment("other", summary)
                 shown = summary
         elif (answer := _answer(event)) is not None:
             yield result(str(event.get("tool_name")), answer)
 
 
-def _action(event: dict[str, Any], answers: dict[str, str]) -> Iterator[Segment]:
-    """Reasoning, prose and the call; a call that could not be parsed is a thought."""
+def _action_event(event: dict[str, Any], answers: dict[str, str]) -> Iterator[Segment]:
+    """Yield reasoning, prose and the call; a call that could not be parsed is a thought."""
     text = text_of(event.get("thought"))
     yield from thought(reasoning_of(event, text) or _reasoning_item(event))
     yield from thought(text)
@@ -101,7 +104,7 @@ def _action(event: dict[str, Any], answers: dict[str, str]) -> Iterator[Segment]
     yield segment
 
 
-def _message(event: dict[str, Any]) -> Iterator[Segment]:
+def _message_event(event: dict[str, Any]) -> Iterator[Segment]:
     message = dict_of(event.get("llm_message"))
     text, source = text_of(message.get("content")), event.get("source")
     if source == "agent":
@@ -111,20 +114,20 @@ def _message(event: dict[str, Any]) -> Iterator[Segment]:
         yield user_message(text)
     else:
         yield Segment("other", text)
-    if added := text_of(event.get("extended_content")):  # skills and rules that the agent's context put in
+    if added := text_of(event.get("extended_content")):  # skills and rules from the agent's context
         yield Segment("task" if source == "user" else "other", added)
 
 
 def _reasoning_item(holder: dict[str, Any]) -> str:
-    """Reasoning of the Responses API, where it is kept in the clear."""
+    """Reasoning of the Responses API, if it is stored unencrypted."""
     return text_of(dict_of(holder.get("responses_reasoning_item")).get("content"))
 
 
 def _answers(events: list[dict[str, Any]]) -> dict[str, str]:
-    """Action id, and tool call id, to the text that answered it.
+    """Action id and tool call id -> the text that answered the call.
 
-    The scaffold's errors are no answers of the environment: whether anything ran before them is unknown. One that names
-    a refused format still is kept, as it says that nothing did.
+    Errors of the scaffold are not answers of the environment: something may have run before them. Only errors about a
+    refused format are kept, as they say that nothing ran.
     """
     answers: dict[str, str] = {}
     for event in events:
@@ -132,7 +135,7 @@ def _answers(events: list[dict[str, Any]]) -> dict[str, str]:
         if text is None:
             continue
         if event["kind"] == "UserRejectObservation":
-            text = f"Action rejected: {text}"  # as the model is told
+            text = f"Action rejected: {text}"  # as the model reads it
         if event["kind"] != "AgentErrorEvent" or refused(text):
             for key in ("action_id", "tool_call_id"):
                 if event.get(key):
@@ -141,7 +144,7 @@ def _answers(events: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _answer(event: dict[str, Any]) -> str | None:
-    """What an event answers to a call, None for other kinds of event."""
+    """The text with which an event answers a call; None for other kinds of event."""
     if event["kind"] == "ObservationEvent":
         observation = dict_of(event.get("observation"))
         content = observation.get("content", observation.get("output"))
@@ -150,20 +153,15 @@ def _answer(event: dict[str, Any]) -> str | None:
     return text_of(event.get(key)) if key else None
 
 
-def _text(part: Any) -> str:
-    """The text of one content part, or of a plain string."""
-    return text_of([part])
-
-
-def _conversation(path: Path) -> str:
-    """conversations/<id>/events/event-00000-....json, or a file's own name."""
+def _conversation_name(path: Path) -> str:
+    """The conversation's folder in conversations/<id>/events/event-00000-....json, else the file's name."""
     if path.name.startswith("event-") and path.parent.name == "events":
         return path.parent.parent.name
-    return path.parent.name if path.name == "events" else name_of(path)
+    return path.parent.name if path.name == "events" else run_name(path)
 
 
 def _model(row: dict[str, Any]) -> str | None:
-    """From the row's metadata, else from the statistics that the conversation sends along."""
+    """The model's name from the row's metadata, else from the conversation's statistics."""
     named = dict_of(dict_of(row.get("metadata")).get("llm")).get("model")
     if isinstance(named, str):
         return named

@@ -1,8 +1,8 @@
-"""Patch-only predictions, as SWE-bench takes them: `{"instance_id", "model_name_or_path", "model_patch"}`.
+"""Predictions as SWE-bench takes them, with a patch only: `{"instance_id", "model_name_or_path", "model_patch"}`.
 
-The patch is the one action, tool `apply_patch`; whether it could be applied is not told. Where a model wrote the patch
-itself, that is its text; where an agent edited files, the patch is what `git diff` printed afterwards, and the agent's
-trajectory is what to score instead. `preds.json` holds many of them, keyed by instance: `predictions` gives each.
+The patch is the one action, with tool `apply_patch`; the file does not say whether it could be applied. Some models
+write the patch themselves. If an agent edited files instead, the patch is the output of `git diff`; score the agent's
+trajectory then, not the patch. A `preds.json` has many predictions, keyed by instance; `predictions` lists them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "SWE-bench predictions"
 
-_RUNS = ("messages", "trajectory", "traj", "history", "conversations", "steps", "segments")
-"""Keys that say that a whole run stands in the record, and not its patch alone."""
+_RUN_KEYS = ("messages", "trajectory", "traj", "history", "conversations", "steps", "segments")
+"""A record with one of these keys has a whole run, not only a patch."""
 
 
 def detect(data: Any) -> bool:
-    """By its keys: one prediction, or a file of several that are keyed by instance."""
+    """Whether the value is one prediction, or an object of predictions keyed by instance."""
     return _is_prediction(data) or bool(predictions(data))
 
 
 def predictions(data: Any) -> list[dict[str, Any]]:
-    """Each prediction of a `preds.json`, keyed by instance, or of a JSON list; empty for anything else."""
+    """The predictions of a `preds.json`, keyed by instance, or of a JSON list; empty for any other value."""
     if isinstance(data, dict):
         records = [
             {"instance_id": name, **record} if isinstance(record, dict) else record for name, record in data.items()
@@ -36,11 +36,11 @@ def predictions(data: Any) -> list[dict[str, Any]]:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """The trajectory of one prediction; raises ValueError where the patch is empty or there are several."""
+    """Return the trajectory of one prediction. Raises ValueError if the patch is empty or there are several."""
     if not _is_prediction(data):
         several = predictions(data)
         if len(several) != 1:
-            raise ValueError(f"{len(several)} predictions in one record; give them as JSONL, one a line")
+            raise ValueError(f"{len(several)} predictions in one record; write them as JSONL, one a line")
         data = several[0]
     identity, text, model = str(data["instance_id"]), data["model_patch"], data.get("model_name_or_path")
     if not isinstance(text, str) or not text.strip():
@@ -59,5 +59,5 @@ def _is_prediction(data: Any) -> bool:
     return (
         isinstance(data, dict)
         and data.keys() >= {"instance_id", "model_patch"}
-        and not any(key in data for key in _RUNS)
+        and not any(key in data for key in _RUN_KEYS)
     )

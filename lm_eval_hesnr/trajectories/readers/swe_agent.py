@@ -1,8 +1,8 @@
-"""SWE-agent `.traj`: 0.x, 1.0 and 1.1, with any of its parsers, and the chosen attempt of a retrying run.
+"""SWE-agent `.traj`: 0.x, 1.0 and 1.1, with any of its parsers, and the chosen attempt of a run with retries.
 
-`history` is what the model was shown and wrote, and is what is read. `trajectory` adds the replies that were refused
-and asked for again (never in the history), and tells that a last action ran. The last message of a finished run is
-the patch or an exit note that nobody read, and no observation.
+`history` has what the model was shown and wrote; it is read first. `trajectory` also has the replies that were refused
+and requested again, which the history does not have, and it shows that a last action ran. A finished run ends with the
+patch or an exit note. The model did not see this message, so it is not an observation.
 """
 
 from __future__ import annotations
@@ -13,23 +13,26 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import cut, dict_of, list_of, name_of, text_of, thought, tool_call
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
+from lm_eval_hesnr.trajectories.readers.segments import thought, tool_call
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import find_commands
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 FORMAT = "SWE-agent 0.x, 1.x"
 
 EXIT_NOTES = ("Exit due to ", "exit due to ", "Exiting due to ")
-"""How a reply begins that SWE-agent wrote in the model's place."""
+"""The beginnings of replies that SWE-agent wrote instead of the model."""
 
 _NATIVE = "function_calling"
 _EXIT_ACTIONS = ("exit_context", "exit_cost", "exit_error", "exit_format", "exit_api")
-"""What 0.x records as the action of a turn that it ended the run with; no model wrote one of these."""
+"""Actions that 0.x records for the turn in which it ended the run; the model did not write them."""
 
 
 def detect(data: Any) -> bool:
-    """By a history of messages that name their agent, in the run itself or in its attempts."""
+    """Whether the run, or one of its attempts, has a history of messages that name their agent."""
     if not isinstance(data, dict):
         return False
     runs = [data, *(dict_of(attempt) for attempt in list_of(data.get("attempts")))]
@@ -37,16 +40,17 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """The run in one file; raises ValueError naming the message that is not as the format has it."""
-    run = _chosen(data)
+    """Return the run of one file. Raises ValueError with the message that is malformed."""
+    run = _chosen_attempt(data)
     history = list_of(run.get("history"))
     if not history or not all(isinstance(message, dict) for message in history):
         raise ValueError("key 'history' should be a list with messages, each an object")
     steps = [dict_of(step) for step in list_of(run.get("trajectory"))]
     info, agent = dict_of(run.get("info")), _agent_config(run, data)
-    identity = name_of(path)
+    identity = run_name(path)
     model = dict_of(agent.get("model")).get("name")
-    model = model if isinstance(model, str) and model != "replay" else None  # a replay hides who wrote the replies
+    # a replay does not name the model that wrote the replies
+    model = model if isinstance(model, str) and model != "replay" else None
     parser = dict_of(dict_of(agent.get("tools")).get("parse_function")).get("type")
     parser = parser if isinstance(parser, str) else None
     meta = {key: info[key] for key in ("exit_status", "swe_agent_version", "best_attempt_idx") if key in info}
@@ -55,12 +59,12 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         source="swe-agent",
         resolved=resolved_by_report(path, identity, model),
         model=model,
-        segments=tuple(walk(history, parser=parser, exit_status=info.get("exit_status"), steps=steps)),
+        segments=tuple(history_segments(history, parser=parser, exit_status=info.get("exit_status"), steps=steps)),
         meta=meta | ({"parser": parser} if parser else {}),
     )
 
 
-def walk(
+def history_segments(
     messages: Sequence[dict[str, Any]],
     *,
     parser: str | None,
@@ -69,20 +73,20 @@ def walk(
     submitted: bool = False,
     injected: Collection[int] = (),
 ) -> Iterator[Segment]:
-    """The segments of a history.
+    """Yield the segments of a history.
 
     Args:
         messages: the history.
-        parser: name of the run's parser; None where the file does not name it.
-        exit_status: of the run; where there is one the run has ended, and its last message closes it.
+        parser: name of the run's parser; None if the file does not name it.
+        exit_status: of the run. If there is one, the run has ended, and its last message closes it.
         steps: the file's `trajectory`.
-        submitted: whether a reply that ends the history is known to have run.
-        injected: places of replies known to be no model's, besides those that say so themselves.
+        submitted: whether a reply at the end of the history is known to have run.
+        injected: indices of replies that the model did not write, besides those with an exit note.
     """
     if any(message.get("tool_calls") for message in messages):
         parser = _NATIVE
-    owners, lost = _aligned(messages, steps)
-    begun = answered = False  # whether a reply was seen, and whether anything came back to the last one
+    owners, lost = _match_steps(messages, steps)
+    begun = answered = False  # begun: there was a reply; answered: the last one has an answer
     for i, message in enumerate(messages):
         role, text = message.get("role"), text_of(message.get("content"))
         if message.get("is_demo"):
@@ -90,27 +94,27 @@ def walk(
         elif role == "system":
             yield Segment("system", text)
         elif role == "assistant":
-            yield from _lost_turns(lost.get(i, ()), steps, parser, ended=False)
+            yield from _turns_not_in_history(lost.get(i, ()), steps, parser, ended=False)
             begun, answered = True, i in injected or _is_exit_note(message)
             if answered:
                 yield Segment("other", text)
             else:
                 ran = _ran(messages, i, owners.get(i, {}), submitted or exit_status == "submitted")
-                yield from _named(f"message {i}", _turn(message, owners.get(i, {}), parser, ran))
+                yield from _with_place(f"message {i}", _turn(message, owners.get(i, {}), parser, ran))
         elif role not in ("user", "tool"):
             raise ValueError(f"message {i}: unknown role {role!r}; expected system, user, assistant or tool")
         elif not begun:
             yield Segment("task", text)
-        elif i == len(messages) - 1 and _closes(text, messages[i - 1], exit_status):
+        elif i == len(messages) - 1 and _is_closing_message(text, messages[i - 1], exit_status):
             yield Segment("other", text)
         else:
             yield Segment("other" if answered and role == "user" else "observation", text)
             answered = True
-    yield from _lost_turns(lost.get(len(messages), ()), steps, parser, ended=bool(exit_status))
+    yield from _turns_not_in_history(lost.get(len(messages), ()), steps, parser, ended=bool(exit_status))
 
 
 def _is_exit_note(message: Mapping[str, Any]) -> bool:
-    """Whether SWE-agent itself wrote the reply, to say why it ended the run; such a turn has no action."""
+    """Whether SWE-agent wrote the reply itself, to say why it ended the run. Such a turn has no action."""
     if message.get("tool_calls") or message.get("action") not in ("", *_EXIT_ACTIONS):
         return False
     return text_of(message.get("content")).startswith(EXIT_NOTES)
@@ -119,7 +123,7 @@ def _is_exit_note(message: Mapping[str, Any]) -> bool:
 def _turn(
     message: dict[str, Any], step: Mapping[str, Any], parser: str | None, executed: bool | None
 ) -> Iterator[Segment]:
-    """One reply: reasoning, and prose with the command in it or the tool call after it."""
+    """Yield one reply: reasoning, then the text with the command in it, or the text and the tool calls."""
     blocks = [block.get("thinking") for block in map(dict_of, list_of(message.get("thinking_blocks")))]
     reasoning = "".join(block for block in blocks if isinstance(block, str))
     yield from thought(reasoning or text_of(step.get("reasoning_content")))
@@ -132,16 +136,16 @@ def _turn(
         yield from thought(text)
     else:
         recorded = action if isinstance(action, str) else None
-        yield from cut(text, find_commands(text, recorded, parser, executed))
+        yield from split_at_calls(text, find_commands(text, recorded, parser, executed))
 
 
-def _lost_turns(
+def _turns_not_in_history(
     places: Sequence[int], steps: Sequence[dict[str, Any]], parser: str | None, *, ended: bool
 ) -> Iterator[Segment]:
-    """Steps that the history does not hold: refused replies, actions that asked to be replaced, a last submit.
+    """Yield steps that the history does not have: refused or replaced replies, and a last submit.
 
-    What came back to a step is in the prompt of the next one (1.1), else, if it ran, in its observation. A refused
-    reply's tool call is in no part of the file.
+    The answer to a step is in the prompt of the next step (1.1). Else, if the step ran, it is its observation. The file
+    does not have the tool call of a refused reply.
     """
     for place in places:
         step, text = steps[place], text_of(steps[place].get("response"))
@@ -155,7 +159,7 @@ def _lost_turns(
             yield from thought(text_of(step.get("reasoning_content")))
             yield from thought(text)
         elif parser != _NATIVE:
-            yield from _named(f"step {place}", _turn({"content": text, "action": action}, step, parser, True))
+            yield from _with_place(f"step {place}", _turn({"content": text, "action": action}, step, parser, True))
         else:
             yield from thought(text)
         answer = _prompted(text, steps[place + 1] if place + 1 < len(steps) else {}) or (seen if ran else "")
@@ -164,19 +168,19 @@ def _lost_turns(
 
 
 def _prompted(reply: str, following: Mapping[str, Any]) -> str:
-    """What the next prompt put after the reply, where the file holds that prompt."""
+    """The answer to a reply in the next prompt; empty if the file does not have that prompt."""
     query = [dict_of(message) for message in list_of(following.get("query"))[-2:]]
     if len(query) < 2 or query[0].get("role") != "assistant" or text_of(query[0].get("content")) != reply:
         return ""
     return text_of(query[1].get("content")) if query[1].get("role") in ("user", "tool") else ""
 
 
-def _aligned(
+def _match_steps(
     messages: Sequence[dict[str, Any]], steps: Sequence[dict[str, Any]]
 ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
-    """The step of each reply, and the steps that are no reply's by the message they came before.
+    """Message index -> its step, and message index -> the indices of steps before it without a message.
 
-    Both empty if some reply is no step: then the two do not tell one story, and steps could be replies seen already.
+    Both are empty if a reply has no step. Then the two lists do not match, and a step might repeat a reply.
     """
     places: dict[tuple[str, str], deque[int]] = defaultdict(deque)
     for place, step in enumerate(steps):
@@ -200,14 +204,14 @@ def _aligned(
 
 
 def _ran(messages: Sequence[dict[str, Any]], i: int, step: Mapping[str, Any], submitted: bool) -> bool | None:
-    """Whether the reply's action ran: only what ran is answered in a history; None for an unanswered one."""
+    """Whether the reply's action ran. Only calls that ran have an answer in a history; None without an answer."""
     if i + 1 < len(messages):
         return True if messages[i + 1].get("role") in ("user", "tool") else None
     return True if submitted or text_of(step.get("observation")).strip() else None
 
 
-def _closes(text: str, before: dict[str, Any], exit_status: Any) -> bool:
-    """Whether a last message was written after the run's end; without an exit status, only a submitted patch tells."""
+def _is_closing_message(text: str, before: dict[str, Any], exit_status: Any) -> bool:
+    """Whether a last message came after the run's end. Without an exit status, only a patch shows it."""
     names = [dict_of(dict_of(call).get("function")).get("name") for call in list_of(before.get("tool_calls"))]
     submits = text_of(before.get("action")).strip() == "submit" or names == ["submit"]
     return bool(exit_status) or (
@@ -215,21 +219,21 @@ def _closes(text: str, before: dict[str, Any], exit_status: Any) -> bool:
     )
 
 
-def _chosen(data: dict[str, Any]) -> dict[str, Any]:
-    """The run itself; for a retrying agent the attempt it chose, which stands at the top as well."""
+def _chosen_attempt(data: dict[str, Any]) -> dict[str, Any]:
+    """The run itself; for an agent with retries, the chosen attempt."""
     attempts = [dict_of(attempt) for attempt in list_of(data.get("attempts"))]
     if data.get("history") or not attempts:
         return data
     best = dict_of(data.get("info")).get("best_attempt_idx", 0 if len(attempts) == 1 else None)
     if not isinstance(best, int) or not 0 <= best < len(attempts):
         raise ValueError(
-            f"{len(attempts)} attempts and none chosen (best_attempt_idx {best!r}); keep the attempt meant as the file"
+            f"{len(attempts)} attempts, but best_attempt_idx {best!r} does not name one; save one attempt as the file"
         )
     return attempts[best]
 
 
 def _agent_config(run: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """The agent's configuration out of `replay_config`, an object or JSON text; a retrying agent's is one of a list."""
+    """The agent's configuration in `replay_config`, which is an object or JSON text."""
     config = run.get("replay_config") or data.get("replay_config")
     if isinstance(config, str):
         try:
@@ -246,8 +250,8 @@ def _is_history(value: Any) -> bool:
     return {"role", "content", "agent"} <= first.keys()
 
 
-def _named(where: str, segments: Iterator[Segment]) -> Iterator[Segment]:
-    """The segments; an error says where."""
+def _with_place(where: str, segments: Iterator[Segment]) -> Iterator[Segment]:
+    """The segments; the place is put in front of an error's message."""
     try:
         yield from segments
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Where SWE-agent finds the command in what the model wrote: one function for each of its text parsers.
+"""SWE-agent's text parsers: one function for each, which finds the command in a reply.
 
-Each takes (text, executed) and gives the calls with their places, marks included, or none where that parser refuses
-the text. Function calling is not among them: its calls stand beside the text, not in it.
+Each is a `CallFinder`, and returns an empty list if the parser refuses the text. Function calling is not here, as its
+calls are not in the text.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import Callable
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, xml_functions
+from lm_eval_hesnr.trajectories.json_values import dict_of
+from lm_eval_hesnr.trajectories.readers.found_calls import CallFinder, Found, fenced, shell_command, xml_functions
+from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Call
-
-Parser = Callable[[str, bool | None], list[Found]]
 
 _FENCE = re.compile(r"^```(\S*)\s*\n|^```\s*$", re.MULTILINE)
 _FUNCTION = re.compile(r"<function=[^<>\n]+>\n")
@@ -26,7 +25,7 @@ _JSON = json.JSONDecoder(strict=False)
 
 
 def last_block(text: str, executed: bool | None) -> list[Found]:
-    """`thought_action`: the last fenced block that stands in no other one; a named fence inside a block nests."""
+    """`thought_action`: the last fenced block outside any other; a fence with a name inside a block is nested."""
     open_fences: list[re.Match[str]] = []
     block = None
     for fence in _FENCE.finditer(text):
@@ -39,35 +38,36 @@ def last_block(text: str, executed: bool | None) -> list[Found]:
     if block is None:
         return []
     opening, closing = block
-    return [_command(opening.start(), closing.start() + len("```"), text[opening.end() : closing.start()], executed)]
+    command = text[opening.end() : closing.start()]
+    return [shell_command(opening.start(), closing.start() + len("```"), command, executed)]
 
 
 def last_command_tag(text: str, executed: bool | None) -> list[Found]:
-    """`xml_thought_action`: between the last `<command>` and the last `</command>`."""
+    """`xml_thought_action`: the text between the last `<command>` and the last `</command>`."""
     start, stop = text.rfind("<command>"), text.rfind("</command>")
     if not 0 <= start < stop:
         return []
-    return [_command(start, stop + len("</command>"), text[start + len("<command>") : stop], executed)]
+    return [shell_command(start, stop + len("</command>"), text[start + len("<command>") : stop], executed)]
 
 
 def first_function(text: str, executed: bool | None) -> list[Found]:
-    """`xml_function_calling`: the first `<function=NAME>` that ends its line, as a name in prose does not.
+    """`xml_function_calling`: the first `<function=NAME>` at the end of a line; in prose, text follows it.
 
-    The parser takes one line end off either end of a value (that of 1.0 all blanks), so that they stay markup.
+    The parser removes one line end from each end of a value (release 1.0: all spaces). They are markup.
     """
     opening = _FUNCTION.search(text)
     stop = text.find("</function>", opening.end()) if opening else -1
     if not opening or stop < 0:
         return []
     start, end = opening.start(), stop + len("</function>")
-    (meant,) = xml_functions(text[start:end], executed)[0].calls
-    arguments = {name: _EDGE_NEWLINE.sub("", value) for name, value in meant.arguments.items()}
-    return [Found(start, end, (Call(meant.tool, arguments, executed),))]
+    (parsed,) = xml_functions(text[start:end], executed)[0].calls
+    arguments = {name: _EDGE_NEWLINE.sub("", value) for name, value in parsed.arguments.items()}
+    return [Found(start, end, (Call(parsed.tool, arguments, executed),))]
 
 
 def bash_blocks(text: str, executed: bool | None) -> list[Found]:
-    """`all_bash_code_blocks`: every bash fence, run one after the other."""
-    return [_command(start, end, inside, executed) for start, end, inside in fenced(text, "```bash")]
+    """`all_bash_code_blocks`: all bash fences, which run one after the other."""
+    return [shell_command(start, end, inside, executed) for start, end, inside in fenced(text, "```bash")]
 
 
 def single_bash_block(text: str, executed: bool | None) -> list[Found]:
@@ -77,14 +77,14 @@ def single_bash_block(text: str, executed: bool | None) -> list[Found]:
 
 
 def whole_text(text: str, executed: bool | None) -> list[Found]:
-    """`action`, `action_only` and `identity`: the reply is the command."""
-    return [_command(0, len(text), text, executed)] if text.strip() else []
+    """`action`, `action_only` and `identity`: the whole reply is the command."""
+    return [shell_command(0, len(text), text, executed)] if text.strip() else []
 
 
 def json_command(text: str, executed: bool | None) -> list[Found]:
-    """`json`: the object under `command`, in three parts so that the arguments are labelled as any tool call's.
+    """`json`: the object under `command`, in three parts, so that its arguments are labelled like those of a tool call.
 
-    The text before it, with the thought, and the closing brace after it are no part of the action.
+    The text before it, with the thought, and the closing brace after it are not part of the action.
     """
     start = _BLANKS.match(text).end()  # type: ignore[union-attr]  # matches the empty string too
     try:
@@ -100,11 +100,11 @@ def json_command(text: str, executed: bool | None) -> list[Found]:
     if not isinstance(arguments, dict) or not arguments:
         return [Found(begin, end, (Call(name, {}, executed),))]
     args_begin, args_end = inner["arguments"]
-    meant = call(name, arguments, executed)
-    return [Found(begin, args_begin, ()), Found(args_begin, args_end, (meant,)), Found(args_end, end, ())]
+    parsed = call(name, arguments, executed)
+    return [Found(begin, args_begin, ()), Found(args_begin, args_end, (parsed,)), Found(args_end, end, ())]
 
 
-PARSERS: dict[str, Parser] = {
+PARSERS: dict[str, CallFinder] = {
     "thought_action": last_block,
     "edit_format": last_block,
     "xml_thought_action": last_command_tag,
@@ -116,20 +116,20 @@ PARSERS: dict[str, Parser] = {
     "action_only": whole_text,
     "identity": whole_text,
 }
-"""By the name under `parse_function.type` in a run's configuration, in the order they are tried where none is named."""
+"""By the name under `parse_function.type` in the configuration; tried in this order if the file names no parser."""
 
 
 def find_commands(text: str, action: str | None, parser: str | None, executed: bool | None) -> list[Found]:
-    """The calls in one reply: those of the parser that gives back what the run recorded as its action.
+    """Return the calls of one reply, found by the parser whose result is the recorded action.
 
     Args:
-        text: what the model wrote.
-        action: the recorded action; None where the file records none, and the parser alone decides.
-        parser: the run's parser, where the file names it.
+        text: the model's reply.
+        action: the recorded action; None if the file records no action. Then the parser alone decides.
+        parser: the run's parser, if the file names it.
         executed: for the calls.
 
     Raises:
-        ValueError: an action is recorded but stands nowhere in the text.
+        ValueError: the text does not contain the recorded action.
     """
     own = PARSERS[parser](text, executed) if parser in PARSERS else []
     if action is None:
@@ -142,63 +142,59 @@ def find_commands(text: str, action: str | None, parser: str | None, executed: b
         found = other(text, executed)
         if found and _is_action(found, action):
             return [_as_recorded(place, action) for place in found]
-    if own:  # a tool may be rendered under another name than its own
+    if own:  # the recorded action may use another name for the tool
         return own
     start = text.rfind(action.strip())
     if start < 0:
         raise ValueError(
-            f"the recorded action {action.strip()!r:.60} does not stand in the reply {text!r:.60}; "
+            f"the reply {text!r:.60} does not contain the recorded action {action.strip()!r:.60}; "
             f"parser {parser or 'not named'}, known: {', '.join(PARSERS)}"
         )
-    return [_command(start, start + len(action.strip()), action, executed)]
+    return [shell_command(start, start + len(action.strip()), action, executed)]
 
 
 def _is_action(found: list[Found], action: str) -> bool:
-    """Whether the calls are the recorded action: a command is recorded as it is, other tools by name and values."""
-    calls = [meant for place in found for meant in place.calls]
-    if all(meant.tool == "bash" for meant in calls):
-        commands = [str(meant.arguments.get("command", "")).strip() for meant in calls]
+    """Whether the calls are the recorded action: a command is recorded unchanged, other tools by name and values."""
+    calls = [parsed for place in found for parsed in place.calls]
+    if all(parsed.tool == "bash" for parsed in calls):
+        commands = [str(parsed.arguments.get("command", "")).strip() for parsed in calls]
         return "\n".join(commands) == action.strip() or (len(commands) > 1 and _same_lines(commands, action))
     name = {"finish": "submit"}.get(calls[0].tool, calls[0].tool)
     return action.split(maxsplit=1)[0] == name
 
 
 def _as_recorded(place: Found, action: str) -> Found:
-    """The calls with the blanks off a value's ends where the recorded action has it without them."""
+    """The calls, without spaces at a value's ends if the recorded action has the value without them."""
     words = {action, action.strip()}
-    with contextlib.suppress(ValueError):  # a command that is no shell words, such as a text between marks of its own
+    with contextlib.suppress(ValueError):  # such as a quote without an end
         words.update(shlex.split(action))
     calls = []
-    for meant in place.calls:
+    for parsed in place.calls:
         arguments = {
             name: value.strip() if isinstance(value, str) and value not in words and value.strip() in words else value
-            for name, value in meant.arguments.items()
+            for name, value in parsed.arguments.items()
         }
-        calls.append(Call(meant.tool, arguments, meant.executed))
+        calls.append(Call(parsed.tool, arguments, parsed.executed))
     return place._replace(calls=tuple(calls))
 
 
 def _same_lines(commands: list[str], action: str) -> bool:
-    """Whether several commands make up the action but for blanks around each."""
+    """Whether several commands together are the action, ignoring all spaces."""
     return "".join("".join(commands).split()) == "".join(action.split())
 
 
-def _command(start: int, end: int, command: str, executed: bool | None) -> Found:
-    return Found(start, end, (Call("bash", {"command": command.strip()}, executed),))
-
-
 def _json_values(text: str, start: int) -> dict[str, tuple[int, int]]:
-    """Where each value of the JSON object that begins at `start` stands; ValueError where it is no object."""
+    """Key -> span of its value, for the JSON object at `start`. Raises ValueError if there is no object."""
     places: dict[str, tuple[int, int]] = {}
     if text[start : start + 1] != "{":
         raise ValueError("not an object")
     position = start
     while text[position] != "}":
-        position = _after_blanks(text, position + 1)  # past the brace or the comma
+        position = _after_blanks(text, position + 1)  # after the brace or the comma
         if text[position] == "}":
             break
         key, position = _decode(text, position)
-        begin = _after_blanks(text, _after_blanks(text, position) + 1)  # past the colon
+        begin = _after_blanks(text, _after_blanks(text, position) + 1)  # after the colon
         _, position = _decode(text, begin)
         places[str(key)] = (begin, position)
         position = _after_blanks(text, position)

@@ -1,29 +1,29 @@
 """Data set rows of SWE-agent runs: SWE-smith's in its three splits, and nebius's.
 
-SWE-smith's split `tool` holds SWE-agent's own messages. Its splits `xml` and `ticks` were written anew from those: the
-calls as tags or as a fence, another system prompt in `xml`, and a run that hit its cost limit closed by an invented
-reply, which is `other` here. nebius holds the replies as they were.
+SWE-smith's split `tool` has SWE-agent's own messages. Its splits `xml` and `ticks` were rewritten from those: calls are
+tags or a fence, and `xml` has another system prompt. If a run hit its cost limit, the rewritten row ends with an
+invented reply, which is `other` here. nebius has the original replies.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import dict_of, text_of
-from lm_eval_hesnr.trajectories.readers.swe_agent import EXIT_NOTES, walk
+from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import message_list
+from lm_eval_hesnr.trajectories.readers.swe_agent import EXIT_NOTES, history_segments
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "SWE-agent rows (SWE-smith, nebius)"
 
 _INVENTED = "Since we have successfully fixed the issue and verified it works, let's submit the changes:"
-"""How the reply begins that SWE-smith puts in the place of the note about the cost limit."""
+"""The beginning of SWE-smith's invented reply, which replaces the note about the cost limit."""
 
 
 def detect(data: Any) -> bool:
-    """By nebius's role `ai`; by SWE-smith's `traj_id`, its messages' keys, or observations marked as SWE-agent's."""
+    """Whether the row has nebius's role `ai`, SWE-smith's `traj_id` or message keys, or SWE-agent's observations."""
     if not isinstance(data, dict) or "instance_id" not in data:
         return False
     if isinstance(data.get("trajectory"), list):
@@ -41,14 +41,15 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """The run in one row; raises ValueError naming the message that is not as the format has it."""
+    """Return the run of one row. Raises ValueError with the message that is malformed."""
     nebius = "trajectory" in data
-    messages = [_message(message, i) for i, message in enumerate(_listed(data["trajectory" if nebius else "messages"]))]
+    key = "trajectory" if nebius else "messages"
+    messages = [_as_history_message(row, i) for i, row in enumerate(message_list(data[key], key))]
     replies = [message for message in messages if message.get("role") == "assistant"]
     style = "ticks" if nebius else _style(replies)
     parser = {"xml": "xml_function_calling", "ticks": "thought_action"}.get(style, "function_calling")
     resolved, model = data.get("target" if nebius else "resolved"), data.get("model_name" if nebius else "model")
-    # a patch is what `submit` hands in: a reply that ends the row with it has run
+    # `submit` creates the patch: with a patch, a final reply that submits has run
     submitted = data.get("exit_status") == "submitted" if nebius else bool(data.get("patch"))
     return Trajectory(
         id=str(data.get("traj_id") or data["instance_id"]),
@@ -56,7 +57,7 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
         resolved=resolved if isinstance(resolved, bool) else None,
         model=model if isinstance(model, str) else None,
         segments=tuple(
-            walk(
+            history_segments(
                 messages,
                 parser=parser,
                 submitted=submitted and _submits(messages[-1], parser),
@@ -68,19 +69,7 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
     )
 
 
-def _listed(messages: Any) -> list[Any]:
-    """The messages, which may be JSON text."""
-    if isinstance(messages, str):
-        try:
-            messages = json.loads(messages, strict=False)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"key 'messages' should be a list or its JSON text: {error}") from error
-    if not isinstance(messages, list) or not messages:
-        raise ValueError(f"the messages should be a list with messages, found {messages!r:.40}")
-    return messages
-
-
-def _message(message: Any, i: int) -> dict[str, Any]:
+def _as_history_message(message: Any, i: int) -> dict[str, Any]:
     """One message with the roles and keys of a SWE-agent history."""
     message = _unwrapped(message)
     if not isinstance(message, dict):
@@ -93,23 +82,23 @@ def _message(message: Any, i: int) -> dict[str, Any]:
 
 
 def _unwrapped(message: Any) -> Any:
-    """The message itself: some copies of the data hold each in a list of its own."""
+    """The message itself; some copies of the data put each message into a list."""
     return message[0] if isinstance(message, list) and len(message) == 1 else message
 
 
 def _style(replies: list[dict[str, Any]]) -> str:
-    """The SWE-smith split: how calls are written."""
+    """The SWE-smith split, by how its calls are written."""
     if any(message.get("tool_calls") for message in replies):
         return "tool"
     return "xml" if any("<function=" in text_of(message.get("content")) for message in replies) else "ticks"
 
 
 def _is_injected(message: dict[str, Any], parser: str) -> bool:
-    """Whether a reply is an exit note, bare or with an empty call after it, or SWE-smith's invented submission."""
+    """Whether a reply is an exit note, with or without an empty call after it, or SWE-smith's invented submission."""
     text = text_of(message.get("content"))
     if message.get("role") != "assistant" or message.get("tool_calls"):
         return False
-    commands = _commands(text, parser)
+    commands = _called_names(text, parser)
     if text.startswith(_INVENTED):
         return text[len(_INVENTED) :].strip() == "<function=submit>\n</function>"
     return text.startswith(EXIT_NOTES) and not any(commands)
@@ -117,14 +106,14 @@ def _is_injected(message: dict[str, Any], parser: str) -> bool:
 
 def _submits(message: dict[str, Any], parser: str) -> bool:
     recorded = text_of(message.get("action")).strip()  # in SWE-agent's own messages
-    return recorded == "submit" or _commands(text_of(message.get("content")), parser) == ["submit"]
+    return recorded == "submit" or _called_names(text_of(message.get("content")), parser) == ["submit"]
 
 
-def _commands(text: str, parser: str) -> list[str]:
-    """What a reply calls, in a word: the command of a shell, the name of another tool."""
+def _called_names(text: str, parser: str) -> list[str]:
+    """The commands of a reply's shell calls and the names of its other calls."""
     found = PARSERS[parser](text, None) if parser in PARSERS else []
     return [
-        str(meant.arguments.get("command", "")) if meant.tool == "bash" else meant.tool
+        str(call.arguments.get("command", "")) if call.tool == "bash" else call.tool
         for place in found
-        for meant in place.calls
+        for call in place.calls
     ]

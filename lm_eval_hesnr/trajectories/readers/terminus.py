@@ -1,7 +1,7 @@
-"""Terminus-2 replies as the model wrote them: commands inside one JSON object, or inside `<keystrokes>` tags.
+"""Terminus-2 replies as the model wrote them: commands in one JSON object, or in `<keystrokes>` tags.
 
-Each command is an action of its own; the analysis and the plan around it are thought. What is typed into the terminal
-is a `bash` command, Enter being the line end at its end.
+Each command is an action; the analysis and the plan around it are thoughts. Keystrokes are a `bash` command; a line end
+at their end is the Enter key.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 
-from lm_eval_hesnr.trajectories.readers.common import Found, call
+from lm_eval_hesnr.trajectories.readers.found_calls import Found
+from lm_eval_hesnr.trajectories.readers.segments import call
 
 _DECODER = json.JSONDecoder(strict=False)
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
@@ -17,12 +18,12 @@ _COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 
 
 def commands(reply: str, executed: bool | None) -> list[Found]:
-    """Where the commands of a reply stand, in order; none in a reply that is not in either form."""
+    """Return the commands of a reply, in order; empty if the reply has neither form."""
     return _in_tags(reply, executed) if "<keystrokes" in reply else _in_json(reply, executed)
 
 
 def _in_json(reply: str, executed: bool | None) -> list[Found]:
-    """The objects of the list `commands` of the first JSON object. A brace missing at the end does no harm."""
+    """The objects in the list `commands` of the first JSON object. The closing brace may be missing."""
     start = reply.find("{")
     if start < 0:
         return []
@@ -38,7 +39,7 @@ def _in_json(reply: str, executed: bool | None) -> list[Found]:
                 return _objects(reply, _after(reply, position + 1), executed)
             position = _after(reply, _DECODER.raw_decode(reply, position)[1])
     except (ValueError, RecursionError):
-        pass  # broken: the agent could not read it either
+        pass  # broken JSON: the agent could not read it either
     return []
 
 
@@ -53,7 +54,7 @@ def _objects(reply: str, position: int, executed: bool | None) -> list[Found]:
 
 
 def _in_tags(reply: str, executed: bool | None) -> list[Found]:
-    """`<keystrokes duration="1">ls</keystrokes>`; nothing is escaped inside."""
+    """The commands in tags, such as `<keystrokes duration="1">ls</keystrokes>`; nothing is escaped inside."""
     found = []
     start = reply.find("<keystrokes")
     while start >= 0:
@@ -68,6 +69,6 @@ def _in_tags(reply: str, executed: bool | None) -> list[Found]:
 
 
 def _after(text: str, position: int) -> int:
-    """Where the next value begins: blanks and commas passed."""
+    """Where the next value begins, after spaces and commas."""
     match = _BETWEEN.match(text, position)
     return match.end() if match else position

@@ -1,46 +1,33 @@
-"""Calls written into plain text, in every syntax that agents without native tool calls use.
+"""Calls written into plain text, in every syntax of agents without native tool calls.
 
-A trajectory has one syntax, its agent's: what looks like a call of another syntax is prose. Nothing inside a leading
-`<think>` block is a call.
+A trajectory has one syntax, that of its agent. What looks like a call in another syntax is prose. Nothing inside a
+leading `<think>` block is a call.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from lm_eval_hesnr.trajectories.json_values import dict_of
 from lm_eval_hesnr.trajectories.readers import terminus
-from lm_eval_hesnr.trajectories.readers.common import Found, call, dict_of, fenced, tagged, xml_functions
-from lm_eval_hesnr.trajectories.schema import Call
-
-Syntax = Callable[[str, "bool | None"], list[Found]]
-"""(text, executed) to the calls that stand in the text, in order."""
-
-REFUSALS = {
-    "mini-swe-agent": ("Please always provide EXACTLY ONE action", "Format error:"),
-    "terminus-2": ("Previous response had parsing errors",),  # its "warnings" were run
-    "swe-agent": ("Your output was not formatted correctly",),
-    "codeact": ("I don't understand your input",),
-}
-"""How an agent's notes begin that it could not read a reply; nothing ran then."""
-
-RESULT_MARKS = (
-    "OBSERVATION:",
-    "Observation:",
-    "EXECUTION RESULT of [",
-    "<tool_response>",
-    "<returncode>",
-    "New Terminal Output:",
-    "Current terminal state:",
+from lm_eval_hesnr.trajectories.readers.found_calls import (
+    CallFinder,
+    Found,
+    fenced,
+    shell_command,
+    tagged,
+    xml_functions,
 )
-"""How a message in the user's name begins when the environment printed it."""
+from lm_eval_hesnr.trajectories.readers.segments import call
+from lm_eval_hesnr.trajectories.schema import Call
 
 
 def hermes(text: str, executed: bool | None) -> list[Found]:
-    """`<tool_call>` blocks around a JSON object, or around `<function=...>` as Qwen3-Coder writes them.
+    """Return `<tool_call>` blocks with a JSON object, or with `<function=...>` as Qwen3-Coder writes them.
 
-    A missing `</tool_call>` ends with the text: it may be the stop word.
+    A call without `</tool_call>` ends with the text: the tag may be the stop word.
     """
     blocks = tagged(text, "tool_call")
     opening = text.find("<tool_call>", blocks[-1][1] if blocks else 0)
@@ -56,7 +43,7 @@ def hermes(text: str, executed: bool | None) -> list[Found]:
 
 
 def json_calls(text: str, executed: bool | None) -> tuple[Call, ...]:
-    """The calls in a text that is nothing but JSON: `{"name", "arguments"}` or a list of them; else none."""
+    """Return the calls of a text that is one JSON call `{"name", "arguments"}` or a list of them; else ()."""
     if not text.lstrip().startswith(("{", "[")):
         return ()
     try:
@@ -73,7 +60,7 @@ def _json_call(row: Any, executed: bool | None) -> Call:
     arguments = row.get("arguments", row.get("parameters", {}))
     arguments = json.loads(arguments, strict=False) if isinstance(arguments, str) else arguments
     if not isinstance(row.get("name"), str) or not isinstance(arguments, dict):
-        raise ValueError("no call")
+        raise ValueError("not a call")
     return call(row["name"], arguments, executed)
 
 
@@ -82,7 +69,7 @@ def _functions(text: str, executed: bool | None) -> list[Found]:
 
 
 def _executes(text: str, executed: bool | None) -> list[Found]:
-    """CodeAct: `<execute>` and `<execute_ipython>` hold Python, `<execute_bash>` a shell command."""
+    """CodeAct: `<execute>` and `<execute_ipython>` contain Python, `<execute_bash>` a shell command."""
     blocks = [(*b, "execute_bash", "command") for b in tagged(text, "execute_bash")]
     blocks += [(*b, tag, "code") for tag in ("execute_ipython", "execute") for b in tagged(text, tag)]
     found: list[Found] = []
@@ -92,15 +79,15 @@ def _executes(text: str, executed: bool | None) -> list[Found]:
     return found
 
 
-def _command(text: str, executed: bool | None) -> list[Found]:
-    """SWE-agent's xml_thought_action: the last `<command>` block is the action."""
-    return [_shell(*block, executed) for block in tagged(text, "command")[-1:]]
+def _last_command(text: str, executed: bool | None) -> list[Found]:
+    """SWE-agent's xml_thought_action: the last `<command>` block."""
+    return [shell_command(*block, executed) for block in tagged(text, "command")[-1:]]
 
 
 def _act(text: str, executed: bool | None) -> list[Found]:
-    """AgentTuning: `Act: bash`, then the first fence. Another act, such as `Act: finish`, holds no command."""
+    """AgentTuning: the first fence after `Act: bash`. Other acts, such as `Act: finish`, have no command."""
     act = text.find("Act: bash")
-    return [_shell(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
+    return [shell_command(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
 
 
 def _terminus(text: str, executed: bool | None) -> list[Found]:
@@ -110,52 +97,43 @@ def _terminus(text: str, executed: bool | None) -> list[Found]:
 def _fences(text: str, executed: bool | None) -> list[Found]:
     marks = ("```mswea_bash_command", "```bash")
     blocks = next((found for mark in marks if (found := fenced(text, mark))), [])
-    return [_shell(*block, executed) for block in blocks]
+    return [shell_command(*block, executed) for block in blocks]
 
 
-def _shell(start: int, end: int, inside: str, executed: bool | None) -> Found:
-    return Found(start, end, (Call("bash", {"command": inside.strip()}, executed),))
-
-
-SYNTAXES: dict[str, Syntax] = {
+SYNTAXES: dict[str, CallFinder] = {
     "<tool_call>": hermes,
     "<function=": _functions,
     "<execute": _executes,
-    "<command>": _command,
+    "<command>": _last_command,
     "keystrokes": _terminus,
     "Act: bash": _act,
     "```": _fences,
 }
-"""By what a text must hold to have such a call; the more special one first."""
+"""By the mark that a text with such a call contains; more specific syntaxes come first."""
 
 
 def syntax_of(replies: Iterable[str]) -> str | None:
-    """The agent's syntax: the one that most replies hold a call in, the more special of two; None without any call."""
+    """The syntax with calls in most replies, the more specific one of two equals; None if no reply has a call."""
     counts = dict.fromkeys(SYNTAXES, 0)
     for reply in replies:
         for mark, syntax in SYNTAXES.items():
-            counts[mark] += mark in reply and bool(syntax(reply[spoken_from(reply) :], None))
+            counts[mark] += mark in reply and bool(syntax(reply[reply_start(reply) :], None))
     best = max(SYNTAXES, key=lambda mark: counts[mark])
     return best if counts[best] else None
 
 
 def calls_in(reply: str, mark: str | None, executed: bool | None) -> list[Found]:
-    """The calls of a reply in one syntax, after its leading `<think>` block."""
+    """Return the calls of a reply in one syntax, after its leading `<think>` block."""
     if mark is None or mark not in reply:
         return []
-    begin = spoken_from(reply)
+    begin = reply_start(reply)
     return [Found(start + begin, end + begin, calls) for start, end, calls in SYNTAXES[mark](reply[begin:], executed)]
 
 
-def spoken_from(reply: str) -> int:
-    """Where a reply goes on after its reasoning: past `</think>`; its end where the reasoning has none."""
+def reply_start(reply: str) -> int:
+    """Where the reply begins after its reasoning: behind `</think>`, or at the end if `</think>` is missing."""
     if reply.lstrip().startswith("<think>"):
         stop = reply.find("</think>")
         return stop + len("</think>") if stop >= 0 else len(reply)
-    stop = -1 if "<think>" in reply else reply.find("</think>")  # the opening tag often stands in the prompt
+    stop = -1 if "<think>" in reply else reply.find("</think>")  # the opening tag is often part of the prompt
     return stop + len("</think>") if stop >= 0 else 0
-
-
-def is_refusal(note: str) -> bool:
-    """Whether the agent's answer to a reply says that it could not be read, so that nothing of it ran."""
-    return any(mark in note[:400] for marks in REFUSALS.values() for mark in marks)

@@ -1,8 +1,10 @@
 """Runs in the file formats of their agents: the way back of three readers.
 
-A form is one module with `NAME`, `ENDING` (of a file's name) and `write(trajectory)`, the value that the file holds.
-What `write` gives is read back by the form's reader as the same segments; it raises ValueError with the reason where
-the form has no place for something. `carry` makes a run of one agent one of another, where their tools allow it.
+A file format is one module with `NAME`, `ENDING` (the file ending) and `write(trajectory)`, which returns the value to
+write into the file. The reader of the format reads this value back as the same segments. `convert.convert_run` turns a
+run of one agent into a run of another agent.
+
+To add a file format, write its module and add it to `FILE_FORMATS`.
 """
 
 from __future__ import annotations
@@ -14,21 +16,25 @@ from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.writers import mini_swe_agent, swe_agent, swe_smith
 
 
-class Form(Protocol):
-    """What a module of this folder offers."""
+class FileFormat(Protocol):
+    """What each module of this folder defines."""
 
     NAME: str
+    """The format's name, which is also the `source` of its swe-mini runs."""
     ENDING: str
+    """File ending, such as `.traj`."""
 
     def write(self, trajectory: Trajectory) -> dict[str, Any]:
-        """The file's one value; raises ValueError where the form cannot hold the run."""
+        """Return the file's value. Raises ValueError with the reason if the format cannot hold the run."""
 
 
-FORMS: dict[str, Form] = {form.NAME: form for form in (mini_swe_agent, swe_agent, swe_smith)}
-"""By the name that runs of swe-mini have as their `source`."""
+_MODULES: tuple[FileFormat, ...] = (mini_swe_agent, swe_agent, swe_smith)
+
+FILE_FORMATS = {module.NAME: module for module in _MODULES}
+"""The file formats by name."""
 
 
-def as_text(form: Form, trajectory: Trajectory) -> str:
-    """The content of a file of this form: a data set's row on one line, else indented as the agents do it."""
-    value = form.write(trajectory)
-    return json.dumps(value, ensure_ascii=False, indent=None if form.ENDING == ".jsonl" else 2) + "\n"
+def as_text(file_format: FileFormat, trajectory: Trajectory) -> str:
+    """Return the content of a file. A data set row takes one line; other formats are indented as their agents do."""
+    value = file_format.write(trajectory)
+    return json.dumps(value, ensure_ascii=False, indent=None if file_format.ENDING == ".jsonl" else 2) + "\n"

@@ -1,36 +1,36 @@
-"""What an environment puts around a command's output, agent by agent, and how each agent hands its work in."""
+"""What each agent's environment adds around a command's output, and how each agent submits its work."""
 
 from __future__ import annotations
 
 import re
 
 OBSERVED = "OBSERVATION:\n"
-"""Before every answer of the SWE-agent styles."""
+"""Before every answer in the SWE-agent formats."""
 
 NOTHING = "The command printed nothing."
-"""What swe-mini's environment says in the SWE-agent styles where an output is empty."""
+"""swe-mini's answer to an empty output, in the SWE-agent formats."""
 
 SUBMIT_MARKER = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT\n"
-"""mini-swe-agent is done when a command prints this first; what it prints after it is the submission."""
+"""mini-swe-agent ends when a command prints this first. The rest of the output is the submission."""
 
 SUBMIT_COMMAND = "git add -A && git diff --cached"
-"""What prints the submission, in every style."""
+"""Prints the submission, in every format."""
 
 _EXIT_CODE = re.compile(r"<returncode>(-?\d+)</returncode>\n<output>\n(.*)</output>", re.DOTALL)
 
 
 def with_exit_code(returncode: int, output: str) -> str:
-    """mini-swe-agent's answer."""
+    """mini-swe-agent's answer to a command."""
     return f"<returncode>{returncode}</returncode>\n<output>\n{output}</output>"
 
 
 def observed(output: str) -> str:
-    """The answer of the SWE-agent styles, which tell no exit code."""
+    """The answer to a command in the SWE-agent formats, which has no exit code."""
     return f"{OBSERVED}{output or NOTHING}"
 
 
 def output_of(answer: str) -> str:
-    """What a command printed, out of an answer of either kind."""
+    """A command's output, taken from an answer of either kind."""
     framed = _EXIT_CODE.fullmatch(answer)
     output = framed[2] if framed else answer.removeprefix(OBSERVED)
     return "" if output == NOTHING and not framed else output

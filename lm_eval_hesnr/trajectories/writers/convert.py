@@ -1,7 +1,7 @@
-"""A run of one agent as another agent would have written it: the same commands and outputs in another dress.
+"""Converts a run of one agent into a run of another agent: the same commands and outputs in another format.
 
-The instructions are given, as an agent's own say how to write a call. Each agent hands its work in by its own way.
-A reply that was refused is an affair of the agent that wrote it, and is left out with the note about it.
+The caller passes the instructions, as they say how the agent writes its calls. Each agent submits its work in its own
+way. Refused replies are left out, together with the notes about them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.common import fenced
+from lm_eval_hesnr.trajectories.readers.found_calls import fenced
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import first_function
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 from lm_eval_hesnr.trajectories.writers.answers import (
@@ -21,95 +21,97 @@ from lm_eval_hesnr.trajectories.writers.answers import (
     output_of,
     with_exit_code,
 )
-from lm_eval_hesnr.trajectories.writers.turns import Turn, messages_of, patch_of
+from lm_eval_hesnr.trajectories.writers.turns import Turn, patch_of, split_run
 
 NUMBERS = ("view_range", "insert_line")
-"""Parameters of the editor that are numbers: JSON in a tool call, their text in tags."""
+"""Parameters of the editor that are numbers: JSON in a tool call, plain text in tags."""
 
 _THOUGHT = "THOUGHT: "
 
 
-def carry(trajectory: Trajectory, form: str, system: str, task: str) -> Trajectory:
-    """The run as one of the agent whose form is named.
+def convert_run(trajectory: Trajectory, file_format: str, system: str, task: str) -> Trajectory:
+    """Return the run as another agent would have written it.
 
     Args:
         trajectory: a finished run of swe-mini, with the exit codes of its commands in `meta`.
-        form: of `FORMS`, and not the run's own.
-        system: that agent's instructions.
-        task: the task in that agent's words.
+        file_format: the other agent's format, a key of `FILE_FORMATS`.
+        system: the other agent's instructions.
+        task: the task in the other agent's words.
 
     Raises:
-        ValueError: the agent has no way to say what the run says.
+        ValueError: the other agent cannot express a part of the run.
     """
     patch = patch_of(trajectory)
-    turns = [turn for turn in messages_of(trajectory).turns if turn.call]
+    turns = [turn for turn in split_run(trajectory).turns if turn.call]
     codes = trajectory.meta["exit_codes"]
     segments = [Segment("system", system), Segment("task", task)]
     for turn, code in zip(turns, codes, strict=True):
-        segments += _reply(turn, form, last=turn is turns[-1])
+        segments += _reply(turn, file_format, last=turn is turns[-1])
         if turn is not turns[-1] and turn.answer:
             output = output_of(turn.answer.text)
-            answer = with_exit_code(code, output) if form == "mini-swe-agent" else observed(output)
+            answer = with_exit_code(code, output) if file_format == "mini-swe-agent" else observed(output)
             segments.append(Segment("observation", answer))
-    if form != "swe-smith-xml":
-        segments.append(Segment("other", f"{OBSERVED}{patch}" if form == "swe-agent" else patch))
-    meta = {key: value for key, value in trajectory.meta.items() if key != "patch"} | {"style": form}
-    meta |= {"patch": patch} if form == "swe-smith-xml" else {}
-    return replace(trajectory, source=form, segments=tuple(segments), meta=meta)
+    if file_format != "swe-smith-xml":
+        segments.append(Segment("other", f"{OBSERVED}{patch}" if file_format == "swe-agent" else patch))
+    meta = {key: value for key, value in trajectory.meta.items() if key != "patch"} | {"style": file_format}
+    meta |= {"patch": patch} if file_format == "swe-smith-xml" else {}
+    return replace(trajectory, source=file_format, segments=tuple(segments), meta=meta)
 
 
-def _reply(turn: Turn, form: str, *, last: bool) -> list[Segment]:
-    """One reply in the agent's own syntax."""
-    said = "\n\n".join(text for s in turn.reply if s.kind == "thought" and (text := s.text.strip("\n")))
-    said = said.removeprefix(_THOUGHT)
-    if {"mini-swe-agent": "```bash", "swe-smith-xml": "<function="}.get(form, "\0") in said:
-        raise ValueError("a thought that shows how a call is written, which would be taken for one")
-    tool, arguments = _meant(turn, form, last=last)
+def _reply(turn: Turn, file_format: str, *, last: bool) -> list[Segment]:
+    """One reply in the other agent's syntax."""
+    prose = "\n\n".join(text for s in turn.reply if s.kind == "thought" and (text := s.text.strip("\n")))
+    prose = prose.removeprefix(_THOUGHT)
+    if {"mini-swe-agent": "```bash", "swe-smith-xml": "<function="}.get(file_format, "\0") in prose:
+        raise ValueError("a thought contains the syntax of a call, which the reader would read as a call")
+    tool, arguments = _target_call(turn, file_format, last=last)
     call = Call(tool, arguments, executed=True)
-    if form == "swe-agent":
+    if file_format == "swe-agent":
         emitted = json.dumps(arguments, ensure_ascii=False)
-        thoughts = [Segment("thought", said, generated=True)] if said else []
+        thoughts = [Segment("thought", prose, generated=True)] if prose else []
         return [*thoughts, Segment("action", emitted, generated=True, calls=(call,))]
-    text = f"{_THOUGHT}{said}\n\n" if form == "mini-swe-agent" else f"{said}\n\n"
-    written = _block(arguments) if form == "mini-swe-agent" else _tags(tool, arguments)
-    thoughts = [Segment("thought", text, generated=True)] if said else []
-    return [*thoughts, Segment("action", written, generated=True, calls=(call,), continues=bool(said))]
+    text = f"{_THOUGHT}{prose}\n\n" if file_format == "mini-swe-agent" else f"{prose}\n\n"
+    written = _in_fence(arguments) if file_format == "mini-swe-agent" else _in_tags(tool, arguments)
+    thoughts = [Segment("thought", text, generated=True)] if prose else []
+    return [*thoughts, Segment("action", written, generated=True, calls=(call,), continues=bool(prose))]
 
 
-def _meant(turn: Turn, form: str, *, last: bool) -> tuple[str, dict[str, Any]]:
-    """(tool, arguments) for the agent: its own way of handing in at the end, else the same call."""
+def _target_call(turn: Turn, file_format: str, *, last: bool) -> tuple[str, dict[str, Any]]:
+    """(tool, arguments) for the other agent: the same call, or its own way to submit at the end."""
     if last:
         command = f"echo {SUBMIT_MARKER.strip()} && {SUBMIT_COMMAND}"
-        return ("bash", {"command": command}) if form == "mini-swe-agent" else ("submit", {})
+        return ("bash", {"command": command}) if file_format == "mini-swe-agent" else ("submit", {})
     assert turn.call is not None
     tool, arguments = turn.call.tool, turn.call.arguments
-    if tool != "bash" and form == "mini-swe-agent":
-        raise ValueError(f"it calls {tool}, and mini-swe-agent has bash alone")
-    decoded = form == "swe-agent"
+    if tool != "bash" and file_format == "mini-swe-agent":
+        raise ValueError(f"it calls {tool}, but mini-swe-agent has only bash")
+    decoded = file_format == "swe-agent"
     return tool, {name: _number(value, decoded) if name in NUMBERS else value for name, value in arguments.items()}
 
 
 def _number(value: Any, decoded: bool) -> Any:
-    """A number or a list of them, as JSON has it or as its text."""
+    """A number or a list of numbers, decoded or as text."""
     text = value if isinstance(value, str) else json.dumps(value)
     return json.loads(text) if decoded else text
 
 
-def _block(arguments: dict[str, Any]) -> str:
+def _in_fence(arguments: dict[str, Any]) -> str:
+    """The command as mini-swe-agent's bash block."""
     written = f"```bash\n{arguments['command']}\n```"
     if [inside for _, _, inside in fenced(written, "```bash")] != [arguments["command"]]:
-        raise ValueError("a command with a fence in it, which would end mini-swe-agent's block")
+        raise ValueError("a command contains a code fence, which would end mini-swe-agent's block")
     return written
 
 
-def _tags(tool: str, arguments: dict[str, Any]) -> str:
-    """A call in tags. A value of several lines stands on lines of its own, which the parser takes off again."""
+def _in_tags(tool: str, arguments: dict[str, Any]) -> str:
+    """The call in tags. A value with several lines starts on a new line; the parser removes these line ends."""
     parameters = []
     for name, value in arguments.items():
         before = "\n" if "\n" in value else ""
-        after = before * (2 if value.endswith("\n") else 1)  # the parser's pattern takes two, where two are left
+        # at the end, the parser removes two line ends if there are two
+        after = before * (2 if value.endswith("\n") else 1)
         parameters.append(f"<parameter={name}>{before}{value}{after}</parameter>\n")
     written = f"<function={tool}>\n{''.join(parameters)}</function>"
     if [found.calls[0].arguments for found in first_function(written, None)] != [arguments]:
-        raise ValueError("a value that holds a closing tag or begins with a line end, and in tags nothing is escaped")
+        raise ValueError("a value contains a closing tag or begins with a line end; tags have no escapes")
     return written

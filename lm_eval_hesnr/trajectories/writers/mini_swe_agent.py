@@ -1,7 +1,7 @@
 """mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, one bash block a reply.
 
-Left out, as nothing is known of it: `info.mini_version` (no release of the agent ran), all of `info.config` but the
-model's name, and `extra` of a message (what the model's API answered). The cost is 0.
+Left out, as it is unknown: `info.mini_version` (no release of the agent ran), all of `info.config` except the model's
+name, and `extra` of a message (the API's response). The cost is 0.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.writers.turns import messages_of, text_of
+from lm_eval_hesnr.trajectories.writers.turns import joined_text, split_run
 
 NAME, ENDING = "mini-swe-agent", ".traj.json"
 
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
-    """The file's one object. The outcome is in none of its keys: it belongs in a report beside the file."""
-    system, task, turns = messages_of(trajectory)
-    chat = [_message("system", segment.text) for segment in system]
-    chat += [_message("user", segment.text) for segment in task]
+    """Return the file's object. It has no key for the outcome, which belongs in a report next to the file."""
+    system, task, turns = split_run(trajectory)
+    chat = [_chat_message("system", segment.text) for segment in system]
+    chat += [_chat_message("user", segment.text) for segment in task]
     for turn in turns:
         if turn.call and turn.call.tool != "bash":
-            raise ValueError(f"a call of {turn.call.tool}; mini-swe-agent has bash alone")
-        chat.append(_message("assistant", text_of(turn.reply)))
+            raise ValueError(f"a call of {turn.call.tool}, but mini-swe-agent has only bash")
+        chat.append(_chat_message("assistant", joined_text(turn.reply)))
         if turn.answer:
-            chat.append(_message("user", turn.answer.text))
+            chat.append(_chat_message("user", turn.answer.text))
     last = trajectory.segments[-1]
     ended = last.kind == "other" and bool(turns[-1].call)
     return {
@@ -40,5 +40,5 @@ def write(trajectory: Trajectory) -> dict[str, Any]:
     }
 
 
-def _message(role: str, text: str) -> dict[str, Any]:
+def _chat_message(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": text}

@@ -1,8 +1,8 @@
-"""SWE-agent's `.traj` as release 1.1 lays it out, with parser `function_calling`: a text, and beside it one tool call.
+"""SWE-agent's `.traj` in the layout of release 1.1, with parser `function_calling`: one text and one tool call a reply.
 
-How long a step took is not known, and null; `state` (where the shell stood, the diff so far) is empty, a cost 0. Token
-counts, `info.edited_files*` and most of `replay_config` are left out, as a run does not tell them. The release named is
-the layout's, as no SWE-agent ran. The outcome is in none of the keys, and the run's name is the file's.
+Unknown values are null or empty: a step's duration is null, `state` (working folder, diff so far) is empty, and the
+cost is 0. Token counts, `info.edited_files*` and most of `replay_config` are left out. `swe_agent_version` names the
+layout, as no SWE-agent ran. No key has the outcome; the file's name is the run's name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.schema import Call, Trajectory
 from lm_eval_hesnr.trajectories.writers.answers import OBSERVED
-from lm_eval_hesnr.trajectories.writers.turns import Turn, messages_of, patch_of
+from lm_eval_hesnr.trajectories.writers.turns import Turn, patch_of, split_run
 
 NAME, ENDING = "swe-agent", ".traj"
 
@@ -21,10 +21,10 @@ _AGENT = "main"
 
 
 def write(trajectory: Trajectory) -> dict[str, Any]:
-    """The file's one object."""
-    system, task, turns = messages_of(trajectory)
-    history = [_message("system", segment.text, "system_prompt") for segment in system]
-    history += [_message("user", [_part(segment.text)], "observation") for segment in task]
+    """Return the file's object."""
+    system, task, turns = split_run(trajectory)
+    history = [_history_message("system", segment.text, "system_prompt") for segment in system]
+    history += [_history_message("user", [_part(segment.text)], "observation") for segment in task]
     steps = []
     for number, turn in enumerate(turns, start=1):
         reply, call = _reply(turn, f"call_{number:03}")
@@ -43,7 +43,7 @@ def write(trajectory: Trajectory) -> dict[str, Any]:
         )
         history.append(reply)
         if turn.answer:
-            result = _message("tool", [_part(answer)], "observation")
+            result = _history_message("tool", [_part(answer)], "observation")
             history.append(result | {"tool_call_ids": [call["id"]]})
     patch = patch_of(trajectory)
     config = {"agent": {"model": {"name": trajectory.model}, "tools": {"parse_function": {"type": "function_calling"}}}}
@@ -65,16 +65,16 @@ def _reply(turn: Turn, call_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(message, its tool call) of one reply."""
     *thoughts, action = turn.reply
     if turn.call is None or not action.calls or len(thoughts) > 1 or action.continues:
-        raise ValueError("a reply that is not one text and one tool call beside it; SWE-agent's has just these")
+        raise ValueError("a reply is not one text and one tool call, which SWE-agent's format requires")
     text = thoughts[0].text if thoughts else ""
     function = {"name": turn.call.tool, "arguments": action.text}
     call = {"id": call_id, "type": "function", "function": function}
-    message = _message("assistant", text, "action")
+    message = _history_message("assistant", text, "action")
     return message | {"thought": text, "action": command_line(turn.call), "tool_calls": [call]}, call
 
 
 def command_line(call: Call) -> str:
-    """The call as SWE-agent types it into its shell: bash as it is, an editor's with its options quoted."""
+    """The call as SWE-agent types it into its shell: a bash command unchanged, an editor's call with quoted options."""
     arguments = dict(call.arguments)
     if call.tool == "bash":
         return str(arguments.get("command", ""))
@@ -85,7 +85,7 @@ def command_line(call: Call) -> str:
     return " ".join(words)
 
 
-def _message(role: str, content: Any, kind: str) -> dict[str, Any]:
+def _history_message(role: str, content: Any, kind: str) -> dict[str, Any]:
     return {"role": role, "content": content, "agent": _AGENT, "message_type": kind}
 
 

@@ -1,4 +1,4 @@
-"""A trajectory as the messages it was: instructions, and replies each followed by what came back."""
+"""A trajectory split into its messages: instructions, then replies, each with its answer."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Turn(NamedTuple):
     """One reply of the model and the answer to it."""
 
     reply: tuple[Segment, ...]
-    """What the model wrote: any number of thoughts and actions."""
+    """The model's segments: any number of thoughts and actions."""
     answer: Segment | None
-    """An observation, or a note (`other`); None at a run's end."""
+    """An observation, or a note (`other`); None at the end of the run."""
 
     @property
     def call(self) -> Call | None:
-        """The reply's only call; None for a reply without one. Raises ValueError where there are several."""
+        """The reply's only call; None for a reply without a call. Raises ValueError if there are several."""
         calls = [call for segment in self.reply for call in segment.calls]
         if len(calls) > 1:
-            raise ValueError(f"{len(calls)} calls in one reply; this form has one a reply")
+            raise ValueError(f"{len(calls)} calls in one reply; this format allows one")
         return calls[0] if calls else None
 
 
-class Messages(NamedTuple):
+class Conversation(NamedTuple):
     """The whole run."""
 
     system: tuple[Segment, ...]
@@ -35,14 +35,14 @@ class Messages(NamedTuple):
     turns: tuple[Turn, ...]
 
 
-def messages_of(trajectory: Trajectory) -> Messages:
-    """The messages; raises ValueError naming the segment that stands where these agents put none."""
+def split_run(trajectory: Trajectory) -> Conversation:
+    """Return the run's messages. Raises ValueError with a segment at a place that these formats do not have."""
     segments = trajectory.segments
     begin = next((i for i, segment in enumerate(segments) if segment.generated), len(segments))
     system = tuple(segment for segment in segments[:begin] if segment.kind == "system")
     task = tuple(segment for segment in segments[:begin] if segment.kind == "task")
     if (*system, *task) != segments[:begin]:
-        raise ValueError("expected instructions of the system, then the task, before the first reply")
+        raise ValueError("expected system segments, then the task, before the first reply")
     turns: list[Turn] = []
     reply: list[Segment] = []
     for number, segment in enumerate(segments[begin:], start=begin + 1):
@@ -52,19 +52,19 @@ def messages_of(trajectory: Trajectory) -> Messages:
             turns.append(Turn(tuple(reply), segment))
             reply = []
         else:
-            raise ValueError(f"segment {number}: {segment.kind} stands where an answer to a reply is expected")
-    return Messages(system, task, (*turns, Turn(tuple(reply), None)) if reply else tuple(turns))
+            raise ValueError(f"segment {number}: expected an answer to a reply, found {segment.kind}")
+    return Conversation(system, task, (*turns, Turn(tuple(reply), None)) if reply else tuple(turns))
 
 
-def text_of(segments: Sequence[Segment]) -> str:
-    """The one string that the segments were cut from; raises ValueError where they were several."""
+def joined_text(segments: Sequence[Segment]) -> str:
+    """The one string that the segments were split from. Raises ValueError if there were several strings."""
     if any(not segment.continues for segment in segments[1:]):
-        raise ValueError("a reply of several strings, such as a tool call beside a text; this form has one string")
+        raise ValueError("a reply of several strings, such as a text and a tool call; this format has one")
     return "".join(segment.text for segment in segments)
 
 
 def patch_of(trajectory: Trajectory) -> str:
-    """The patch that the run handed in, without what stands before it; empty where it ends with none."""
+    """The submitted patch, without the text before it; empty if the run ends without a patch."""
     last = trajectory.segments[-1] if trajectory.segments else None
     if last is not None and last.kind == "other" and DIFF in last.text:
         return last.text[last.text.index(DIFF) :]

@@ -1,4 +1,4 @@
-"""The three answer forms, by answers of the shape that vLLM 0.32 gave here and that SGLang documents."""
+"""The three answer forms, with answers of the shape that vLLM 0.32 returned and that SGLang documents."""
 
 import json
 import math
@@ -15,7 +15,7 @@ LN = {p: math.log(p) for p in (0.5, 0.25, 0.125, 0.0625)}
 
 
 def vllm_answer():
-    """Token 42 is second of three, token 9 is none of the first two."""
+    """Token 42 is second of three, token 9 is not among the first two."""
     entries = [
         None,
         {"42": one(0.25, 2), "5": one(0.5, 1)},
@@ -29,7 +29,7 @@ def one(p, rank):
 
 
 def echo_answer():
-    """The same, with the generated token at the end, as OpenAI's completions have it."""
+    """The same, with the generated token at the end, as in OpenAI's completions."""
     logprobs = {
         "tokens": ["token_id:7", "token_id:42", "token_id:9", "token_id:3"],
         "token_logprobs": [None, LN[0.25], LN[0.0625], -0.1],
@@ -45,7 +45,7 @@ def echo_answer():
 
 
 def sglang_answer():
-    """The same: exactly the top two of each token, with the token itself apart."""
+    """The same: exactly the top two at each token. The token itself is separate."""
     return {
         "text": "x",
         "meta_info": {
@@ -70,7 +70,7 @@ def test_a_complete_answer_becomes_statistics(name):
     np.testing.assert_allclose(statistics.top_mass, [0.75, 0.75], rtol=1e-6)
     two_to_one = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
     np.testing.assert_allclose(statistics.entropy, [two_to_one, two_to_one], rtol=1e-6)
-    assert statistics.rank.tolist() == [2, 5 if name == "vllm" else 3]  # the others do not say more than "not in two"
+    assert statistics.rank.tolist() == [2, 5 if name == "vllm" else 3]  # the others only know that it is not among two
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -80,7 +80,7 @@ def test_only_the_wanted_tokens_are_read(name):
 
 
 def changed(name, *path, to):
-    """An answer with one value changed, or what lies there cut by a function."""
+    """An answer with one value replaced, or changed by a function."""
     answer = ANSWERS[name]()
     inner = answer
     for step in path[:-1]:
@@ -97,8 +97,8 @@ CHOICE = ("choices", 0)
 LOGPROBS = ("choices", 0, "logprobs")
 INCOMPLETE = {
     "no prompt_logprobs at all": (VLLM, changed("vllm", *CHOICE, "prompt_logprobs", to=None), "no prompt_logprobs"),
-    "vllm-metal: one None": (VLLM, changed("vllm", *CHOICE, "prompt_logprobs", to=[None]), "about 1 tokens, 3 were"),
-    "truncated": (VLLM, changed("vllm", *CHOICE, "prompt_token_ids", to=short), "about 2 tokens, 3 were sent"),
+    "vllm-metal: one None": (VLLM, changed("vllm", *CHOICE, "prompt_logprobs", to=[None]), "covers 1 tokens, but"),
+    "truncated": (VLLM, changed("vllm", *CHOICE, "prompt_token_ids", to=short), "covers 2 tokens, but 3 were sent"),
     "other ids": (VLLM, changed("vllm", *CHOICE, "prompt_token_ids", 1, to=8), "read token 8 where 42 was sent"),
     "another token's logprobs": (
         VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 1, to={"4": one(0.5, 1), "5": one(0.25, 2)}),
@@ -108,7 +108,7 @@ INCOMPLETE = {
     "one top token": (VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 1, to={"42": one(0.5, 1)}), "1 top tokens"),
     "the token itself instead of the second": (
         VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 2, to={"42": one(0.5, 1), "9": one(0.0625, 5)}),
-        "1 top tokens at token 2 of the prompt, 2 were asked for",
+        "1 top tokens at token 2 of the prompt, expected 2",
     ),
     "no choices": (VLLM, {"choices": []}, "documented shape"),
     "an error with status 200": (VLLM, {"error": "overloaded"}, "documented shape"),
@@ -118,18 +118,18 @@ INCOMPLETE = {
     ),
     "echo: generated token only": (ECHO, changed("echo", *LOGPROBS, to=None), "no logprobs of the prompt"),
     "echo: an empty list": (ECHO, changed("echo", *LOGPROBS, "token_logprobs", to=[]), "no logprobs of the prompt"),
-    "echo: texts": (ECHO, changed("echo", *LOGPROBS, "tokens", to=["a", "b", "c", "d"]), "by their text"),
-    "echo: top texts": (ECHO, changed("echo", *LOGPROBS, "top_logprobs", 1, to={"a": -1, "b": -2}), "by their text"),
-    "echo: truncated": (ECHO, changed("echo", *LOGPROBS, "tokens", to=short), "about 2 tokens, 3 were sent"),
+    "echo: texts": (ECHO, changed("echo", *LOGPROBS, "tokens", to=["a", "b", "c", "d"]), "by text instead of by id"),
+    "echo: top texts": (ECHO, changed("echo", *LOGPROBS, "top_logprobs", 1, to={"a": -1, "b": -2}), "by text instead"),
+    "echo: truncated": (ECHO, changed("echo", *LOGPROBS, "tokens", to=short), "covers 2 tokens, but 3 were sent"),
     "echo: other ids": (ECHO, changed("echo", *LOGPROBS, "tokens", 0, to="token_id:8"), "read token 8 where 7 was"),
     "echo: one top token": (
         ECHO, changed("echo", *LOGPROBS, "top_logprobs", 1, to={"token_id:42": -1}), "1 top tokens"
     ),
     "sglang: none": (SGLANG, changed("sglang", "meta_info", to={}), "no input_token_logprobs"),
     "sglang: from a later token on": (
-        SGLANG, changed("sglang", "meta_info", "input_token_logprobs", to=short), "about 2 tokens, 3 were sent"
+        SGLANG, changed("sglang", "meta_info", "input_token_logprobs", to=short), "covers 2 tokens, but 3 were sent"
     ),
-    "sglang: fewer tops": (SGLANG, changed("sglang", "meta_info", "input_top_logprobs", to=short), "tokens of 2 of 3"),
+    "sglang: fewer tops": (SGLANG, changed("sglang", "meta_info", "input_top_logprobs", to=short), "tokens for 2 of 3"),
     "sglang: no tops": (SGLANG, changed("sglang", "meta_info", "input_top_logprobs", 1, to=[]), "no logprob of token"),
     "sglang: other ids": (
         SGLANG, changed("sglang", "meta_info", "input_token_logprobs", 2, 1, to=8), "read token 8 where 9 was sent"
@@ -154,8 +154,8 @@ def vllm_token(target, *top):
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (vllm_token(math.nan, -1.0, -2.0), "a top logprob is no number (nan)"),
-        (vllm_token(-3.0, -1.0, math.nan), "a top logprob is no number (nan)"),
+        (vllm_token(math.nan, -1.0, -2.0), "a top logprob is not a number (nan)"),
+        (vllm_token(-3.0, -1.0, math.nan), "a top logprob is not a number (nan)"),
         (vllm_token(math.inf, -1.0, -2.0), "its logprob is inf, expected at most 0"),
         (vllm_token(0.5, -1.0, -2.0), "its logprob is 0.5, expected at most 0"),
         (vllm_token(-3.0, 12.5, -2.0), "the largest logprob is 12.5, expected at most 0"),
@@ -185,16 +185,16 @@ def test_a_token_likelier_than_the_most_likely_one_is_refused(form, path, value,
     ("form", "path"),
     [(ECHO, (*LOGPROBS, "token_logprobs", 1)), (SGLANG, ("meta_info", "input_token_logprobs", 1, 0))],
 )
-def test_another_logprob_than_among_the_top_tokens_is_refused(form, path, value, among):
+def test_a_logprob_that_differs_among_the_top_tokens_is_refused(form, path, value, among):
     with pytest.raises(AnswerError) as raised:
         form.read(changed(form.name, *path, to=value), PROMPT, WANTED, k=2)
-    assert str(raised.value) == f"token 1 of the prompt: its logprob is {value}, and {among} among the top tokens"
+    assert str(raised.value) == f"token 1 of the prompt: its logprob is {value}, but {among} among the top tokens"
     form.read(changed(form.name, *path, to=LN[0.25] + 5e-5), PROMPT, WANTED, k=2)
 
 
-def test_a_token_that_should_be_among_the_top_tokens_and_is_not_is_refused():
+def test_a_likely_token_that_is_missing_among_the_top_tokens_is_refused():
     answer = changed("sglang", "meta_info", "input_token_logprobs", 2, 0, to=-1.0)
-    with pytest.raises(AnswerError, match=r"its logprob is -1, more than -1.38629, the least .* none of them"):
+    with pytest.raises(AnswerError, match=r"its logprob is -1, above -1.38629, the smallest .* not among them"):
         SGLANG.read(answer, PROMPT, WANTED, k=2)
 
 
@@ -218,8 +218,8 @@ def best_two(own):
 
 
 @pytest.mark.parametrize(("k", "tops"), [(2, best_and_own), (1, lambda own: {"token_id:42": own})])
-def test_the_token_itself_in_the_place_of_the_last_top_token_is_refused(k, tops):
-    with pytest.raises(AnswerError, match=f"gives it in the place of the top token number {k}"):
+def test_the_token_itself_instead_of_the_last_top_token_is_refused(k, tops):
+    with pytest.raises(AnswerError, match=f"returns it instead of top token number {k}"):
         ECHO.read(long_echo_answer(tops), [7, *[42] * 20], np.arange(1, 21), k=k)
 
 
@@ -236,7 +236,7 @@ def test_rounding_and_a_masked_vocabulary_are_possible():
     assert statistics.entropy.tolist() == [0]
 
 
-def test_minus_infinity_stays_what_it_is():
+def test_minus_infinity_stays_minus_infinity():
     """vLLM writes -9999 for it; the run then ends on a logprob that is not finite."""
     answer = changed("vllm", "choices", 0, "prompt_logprobs", 2, "9", "logprob", to=-9999.0)
     assert VLLM.read(answer, PROMPT, WANTED, k=2).logprob[1] == -np.inf

@@ -1,4 +1,4 @@
-"""A dozen architectures that differ in head, cache or positions; the whole sweep is benchmarks/architectures.py."""
+"""Architectures that differ in head, cache or positions; the whole sweep is benchmarks/architectures.py."""
 
 import importlib.util
 import logging

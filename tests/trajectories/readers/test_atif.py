@@ -1,4 +1,4 @@
-"""ATIF: what of a step the model wrote, once; runs that go on in other files; outcomes by reward."""
+"""ATIF: what the model wrote in a step, taken once; runs split over files; outcomes by reward."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.outcomes import is_report, resolved_by_reward
 from lm_eval_hesnr.trajectories.readers import atif, read_record, terminus
-from lm_eval_hesnr.trajectories.readers.common import PartOfAnother
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 NOWHERE = Path("no-such-folder/trajectory.json")
@@ -56,7 +56,7 @@ def test_calls_are_joined_to_results_by_id():
     )
 
 
-def test_terminus_has_one_observation_for_all_calls_and_a_message_written_anew():
+def test_terminus_has_one_observation_for_all_calls_and_a_rewritten_message():
     turn = step(
         "Analysis: A.\nPlan: B.",
         ("c_1", "bash_command", {"keystrokes": "ls\n", "duration": 0.1}),
@@ -101,12 +101,12 @@ def test_one_result_for_several_calls_in_the_text():
         ("action was not executed", "some-agent", True),
     ],
 )
-def test_padded_results_are_told_from_what_a_command_printed(answer, agent, ran):
+def test_results_of_calls_that_did_not_run_differ_from_printed_text(answer, agent, ran):
     turn = step("", ("a", "bash", {"command": "grep"}), results=[{"source_call_id": "a", "content": answer}])
     assert segments(turn, agent=agent)[0].calls[0].executed is ran
 
 
-def test_terminus_raw_replies_hold_their_commands():
+def test_commands_of_terminus_are_found_in_raw_replies():
     reply = '{"analysis": "{", "commands": [{"keystrokes": "ls\\n", "duration": 1}], "task_complete": false}'
     turn = step(reply, results=[{"content": "$"}])
     assert segments(USER, turn, agent="terminus-2") == (
@@ -165,7 +165,7 @@ def test_mini_swe_agent_command_is_taken_once_and_only_if_it_ran():
 
 
 def test_a_note_of_another_agent_is_an_observation():
-    """Such as the printed configuration of an agent that is worked on."""
+    """Such as the configuration of another agent, printed by a command."""
     printed = Segment("observation", "Please always provide EXACTLY ONE action")
     turn = step("", ("c", "Bash", {"command": "cat x"}), results=[{"content": printed.text}])
     assert segments(turn) == (bash('{"command": "cat x"}', "cat x"), printed)
@@ -217,7 +217,7 @@ def continued(tmp_path):
     return first, second
 
 
-def test_a_continuation_belongs_to_the_run_it_goes_on_from(tmp_path):
+def test_a_continuation_belongs_to_the_run_before_it(tmp_path):
     first, second = continued(tmp_path)
     assert read_record(json.loads(first.read_text()), first).segments == (
         TASK,
@@ -226,7 +226,7 @@ def test_a_continuation_belongs_to_the_run_it_goes_on_from(tmp_path):
         Segment("other", "Questions?"),
         thought("Two."),
     )
-    with pytest.raises(PartOfAnother) as caught:
+    with pytest.raises(PartOfRunError) as caught:
         read_record(json.loads(second.read_text()), second)
     assert caught.value.path == first
 
@@ -243,7 +243,7 @@ def test_a_continuation_without_its_beginning_is_read_with_its_context_as_task(t
 
 
 @pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "trajectory.json", 3])
-def test_a_continuation_is_another_file_beside_it(tmp_path, name):
+def test_a_continuation_must_be_another_file_in_the_folder(tmp_path, name):
     path = tmp_path / "trajectory.json"
     path.write_text("{}")
     with pytest.raises(ValueError, match="continued_trajectory_ref"):
@@ -256,12 +256,12 @@ def test_a_run_whose_continuation_is_missing_says_so(tmp_path, caplog, content):
         (tmp_path / "gone.json").write_text(content)
     trajectory = atif.read(document(USER, continued_trajectory_ref="gone.json"), tmp_path / "trajectory.json")
     assert trajectory.segments == (TASK,)
-    reason = "the run goes on in 'gone.json', which is missing or no ATIF file"
+    reason = "the run goes on in 'gone.json', which is missing or not an ATIF file"
     assert trajectory.meta == {"agent_name": "some-agent", "incomplete": reason}
     assert reason in caplog.text
 
 
-def test_a_run_that_is_whole_says_nothing(tmp_path):
+def test_a_complete_run_has_no_incomplete_mark(tmp_path):
     first, _ = continued(tmp_path)
     assert "incomplete" not in read_record(json.loads(first.read_text()), first).meta
 
@@ -273,7 +273,7 @@ def test_sub_agents_are_left_out_and_counted():
     assert trajectory.meta == {"agent_name": "some-agent", "sidechain_steps_left_out": 1, "subagents_left_out": 1}
 
 
-def test_runs_without_an_id_are_called_after_their_trial():
+def test_runs_without_an_id_are_named_after_their_trial():
     data = {key: value for key, value in document(USER).items() if key != "session_id"}
     assert atif.read(data, Path("jobs/trial_7/agent/trajectory.json")).id == "trial_7"
     assert atif.read(data | {"trajectory_id": "t"}, Path("jobs/trial_7/agent/trajectory.json")).id == "t"
@@ -317,20 +317,20 @@ def real_files(folder: Path) -> list[Path]:
 
 
 def read_alone(data, path):
-    """As if the native file that it was converted from did not lie beside it."""
+    """Read a file as if there were no native file next to it."""
     return atif.read(data, path.with_name(f"alone_{path.name}"))
 
 
-def test_a_conversion_beside_its_native_file_is_not_a_second_run(real_trajectories):
+def test_a_conversion_next_to_its_native_file_is_not_a_second_run(real_trajectories):
     conversions = [path for path in real_files(real_trajectories) if path.parent.name.startswith("mini-swe-agent")]
     assert len(conversions) == 2
     for path in conversions:
-        with pytest.raises(PartOfAnother, match=r"agent_mini-swe-agent\.trajectory\.json"):
+        with pytest.raises(PartOfRunError, match=r"agent_mini-swe-agent\.trajectory\.json"):
             atif.read(json.loads(path.read_text()), path)
 
 
 def test_every_real_file_has_all_its_calls_once(real_trajectories):
-    """Against a few lines that know of no agent: each call of a file, except those of refused turns."""
+    """Compare with a short extraction that knows no agent: each call of a file, except those of refused turns."""
     files = real_files(real_trajectories)
     assert len(files) == 13
     for path in files:
@@ -341,7 +341,7 @@ def test_every_real_file_has_all_its_calls_once(real_trajectories):
             if "EXACTLY ONE action" not in json.dumps(one.get("observation"))
             for call in one.get("tool_calls") or []
         ]
-        if "linear-history" in path.name:  # raw content: the commands stand in the messages
+        if "linear-history" in path.name:  # raw content: the commands are in the messages
             objects = [json.loads(one["message"]) for one in data["steps"] if one["message"].startswith("{")]
             expected = [command["keystrokes"] for one in objects for command in one["commands"]]
         actions = [s for s in read_alone(data, path).segments if s.kind == "action"]
@@ -357,8 +357,8 @@ def test_every_real_message_of_the_agent_is_there(real_trajectories):
             assert one["message"] in text, path
 
 
-def test_only_what_a_real_step_of_the_agent_holds_is_generated(real_trajectories):
-    """Whole emitted strings, laid end to end again, are messages or arguments of steps that are not copied."""
+def test_only_text_of_a_real_agent_step_is_generated(real_trajectories):
+    """Joined again, generated segments are messages or arguments of steps that are not copied."""
     for path in real_files(real_trajectories):
         data = json.loads(path.read_text())
         steps = [one for one in data["steps"] if one["source"] == "agent" and not one.get("is_copied_context")]

@@ -1,4 +1,4 @@
-"""The curated form: what is written is read again as it was, and each thing that is wrong is named with its place."""
+"""The curated format: what is written is read back unchanged, and each error names its place."""
 
 import copy
 import json
@@ -27,22 +27,22 @@ WHOLE = Trajectory(
 )
 
 
-def test_what_is_written_is_read_again():
+def test_what_is_written_is_read_back():
     for outcome, model in ((None, None), (True, "m"), (False, "")):
         trajectory = Trajectory("i", "test", outcome, model, WHOLE.segments, {"a": [1, None]})
         assert read_record(json.loads(json.dumps(trajectory.to_json())), NOWHERE) == trajectory
 
 
-def test_what_may_be_left_out():
+def test_optional_keys():
     row = {"format": "hesnr-trajectory", "version": 1, "id": "i", "source": "s", "resolved": None, "model": None}
     segment = {"kind": "task", "text": "a", "generated": False}
-    nulls = {"calls": None, "continues": None}  # as tables fill them in
+    nulls = {"calls": None, "continues": None}  # as tables fill columns
     expected = Trajectory("i", "s", None, None, (Segment("task", "a"),) * 2)
     assert curated.read({**row, "segments": [segment, segment | nulls]}, NOWHERE) == expected
     assert curated.read({**row, "segments": [segment, segment], "meta": None}, NOWHERE) == expected
 
 
-def test_real_runs_are_read_again(real_trajectories):
+def test_real_runs_are_read_back(real_trajectories):
     for folder in ("mini_swe_agent_0", "openhands", "dataset_rows"):
         for path, trajectory in iterate_trajectories(real_trajectories / folder):
             assert isinstance(trajectory, Trajectory)
@@ -93,6 +93,6 @@ def test_what_is_wrong_is_named_with_its_place(place, value, reason):
         read_record(row, NOWHERE)
 
 
-def test_a_row_of_another_format_is_not_ours():
+def test_a_row_of_another_format_is_not_curated():
     assert not curated.detect({**WHOLE.to_json(), "format": "other"})
     assert not curated.detect([WHOLE.to_json()])

@@ -23,7 +23,7 @@ FENCES = {
 
 
 def run(*messages, version="mini-swe-agent-1.1", status="Submitted", told="", **info):
-    """The segments behind instructions and task."""
+    """The segments after instructions and task."""
     head = [{"role": "system", "content": TOLD.format(told)}, {"role": "user", "content": "Fix it."}]
     info = {"exit_status": status, "submission": PATCH, **info}
     data = {"info": info, "messages": [*head, *messages], "trajectory_format": version, "instance_id": "i"}
@@ -89,7 +89,7 @@ def test_a_run_of_tool_calls():
     [
         ([exit_note()], "Submitted", True),
         ([exit_note("TimeoutExpired", "boom")], "TimeoutExpired", None),
-        ([exit_note("LimitsExceeded", "")], "Submitted", None),  # the message tells before the file's head
+        ([exit_note("LimitsExceeded", "")], "Submitted", None),  # the message has priority over the file's `info`
         ([], None, None),
         ([user("Interrupted by user: no", "UserInterruption"), exit_note()], "Submitted", None),
         ([user("Commands not executed. No", "UserRejection"), exit_note()], "Submitted", False),
@@ -162,7 +162,7 @@ def test_a_refused_turn_has_no_action(version):
     assert segments == (thought(block), Segment("other", "Wrong format (3)."))
 
 
-def test_two_commands_are_no_action_without_a_note_either():
+def test_two_commands_are_not_an_action_even_without_a_note():
     two = "```bash\nls\n```\n```bash\npwd\n```"
     assert run(said(two), user("x"), version="mini-swe-agent-1", told="```bash")[0] == thought(two)
 
@@ -186,7 +186,7 @@ def test_a_format_error_of_a_tool_call():
         (f"<exception>killed</exception>\n<returncode>-1</returncode>\n<output>\n{PADDED}", -1, True),
     ],
 )
-def test_a_padded_result_says_that_its_call_did_not_run(text, code, expected):
+def test_a_result_may_say_that_its_call_did_not_run(text, code, expected):
     segments = run(said("", ("a", "grep"), ("b", "ls")), result("a", text, code), result("b"), said("Go on."))
     assert executed(segments) == [expected, True]
 
@@ -266,7 +266,7 @@ def test_the_bare_list():
     [
         ({"trajectory_format": "mini-swe-agent-2", "messages": [{}]}, "'mini-swe-agent-2'; this package reads"),
         ({"trajectory_format": "mini-swe-agent-1", "messages": []}, "key 'messages' should be a list"),
-        ({"trajectory_format": "mini-swe-agent-1", "messages": ["x"]}, "a message is not an object"),
+        ({"trajectory_format": "mini-swe-agent-1", "messages": ["x"]}, "message 0: expected an object"),
         ({"trajectory_format": "mini-swe-agent-1", "messages": [{"role": "x"}]}, "message 0: unknown role 'x'"),
     ],
 )
@@ -283,14 +283,14 @@ def test_malformed_files_are_named(data, reason):
         ("jobs/trial_7/my.traj.json", "my"),
     ],
 )
-def test_runs_are_told_apart_where_harbor_names_their_files_alike(path, name):
+def test_runs_in_equally_named_files_of_harbor_have_different_names(path, name):
     data = {"trajectory_format": "mini-swe-agent-1", "messages": [user("Fix it.")]}
     assert read_record(data, Path(path)).id == name
     assert read_record({**data, "instance_id": "i"}, Path(path)).id == "i"
 
 
 def real_runs(folder):
-    """Every real file with its messages and its info, read by nothing of the package."""
+    """Every real file with its messages and its info, read without this package."""
     paths = [*folder.glob("mini_swe_agent_*/**/*.json"), *folder.glob("atif/*/*_mini-swe-agent.trajectory.json")]
     for path in sorted(paths):
         try:
@@ -309,7 +309,7 @@ def flat(message):
 
 
 def test_real_runs_have_exactly_the_actions_that_ran(real_trajectories):
-    """Against a regular expression and the raw arguments; refused turns are known by the note behind them alone."""
+    """Compare with a regular expression and the raw arguments. A refused turn is one followed by a note."""
     files = actions = refused = 0
     for trajectory, path, messages, _ in real_runs(real_trajectories):
         expected, texts = [], []
@@ -333,8 +333,8 @@ def test_real_runs_have_exactly_the_actions_that_ran(real_trajectories):
     assert actions > 1800
 
 
-def test_real_messages_are_kept_whole_and_told_apart(real_trajectories):
-    """What the model said is all of it and only that; each note of a refused format is one segment `other`."""
+def test_real_messages_are_complete_and_of_the_right_kind(real_trajectories):
+    """Generated text is all text of the model and nothing else; each note about a refusal is one segment `other`."""
     for trajectory, path, messages, info in real_runs(real_trajectories):
         said_by_model = [
             (message.get("reasoning_content") or "")

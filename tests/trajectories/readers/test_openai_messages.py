@@ -1,4 +1,4 @@
-"""Chat rows: what is an action, what ran, and what the file tells beside the chat."""
+"""Chat rows: what is an action, what ran, and what the other columns contain."""
 
 import json
 import re
@@ -132,7 +132,7 @@ def test_anthropic_blocks():
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
-def test_reasoning_that_stands_in_think_tags_too_is_taken_once(key):
+def test_reasoning_repeated_in_think_tags_is_taken_once(key):
     trajectory = read(user("go"), says("<think>Hm.</think>Done.", **{key: "Hm."}))
     assert trajectory.segments[1:] == (Segment("thought", "<think>Hm.</think>Done.", generated=True),)
 
@@ -147,7 +147,7 @@ HERMES = '<tool_call>\n{"name": "bash", "arguments": {"command": "ls"}}\n</tool_
     [
         (f"Go.\n\n{FUNCTION}", FUNCTION, bash("ls", True)),
         (f"Go.\n{EDIT} Now.", EDIT, Call("str_replace_editor", {"command": "view", "path": "/x"}, True)),
-        (FUNCTION[:-12], FUNCTION[:-12], bash("ls", True)),  # a stop word that the server cut off
+        (FUNCTION[:-12], FUNCTION[:-12], bash("ls", True)),  # a stop word that the server removed
         (f"Go. {HERMES}", HERMES, bash("ls", True)),
         (f"Go. {HERMES[:-13]}", HERMES[:-13], bash("ls", True)),
         (f"<tool_call>\n{FUNCTION}\n</tool_call>", f"<tool_call>\n{FUNCTION}\n</tool_call>", bash("ls", True)),
@@ -199,14 +199,14 @@ def test_a_refused_reply_is_a_thought_and_the_note_is_other():
     assert kinds(trajectory) == ["task", "action", "observation", "thought", "other"]
 
 
-def test_two_fences_where_the_instructions_ask_for_exactly_one():
+def test_two_fences_if_the_instructions_require_exactly_one():
     chat = [says("```bash\nls\n```"), user("a"), says("```bash\nls\n```\n```bash\npwd\n```"), user("b")]
     assert len(actions(read(system("Give exactly ONE bash block."), user("go"), *chat))) == 1
     several = actions(read(system(), user("go"), *chat))
     assert [call.executed for _, (call,) in several] == [True, None, None]
 
 
-def test_marks_of_the_environment_tell_an_observation_after_a_reply_without_a_call():
+def test_marks_of_the_environment_make_an_observation_after_a_reply_without_a_call():
     trajectory = read(user("go"), says("It is 4."), user("Observation:\nwrong"), says("5?"), user("Go on."))
     assert kinds(trajectory) == ["task", "thought", "observation", "thought", "other"]
 
@@ -228,7 +228,7 @@ def test_outcome_comes_from_a_column_or_is_unknown(columns, resolved):
     assert read(user("go"), says("x"), **columns).resolved is resolved
 
 
-def test_columns_beside_the_chat():
+def test_other_columns_of_the_row():
     trajectory = read(user("go"), says("x"), instance_id="a__b-1", model="m", run_id=3, patch="diff")
     assert (trajectory.id, trajectory.model, trajectory.meta) == ("a__b-1", "m", {"run_id": 3})
     assert read(user("go"), says("x")).id == "run"
@@ -239,14 +239,14 @@ def test_columns_beside_the_chat():
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        ([user("go")], "no message of an assistant"),
+        ([user("go")], "no message with role assistant"),
         ([user("go"), 3], "message 1: expected an object, found int"),
         ([{"role": "judge", "content": ""}], "message 0: unknown role 'judge'; known roles: system"),
         ([{"role": ["user"], "content": ""}], r"message 0: unknown role \['user'\]"),
         ([user("go"), says(3)], "message 1: key 'content' should be text, found int"),
         ([user("go"), says("", tool_calls="ls")], "message 1: key 'tool_calls' should be a list, found str"),
         ([user("go"), says("", tool_calls=[{"id": 1}])], "message 1: call 0 should have a name, found None"),
-        ([], "the chat should be a list with messages"),
+        ([], "should be a list with messages"),
     ],
 )
 def test_errors_name_the_message_and_the_key(messages, reason):

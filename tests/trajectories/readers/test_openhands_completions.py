@@ -1,4 +1,4 @@
-"""OpenHands completion logs: the form that the model saw and wrote, calls as text or native."""
+"""OpenHands completion logs: text as the model saw and wrote it, with calls in the text or native."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ READ = [
     generated("thought", "Hm."),
     Segment("other", "Please continue working on the task on whatever approach."),
 ]
-CUT = "So.\n<function=execute_bash>\n<parameter=command>pwd</parameter>\n"  # the stop word never comes
+CUT = "So.\n<function=execute_bash>\n<parameter=command>pwd</parameter>\n"  # without the stop word
 LAST = [
     generated("thought", "So.\n"),
     generated("action", CUT[4:], Call("bash", {"command": "pwd"}, None), continues=True),
@@ -103,18 +103,18 @@ def test_the_log_of_a_failed_call_has_its_prompt():
 
 def logs_of_a_run(folder, *prompts):
     folder.mkdir(parents=True)
-    for i, prompt in enumerate(prompts, start=9):  # seconds 9, 10, 11: not the order of their letters
+    for i, prompt in enumerate(prompts, start=9):  # seconds 9, 10, 11: numeric order, not alphabetic
         log = {"messages": prompt, "fncall_messages": [], "kwargs": {}, "response": response(f"Reply {i}.")}
         (folder / f"model-{i}.5.json").write_text(json.dumps(log))
     return folder
 
 
-def test_of_logs_that_go_on_the_last_is_the_trajectory(tmp_path):
+def test_the_last_of_several_growing_logs_is_the_trajectory(tmp_path):
     marked = json.loads(json.dumps(PROMPT))
     marked[1]["content"][0]["cache_control"] = {"type": "ephemeral"}
     folder = logs_of_a_run(tmp_path / "llm_completions" / "repo__1", PROMPT[:2], marked[:4], PROMPT)
     loaded = load_trajectories(folder)
-    assert (len(loaded.trajectories), loaded.passed.total(), loaded.bad) == (1, 2, [])
+    assert (len(loaded.trajectories), loaded.skipped.total(), loaded.bad) == (1, 2, [])
     assert list(loaded.trajectories[0].segments) == [*READ, generated("thought", "Reply 11.")]
 
 
@@ -127,7 +127,7 @@ def test_a_log_before_a_condensation_is_a_trajectory_too(tmp_path):
 
 
 @pytest.mark.parametrize("other", [{"messages": []}, {"messages": 3, "kwargs": {}, "response": {}}, [], 3])
-def test_other_files_are_none(other):
+def test_other_files_are_not_detected(other):
     assert not openhands_completions.detect(other)
 
 

@@ -1,4 +1,4 @@
-"""OpenHands V0 events: what is the model's, what is the interface's, and what ran."""
+"""OpenHands V0 events: text of the model, text of the interface, and what ran."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ RUN = Path("runs/output.jsonl")
 
 
 def response(ident, content, *calls):
-    """The reply that every event that came of it repeats."""
+    """The reply that every event of it repeats."""
     tool_calls = [{"id": c, "function": {"name": n, "arguments": a}} for c, n, a in calls]
     return {"id": ident, "model": "m", "choices": [{"message": {"content": content, "tool_calls": tool_calls}}]}
 
@@ -100,7 +100,7 @@ def test_parallel_calls_share_one_thought_and_each_has_its_answer():
     ]
 
 
-def test_think_is_a_thought_and_not_told_twice():
+def test_think_is_a_thought_and_not_repeated():
     reply = response("r", "Hm.", ("c", "think", '{"thought": "Why?"}'))
     args = {"thought": "Hm.\nWhy?"}
     event = {"id": 1, "source": "agent", "action": "think", "args": args, "tool_call_metadata": metadata(reply, "c")}
@@ -136,7 +136,7 @@ def test_what_the_answer_says_about_whether_it_ran(answer, executed):
 
 
 def flat_events():
-    """What resolver rows hold: no id, no source, no args."""
+    """Events of resolver rows, without id, source and args."""
     return [
         {"action": "message", "content": "Fix it.", "images_urls": None},
         {"action": "run", "command": "ls", "thought": "Look.", "is_confirmed": "confirmed", "kernel_init_code": None},
@@ -208,14 +208,14 @@ def test_feedback_rows_have_null_keys_and_json_strings():
     ]
 
 
-def test_ids_that_begin_again_answer_the_last_event():
+def test_a_repeated_id_means_the_last_event_with_it():
     runs = [{"id": 1, "source": "agent", "action": "run", "args": {"command": c}} for c in ("first", "second")]
     answer = {"id": 2, "source": "agent", "observation": "run", "cause": 1, "content": "x"}
     calls = [segment.calls[0] for segment in segments([*runs, answer]) if segment.calls]
     assert [call.executed for call in calls] == [None, True]
 
 
-def test_older_edits_keep_what_the_model_gave():
+def test_older_edits_keep_the_arguments_of_the_model():
     args = {"path": "/a", "content": "é", "start": 1, "thought": "", "impl_source": "llm", "view_range": None}
     (segment,) = segments([{"id": 1, "source": "agent", "action": "edit", "args": args}])
     given = {"path": "/a", "content": "é", "start": 1}
@@ -230,13 +230,13 @@ def test_older_edits_keep_what_the_model_gave():
         ({"report": {}}, None),
     ],
 )
-def test_the_outcome_is_the_reports(columns, resolved):
+def test_the_outcome_comes_from_the_report(columns, resolved):
     assert read_record({"instance_id": "i", "history": flat_events(), **columns}, RUN).resolved is resolved
 
 
-def test_a_run_that_came_to_nothing_is_named():
+def test_a_run_without_events_is_an_error():
     row = {"instance_id": "i", "test_result": {}, "history": [], "error": "no container"}
-    with pytest.raises(ValueError, match=r"'history' holds no event.*no container"):
+    with pytest.raises(ValueError, match=r"'history' has no events.*no container"):
         read_record(row, RUN)
 
 
@@ -253,7 +253,7 @@ def test_a_run_that_came_to_nothing_is_named():
         3,
     ],
 )
-def test_other_files_are_none(other):
+def test_other_files_are_not_detected(other):
     assert not openhands_events.detect(other)
 
 

@@ -1,4 +1,4 @@
-"""Whatever stands in an OpenHands file: it is read by the rules, or refused with a ValueError."""
+"""Hostile OpenHands files: each is read by the rules or refused with a ValueError."""
 
 import copy
 import json
@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm_eval_hesnr.trajectories.readers import openhands_completions, openhands_events, openhands_rows, openhands_sdk
+from lm_eval_hesnr.trajectories.readers import (
+    openhands_chat,
+    openhands_completions,
+    openhands_events,
+    openhands_rows,
+    openhands_sdk,
+)
 
 CALL = {"id": "c", "function": {"name": "execute_bash", "arguments": '{"command": "ls"}'}}
 REPLY = {"role": "assistant", "content": "Look.", "tool_calls": [CALL]}
@@ -115,8 +121,8 @@ def test_any_value_anywhere(reader, sample, data):
 
 
 @pytest.mark.parametrize("part", ["<function=a>\n<parameter=b>", "<function=a>", "OBSERVATION:\n", "ERROR: "])
-def test_a_long_text_is_read_at_once_and_whole(part):
+def test_a_long_text_is_read_fast_and_whole(part):
     text = part * 50_000
     messages = [{"role": role, "content": text} for role in ("assistant", "user", "assistant", "user")]
-    segments = list(openhands_rows.chat_segments(messages, text_calls=True))
+    segments = list(openhands_chat.openhands_segments(messages, text_calls=True))
     assert "".join(segment.text for segment in segments) == text * 4

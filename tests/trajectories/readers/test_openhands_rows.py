@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import openhands_rows, read_record
-from lm_eval_hesnr.trajectories.readers.openhands_rows import chat_segments
+from lm_eval_hesnr.trajectories.readers.openhands_chat import openhands_segments
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 ROWS = Path("rows.jsonl")
@@ -38,7 +38,7 @@ MESSAGES = [
     says("user", "Please continue working on the task on whatever approach you think is suitable."),
     says("assistant", None, ("c", "think", '{"thought": "Why?"}')),
     answers("c", "think", "Logged."),
-    says("assistant", None, ("a", "finish", "{}")),  # an id that comes again is another call
+    says("assistant", None, ("a", "finish", "{}")),  # a repeated id is another call
 ]
 SEGMENTS = (
     Segment("system", "Be good."),
@@ -91,7 +91,7 @@ def test_a_row_of_swe_rebench(column, resolved):
 )
 def test_what_the_answer_says_about_the_call(answer, kind, executed):
     messages = [says("assistant", "", ("a", "terminal", '{"command": "ls"}')), answers("a", "terminal", answer)]
-    segment = next(chat_segments(messages, text_calls=False))
+    segment = next(openhands_segments(messages, text_calls=False))
     assert (segment.kind, segment.generated) == (kind, True)
     assert [call.executed for call in segment.calls] == ([executed] if kind == "action" else [])
 
@@ -99,27 +99,27 @@ def test_what_the_answer_says_about_the_call(answer, kind, executed):
 @pytest.mark.parametrize("arguments", [None, ""])
 def test_a_call_without_arguments_has_no_text(arguments):
     messages = [says("assistant", "", ("a", "finish", arguments))]
-    assert list(chat_segments(messages, text_calls=False)) == [generated("action", "", Call("finish", {}, None))]
+    assert list(openhands_segments(messages, text_calls=False)) == [generated("action", "", Call("finish", {}, None))]
 
 
-def test_arguments_that_are_no_json_never_ran():
+def test_arguments_that_are_not_json_never_ran():
     messages = [says("assistant", "", ("a", "execute_bash", '{"command": "l'))]
-    assert list(chat_segments(messages, text_calls=False)) == [generated("thought", '{"command": "l')]
+    assert list(openhands_segments(messages, text_calls=False)) == [generated("thought", '{"command": "l')]
 
 
 @pytest.mark.parametrize(
     ("message", "reason"), [(3, "message 0 should be an object"), (says("exit", "x"), "message 0: unknown role 'exit'")]
 )
-def test_what_is_no_message_is_named(message, reason):
+def test_a_malformed_message_is_named(message, reason):
     with pytest.raises(ValueError, match=reason):
-        list(chat_segments([message], text_calls=False))
+        list(openhands_segments([message], text_calls=False))
 
 
 @pytest.mark.parametrize(
     "other",
     [{"messages": MESSAGES}, {"trajectory": MESSAGES}, {"trajectory_id": "t", "trajectory": [{"role": "ai"}]}, []],
 )
-def test_other_rows_are_none(other):
+def test_other_rows_are_not_detected(other):
     assert not openhands_rows.detect(other)
 
 
@@ -139,5 +139,5 @@ def test_real_rows_give_every_reply_whole_and_every_call_once(real_trajectories)
         counts.append((len(actions), len(executed)))
         prose = [message["content"] for message in row["messages"] if message["role"] == "assistant"]
         assert [s.text for s in trajectory.segments if s.kind == "thought"] == [text for text in prose if text]
-        assert sum(segment.kind == "other" for segment in trajectory.segments) == 2  # two nudges each
+        assert sum(segment.kind == "other" for segment in trajectory.segments) == 2  # two reminders each
     assert counts == [(21, 20), (9, 8)]

@@ -135,7 +135,7 @@ def test_whether_a_call_ran(answer, executed):
     assert segments(action("1", "terminal", '{"command": "ls"}'), answer)[0].calls[0].executed is executed
 
 
-def test_arguments_from_the_action_where_the_call_is_not_kept():
+def test_arguments_come_from_the_action_if_the_call_is_not_stored():
     event: Any = {"kind": "ActionEvent", "source": "agent", "tool_name": "terminal", "id": "1"}
     event["action"] = {"kind": "TerminalAction", "command": "ls", "timeout": None}
     assert segments(event) == [generated("action", '{"command": "ls"}', Call("bash", {"command": "ls"}, None))]
@@ -164,7 +164,7 @@ def test_is_event(data, is_event):
     assert openhands_sdk.is_event(data) is is_event
 
 
-def test_an_event_that_is_none_is_named():
+def test_an_element_that_is_not_an_event_is_named():
     with pytest.raises(ValueError, match="event 1 should have a 'kind'"):
         read_record([message("user", "Fix."), {"kind": "Agent"}], EVENTS)
 
@@ -179,7 +179,7 @@ def test_real_events_give_every_reply_whole(real_trajectories):
     written = [part for e in actions for part in (e["thought"][0]["text"], e["tool_call"]["arguments"])]
     segments = read_record(events, EVENTS).segments
     assert len(actions) == 2
-    assert [s.text for s in segments if s.generated] == written  # the reasoning stands in the thought
+    assert [s.text for s in segments if s.generated] == written  # the thought contains the reasoning
     assert [s.calls[0].arguments["command"] for s in segments if s.calls] == [e["action"]["command"] for e in actions]
     assert [s.calls[0].executed for s in segments if s.calls] == [False, True]
     answers = [e["observation"]["content"][0]["text"] for e in events if e["kind"] == "ObservationEvent"]

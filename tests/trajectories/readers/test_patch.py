@@ -1,4 +1,4 @@
-"""Patch-only predictions: one action, or none that could be scored."""
+"""Predictions with a patch only: one action, or an error if the patch is empty."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_the_patch_is_the_one_action(data):
     assert read_record(data, PATH) == Trajectory("i", "patch", None, "m", (action,))
 
 
-def test_many_predictions_are_given_one_by_one():
+def test_many_predictions_are_read_one_by_one():
     data = {"i": ONE, "j": {"model_patch": DIFF}}
     assert patch.predictions(data) == [ONE, {"instance_id": "j", "model_patch": DIFF}]
     with pytest.raises(ValueError, match="2 predictions"):
@@ -33,11 +33,11 @@ def test_an_empty_patch_is_named(text):
 
 
 @pytest.mark.parametrize("data", [None, {}, [], [3], {"i": 3}, {"instance_id": "i"}, ONE | {"messages": []}])
-def test_what_is_no_prediction(data):
+def test_other_records_are_not_predictions(data):
     assert not patch.detect(data)
 
 
-def test_outcome_by_a_summary_beside(tmp_path):
+def test_outcome_by_a_summary_next_to_the_file(tmp_path):
     summary = {"total_instances": 1, "resolved_ids": ["i"]}
     (tmp_path / "m.run.json").write_text(json.dumps(summary))
     assert patch.read(ONE, tmp_path / "preds.json").resolved is True

@@ -1,4 +1,4 @@
-"""SWE-agent `.traj`: what is the model's, what ran, and what only stands in the file."""
+"""SWE-agent `.traj`: text of the model, what ran, and text that only the file contains."""
 
 import json
 import re
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_eval_hesnr.trajectories.json_values import text_of
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import read_record, swe_agent
-from lm_eval_hesnr.trajectories.readers.common import cut, text_of
+from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -99,7 +100,7 @@ def bash(command, executed=True):
     ],
 )
 def test_each_parser_finds_its_command(parser, text, action_texts, calls):
-    segments = list(cut(text, PARSERS[parser](text, True)))
+    segments = list(split_at_calls(text, PARSERS[parser](text, True)))
     assert "".join(s.text for s in segments) == text
     assert [s.text for s in segments if s.kind == "action"] == ([text] if action_texts is None else action_texts)
     assert tuple(call for s in segments for call in s.calls) == calls
@@ -112,19 +113,19 @@ PIECES += ["</parameter>", '{"command":', '{"name":"a","arguments":{"b":1}}', "}
 @given(st.sampled_from(sorted(PARSERS)), st.lists(st.sampled_from(PIECES)))
 def test_no_parser_loses_a_character(parser, pieces):
     text = "".join(pieces)
-    segments = list(cut(text, PARSERS[parser](text, None)))
+    segments = list(split_at_calls(text, PARSERS[parser](text, None)))
     assert "".join(s.text for s in segments) == text
     assert all(s.generated and s.continues == (i > 0) for i, s in enumerate(segments))
 
 
 def test_parsers_take_linear_time():
-    """Done at once or, were one quadratic, in hours."""
+    """A parser with quadratic time would need hours."""
     for hostile in ("```\n", "```a\n", "<command>", "<function=", "<function=a>\n<parameter=", '{"command":{"a":'):
         for parser in PARSERS.values():
             parser(hostile * 100_000 + "</function>", None)
 
 
-def test_first_era_names_no_parser_and_keeps_its_demonstration_unscored():
+def test_first_releases_name_no_parser_and_their_demonstration_is_not_scored():
     demo = {"role": "user", "content": "Look how:\n```\nls\n```", "is_demo": True, "agent": "primary"}
     said = "See.\n```\nls\n```\n\n(cwd)$ more\n\n```\nopen a.py\n```"
     last = "Done.\n```\nsubmit\n```"
@@ -138,7 +139,9 @@ def test_first_era_names_no_parser_and_keeps_its_demonstration_unscored():
         Segment("system", "You fix bugs."),
         Segment("task", "Look how:\n```\nls\n```"),
         Segment("task", "It is broken."),
-        Segment("thought", "See.\n```\nls\n```\n\n(cwd)$ more\n\n", generated=True),  # what it invented is its own text
+        Segment(
+            "thought", "See.\n```\nls\n```\n\n(cwd)$ more\n\n", generated=True
+        ),  # the model's text, even if it imitates the shell
         Segment("action", "```\nopen a.py\n```", generated=True, calls=bash("open a.py"), continues=True),
         Segment("observation", "[File: a.py]"),
         Segment("thought", "Done.\n", generated=True),
@@ -148,7 +151,7 @@ def test_first_era_names_no_parser_and_keeps_its_demonstration_unscored():
     assert (trajectory.resolved, trajectory.model) == (None, None)
 
 
-def test_a_demonstration_laid_out_as_turns_is_no_reply():
+def test_a_demonstration_in_turns_is_not_a_reply():
     demo = [shown("try") | {"is_demo": True}, reply("```\nls\n```", "ls") | {"is_demo": True}]
     trajectory = read(history=[SYSTEM, *demo, ISSUE, reply("```\npwd\n```", "pwd"), shown("/")])
     assert [(s.kind, s.generated) for s in trajectory.segments] == [
@@ -156,7 +159,7 @@ def test_a_demonstration_laid_out_as_turns_is_no_reply():
     ]  # fmt: skip
 
 
-def test_a_last_submit_that_the_history_lacks_is_taken_from_the_steps():
+def test_a_last_submit_missing_in_the_history_is_taken_from_the_steps():
     trajectory = read(
         history=[SYSTEM, ISSUE, reply("```\nls\n```", "ls\n"), shown("a.py")],
         trajectory=[step("```\nls\n```", "ls\n", "a.py"), step("```\nsubmit\n```", "submit\n", "diff --git")],
@@ -173,10 +176,10 @@ def test_a_last_submit_that_the_history_lacks_is_taken_from_the_steps():
         ("exit due to runtime error: x", "exit_error", ("other", "exit due to runtime error: x", False)),
         ("Exit due to unknown error: x\ny", "", ("other", "Exit due to unknown error: x\ny", False)),  # 1.x
         ("Exiting due to forfeit", "", ("other", "Exiting due to forfeit", False)),
-        ("I give ```up", "exit_format", ("thought", "I give ```up", True)),  # the model's own, refused too often
+        ("I give ```up", "exit_format", ("thought", "I give ```up", True)),  # the model's text, refused too often
     ],
 )
-def test_an_exit_note_is_no_models_text(content, action, expected):
+def test_an_exit_note_is_not_text_of_the_model(content, action, expected):
     trajectory = read(
         history=[SYSTEM, ISSUE, reply(content, action), shown("Exited (autosubmitted)")],
         trajectory=[step(content, action, "Exited (autosubmitted)")],
@@ -185,7 +188,7 @@ def test_an_exit_note_is_no_models_text(content, action, expected):
     assert brief(trajectory) == [expected, ("other", "Exited (autosubmitted)", False)]
 
 
-def test_a_refused_reply_is_a_thought_with_the_note_that_the_next_prompt_holds():
+def test_a_refused_reply_is_a_thought_followed_by_the_note_in_the_next_prompt():
     refused, good = "no fence", "```\nls\n```"
     prompt = [SYSTEM, ISSUE, {"role": "assistant", "content": refused}, {"role": "user", "content": "Use a fence."}]
     steps = [step(refused, "", thought=refused, query=[SYSTEM, ISSUE]), step(good, "ls", "a.py", query=prompt)]
@@ -196,12 +199,12 @@ def test_a_refused_reply_is_a_thought_with_the_note_that_the_next_prompt_holds()
         ("other", "Use a fence.", False),
         *expected,
     ]
-    for old in steps:  # 1.0 keeps no prompts
+    for old in steps:  # 1.0 does not store prompts
         del old["query"]
     assert brief(read(**run, trajectory=steps)) == [("thought", refused, True), *expected]
 
 
-def test_a_blocked_command_is_a_thought_and_one_that_ran_before_it_was_asked_again_is_an_action():
+def test_a_blocked_command_is_a_thought_and_a_replaced_command_that_ran_is_an_action():
     blocked, again, good = "```\nvim\n```", "```\nedit 1\n```", "```\nls\n```"
     trajectory = read(
         history=[SYSTEM, ISSUE, reply(good, "ls"), shown("a.py")],
@@ -217,7 +220,7 @@ def test_a_blocked_command_is_a_thought_and_one_that_ran_before_it_was_asked_aga
     ]
 
 
-def test_steps_of_another_story_are_not_read_twice():
+def test_steps_that_do_not_match_the_history_are_not_read_twice():
     trajectory = read(
         history=[SYSTEM, ISSUE, reply("```\nls\n```", "ls"), shown("a.py")],
         trajectory=[step("```\nls\n```\n", "ls", "a.py")],
@@ -284,17 +287,17 @@ def attempt(command):
     }
 
 
-def test_of_a_retrying_run_the_chosen_attempt_is_read():
+def test_the_chosen_attempt_of_a_run_with_retries_is_read():
     attempts = [attempt("ls"), attempt("pwd")]
     chosen = read(attempts=attempts, **attempts[1] | {"info": {"best_attempt_idx": 1}})
     assert [call for s in chosen.segments for call in s.calls] == list(bash("pwd"))
     assert chosen.meta == {"best_attempt_idx": 1}
     assert read(attempts=attempts[:1]).segments[-2].calls == bash("ls")
-    with pytest.raises(ValueError, match="2 attempts and none chosen"):
+    with pytest.raises(ValueError, match="2 attempts, but best_attempt_idx None"):
         read(attempts=attempts)
 
 
-def test_success_is_the_reports(tmp_path):
+def test_the_outcome_comes_from_the_report(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps({"org__repo-1": {"resolved": True}}))
     assert read(tmp_path, **attempt("ls")).resolved is True
 
@@ -305,7 +308,7 @@ def test_success_is_the_reports(tmp_path):
         ([], "key 'history' should be a list with messages"),
         ([SYSTEM, "x"], "key 'history' should be a list with messages"),
         ([SYSTEM, ISSUE | {"role": "ai"}], "message 1: unknown role 'ai'"),
-        ([SYSTEM, ISSUE, reply("nothing", "ls")], "message 2: the recorded action 'ls' does not stand in the reply"),
+        ([SYSTEM, ISSUE, reply("nothing", "ls")], "the reply 'nothing' does not contain the recorded action 'ls'"),
     ],
 )
 def test_what_is_malformed_is_named(history, message):
@@ -323,11 +326,11 @@ def real_files(folder):
 def test_every_real_file_loads(real_trajectories):
     loaded = load_trajectories(real_trajectories / "swe_agent")
     assert (loaded.bad, loaded.files, len(loaded.trajectories)) == ([], 13, 13)
-    assert {t.resolved for t in loaded.trajectories} == {None}  # nothing beside them tells
+    assert {t.resolved for t in loaded.trajectories} == {None}  # there is no report next to them
 
 
-def test_what_is_read_of_real_files_is_what_their_action_fields_say(real_trajectories):
-    """The recorded action is a shell rendering: equal for shell commands, and holding every value of other tools."""
+def test_calls_of_real_files_are_those_in_their_action_fields(real_trajectories):
+    """A recorded action is a shell line: equal to a shell command, and with every value of another tool's call."""
     for path in real_files(real_trajectories):
         data = json.loads(path.read_text())
         recorded = [m["action"].strip() for m in data["history"] if m["role"] == "assistant" and not m.get("is_demo")]
@@ -346,7 +349,7 @@ def test_what_is_read_of_real_files_is_what_their_action_fields_say(real_traject
 
 
 def test_every_real_reply_is_accounted_for(real_trajectories):
-    """The generated texts are the file's own replies and arguments, in order, each once; the refused one comes too."""
+    """Generated texts are the file's replies and arguments, in order, each once, and also the refused reply."""
     for path in real_files(real_trajectories):
         data = json.loads(path.read_text())
         expected = ""

@@ -89,7 +89,7 @@ def test_split_ticks():
     ]
 
 
-def test_split_tool_holds_the_agents_own_messages():
+def test_split_tool_has_the_agents_own_messages():
     calls = [{"id": "c", "type": "function", "function": {"name": "bash", "arguments": '{"command": "ls"}'}}]
     more = {"agent": "main", "message_type": "action", "action": "ls"}
     messages = [
@@ -117,12 +117,12 @@ def test_split_tool_holds_the_agents_own_messages():
         ("```\nls\n```", "Exit due to cost limit\n\n```\n\n```"),
     ],
 )
-def test_a_closing_reply_that_was_put_in_is_no_models_text(style, text):
+def test_an_invented_last_reply_is_not_text_of_the_model(style, text):
     trajectory = read(row(assistant(style), user("OBSERVATION:\na"), assistant(text)))
     assert brief(trajectory)[2:] == [("other", text, False, [])]
 
 
-def test_without_a_patch_nothing_tells_whether_the_last_submit_ran():
+def test_without_a_patch_it_is_unknown_whether_the_last_submit_ran():
     data = {"messages": [*HEAD, assistant(LS), user("OBSERVATION:\na"), assistant(SUBMIT)], "instance_id": "i"}
     trajectory = read(data)
     assert [c.executed for s in trajectory.segments for c in s.calls] == [True, None]
@@ -157,7 +157,7 @@ def test_nebius():
     ("messages", "message"),
     [
         ("[", "key 'messages' should be a list or its JSON text"),
-        ([], "the messages should be a list with messages"),
+        ([], "should be a list with messages"),
         ([*HEAD, [1, 2]], "message 2: expected an object, found list"),
         ([*HEAD, {"role": "exit", "content": ""}], "message 2: unknown role 'exit'"),
     ],
@@ -179,18 +179,18 @@ def real_rows(request, real_trajectories):
     return list(zip(rows, loaded.trajectories, strict=True))
 
 
-def messages_of(data):
+def plain_messages(data):
     """(is a reply, text) of each message, taken without the reader."""
     if "messages" in data:
         return [(m["role"] == "assistant", m["content"]) for m in data["messages"]]
     return [(m["role"] == "ai", m["text"] or m["system_prompt"]) for m in data["trajectory"]]
 
 
-def test_real_actions_are_those_a_few_lines_find(real_rows):
-    """Both data sets are clean: one call a reply, at its end, so that a plain pattern finds it."""
+def test_real_actions_are_those_a_plain_pattern_finds(real_rows):
+    """In both data sets each reply has one call, at its end, so a plain pattern finds it."""
     for data, trajectory in real_rows:
         pattern = r"<function=[a-z_]+>\n.*</function>\Z" if "messages" in data else r"```\n[^`]*```\Z"
-        expected = [re.findall(pattern, text, re.DOTALL)[0] for is_reply, text in messages_of(data) if is_reply]
+        expected = [re.findall(pattern, text, re.DOTALL)[0] for is_reply, text in plain_messages(data) if is_reply]
         assert [s.text for s in trajectory.segments if s.kind == "action"] == expected
         executed = [call.executed for s in trajectory.segments for call in s.calls]
         assert executed == [True] * (len(expected) - 1) + [True if "model" in data or "target" in data else None]
@@ -199,8 +199,8 @@ def test_real_actions_are_those_a_few_lines_find(real_rows):
 def test_the_rules_hold_for_real_rows(real_rows):
     for data, trajectory in real_rows:
         segments = trajectory.segments
-        assert "".join(s.text for s in segments if s.generated) == "".join(t for own, t in messages_of(data) if own)
-        assert [s.text for s in segments if not s.generated] == [t for own, t in messages_of(data) if not own]
+        assert "".join(s.text for s in segments if s.generated) == "".join(t for own, t in plain_messages(data) if own)
+        assert [s.text for s in segments if not s.generated] == [t for own, t in plain_messages(data) if not own]
         assert all(s.generated == (s.kind in ("thought", "action")) for s in segments)
         assert {s.kind for s in segments} == {"system", "task", "thought", "action", "observation"}
         assert trajectory.resolved == data.get("resolved", data.get("target"))

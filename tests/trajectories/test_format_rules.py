@@ -1,14 +1,14 @@
-"""The six rules that come out of all formats, for every format there are real files of.
+"""Six rules that hold for every format, tested on real files.
 
-One row a format: a real file, and what a few lines find in it that know nothing of the package. From these follows
-what each rule asks for.
+`FORMATS` has one row for each format: a real file, and a short function that parses it without the package. Each rule
+compares the result of this function with the trajectory that the package reads.
 
-1. Only what the model wrote is scored: the generated texts, end to end, are its replies and nothing else.
-2. An action that stands in the file twice is taken once.
-3. Observations are told by place and marks, not by role.
-4. An action is kept as it was emitted, beside what it meant.
-5. Not every action ran.
-6. Success stands in a column or in a report beside the file.
+1. Only text of the model is scored: the generated texts, joined, are its replies and nothing else.
+2. An action that occurs in the file twice is read once.
+3. Position and marks decide what an observation is, not the role.
+4. An action is kept as it was written, together with its meaning (tool and arguments).
+5. Not every action was executed.
+6. The outcome is in a column, or in a report beside the file.
 """
 
 import json
@@ -23,15 +23,15 @@ from lm_eval_hesnr.trajectories.readers import read_record
 
 @dataclass
 class Found:
-    """What a few lines find in a file."""
+    """What was found in a file."""
 
-    said: list[str] = field(default_factory=list)
-    acted: list[str] = field(default_factory=list)
-    meant: list[Any] = field(default_factory=list)
-    """Of each action the shell command, or else all arguments."""
-    ran: list[bool | None] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)
-    solved: bool | None = None
+    generated: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
+    meanings: list[Any] = field(default_factory=list)
+    """For each action the shell command; for other tools all arguments."""
+    executed: list[bool | None] = field(default_factory=list)
+    observations: list[str] = field(default_factory=list)
+    resolved: bool | None = None
 
 
 def flat(content):
@@ -41,14 +41,14 @@ def flat(content):
 
 
 def xml(block):
-    """The command of a function written in tags, or all its arguments."""
+    """The command of a shell call written in tags; for other tools all arguments."""
     values = dict(re.findall(r"<parameter=(\w+)>(.*?)</parameter>", block, re.DOTALL))
     shell = re.match(r"<function=(execute_bash|bash)>", block)
     return values["command"] if shell else values
 
 
 def stripped(block):
-    """The same as SWE-agent means it: line ends around a value are none of it."""
+    """The same as SWE-agent reads it: line ends around a value are not part of it."""
     values = xml(block)
     return values.strip("\n") if isinstance(values, str) else {key: value.strip("\n") for key, value in values.items()}
 
@@ -58,43 +58,43 @@ def fence(block):
 
 
 def written(messages, pattern, meaning, refused="\0", own=("assistant",), key="content"):
-    """Actions in the text of replies, each answered by the next message; a reply whose answer says so is refused."""
+    """Actions in the text of replies. The next message is the answer. A reply is refused if its answer starts so."""
     found = Found()
     for message, answer in zip(messages, [*messages[1:], None], strict=True):
         text = flat(message[key])
         if message.get("role", message.get("from")) not in own:
             continue
-        found.said.append(text)
+        found.generated.append(text)
         after = flat(answer[key]) if answer else ""
         block = None if after.startswith(refused) else re.search(pattern, text, re.DOTALL)
         if block:
-            found.acted.append(block.group())
-            found.meant.append(meaning(block.group()))
-            found.ran.append(True if answer else None)
-            found.shown += [after] if answer else []
+            found.actions.append(block.group())
+            found.meanings.append(meaning(block.group()))
+            found.executed.append(True if answer else None)
+            found.observations += [after] if answer else []
     return found
 
 
 def native(messages, results="tool"):
-    """Native calls, known to have run by the ids of their results."""
+    """Native calls. A call ran if a result has its id."""
     found = Found()
     answered = {
         name for m in messages if m["role"] == results for name in m.get("tool_call_ids") or [m["tool_call_id"]]
     }
     for message in messages:
         if message["role"] == results:
-            found.shown.append(flat(message["content"]))
+            found.observations.append(flat(message["content"]))
         if message["role"] != "assistant":
             continue
-        found.said += [message.get("reasoning_content") or "", flat(message["content"])]
+        found.generated += [message.get("reasoning_content") or "", flat(message["content"])]
         for call in message.get("tool_calls") or []:
             emitted = call["function"]["arguments"]
             arguments = json.loads(emitted)
-            found.said.append(emitted)
-            found.acted.append(emitted)
+            found.generated.append(emitted)
+            found.actions.append(emitted)
             shell = call["function"]["name"] in ("bash", "execute_bash")
-            found.meant.append(arguments["command"] if shell else arguments)
-            found.ran.append(True if call["id"] in answered else None)
+            found.meanings.append(arguments["command"] if shell else arguments)
+            found.executed.append(True if call["id"] in answered else None)
     return found
 
 
@@ -105,23 +105,23 @@ NOTE = "Please always provide EXACTLY ONE action"
 
 def mini_0(data, path):
     found = written(data, BASH, fence)
-    del found.shown[-1]  # the patch, handed back
+    del found.observations[-1]  # the patch, which is returned to the model
     return found
 
 
 def mini_1(data, path):
     found = written(data["messages"], BASH, fence, refused=NOTE)
-    del found.shown[-1]
-    found.solved = json.loads((path.parent / "report.json").read_text())["resolved"]
+    del found.observations[-1]
+    found.resolved = json.loads((path.parent / "report.json").read_text())["resolved"]
     return found
 
 
 def mini_11(data, path):
     found = native(data["messages"])
     if data["info"]["exit_status"] == "Submitted":
-        found.ran[-1] = True
+        found.executed[-1] = True
     summaries = path.parent.parent.glob(f"*.{path.parent.name}.json")
-    found.solved = any(data["instance_id"] in json.loads(s.read_text())["resolved_ids"] for s in summaries) or None
+    found.resolved = any(data["instance_id"] in json.loads(s.read_text())["resolved_ids"] for s in summaries) or None
     return found
 
 
@@ -129,47 +129,47 @@ def swe_agent(pattern, meaning):
     def find(data, path):
         history = [m for m in data["history"] if not m.get("is_demo") and not flat(m["content"]).startswith("Exit due")]
         found = native(history) if pattern is None else written(history, pattern, meaning)
-        # replies that were asked for again stand in the steps alone, without an action; so does the exit note
+        # replies that were requested again are only in the steps, without an action, like the exit note
         asked_again = [step["response"] for step in data["trajectory"] if not step["action"]]
-        found.said += [text for text in asked_again if not text.startswith("Exit due")]
-        if data["info"]["exit_status"] == "submitted":  # the last command did, and the patch stands for what it printed
-            found.ran[-1] = True
-            found.shown = [text for text in found.shown if data["info"]["submission"].strip() not in text]
+        found.generated += [text for text in asked_again if not text.startswith("Exit due")]
+        if data["info"]["exit_status"] == "submitted":  # the last command ran, and the patch replaces its output
+            found.executed[-1] = True
+            found.observations = [text for text in found.observations if data["info"]["submission"].strip() not in text]
         return found
 
     return find
 
 
 def harbor_mini(data, path):
-    """Each command stands in the message and again as a tool call."""
-    found = Found(solved=reward(path))
+    """Each command occurs in the message, and again as a tool call."""
+    found = Found(resolved=reward(path))
     for step in data["steps"]:
         answers = [result["content"] for result in step.get("observation", {}).get("results", [])]
         if step["source"] != "agent":
             continue
-        found.said.append(step["message"])
+        found.generated.append(step["message"])
         if answers and answers[0].startswith(NOTE):
             continue
-        found.acted += re.findall(BASH, step["message"], re.DOTALL)
-        found.meant += [call["arguments"]["command"] for call in step["tool_calls"]]
-        found.ran += [True] * len(step["tool_calls"]) if answers else [None] * len(step["tool_calls"])
-        found.shown += [answer for answer in answers if answer]
+        found.actions += re.findall(BASH, step["message"], re.DOTALL)
+        found.meanings += [call["arguments"]["command"] for call in step["tool_calls"]]
+        found.executed += [True] * len(step["tool_calls"]) if answers else [None] * len(step["tool_calls"])
+        found.observations += [answer for answer in answers if answer]
     return found
 
 
 def terminus(data, path):
-    """The message is written anew from the model's JSON; one result is for all commands of a step."""
-    found = Found(solved=reward(path))
+    """The message was rewritten from the model's JSON. One result is for all commands of a step."""
+    found = Found(resolved=reward(path))
     for step in data["steps"]:
         answers = [result["content"] for result in step.get("observation", {}).get("results", [])]
-        found.shown += answers
+        found.observations += answers
         for call in step.get("tool_calls", []):
             emitted = json.dumps(call["arguments"], ensure_ascii=False)
             own = call["function_name"] == "bash_command"
-            found.said += [emitted] if own else []
-            found.acted.append(emitted)
-            found.meant.append(call["arguments"]["keystrokes"] if own else call["arguments"])
-            found.ran.append(True if answers else None)
+            found.generated += [emitted] if own else []
+            found.actions.append(emitted)
+            found.meanings.append(call["arguments"]["keystrokes"] if own else call["arguments"])
+            found.executed.append(True if answers else None)
     return found
 
 
@@ -180,25 +180,25 @@ def reward(path):
 
 def openhands_events(data, path):
     row, data = (data, data["history"]) if isinstance(data, dict) else ({}, data)
-    found, caused = Found(solved=row.get("report", {}).get("resolved")), {event.get("cause") for event in data}
+    found, caused = Found(resolved=row.get("report", {}).get("resolved")), {event.get("cause") for event in data}
     for event in data:
         if "observation" in event and "tool_call_metadata" in event:
-            found.shown.append(
+            found.observations.append(
                 event["extras"].get("formatted_output_and_error") or event["content"]
-            )  # the model's view
+            )  # as the model saw it
         if event.get("action") == "message" and event["source"] == "agent":
-            found.said.append(event["args"]["content"])
+            found.generated.append(event["args"]["content"])
         if "action" not in event or "tool_call_metadata" not in event:
             continue
         message = event["tool_call_metadata"]["model_response"]["choices"][0]["message"]
         (call,) = message["tool_calls"]
         arguments = json.loads(call["function"]["arguments"])
-        found.said += [message["content"] or "", call["function"]["arguments"]]
-        if call["function"]["name"] == "think":  # a thought in the form of a call
+        found.generated += [message["content"] or "", call["function"]["arguments"]]
+        if call["function"]["name"] == "think":  # a thought, written as a call
             continue
-        found.acted.append(call["function"]["arguments"])
-        found.meant.append(arguments["command"] if call["function"]["name"] == "execute_bash" else arguments)
-        found.ran.append(True if event["id"] in caused else None)
+        found.actions.append(call["function"]["arguments"])
+        found.meanings.append(arguments["command"] if call["function"]["name"] == "execute_bash" else arguments)
+        found.executed.append(True if event["id"] in caused else None)
     return found
 
 
@@ -208,20 +208,20 @@ def openhands_log(data, path):
 
 
 def traces(data, path):
-    """The last episode holds all before it."""
+    """The last episode contains all earlier ones."""
     found = Found()
     turns = data[-1]["conversations"]
     for turn, answer in zip(turns, [*turns[1:], None], strict=True):
         if turn["role"] != "assistant":
             continue
-        found.said.append(turn["content"])
+        found.generated.append(turn["content"])
         if answer and answer["content"].startswith("Previous response had parsing errors"):
             continue
-        found.shown += [answer["content"]] if answer else []
+        found.observations += [answer["content"]] if answer else []
         for block in re.findall(r'\{\s*"keystrokes".*?\}', turn["content"], re.DOTALL):
-            found.acted.append(block)
-            found.meant.append(json.loads(block)["keystrokes"])
-            found.ran.append(True if answer else None)
+            found.actions.append(block)
+            found.meanings.append(json.loads(block)["keystrokes"])
+            found.executed.append(True if answer else None)
     return found
 
 
@@ -231,25 +231,29 @@ def atif_openhands(data, path):
     for step in data["steps"]:
         for call in step.get("tool_calls") or []:
             emitted = json.dumps(call["arguments"], ensure_ascii=False)
-            found.said.append(emitted)
-            found.acted.append(emitted)
-            found.meant.append(call["arguments"]["command"] if "bash" in call["function_name"] else call["arguments"])
-            found.ran.append(True if step.get("observation") else None)
+            found.generated.append(emitted)
+            found.actions.append(emitted)
+            found.meanings.append(
+                call["arguments"]["command"] if "bash" in call["function_name"] else call["arguments"]
+            )
+            found.executed.append(True if step.get("observation") else None)
         if step["source"] == "agent":
-            found.shown += [r["content"] for r in step.get("observation", {}).get("results", []) if r["content"]]
-            found.said += [] if step.get("tool_calls") else [step["message"]]
+            found.observations += [r["content"] for r in step.get("observation", {}).get("results", []) if r["content"]]
+            found.generated += [] if step.get("tool_calls") else [step["message"]]
     return found
 
 
 def openhands_sdk(data, path):
-    found = Found(shown=[e["observation"]["content"][0]["text"] for e in data if e["kind"] == "ObservationEvent"])
+    found = Found(
+        observations=[e["observation"]["content"][0]["text"] for e in data if e["kind"] == "ObservationEvent"]
+    )
     answers = {e["action_id"]: e["observation"]["content"][0]["text"] for e in data if e["kind"] == "ObservationEvent"}
     for event in data:
         if event["kind"] == "ActionEvent":
-            found.said += [event["thought"][0]["text"], event["tool_call"]["arguments"]]
-            found.acted.append(event["tool_call"]["arguments"])
-            found.meant.append(event["action"]["command"])
-            found.ran.append("Cannot execute multiple commands" not in answers[event["id"]])
+            found.generated += [event["thought"][0]["text"], event["tool_call"]["arguments"]]
+            found.actions.append(event["tool_call"]["arguments"])
+            found.meanings.append(event["action"]["command"])
+            found.executed.append("Cannot execute multiple commands" not in answers[event["id"]])
     return found
 
 
@@ -257,9 +261,9 @@ def swe_smith(data, path):
     messages = json.loads(data["messages"]) if isinstance(data["messages"], str) else data["messages"]
     messages = [m[0] if isinstance(m, list) else m for m in messages]
     found = written(messages, TAGS, stripped)
-    if "patch" in data and not found.ran[-1]:  # the call that gave it
-        found.ran[-1] = True
-    found.solved = data.get("resolved")
+    if "patch" in data and not found.executed[-1]:  # the call that produced the patch
+        found.executed[-1] = True
+    found.resolved = data.get("resolved")
     return found
 
 
@@ -267,21 +271,21 @@ def nebius(data, path):
     turns = [{"role": t["role"], "content": t["text"]} for t in data["trajectory"]]
     found = written(turns, r"```\n[^`]*```\Z", fence, own=("ai",))
     if data["exit_status"] == "submitted":
-        found.ran[-1] = True
-    found.solved = data["target"]
+        found.executed[-1] = True
+    found.resolved = data["target"]
     return found
 
 
 def swe_gym(data, path):
     found = native(data["messages"])
-    found.solved = data["resolved"]
+    found.resolved = data["resolved"]
     return found
 
 
 def chat(pattern, meaning, key="content", own=("assistant",)):
     def find(data, path):
         found = written(data.get("messages") or data["conversations"], pattern, meaning, key=key, own=own)
-        found.solved = data.get("verified")
+        found.resolved = data.get("verified")
         return found
 
     return find
@@ -293,28 +297,28 @@ def claude_code(data, path):
         blocks = line.get("message", {}).get("content", [])
         for block in blocks if isinstance(blocks, list) else []:
             if block["type"] == "tool_result":
-                found.shown.append(flat(block["content"]))
+                found.observations.append(flat(block["content"]))
             elif block["type"] == "tool_use":
-                found.said.append(json.dumps(block["input"], ensure_ascii=False))
-                found.acted.append(found.said[-1])
-                found.meant.append(block["input"]["command"] if block["name"] == "Bash" else block["input"])
-                found.ran.append(True)
+                found.generated.append(json.dumps(block["input"], ensure_ascii=False))
+                found.actions.append(found.generated[-1])
+                found.meanings.append(block["input"]["command"] if block["name"] == "Bash" else block["input"])
+                found.executed.append(True)
             elif line["type"] == "assistant":
-                found.said.append(block["text"])
+                found.generated.append(block["text"])
     return found
 
 
 def codex(data, path):
     items = [line["payload"] for line in data if line["type"] == "response_item"]
-    found = Found(shown=[flat(item["output"]) for item in items if item["type"] == "function_call_output"])
+    found = Found(observations=[flat(item["output"]) for item in items if item["type"] == "function_call_output"])
     for item in items:
         if item.get("role") == "assistant":
-            found.said.append(flat(item["content"]))
+            found.generated.append(flat(item["content"]))
         if item["type"] == "function_call":
-            found.said.append(item["arguments"])
-            found.acted.append(item["arguments"])
-            found.meant.append(json.loads(item["arguments"])["cmd"])
-            found.ran.append(True)
+            found.generated.append(item["arguments"])
+            found.actions.append(item["arguments"])
+            found.meanings.append(json.loads(item["arguments"])["cmd"])
+            found.executed.append(True)
     return found
 
 
@@ -361,12 +365,12 @@ def meaning(call):
 
 
 RULES = {
-    "1 only the model's text": lambda f: "".join(f.said),
-    "2 each action once": lambda f: f.acted,
-    "3 observations": lambda f: f.shown,
-    "4 what an action meant": lambda f: f.meant,
-    "5 what ran": lambda f: f.ran,
-    "6 success": lambda f: f.solved,
+    "1 only the model's text": lambda f: "".join(f.generated),
+    "2 each action once": lambda f: f.actions,
+    "3 observations": lambda f: f.observations,
+    "4 what an action meant": lambda f: f.meanings,
+    "5 what ran": lambda f: f.executed,
+    "6 success": lambda f: f.resolved,
 }
 
 
@@ -374,18 +378,18 @@ def as_read(segments, resolved):
     actions = [s for s in segments if s.kind == "action"]
     calls = [call for segment in segments for call in segment.calls]
     return Found(
-        said=[s.text for s in segments if s.generated],
-        acted=[s.text for s in actions],
-        meant=[meaning(call) for call in calls],
-        ran=[call.executed for call in calls],
-        shown=[s.text for s in segments if s.kind == "observation"],
-        solved=resolved,
+        generated=[s.text for s in segments if s.generated],
+        actions=[s.text for s in actions],
+        meanings=[meaning(call) for call in calls],
+        executed=[call.executed for call in calls],
+        observations=[s.text for s in segments if s.kind == "observation"],
+        resolved=resolved,
     )
 
 
 @pytest.fixture(scope="module")
 def found(real_trajectories):
-    """By format: what a few lines find in the file, and what the reader finds."""
+    """By format: what the short function finds in the file, and what the reader finds."""
     pairs = {}
     for name, file, find in FORMATS:
         path = real_trajectories / file

@@ -1,0 +1,200 @@
+"""`hesnr curate`: convert trajectories of any known format to one file, and report what became of every input file."""
+
+# ruff: noqa: T201 (printing lives in this package)
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error
+from lm_eval_hesnr.curation.curate import curate
+from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
+from lm_eval_hesnr.curation.resumable_file import files_of
+from lm_eval_hesnr.curation.tally import Tally
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.text_table import aligned
+from lm_eval_hesnr.trajectories.skipped import Skipped
+
+_UNKNOWN_ENDING = "unknown file ending"
+_NAMES_SHOWN = 8
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("curate", help="convert trajectories of any known format to one file")
+    command.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob or hf://org/name[/config][:split]")
+    command.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="OUT", help="output file, .jsonl or .jsonl.zst"
+    )
+    command.add_argument("--only-resolved", action="store_true", help="keep only runs known to have solved their task")
+    command.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="keep only this format, named as in the table; repeat for more formats",
+    )
+    command.add_argument(
+        "--max-tokens", type=_count, metavar="N", help="keep only transcripts of at most N tokens; needs --tokenizer"
+    )
+    command.add_argument("--tokenizer", metavar="NAME_OR_DIR", help="tokenizer for --max-tokens: a folder or Hub name")
+    command.add_argument("--dedupe", action="store_true", help="keep only the first run of each instance")
+    command.add_argument("--strict", action="store_true", help="stop at the first bad file")
+    command.add_argument("--force", action="store_true", help="replace OUT if it exists")
+    command.add_argument(
+        "-j", "--workers", type=_count, default=1, metavar="N", help="worker processes (default: 1); OUT is the same"
+    )
+    command.add_argument("-v", "--verbose", action="store_true", help="name every skipped file")
+    command.set_defaults(run=run)
+
+
+def _count(given: str) -> int:
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {given!r}")
+    return int(given)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Convert the inputs and print the report; False if an input was bad."""
+    if (arguments.max_tokens is None) != (arguments.tokenizer is None):
+        raise InputError("--max-tokens and --tokenizer go together: give both or neither")
+    out: Path = arguments.out
+    tally = _curate(arguments)
+    for line in _report(tally, verbose=arguments.verbose):
+        print(one_line(line))
+    n_read, n_written = tally.total("read"), tally.total("written")
+    not_found = _not_found(arguments.source, tally)
+    if n_written:
+        print(f"{one_line(str(out))}: {n_written} trajectories")
+        if not_found:
+            print(f"note: {one_line(not_found)}", file=sys.stderr)
+        return not tally.bad
+    if n_read and not_found:
+        raise InputError(f"{out}: nothing to write; {not_found}")
+    if n_read:
+        raise InputError(f"{out}: nothing to write; the filters leave out all {n_read} trajectories")
+    print_error(f"{out}: nothing to write; no trajectory could be read")
+    return False
+
+
+def _not_found(sources: list[str], tally: Tally) -> str:
+    """The first requested format that no input has, with the formats that there are; empty if all were found."""
+    found = sorted({source for source, _ in tally.counts})
+    for name in sources:
+        if name not in found:
+            near = difflib.get_close_matches(name, found, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            return f"no trajectory has the format --source {name!r}; {hint}the inputs have {', '.join(found)}"
+    return ""
+
+
+def _curate(arguments: argparse.Namespace) -> Tally:
+    """Do the work under a progress bar. Ctrl-C prints how to continue."""
+    filters = Filters(
+        only_resolved=arguments.only_resolved,
+        sources=tuple(arguments.source),
+        max_tokens=arguments.max_tokens,
+        tokenizer=arguments.tokenizer,
+        dedupe=arguments.dedupe,
+    )
+    try:
+        with _ProgressBar() as bar:
+            return curate(
+                arguments.inputs,
+                arguments.out,
+                filters,
+                strict=arguments.strict,
+                force=arguments.force,
+                workers=arguments.workers,
+                progress=bar.update,
+            )
+    except KeyboardInterrupt:
+        partial = files_of(arguments.out)[0]
+        kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing is kept"
+        print(f"stopped; {kept}", file=sys.stderr)
+        raise
+
+
+class _ProgressBar:
+    """Files read so far, out of all files; for a data set of the Hub, trajectories."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(unit=" files", disable=None)
+        self._number_of: dict[Path, int] = {}
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None and self._bar.total:  # the last files may be of unknown kinds
+            self._bar.update(self._bar.total - self._bar.n)
+        self._bar.close()
+
+    def update(self, path: Path, tally: Tally) -> None:
+        """Move the bar to the file that the last trajectory was read from."""
+        if tally.files and not self._number_of:
+            self._number_of = {file: number for number, file in enumerate(tally.files, start=1)}
+            self._bar.total = len(tally.files)
+        self._bar.set_postfix_str(f"{tally.total('written')} written, {len(tally.bad)} bad", refresh=False)
+        self._bar.update(self._number_of.get(path, 0) - self._bar.n if tally.files else 1)
+
+
+def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
+    """The lines of the report. `verbose` names every skipped file."""
+    yield from _tables(tally)
+    yield ""
+    yield from _accounts(tally, verbose)
+    yield f"bad: {len(tally.bad)}"
+    yield from tally.bad
+
+
+def _tables(tally: Tally) -> Iterator[str]:
+    """Two tables with one row a format: numbers of trajectories, and characters of each label."""
+    left_out = [column for column in LEFT_OUT if tally.total(column)]
+    yield from _table(tally, ["files", "read", "resolved", "unresolved", "unknown", *left_out, "written", "steps"])
+    yield ""
+    yield "characters written, by label"
+    yield from _table(tally, [label.label_name for label in COLOURS])
+
+
+def _table(tally: Tally, columns: list[str]) -> list[str]:
+    rows = [["format", *columns]]
+    for source in sorted({source for source, _ in tally.counts}):
+        rows.append([one_line(source), *(f"{tally.counts[source, column]:,}" for column in columns)])
+    rows.append(["all", *(f"{tally.total(column):,}" for column in columns)])
+    return aligned(rows, right=range(1, len(columns) + 1))
+
+
+def _accounts(tally: Tally, verbose: bool) -> Iterator[str]:
+    """How many files held trajectories, and for all others the reason, with the number of files for each reason."""
+    files = tally.files
+    if not files:  # a data set of the Hub
+        return
+    of_folder = {path.parent: result for path, result in tally.met.items() if path.name.startswith("event-")}
+    good = bad = 0
+    skipped: dict[str, list[tuple[Path, Skipped | None]]] = {}
+    for path in files:
+        result = tally.met.get(path, of_folder.get(path.parent) if path.name.startswith("event-") else None)
+        if isinstance(result, bool):
+            good, bad = good + result, bad + (not result)
+        else:
+            skipped.setdefault(result.reason if result else _UNKNOWN_ENDING, []).append((path, result))
+    n_skipped = len(files) - good - bad
+    yield f"files: {len(files)}; {good} with trajectories, {bad} with only bad ones, {n_skipped} skipped"
+    for reason, paths in sorted(skipped.items(), key=lambda item: item[0] == _UNKNOWN_ENDING):
+        yield f"skipped: {reason} ({len(paths)}): {_names(paths, verbose)}"
+
+
+def _names(skipped: list[tuple[Path, Skipped | None]], verbose: bool) -> str:
+    if verbose:
+        return ", ".join(f"{path} ({result})" if result and result.whole else str(path) for path, result in skipped)
+    names = Counter(path.name for path, _ in skipped).most_common()
+    shown = ", ".join(f"{name} ({n})" if n > 1 else name for name, n in names[:_NAMES_SHOWN])
+    return shown + (f" and {len(names) - _NAMES_SHOWN} more names (-v names all)" if names[_NAMES_SHOWN:] else "")

@@ -1,0 +1,54 @@
+"""`hesnr diagnose`: what may be wrong with results, with evidence and advice."""
+
+# ruff: noqa: T201 (printing lives in this package)
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from lm_eval_hesnr.cli.terminal import one_line
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("diagnose", help="list what may be wrong with results, with evidence and advice")
+    command.add_argument(
+        "results", nargs="+", type=Path, metavar="RESULTS", help="results_*.json files, in order of training"
+    )
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Print one line a finding, and their number."""
+    runs = [found for path in arguments.results for found in _runs_in(path)]
+    findings = diagnose(runs)
+    for finding in findings:
+        print(one_line(str(finding)))
+    print(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
+    return True
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n or 'no'} {noun}{'' if n == 1 else 's'}"
+
+
+def _runs_in(path: Path) -> list[Run]:
+    """The runs in one results file."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give its results_*.json files, in order of training")
+    try:
+        found = runs_of(json.loads(path.read_bytes()), str(path))
+        diagnose(found)  # errors of this file are reported here, before it is compared with others
+    except KeyError as error:
+        raise InputError(f"{path}: key {error} is missing; give the results_*.json as lm_eval wrote it") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except (AttributeError, RecursionError, TypeError) as error:
+        raise InputError(f"{path}: is not as lm_eval writes results ({error}); give the file unchanged") from error
+    return found

@@ -1,0 +1,120 @@
+"""`hesnr measure`: every measure computed again from token tables, without a model."""
+
+# ruff: noqa: T201 (printing lives in this package)
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.metrics.bootstrap import Difference
+from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.metrics.thresholds import METHODS
+from lm_eval_hesnr.options import Options
+from lm_eval_hesnr.results.text_table import aligned, number
+from lm_eval_hesnr.results.token_tables import Tables, compare_tables, measure_tables, read_tables
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("measure", help="compute every measure again from token tables, without a model")
+    command.add_argument("folder", type=Path, metavar="DIR", help="folder with the token tables of one run")
+    command.add_argument(
+        "other", type=Path, nargs="?", metavar="DIR_B", help="tables of a second run: print the paired difference B - A"
+    )
+    command.add_argument(
+        "--epsilon", type=float, metavar="NATS", help=f"entropy threshold in nats (default: {EPSILON:.6f})"
+    )
+    command.add_argument(
+        "--threshold", choices=METHODS, default="static", help="how the threshold is chosen (default: static)"
+    )
+    command.add_argument(
+        "--scopes", metavar="NAMES", help=f"separated by commas, out of {','.join(SCOPES)} (default: action,all)"
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print everything as JSON, with sweep, shape and intervals"
+    )
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Print the measures of one run, or the differences of two."""
+    given = {"scopes": arguments.scopes, "threshold": arguments.threshold}
+    try:
+        options = Options.from_metadata({key: value for key, value in given.items() if value is not None})
+    except InputError as error:  # the options of this command have the same names as the keys of --metadata
+        raise InputError(str(error).replace("--metadata: ", "--", 1)) from None
+    if arguments.other and options.threshold != "static":
+        raise InputError("two runs are compared at one fixed threshold: give --epsilon instead of --threshold")
+    epsilon = EPSILON if arguments.epsilon is None else arguments.epsilon
+    if not 0 < epsilon < math.inf:
+        raise InputError(f"--epsilon should be a positive number of nats, found {epsilon}")
+    tables = _read(arguments.folder, options.scopes, epsilon)
+    if arguments.other is None:
+        summary = measure_tables(tables, options.threshold, epsilon)
+        text = [json.dumps(summary, indent=2)] if arguments.json else _measures_table(tables, summary)
+    else:
+        other = _read(arguments.other, options.scopes, epsilon)
+        differences = compare_tables(tables, other, epsilon)
+        text = [_as_json(differences)] if arguments.json else _differences_table(tables, other, differences)
+    for line in text:
+        print(line)
+    return True
+
+
+def _read(folder: Path, scopes: Mapping[str, frozenset[Label]], epsilon: float) -> Tables:
+    """The tables of one run, with a note if it was scored with another epsilon."""
+    tables = read_tables(folder, scopes, epsilon)  # the tables hold k, and k bounds epsilon
+    own = tables.signature.get("epsilon")
+    if isinstance(own, float) and own != epsilon:
+        print(
+            f"note: {folder} was scored with epsilon {own:.6g}; this measures with {epsilon:.6g} (--epsilon)",
+            file=sys.stderr,
+        )
+    return tables
+
+
+def _measures_table(tables: Tables, summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line on the run and the threshold of each scope, then one line a measure."""
+    rows = [("scope", "measure", "value", "stderr", "95 % interval")]
+    thresholds = []
+    for scope, found in summary.items():
+        epsilon = found["summary"]["epsilon"]
+        thresholds.append(f"{scope} {'none found' if epsilon is None else f'{epsilon:.6f}'}")
+        for name, value in found["measures"].items():
+            interval = found["summary"]["intervals"][name]
+            rows.append((scope, name, number(value), number(found["stderr"][name]), _interval(interval)))
+    model = tables.signature.get("model")
+    head = f"{tables.folder}: {len(tables.names)} trajectories by {model}; epsilon: {', '.join(thresholds)}"
+    return [head, *aligned(rows)]
+
+
+def _differences_table(a: Tables, b: Tables, differences: Mapping[str, Mapping[str, Difference | None]]) -> list[str]:
+    """One line a measure: B minus A, paired by trajectory."""
+    rows = [("scope", "measure", "B - A", "95 % interval", "p")]
+    for scope, found in differences.items():
+        for name, difference in found.items():
+            value, interval, p_value = difference or (None, None, None)
+            rows.append((scope, name, number(value), _interval(interval), number(p_value)))
+    models = f"B = {b.folder} ({b.signature.get('model')}) minus A = {a.folder} ({a.signature.get('model')})"
+    return [f"{models}, paired over {len(a.names)} trajectories", *aligned(rows)]
+
+
+def _as_json(differences: Mapping[str, Mapping[str, Difference | None]]) -> str:
+    """The differences as JSON; null where there is no number."""
+    rows = {
+        scope: {name: None if found is None else found._asdict() for name, found in row.items()}
+        for scope, row in differences.items()
+    }
+    return json.dumps(rows, indent=2)
+
+
+def _interval(interval: Sequence[float] | None) -> str:
+    return "N/A" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"

@@ -1,0 +1,51 @@
+"""Which trajectories are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lm_eval_hesnr.trajectories.schema import Trajectory
+
+LEFT_OUT = ("not resolved", "other source", "too long", "duplicate")
+"""Reasons of `LeftOut`; they are also columns of the counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Takes the place of a good trajectory that a filter does not let through."""
+
+    reason: str
+    """One of `LEFT_OUT`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which trajectories are written. An unfinished output is continued only with the same filters."""
+
+    only_resolved: bool = False
+    """Only runs known to have solved their task."""
+    sources: tuple[str, ...] = ()
+    """Only these formats, named as in the table; all if empty."""
+    max_tokens: int | None = None
+    """Only trajectories whose transcript has at most this many tokens of `tokenizer`."""
+    tokenizer: str | None = None
+    """A folder, or a name on the Hub."""
+    dedupe: bool = False
+    """Only the first run of each instance, in input order, out of those that the other filters let through."""
+
+    def left_out(self, trajectory: Trajectory) -> LeftOut | None:
+        """Why the trajectory is not written, judged without its tokens and without other runs; None if it may be."""
+        if self.only_resolved and trajectory.resolved is not True:
+            return LeftOut("not resolved")
+        return LeftOut("other source") if self.sources and trajectory.source not in self.sources else None
+
+
+def instance_key(trajectory: Trajectory) -> str:
+    """A key that all runs of one instance share: the instance's name, if the file contains it.
+
+    Otherwise the id with a digest of the text. The id alone is not enough: it may be a file name that many runs share.
+    """
+    instance = trajectory.meta.get("instance_id")
+    if isinstance(instance, str) and instance:
+        return f"instance {instance}"
+    return f"run {trajectory.id} {trajectory.digest()}"

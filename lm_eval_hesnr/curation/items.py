@@ -1,0 +1,82 @@
+"""Reading: every good or bad trajectory of the inputs as one item on its way to the output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lm_eval_hesnr.curation.filters import Filters, LeftOut, instance_key
+from lm_eval_hesnr.trajectories.load import iterate_results
+from lm_eval_hesnr.trajectories.paths import Inputs
+from lm_eval_hesnr.trajectories.records import Bad
+from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.skipped import Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A trajectory as one line of the output."""
+
+    data: bytes
+    """JSON in UTF-8, with its line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One result of reading. All fields after `content` are empty if nothing could be read."""
+
+    path: Path
+    content: Line | LeftOut | Bad
+    source: str = ""
+    id: str = ""
+    outcome: str = ""
+    """The column of the counts: resolved, unresolved or unknown."""
+    instance: str = ""
+    """`instance_key`, if each instance is written once."""
+    opens_file: bool = False
+    """Whether this is the first trajectory of its format in its file."""
+
+
+def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:
+    """What is read after the first `skip` results. `met` receives the files of all results, see `Tally.met`."""
+    last: dict[str, Path] = {}
+    number = -1
+    for path, result in iterate_results(inputs):
+        if isinstance(result, Skipped):
+            met.setdefault(path, result)
+            continue
+        met[path] = isinstance(result, Trajectory) or met.get(path) is True
+        number += 1
+        if isinstance(result, Bad):
+            if number >= skip:
+                yield Item(path, result)
+            continue
+        opens_file, last[result.source] = last.get(result.source) != path, path
+        if number >= skip:
+            yield _item(path, result, filters, opens_file=opens_file)
+
+
+def _item(path: Path, trajectory: Trajectory, filters: Filters, *, opens_file: bool) -> Item:
+    return Item(
+        path,
+        filters.left_out(trajectory) or _line(trajectory, path),
+        source=trajectory.source,
+        id=trajectory.id,
+        outcome={True: "resolved", False: "unresolved", None: "unknown"}[trajectory.resolved],
+        instance=instance_key(trajectory) if filters.dedupe else "",
+        opens_file=opens_file,
+    )
+
+
+def _line(trajectory: Trajectory, path: Path) -> Line | Bad:
+    """The trajectory's line of the output; `Bad` if JSON cannot represent it."""
+    try:
+        row = trajectory.to_json()
+        try:
+            return Line(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        except UnicodeEncodeError:  # half of a surrogate pair: UTF-8 cannot represent it, an escape can
+            return Line(json.dumps(row).encode() + b"\n")
+    except (TypeError, ValueError, RecursionError) as error:
+        return Bad(f"{path}: {trajectory.id!a:.100} cannot be written as JSON ({error})")

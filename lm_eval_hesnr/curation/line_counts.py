@@ -1,0 +1,90 @@
+"""Counting what each line of the output contains, in this process or in several."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lm_eval_hesnr.curation.items import Item, Line
+from lm_eval_hesnr.labelling.render import transcript
+from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
+from lm_eval_hesnr.trajectories.readers import curated
+from lm_eval_hesnr.trajectories.records import Bad
+
+
+class LineCounts(NamedTuple):
+    """What one line contains."""
+
+    steps: int
+    characters: list[int]
+    """By label code, with those of the transcript's headings."""
+    n_tokens: int
+    """0 if no tokenizer was given."""
+
+
+def with_counts(
+    items: Iterator[Item], tokenizer: str | None, workers: int
+) -> Iterator[tuple[Item, LineCounts | Bad | None]]:
+    """Each item with the counts of its line, in the order of the items; None for an item that is not a line."""
+    if workers == 1:
+        for item in items:
+            yield item, _count(item.content, tokenizer) if isinstance(item.content, Line) else None
+        return
+    # Processes are spawned: a fork would copy the locks of a tokenizer's or a progress bar's threads in any state.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
+    try:
+        waiting: deque[tuple[Item, Future[LineCounts | Bad] | None]] = deque()
+        for item in items:
+            line = item.content
+            waiting.append((item, pool.submit(_count, line, tokenizer) if isinstance(line, Line) else None))
+            if len(waiting) >= 4 * workers:  # bounds the memory
+                first, future = waiting.popleft()
+                yield first, future.result() if future else None
+        for first, future in waiting:
+            yield first, future.result() if future else None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _follow_the_parent() -> None:
+    """In a worker: leave Ctrl-C to the parent process, and exit when the parent is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _exit_with_parent() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
+    """The counts of one line, read as every user of the file will read it; `Bad` if that fails."""
+    try:
+        trajectory = curated.read(json.loads(line.data), Path())
+    except (ValueError, RecursionError) as error:
+        return Bad(f"its curated form cannot be read again ({error})")
+    rendering = transcript(trajectory)
+    return LineCounts(
+        steps=trajectory.n_steps,
+        characters=np.bincount(rendering.labels, minlength=len(Label)).tolist(),
+        n_tokens=len(tokenizer_of_option(tokenizer)(rendering.text, verbose=False)["input_ids"]) if tokenizer else 0,
+    )
+
+
+@lru_cache(maxsize=1)
+def tokenizer_of_option(name: str) -> Any:
+    """The tokenizer of `--tokenizer`, loaded once a process; raises InputError if it cannot be loaded."""
+    return load_tokenizer(name, "--tokenizer")

@@ -1,0 +1,53 @@
+"""Counts of what was read and written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lm_eval_hesnr.trajectories.skipped import Skipped
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found, counted. Tallies can be added."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(format, column) to a number. The columns files, read, resolved, unresolved and unknown count what was read.
+    The columns written, steps and each label's name (characters) count what was written. The others are `LEFT_OUT`.
+    """
+    bad: list[str] = field(default_factory=list)
+    """One line for each bad file or record: file, place and reason."""
+    n_results: int = 0
+    """Number of good and bad trajectories read."""
+    instances: set[str] = field(default_factory=set)
+    """Keys (`instance_key`) of the instances written; empty unless each instance is written once."""
+    files: list[Path] = field(default_factory=list)
+    """Every file that the inputs mean, of any kind, in order; empty for data sets of the Hub."""
+    met: dict[Path, bool | Skipped] = field(default_factory=dict)
+    """Each file that was opened: True if it held a trajectory, False if it held only bad ones, or why it was skipped.
+    All events of one folder count as their first file."""
+
+    def total(self, column: str) -> int:
+        """The sum of a column over all formats."""
+        return sum(n for (_, name), n in self.counts.items() if name == column)
+
+    def add(self, other: Tally) -> None:
+        """Add the other's counts."""
+        self.counts.update(other.counts)
+        self.bad += other.bad
+        self.n_results += other.n_results
+        self.instances |= other.instances
+
+    def to_note(self) -> dict[str, Any]:
+        """The tally as JSON for the log of an unfinished output. The next call finds `files` and `met` again."""
+        counts = [[source, column, n] for (source, column), n in self.counts.items()]
+        return {"counts": counts, "bad": self.bad, "results": self.n_results, "instances": sorted(self.instances)}
+
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> Tally:
+        """The tally that `to_note` wrote."""
+        counts = Counter({(source, column): n for source, column, n in note["counts"]})
+        return cls(counts, note["bad"], note["results"], set(note["instances"]))

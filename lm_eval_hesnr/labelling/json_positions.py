@@ -1,0 +1,92 @@
+"""The parts of a JSON text, with their positions: documents, members and scalars."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_SEPARATORS = re.compile(r"[ \t\r\n,:]*")
+_MAX_COMMAND_WORDS = 8
+_DECODER = json.JSONDecoder(strict=False)
+
+
+class JsonDocument(NamedTuple):
+    """One JSON object or list in a text."""
+
+    start: int
+    end: int
+    value: Any
+    """The decoded object or list."""
+
+
+def document_at(text: str, start: int) -> JsonDocument | None:
+    """The object or list that begins at `start`, if it is valid JSON. Control characters in strings are allowed."""
+    if not text.startswith(("{", "["), start):
+        return None
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return JsonDocument(start, end, value)
+
+
+def members(text: str, start: int) -> Iterator[tuple[str, int, int, Any]]:
+    """(key, start, end, value) of each member of the valid object or list at `start`. In a list the keys are empty."""
+    position = _skip_separators(text, start + 1)
+    while text[position] not in "]}":
+        key = ""
+        if text[start] == "{":
+            key, position = _DECODER.raw_decode(text, position)
+            position = _skip_separators(text, position)
+        value, end = _DECODER.raw_decode(text, position)
+        yield key, position, end, value
+        position = _skip_separators(text, end)
+
+
+def _skip_separators(text: str, position: int) -> int:
+    """The first position from `position` on that is not whitespace, a comma or a colon."""
+    separators = _SEPARATORS.match(text, position)
+    return separators.end() if separators else position
+
+
+class Scalar(NamedTuple):
+    """A string, number, true, false or null in a JSON text. Keys are not included."""
+
+    start: int
+    end: int
+    """Both without the quotes of a string."""
+    quoted: bool
+    key: str
+    """The nearest key above it."""
+    words_before: list[str]
+    """If it is a word of a command given as a list: the strings before it in the list, with their escapes."""
+
+
+def scalars(text: str, start: int, end: int, key: str) -> Iterator[Scalar]:
+    """The scalars of a valid JSON value, in order. `key` is the nearest key above the value."""
+    tokens = list(_TOKEN.finditer(text, start, end))
+    keys: list[str] = []
+    words: list[str] = []
+    for i, token in enumerate(tokens):
+        mark = text[token.start()]
+        if mark in "{[":
+            keys.append(key)
+            words = []
+        elif mark in "}]":
+            key = keys.pop()
+            words = []
+        elif mark in ":,":
+            continue
+        elif mark != '"':
+            yield Scalar(token.start(), token.end(), False, key, [])
+        elif i + 1 < len(tokens) and text[tokens[i + 1].start()] == ":":
+            key = text[token.start() + 1 : token.end() - 1]
+        else:
+            begin, stop = token.start() + 1, token.end() - 1
+            is_word = key in ("command", "cmd") and 0 < len(words) < _MAX_COMMAND_WORDS
+            yield Scalar(begin, stop, True, key, list(words) if is_word else [])
+            if len(words) < _MAX_COMMAND_WORDS:
+                words.append(text[begin:stop])

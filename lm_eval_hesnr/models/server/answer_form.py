@@ -1,0 +1,188 @@
+"""A form of request and answer, and the checks that an answer is complete and possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lm_eval_hesnr.errors import AnswerError
+from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
+
+_VLLM_MINUS_INFINITY = -9999.0
+"""vLLM writes this number for minus infinity, which JSON does not have."""
+
+_ROUNDING = 1e-4
+"""A logprob may exceed its largest possible value by this much, nats."""
+
+_MANY_PLACES = 8
+"""If the token itself is the last of k in so many places, and never outside the k, this is not chance."""
+
+
+@contextmanager
+def _documented_shape() -> Iterator[None]:
+    """Turn Python's errors about JSON of an unexpected shape into an `AnswerError`."""
+    try:
+        yield
+    except AnswerError:
+        raise
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        raise AnswerError(f"the answer does not have the documented shape ({type(error).__name__}: {error})") from error
+
+
+class AnswerForm(NamedTuple):
+    """One form of request and answer.
+
+    An answer is refused if it is incomplete, covers other tokens than were sent, or contains impossible logprobs. No
+    number is computed from it.
+    """
+
+    name: str
+    path: str
+    """Where requests are sent, below the server's root."""
+    question: Callable[[str, Sequence[int] | str, int], dict[str, Any]]
+    """Builds the JSON of a request from the model's name, a prompt (token ids or text) and k."""
+    prompt_ids: Callable[[Any], list[int] | None]
+    """Returns the token ids of the prompt from an answer; None if the answer does not contain them."""
+    rows: Callable[[Any, Sequence[int], np.ndarray], Iterator[AnswerRow]]
+    """Yields the part of an answer about each wanted token, from the answer, the prompt and the wanted positions."""
+    count: Callable[[Any], int]
+    """Returns the number of prompt tokens that an answer covers."""
+
+    def read(self, answer: Any, prompt: Sequence[int], wanted: np.ndarray, k: int) -> Statistics:
+        """The statistics of the wanted tokens.
+
+        Args:
+            answer: the server's JSON.
+            prompt: the token ids that were sent.
+            wanted: (R,) positions of the wanted tokens in the prompt, each at least 1.
+            k: the number of top tokens that was requested.
+
+        Raises:
+            AnswerError: something is missing, different or impossible.
+        """
+        with _documented_shape():
+            self._check_tokens(answer, prompt)
+            columns = _columns(self.rows(answer, prompt, wanted), wanted, k)
+        _check_upper_bounds(columns, wanted)
+        _check_token_among_top(columns, wanted)
+        target = np.where(columns.target <= _VLLM_MINUS_INFINITY, -np.inf, columns.target)
+        return statistics_of(target, columns.top, columns.rank)
+
+    def ids_read(self, answer: Any) -> list[int] | None:
+        """The token ids of the prompt that the server read; None if the answer does not contain them.
+
+        Raises:
+            AnswerError: the answer does not have this form.
+        """
+        with _documented_shape():
+            return self.prompt_ids(answer)
+
+    def _check_tokens(self, answer: Any, prompt: Sequence[int]) -> None:
+        """Check that the answer covers exactly the tokens that were sent."""
+        ids = self.prompt_ids(answer)
+        if ids is not None and len(ids) == len(prompt) and list(ids) != list(prompt):
+            differing = next(i for i, (got, sent) in enumerate(zip(ids, prompt, strict=True)) if got != sent)
+            raise AnswerError(f"the server read token {ids[differing]} where {prompt[differing]} was sent")
+        n_tokens = self.count(answer)
+        if n_tokens != len(prompt) or (ids is not None and len(ids) != len(prompt)):
+            n_tokens = n_tokens if ids is None else min(n_tokens, len(ids))
+            raise AnswerError(f"the answer covers {n_tokens} tokens, but {len(prompt)} were sent: it was truncated")
+
+
+class AnswerRow(NamedTuple):
+    """The part of an answer about one token."""
+
+    target: float
+    """The token's logprob."""
+    rank: int | None
+    """The engine's own rank of the token; None if the answer has no ranks."""
+    top: list[float]
+    """Logprobs of the most likely tokens. Some servers add the token itself where it is not one of them."""
+    own: float | None
+    """The token's logprob within `top`; None if it is not there."""
+
+
+class _Columns(NamedTuple):
+    """The rows of R wanted tokens as arrays of float64."""
+
+    target: np.ndarray
+    """(R,)"""
+    rank: np.ndarray
+    """(R,), 0 where the answer has no rank."""
+    own: np.ndarray
+    """(R,), NaN where the token is not among the top tokens."""
+    top: np.ndarray
+    """(R, k), largest first."""
+
+
+def _columns(rows: Iterator[AnswerRow], wanted: np.ndarray, k: int) -> _Columns:
+    """The rows as arrays.
+
+    Some servers return k - 1 top tokens and the token itself. Then the token is often the last of the k values and
+    never outside them. With k real top tokens, a token that is often the last is also sometimes outside.
+    """
+    n_wanted = len(wanted)
+    columns = _Columns(np.empty(n_wanted), np.empty(n_wanted), np.empty(n_wanted), np.empty((n_wanted, k)))
+    n_last = n_outside = 0
+    for i, row in enumerate(rows):
+        values = _sorted_top(row, wanted[i], k)
+        n_outside += row.own is None or len(values) > k
+        n_last += row.own is not None and row.rank is None and row.own <= values[-1]
+        columns.target[i], columns.rank[i], columns.top[i] = row.target, row.rank or 0, values[:k]
+        columns.own[i] = np.nan if row.own is None else row.own
+    if n_last >= _MANY_PLACES and not n_outside:
+        raise AnswerError(
+            f"there are {k} top tokens everywhere, and in {n_last} places the token itself is the last of them: the "
+            f"server returns it instead of top token number {k}"
+        )
+    return columns
+
+
+def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
+    """The top logprobs, largest first: k of them, or k + 1 with the token itself."""
+    if math.isnan(sum(row.top)):  # NaN has no place in a sorted list
+        raise AnswerError(f"token {position} of the prompt: a top logprob is not a number (nan)")
+    values = sorted(row.top, reverse=True)
+    n_top = len(values)
+    if n_top == k and row.rank is not None and row.rank > k:
+        n_top -= 1  # the token itself is counted, but it is not a top token
+    if n_top < k:
+        raise AnswerError(f"{n_top} top tokens at token {position} of the prompt, expected {k}")
+    return values
+
+
+def _check_upper_bounds(columns: _Columns, wanted: np.ndarray) -> None:
+    """Refuse values that are too large for logprobs, such as logits. They would give plausible statistics."""
+    target, largest = columns.target, columns.top.max(axis=1)
+    mass = np.exp(np.minimum(columns.top, 0)).sum(axis=1)
+    for name, values, most, slack in (
+        ("its logprob", target, np.zeros_like(target), _ROUNDING),
+        ("the largest logprob", largest, np.zeros_like(target), _ROUNDING),
+        ("the sum of the top probabilities", mass, np.ones_like(target), 1e-3),
+        ("its logprob", target, largest, _ROUNDING),
+    ):
+        for i in np.flatnonzero(~(values <= most + slack)):  # also refuses NaN
+            raise AnswerError(
+                f"token {wanted[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
+                "server does not return logprobs"
+            )
+
+
+def _check_token_among_top(columns: _Columns, wanted: np.ndarray) -> None:
+    """Refuse a token whose logprob disagrees with the top tokens."""
+    target, own, smallest = columns.target, columns.own, columns.top[:, -1]
+    with np.errstate(invalid="ignore"):  # minus infinity on both sides counts as equal
+        differs = np.abs(own - target) > _ROUNDING
+    for i in np.flatnonzero(differs):
+        raise AnswerError(
+            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, but {own[i]:.6g} among the top tokens"
+        )
+    for i in np.flatnonzero(np.isnan(own) & (target > smallest + _ROUNDING)):
+        raise AnswerError(
+            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, above {smallest[i]:.6g}, the smallest "
+            "of the top tokens, but it is not among them"
+        )

@@ -1,0 +1,123 @@
+"""From records to runs: which records belong together, and which reader reads them.
+
+The format of each record is detected once, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from lm_eval_hesnr.trajectories.readers import Reader, is_beginning, is_event, reader_of
+from lm_eval_hesnr.trajectories.readers.patch import predictions
+from lm_eval_hesnr.trajectories.records import Bad, Record
+
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a reader may raise for a file that does not follow its format: the file is bad, not the program."""
+
+_PEEK = 5
+"""How many records are looked at first: one may be broken, or of a kind that no reader knows yet."""
+
+
+class FoundRun(NamedTuple):
+    """One record, or the events of one run as a list, with its reader."""
+
+    place: str
+    """Where in the file, such as `line 3`; empty if the file is one value."""
+    value: Any
+    """The value, or `Bad`."""
+    reader: Reader | None
+    """None if no reader knows the format."""
+    read_up_to: str = ""
+    """The place of the last event before a broken one; empty if all events were read."""
+
+
+def unreadable(error: Exception) -> Bad:
+    """The reason why a reader failed. Readers raise a ValueError with the reason; any other error is a surprise."""
+    return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
+
+
+def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | None]:
+    """The runs of one group of records, with None for a record that only repeats the beginning of its neighbour.
+
+    Events of one run become one list. The rows of a list become one run each. `alone` says that the user named the
+    file by itself: then it may also be a file of predictions.
+    """
+    head = list(islice(records, _PEEK))
+    records = chain(head, records)
+    if any(_is_event(record) for record in head):
+        yield from _gathered(records)
+    else:
+        yield from _without_beginnings(run for record in records for run in _elements(record, alone))
+
+
+def _is_event(record: Record) -> bool:
+    try:
+        return is_event(record.value)
+    except UNREADABLE:  # the reason is reported when the record is read
+        return False
+
+
+def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
+    """All events as one run. Nothing is read after a broken event: the model saw text there that is missing here."""
+    events: list[Any] = []
+    last = read_up_to = ""
+    for record in records:
+        if isinstance(record.value, Bad):
+            read_up_to = last
+            extent = f"read up to {last}" if events else "nothing is read, because nothing comes before it"
+            yield FoundRun(record.place, Bad(f"{record.value.reason}; {extent}"), None)
+            break
+        events.append(record.value)
+        last = record.place
+    if events:
+        yield _detected("", events)._replace(read_up_to=read_up_to)
+
+
+def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
+    """The elements of a list that is not a run itself but contains runs; any other record as it is."""
+    whole = _detected(record.place, record.value)
+    rows = (predictions(record.value) if alone else []) or record.value
+    if not isinstance(rows, list) or (whole.reader and not predictions(rows)):
+        yield whole
+        return
+    elements = (_detected(f"{record.place} item {n}".strip(), row) for n, row in enumerate(rows, start=1))
+    head = list(islice(elements, _PEEK))
+    yield from chain(head, elements) if any(run.reader for run in head) else [whole]
+
+
+def _detected(place: str, value: Any) -> FoundRun:
+    """The record with its reader."""
+    try:
+        return FoundRun(place, value, None if isinstance(value, Bad) else reader_of(value))
+    except UNREADABLE as error:
+        return FoundRun(place, unreadable(error), None)
+
+
+def _without_beginnings(runs: Iterator[FoundRun]) -> Iterator[FoundRun | None]:
+    """The runs, with None for each one that its neighbour contains as its beginning."""
+    held: FoundRun | None = None
+    for run in runs:
+        if held is None:
+            held = run
+        elif _begins(held, run):
+            yield None
+            held = run
+        elif _begins(run, held):
+            yield None
+        else:
+            yield held
+            held = run
+    if held is not None:
+        yield held
+
+
+def _begins(earlier: FoundRun, later: FoundRun) -> bool:
+    """Whether the earlier run is the beginning of the later one."""
+    if earlier.reader is None or earlier.reader is not later.reader:
+        return False
+    try:
+        return is_beginning(earlier.reader, earlier.value, later.value)
+    except UNREADABLE:  # the reason is reported when the record is read
+        return False

@@ -1,0 +1,79 @@
+"""Each record is detected once on its way, each file is opened once."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lm_eval_hesnr.trajectories import paths
+from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import READERS
+
+
+@pytest.fixture
+def detected(monkeypatch):
+    """How often each reader looked at each value."""
+    calls: Counter[Any] = Counter()
+
+    def counting(name, detect):
+        def counted(data):
+            calls[name, json.dumps(data)] += 1
+            return detect(data)
+
+        return counted
+
+    for reader in READERS:
+        monkeypatch.setattr(reader, "detect", counting(reader.FORMAT, reader.detect))
+    return calls
+
+
+def episode(number, *texts):
+    turns = [{"from": "gpt" if i % 2 else "human", "value": text} for i, text in enumerate(texts)]
+    return {"episode": f"episode-{number}", "trial_name": "t", "conversations": turns}
+
+
+def chat(name):
+    return {"id": name, "messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": name}]}
+
+
+SESSION = [
+    {"type": role, "uuid": str(i), "sessionId": "s", "message": {"role": role, "content": "hello"}}
+    for i, role in enumerate(["user", "assistant"])
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "n_runs"),
+    [
+        ("rows.jsonl", "\n".join(json.dumps(chat(str(i))) for i in range(8)), 8),
+        ("list.json", json.dumps([chat(str(i)) for i in range(8)]), 8),
+        ("chat.json", json.dumps(chat("a")["messages"]), 1),
+        ("episodes.json", json.dumps([episode(0, "a", "b"), episode(1, "a", "b", "c", "d"), episode(0, "x", "y")]), 2),
+        ("session.jsonl", "\n".join(json.dumps(event) for event in SESSION), 1),
+        ("unknown.jsonl", json.dumps(chat("a")) + '\n{"a": 1}', 1),
+    ],
+)
+def test_each_record_is_detected_once(tmp_path, detected, name, text, n_runs):
+    (tmp_path / name).write_text(text)
+    assert len(load_trajectories(tmp_path).trajectories) == n_runs
+    assert set(detected.values()) == {1}
+
+
+def test_each_record_of_the_real_files_is_detected_once(real_trajectories, detected):
+    small = ("mini_swe_agent_1", "swe_agent", "cli_sessions")  # ATIF files of one run look at one another
+    load_trajectories([real_trajectories / folder for folder in small])
+    assert set(detected.values()) == {1}
+
+
+def test_each_file_is_opened_once(tmp_path, monkeypatch):
+    for number, event in enumerate(SESSION):
+        (tmp_path / "events").mkdir(exist_ok=True)
+        (tmp_path / "events" / f"event-{number}.json").write_text(json.dumps(event))
+        (tmp_path / f"event-{number}.json").write_text(json.dumps(chat(str(number))))
+    opened: Counter[Path] = Counter()
+    records = paths.records
+    monkeypatch.setattr(paths, "records", lambda path: opened.update([path]) or records(path))
+    assert len(load_trajectories(tmp_path).trajectories) == 3
+    assert opened == dict.fromkeys((path for path in Path(tmp_path).rglob("*.json")), 1)
