@@ -36,7 +36,9 @@ from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import Loaded, load_trajectories
+from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.unknown import counts_line
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -87,6 +89,10 @@ class SweHesnr(Task):
         loaded = load_trajectories(self.options.trajectories or TRAJECTORIES, strict=self.options.strict)
         for line in loaded.bad:
             eval_logger.warning("bad: %s", line)
+        if loaded.has_unknown_format:
+            eval_logger.warning("%s", known_formats())
+        if loaded.unknown_records:
+            eval_logger.info("%s", counts_line(loaded.unknown_records))
         self._set_trajectories(self._chosen(loaded))
 
     def has_training_docs(self) -> bool:

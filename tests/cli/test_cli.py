@@ -12,6 +12,7 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import known_formats
 
 
 def row(id_, resolved=None, text="ls"):
@@ -330,7 +331,8 @@ def test_the_real_files(real_trajectories, tmp_path, capsys):
     assert f"files: {len(names)}; " in first
     loaded = load_trajectories(real_trajectories)
     assert first.splitlines()[-1] == f"{tmp_path / '1.jsonl'}: {len(loaded.trajectories)} trajectories"
-    assert loaded.bad == first.split("bad: ")[1].splitlines()[1:-1]
+    reported = first.split("bad: ")[1].splitlines()[1:-1]
+    assert reported == loaded.bad + [known_formats()] * loaded.has_unknown_format
     assert load_trajectories(tmp_path / "1.jsonl").trajectories == loaded.trajectories
     characters = next(line for line in first.split("by label")[1].splitlines() if line.startswith("all"))
     n_characters = sum(len(segment.text) for trajectory in loaded.trajectories for segment in trajectory.segments)

@@ -60,11 +60,12 @@ def test_a_bare_list_of_messages_is_one_trajectory(tmp_path):
 
 def test_bad_lines_are_named_and_the_good_ones_kept(tmp_path):
     path = tmp_path / "x.jsonl"
-    path.write_text(json.dumps(row("1")) + '\n{"messages": [{"role": "x"}]}\n{"cut\n' + json.dumps(row("2")))
+    mixed = {"messages": [{"role": "user", "content": "go"}, {"role": "x", "content": ""}]}
+    path.write_text("\n".join([json.dumps(row("1")), json.dumps(mixed), '{"cut', json.dumps(row("2"))]))
     loaded = load_trajectories(path)
     assert ids(loaded) == ["1", "2"]
     assert [line.removeprefix(f"{path}, ").split(";")[0] for line in loaded.bad] == [
-        "line 2: message 0: unknown role 'x'",
+        "line 2: message 1: unknown role 'x'",
         "line 3: not valid JSON (Unterminated string starting at, column 2)",
     ]
     with pytest.raises(InputError, match=r"line 2: .*strict is on"):
@@ -127,11 +128,7 @@ def test_predictions_named_by_themselves_are_read(tmp_path):
 def test_a_file_of_no_known_format_in_a_folder_is_named(tmp_path):
     write(tmp_path / "run.json", row("1"))
     path = write(tmp_path / "x.json", {"a": 1})
-    assert (
-        load_trajectories(tmp_path)
-        .bad[0]
-        .startswith(f"{path}: no known trajectory format (an object with keys 'a'); known formats: ")
-    )
+    assert load_trajectories(tmp_path).bad[0].endswith(f"{path}: no known trajectory format (an object with keys 'a')")
 
 
 def test_a_folder_of_reports_only_says_so(tmp_path):
@@ -249,7 +246,7 @@ def test_iterating_gives_the_same_one_at_a_time(tmp_path):
     first_path, first = next(stream)
     assert (first_path, first.id) == (path, "1")
     rest = [result.reason if isinstance(result, Bad) else result.id for _, result in stream]
-    assert rest == [load_trajectories(path).bad[0], "2"]
+    assert rest == ["2", load_trajectories(path).bad[0]]
 
 
 def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
@@ -261,7 +258,7 @@ def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
     parquet.write_table(pyarrow.Table.from_pylist([row("2"), row("3")]), tmp_path / "x.parquet")
     loaded = load_trajectories(tmp_path)
     assert ids(loaded) == ["1", "2", "3"]
-    assert [line.split(":")[0] for line in loaded.bad] == [f"{tmp_path / 'tokens.parquet'}, row 1"]
+    assert loaded.bad == [f"{tmp_path / 'tokens.parquet'}: 50 rows, none of a known format; keys seen: doc_id"]
 
 
 WILD = "wild"
