@@ -51,9 +51,9 @@ class UnknownRecords:
 
 
 def noun_of(place: str) -> str:
-    """What a place such as `line 3` counts: `line`, `row` or `item`; `record` for any other place."""
-    noun, _, number = place.partition(" ")
-    return noun if number.isdigit() else "record"
+    """What a place such as `line 3` or `line 3 item 2` counts: `line`, `row` or `item`; else `record`."""
+    words = place.split()
+    return words[-2] if len(words) > 1 and words[-1].isdigit() else "record"
 
 
 def shape(data: Any) -> str:
@@ -65,10 +65,10 @@ def shape(data: Any) -> str:
     return f"a bare {type(data).__name__}"
 
 
-def record_type(value: Any) -> str:
-    """The name under which a skipped record is counted: its `type`, if it has one."""
-    name = dict_of(value).get("type")
-    return name[:_LONGEST_NAME] if isinstance(name, str) and name else "no type"
+def record_type(value: Any, key: str = "type") -> str:
+    """The name under which a skipped record is counted: the text under `key`, if there is one."""
+    name = dict_of(value).get(key)
+    return name[:_LONGEST_NAME] if isinstance(name, str) and name else f"no {key}"
 
 
 def counts_in(meta: dict[str, Any]) -> Counter[str]:
