@@ -2,6 +2,7 @@
 
 A file contains one trajectory or many: on lines, in rows, or as the elements of a list. Records that are events of one
 run are gathered into one value: those of a JSON Lines file, and those of the files `event-*.json` of one folder.
+Records of unknown type among them are skipped, and counted in `meta["unknown_records"]`.
 
 If a file of events is cut off, the run is read up to there, reported as bad, and marked by `meta["incomplete"]`. Each
 event was written when it happened, so everything before the cut is what the model saw and wrote. A file that is one

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, list_of
+from lm_eval_hesnr.trajectories.json_values import dict_of
 
 META_KEY = "unknown_records"
 """The key of `Trajectory.meta` with the number of skipped records by type."""
 
 _KEYS_SHOWN = 12
+_KEYS_KEPT = 1000
+"""Bounds the memory: each record may have other keys."""
 _TYPES_SHOWN = 12
 _LONGEST_NAME = 40
 
@@ -37,7 +39,8 @@ class UnknownRecords:
             self.first_place, self._first = place, value
         self.n += 1
         self._nouns.add(noun_of(place))
-        self._keys.update(dict.fromkeys(dict_of(value)))
+        if len(self._keys) < _KEYS_KEPT:
+            self._keys.update(dict.fromkeys(dict_of(value)))
 
     def reason(self, n_records: int) -> str:
         """What was found, given the number of all records of the file."""
@@ -61,7 +64,9 @@ def shape(data: Any) -> str:
     if isinstance(data, dict):
         return f"an object with keys {', '.join(map(repr, list(data)[:5]))}" if data else "an empty object"
     if isinstance(data, list):
-        return f"a list of {len(data)}" + (f", the first {shape(data[0])}" if data and not _is_list(data[0]) else "")
+        return f"a list of {len(data)}" + (
+            f", the first {shape(data[0])}" if data and not isinstance(data[0], list) else ""
+        )
     return f"a bare {type(data).__name__}"
 
 
@@ -74,7 +79,8 @@ def record_type(value: Any, key: str = "type") -> str:
 def counts_in(meta: dict[str, Any]) -> Counter[str]:
     """The counts under `META_KEY`. A file may contain anything there, so only whole numbers are taken."""
     counts = dict_of(meta.get(META_KEY))
-    return Counter({str(name): n for name, n in counts.items() if isinstance(n, int) and not isinstance(n, bool)})
+    whole = {str(name): n for name, n in counts.items() if isinstance(n, int) and not isinstance(n, bool)}
+    return +Counter(whole)  # without those below 1
 
 
 def counts_line(counts: Counter[str]) -> str:
@@ -94,7 +100,3 @@ def _listed(names: Iterable[str], limit: int) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     shown = ", ".join(name[: 2 * _LONGEST_NAME] for name in names[:limit])
     return "".join(c if c.isprintable() else " " for c in shown) + more
-
-
-def _is_list(value: Any) -> bool:
-    return bool(list_of(value))

@@ -359,7 +359,7 @@ def test_rows_of_runs_with_an_event_among_them_stay_runs(tmp_path):
 def test_counts_of_unknown_records_that_are_not_counts(tmp_path):
     """The curated format keeps what a file has in `meta`."""
     curated = load_trajectories(write(tmp_path / "a.json", row("1"))).trajectories[0].to_json()
-    for value in ("x", [3], {"a": "3", "b": True, "c": 2, "d": None}):
+    for value in ("x", [3], {"a": "3", "b": True, "c": 2, "d": None, "e": -1, "f": 0}):
         loaded = load_trajectories(write(tmp_path / "b.jsonl", {**curated, "meta": {"unknown_records": value}}))
         assert loaded.unknown_records == ({"c": 2} if isinstance(value, dict) else {})
 
