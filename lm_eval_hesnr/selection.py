@@ -15,7 +15,9 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering
 from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.unknown import counts_line
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -63,6 +65,10 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
     loaded = load_trajectories(paths or TRAJECTORIES, strict=strict)
     for line in loaded.bad:
         eval_logger.warning("bad: %s", line)
+    if loaded.has_unknown_format:
+        eval_logger.warning("%s", known_formats())
+    if loaded.unknown_records:
+        eval_logger.info("%s", counts_line(loaded.unknown_records))
     outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
     kept = [t for t in loaded.trajectories if t.resolved is not False or not only_resolved]
     if not kept:

@@ -225,6 +225,19 @@ def test_bad_files_are_named_and_the_good_ones_scored(evaluate, runs, tmp_path, 
         evaluate(metadata={"trajectories": str(tmp_path), "strict": True})
 
 
+def test_what_no_reader_knows_is_in_the_log_once(evaluate, runs, tmp_path, caplog, harness_logs):
+    (tmp_path / "good.jsonl").write_text(runs.read_text())
+    with_unknown = run("epsilon") | {"meta": {"unknown_records": {"new": 2}}}
+    (tmp_path / "more.jsonl").write_text(json.dumps(with_unknown) + "\n" + json.dumps(with_unknown))
+    for name in "xy":
+        (tmp_path / f"{name}.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
+    with caplog.at_level(logging.INFO, logger="lm_eval.hesnr"):
+        evaluate(metadata={"trajectories": str(tmp_path)})
+    assert sum("2 lines, none of a known format" in message for message in caplog.messages) == 2
+    assert sum(message.startswith("known formats: ") for message in caplog.messages) == 1
+    assert caplog.messages.count("unknown records inside sessions: type new (4)") == 1
+
+
 def test_a_typo_in_a_key_names_the_key_meant(evaluate, runs):
     with pytest.raises(InputError, match="unknown key 'trajectory'; did you mean 'trajectories'"):
         evaluate(metadata={"trajectory": str(runs)})

@@ -20,7 +20,9 @@ from lm_eval_hesnr.curation.resumable_file import files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.text_table import aligned
+from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
+from lm_eval_hesnr.trajectories.unknown import counts_line
 
 _UNKNOWN_ENDING = "unknown file ending"
 _NAMES_SHOWN = 8
@@ -29,11 +31,20 @@ _NAMES_SHOWN = 8
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("curate", help="convert trajectories of any known format to one file")
-    command.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob or hf://org/name[/config][:split]")
+    command.add_argument(
+        "inputs", nargs="+", metavar="IN", help="file, folder, glob or hf://org/name[@revision][/config][:split]"
+    )
     command.add_argument(
         "-o", "--out", required=True, type=Path, metavar="OUT", help="output file, .jsonl or .jsonl.zst"
     )
-    command.add_argument("--only-resolved", action="store_true", help="keep only runs known to have solved their task")
+    command.add_argument(
+        "--known-resolved",
+        action="store_true",
+        help="keep only runs known to have solved their task, not those of unknown outcome",
+    )
+    command.add_argument(  # the name in earlier versions
+        "--only-resolved", action="store_true", dest="known_resolved", help=argparse.SUPPRESS
+    )
     command.add_argument(
         "--source",
         action="append",
@@ -98,7 +109,7 @@ def _not_found(sources: list[str], tally: Tally) -> str:
 def _curate(arguments: argparse.Namespace) -> Tally:
     """Do the work under a progress bar. Ctrl-C prints how to continue."""
     filters = Filters(
-        only_resolved=arguments.only_resolved,
+        known_resolved=arguments.known_resolved,
         sources=tuple(arguments.source),
         max_tokens=arguments.max_tokens,
         tokenizer=arguments.tokenizer,
@@ -151,8 +162,12 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     yield from _tables(tally)
     yield ""
     yield from _accounts(tally, verbose)
+    if unknown := counts_line(tally.unknown_records):
+        yield unknown
     yield f"bad: {len(tally.bad)}"
     yield from tally.bad
+    if tally.unknown_formats:
+        yield known_formats()
 
 
 def _tables(tally: Tally) -> Iterator[str]:

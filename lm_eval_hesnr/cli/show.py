@@ -32,7 +32,7 @@ _HIDDEN = 255
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("show", help="show one trajectory in the terminal, each label in its own colour")
-    command.add_argument("file", metavar="FILE", help="file, folder, glob or hf://org/name[/config][:split]")
+    command.add_argument("file", metavar="FILE", help="file, folder, glob or hf://org/name[@revision][/config][:split]")
     command.add_argument("--doc", metavar="ID", help="id of the trajectory, or its number in the list (default: 1)")
     command.add_argument(
         "--labels",

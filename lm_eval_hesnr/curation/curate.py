@@ -23,6 +23,7 @@ from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.paths import find_inputs
+from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
 
 BLOCK_BYTES = 2**20
@@ -87,7 +88,7 @@ def _check(inputs: list[str], out: Path, *, force: bool) -> None:
 
 def _stop_if_bad(tally: Tally, strict: bool) -> None:
     if strict and tally.bad:
-        raise BadFileError(tally.bad[0])
+        raise BadFileError(tally.bad[0] + (f"; {known_formats()}" if tally.unknown_formats else ""))
 
 
 def _signature(inputs: list[str], files: list[Path], filters: Filters) -> str:
@@ -123,6 +124,8 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
     return Tally(
         counts=Counter({(item.source, column): n for column, n in columns.items() if n}),
         bad=[content.reason] if isinstance(content, Bad) else [],
+        unknown_formats=isinstance(content, Bad) and content.is_unknown_format,
+        unknown_records=item.unknown_records,
         n_results=1,
         instances=instances,
     )

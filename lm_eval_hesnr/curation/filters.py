@@ -22,7 +22,7 @@ class LeftOut:
 class Filters:
     """Which trajectories are written. An unfinished output is continued only with the same filters."""
 
-    only_resolved: bool = False
+    known_resolved: bool = False
     """Only runs known to have solved their task."""
     sources: tuple[str, ...] = ()
     """Only these formats, named as in the table; all if empty."""
@@ -35,7 +35,7 @@ class Filters:
 
     def left_out(self, trajectory: Trajectory) -> LeftOut | None:
         """Why the trajectory is not written, judged without its tokens and without other runs; None if it may be."""
-        if self.only_resolved and trajectory.resolved is not True:
+        if self.known_resolved and trajectory.resolved is not True:
             return LeftOut("not resolved")
         return LeftOut("other source") if self.sources and trajectory.source not in self.sources else None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lm_eval_hesnr.curation.filters import Filters, LeftOut, instance_key
@@ -13,6 +14,7 @@ from lm_eval_hesnr.trajectories.paths import Inputs
 from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import Skipped
+from lm_eval_hesnr.trajectories.unknown import counts_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Item:
     """`instance_key`, if each instance is written once."""
     opens_file: bool = False
     """Whether this is the first trajectory of its format in its file."""
+    unknown_records: Counter[str] = field(default_factory=Counter)
+    """Records of the session that no reader knows, by type."""
 
 
 def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:
@@ -67,6 +71,7 @@ def _item(path: Path, trajectory: Trajectory, filters: Filters, *, opens_file: b
         outcome={True: "resolved", False: "unresolved", None: "unknown"}[trajectory.resolved],
         instance=instance_key(trajectory) if filters.dedupe else "",
         opens_file=opens_file,
+        unknown_records=counts_in(trajectory.meta),
     )
 
 

@@ -20,6 +20,10 @@ class Tally:
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""
+    unknown_formats: int = 0
+    """Number of lines in `bad` whose reason is that no reader knows the format."""
+    unknown_records: Counter[str] = field(default_factory=Counter)
+    """Skipped records inside the sessions that were read, by type."""
     n_results: int = 0
     """Number of good and bad trajectories read."""
     instances: set[str] = field(default_factory=set)
@@ -38,16 +42,26 @@ class Tally:
         """Add the other's counts."""
         self.counts.update(other.counts)
         self.bad += other.bad
+        self.unknown_formats += other.unknown_formats
+        self.unknown_records.update(other.unknown_records)
         self.n_results += other.n_results
         self.instances |= other.instances
 
     def to_note(self) -> dict[str, Any]:
         """The tally as JSON for the log of an unfinished output. The next call finds `files` and `met` again."""
         counts = [[source, column, n] for (source, column), n in self.counts.items()]
-        return {"counts": counts, "bad": self.bad, "results": self.n_results, "instances": sorted(self.instances)}
+        return {
+            "counts": counts,
+            "bad": self.bad,
+            "unknown_formats": self.unknown_formats,
+            "unknown_records": self.unknown_records,
+            "results": self.n_results,
+            "instances": sorted(self.instances),
+        }
 
     @classmethod
     def from_note(cls, note: dict[str, Any]) -> Tally:
         """The tally that `to_note` wrote."""
         counts = Counter({(source, column): n for source, column, n in note["counts"]})
-        return cls(counts, note["bad"], note["results"], set(note["instances"]))
+        unknown = Counter(note["unknown_records"])
+        return cls(counts, note["bad"], note["unknown_formats"], unknown, note["results"], set(note["instances"]))

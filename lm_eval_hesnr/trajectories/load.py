@@ -2,6 +2,7 @@
 
 A file contains one trajectory or many: on lines, in rows, or as the elements of a list. Records that are events of one
 run are gathered into one value: those of a JSON Lines file, and those of the files `event-*.json` of one folder.
+Records of unknown type among them are skipped, and counted in `meta["unknown_records"]`.
 
 If a file of events is cut off, the run is read up to there, reported as bad, and marked by `meta["incomplete"]`. Each
 event was written when it happened, so everything before the cut is what the model saw and wrote. A file that is one
@@ -15,16 +16,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories import schema
 from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
-from lm_eval_hesnr.trajectories.readers import unknown_format
+from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
 from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.runs import UNREADABLE, FoundRun, runs_in, unreadable
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import PART, Skipped, skipped_by_content, skipped_by_name
+from lm_eval_hesnr.trajectories.unknown import META_KEY, UnknownRecords, counts_in, noun_of
 
 
 @dataclass(slots=True)
@@ -38,6 +41,13 @@ class Loaded:
     """Number of files that contain at least one trajectory."""
     skipped: Counter[Skipped] = field(default_factory=Counter)
     """How many records were skipped, by reason: nothing is wrong with them, but they are not runs."""
+    has_unknown_format: bool = False
+    """Whether a reason in `bad` is that no reader knows the format."""
+
+    @property
+    def unknown_records(self) -> Counter[str]:
+        """How many records inside the sessions were skipped because no reader knows their type, by type."""
+        return sum((counts_in(trajectory.meta) for trajectory in self.trajectories), Counter())
 
 
 Result = Trajectory | Bad | Skipped
@@ -48,8 +58,8 @@ def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool 
     """Read every trajectory under `paths`: files, folders (searched recursively) and globs, in sorted order.
 
     Args:
-        paths: one or more; `~` is expanded. `hf://org/name[/config][:split]` is a data set of the Hugging Face Hub, and
-            so is `org/name:split` if there is no such path.
+        paths: one or more; `~` is expanded. `hf://org/name[@revision][/config][:split]` is a data set of the Hugging
+            Face Hub, and so is `org/name[@revision]:split` if there is no such path.
         strict: raise at the first bad file instead of listing it in the result.
 
     Raises:
@@ -65,9 +75,10 @@ def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool 
         elif isinstance(result, Skipped):
             loaded.skipped[result] += 1
         elif strict:
-            raise BadFileError(f"{result.reason} (strict is on: any bad file ends the run)")
+            raise BadFileError(f"{_with_formats(result)} (strict is on: any bad file ends the run)")
         else:
             loaded.bad.append(result.reason)
+            loaded.has_unknown_format |= result.is_unknown_format
     if not loaded.trajectories:
         raise InputError(f"{paths}: no trajectory could be read; {_why_nothing(loaded)}")
     return loaded
@@ -93,49 +104,68 @@ def iterate_results(inputs: Inputs) -> Iterator[tuple[Path, Result]]:
             yield group.path, result
 
 
+def _with_formats(bad: Bad) -> str:
+    """The reason, and the known formats if the record has none of them. For a message that ends the program."""
+    return f"{bad.reason}; {known_formats()}" if bad.is_unknown_format else bad.reason
+
+
 def _why_nothing(loaded: Loaded) -> str:
     if loaded.bad:
-        return loaded.bad[0] + (f" (and {len(loaded.bad) - 1} more)" if loaded.bad[1:] else "")
+        more = f" (and {len(loaded.bad) - 1} more)" if loaded.bad[1:] else ""
+        return loaded.bad[0] + more + (f"; {known_formats()}" if loaded.has_unknown_format else "")
     skipped = [str(record) + (f" ({n} times)" if n > 1 else "") for record, n in loaded.skipped.items()]
     return "skipped: " + ", ".join(skipped[:3]) + (f" and {len(skipped) - 3} more" if skipped[3:] else "")
 
 
 def _read(group: RecordGroup) -> Iterator[Result]:
-    """The results of one group. A reason that many rows of one table share is reported once."""
-    empty = True
-    reported: set[Bad] = set()
+    """The results of one group. All records of unknown format share one line, and so do repetitions of one reason."""
+    n_records = 0
+    unknown = UnknownRecords()
+    first_places: dict[Bad, str] = {}
+    repeated: Counter[Bad] = Counter()
     for run in runs_in(group.records, alone=group.alone):
-        empty = False
+        n_records += 1
         result = _trajectory(run, group) if run else Skipped(PART, group.path)
-        if run and isinstance(result, Bad):
-            if result in reported:
+        if run and result is None:
+            unknown.add(run.place, run.value)
+        elif run and isinstance(result, Bad):
+            if result in first_places:
+                repeated[result] += 1
                 continue
-            if run.place.startswith("row "):
-                reported.add(result)
-            result = _located(result, group, run.place)
-        yield result
-    if empty:
+            first_places[result] = run.place
+            yield _located(result, group, run.place)
+        elif result:
+            yield result
+    for bad, n in repeated.items():
+        place = first_places[bad]
+        yield _located(Bad(f"{n} more {noun_of(place)}{'s' * (n > 1)} with the reason given for {place}"), group)
+    if unknown:
+        place = unknown.first_place if unknown.n == 1 else ""
+        yield replace(_located(Bad(unknown.reason(n_records)), group, place), is_unknown_format=True)
+    if not n_records:
         yield _located(Bad("the file is empty"), group)
 
 
-def _trajectory(run: FoundRun, group: RecordGroup) -> Result:
-    """The trajectory of a run, or why there is none."""
+def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
+    """The trajectory of a run, or why there is none; None if no reader knows its format."""
     if isinstance(run.value, Bad):
         return run.value
     try:
         if not group.alone and (skipped := skipped_by_content(run.value)):
             return skipped
         if run.reader is None:
-            skipped = None if group.alone else skipped_by_name(group.path.name, run.value)
-            return skipped or Bad(str(unknown_format(run.value)))
+            return None if group.alone else skipped_by_name(group.path.name, run.value)
         trajectory = _checked(run.reader.read(run.value, group.path))
     except PartOfRunError as part:
         return Skipped(PART, part.path)
     except UNREADABLE as error:
         return unreadable(error)
+    meta: dict[str, Any] = {}
+    if run.skipped:
+        meta[META_KEY] = dict(counts_in(trajectory.meta) + run.skipped)
     if run.read_up_to:
-        return replace(trajectory, meta={**trajectory.meta, "incomplete": f"read up to {run.read_up_to}"})
-    return trajectory
+        meta["incomplete"] = f"read up to {run.read_up_to}"
+    return replace(trajectory, meta={**trajectory.meta, **meta}) if meta else trajectory
 
 
 def _checked(trajectory: Trajectory) -> Trajectory:

@@ -21,6 +21,9 @@ from lm_eval_hesnr.trajectories.records import (
     records,
 )
 
+_PEEK = 5
+"""How many files of a folder of events are looked at first."""
+
 
 class _Files(NamedTuple):
     """Files of one path that are read."""
@@ -80,7 +83,8 @@ def record_groups(inputs: Inputs) -> Iterator[RecordGroup]:
     for part in inputs.to_read:
         if isinstance(part, HubName):
             for split, rows in groupby(hub_records(part), key=itemgetter(0)):
-                yield RecordGroup(Path("hf:/datasets", part.name, split), (record for _, record in rows), alone=True)
+                path = Path("hf:/datasets", part.pinned_name, split)
+                yield RecordGroup(path, (record for _, record in rows), alone=True)
             continue
         groups: dict[Path, list[Path]] = {}
         for file in part.paths:
@@ -113,19 +117,15 @@ def _on_hub(given: str | Path) -> HubName | None:
 
 def _events_or_each(files: list[Path], alone: bool) -> Iterator[RecordGroup]:
     """One group for files that contain one event each, otherwise one group a file."""
-    first, *rest = files
-    opened = records(first)
-    if rest:
-        beginning = list(islice(opened, 1))
-        opened = chain(beginning, opened)
-        if beginning and is_event(beginning[0].value):
-            yield RecordGroup(
-                first, chain(_named(first, opened), *(_named(file, records(file)) for file in rest)), alone
-            )
+    opened = [records(file) for file in files]
+    if len(files) > 1:
+        beginnings = [list(islice(stream, 1)) for stream in opened[:_PEEK]]  # one may be of a kind that nobody knows
+        opened[:_PEEK] = map(chain, beginnings, opened[:_PEEK])
+        if any(is_event(record.value) for beginning in beginnings for record in beginning):
+            yield RecordGroup(files[0], chain.from_iterable(map(_named, files, opened)), alone)
             return
-    yield RecordGroup(first, opened, alone)
-    for file in rest:
-        yield RecordGroup(file, records(file), alone)
+    for file, stream in zip(files, opened, strict=True):
+        yield RecordGroup(file, stream, alone)
 
 
 def _named(file: Path, found: Iterator[Record]) -> Iterator[Record]:

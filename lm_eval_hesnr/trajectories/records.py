@@ -33,7 +33,10 @@ _PIECE = 2**16
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """Errors of reading a damaged file."""
 
-_HUB = re.compile(r"(hf://(?:datasets/)?)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?::([^/\\\s]+))?")
+_HUB = re.compile(
+    r"(?P<scheme>hf://(?:datasets/)?)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>refs/(?:pr|convert)/[\w.-]+|[\w.-]+))?"
+    r"(?:/(?P<config>[\w.-]+))?(?::(?P<split>[^/\\\s]+))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Bad:
 
     reason: str
     """One line."""
+    is_unknown_format: bool = False
+    """Whether the reason is that no reader knows the format."""
 
 
 class Record(NamedTuple):
@@ -54,11 +59,18 @@ class Record(NamedTuple):
 
 
 class HubName(NamedTuple):
-    """A data set of the Hub, written `hf://org/name[/config][:split]` in a list of paths."""
+    """A data set of the Hub, written `hf://org/name[@revision][/config][:split]` in a list of paths."""
 
     name: str
     config: str | None
     split: str | None
+    revision: str | None = None
+    """A branch, a tag or a commit; the newest version if None."""
+
+    @property
+    def pinned_name(self) -> str:
+        """The name with the revision, for messages."""
+        return f"{self.name}@{self.revision}" if self.revision else self.name
 
 
 def has_known_ending(path: Path) -> bool:
@@ -86,24 +98,24 @@ def records(path: Path) -> Iterator[Record]:
 def hub_name(given: str) -> HubName | None:
     """The Hub data set that a path names, as `hf://...` or as `org/name:split`; None for any other path."""
     match = _HUB.fullmatch(given)
-    if not match or not (match[1] or (match[4] and not match[3])):
+    if not match or not (match["scheme"] or (match["split"] and not match["config"])):
         return None
-    return HubName(match[2], match[3], match[4])
+    return HubName(match["name"], match["config"], match["split"], match["revision"])
 
 
 def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
     """(split, record) for every row of a Hub data set, through the cache of `datasets`.
 
     Raises:
-        InputError: the data set, configuration or split cannot be loaded.
+        InputError: the data set, revision, configuration or split cannot be loaded.
     """
     from datasets import DatasetDict, load_dataset
 
     try:
-        data = load_dataset(hub.name, hub.config, split=hub.split)
+        data = load_dataset(hub.name, hub.config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the Hub's client and a data set's own files may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"hf://{hub.name}: the data set cannot be read ({reason:.300})") from error
+        raise InputError(f"hf://{hub.pinned_name}: the data set cannot be read ({reason:.300})") from error
     for split, rows in data.items() if isinstance(data, DatasetDict) else [(hub.split or "all", data)]:
         for number, row in enumerate(rows, start=1):
             yield split, Record(f"row {number}", without_nulls(row))

@@ -5,13 +5,15 @@ The format of each record is detected once, here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers import Reader, is_beginning, is_event, reader_of
+from lm_eval_hesnr.trajectories.readers import READERS, Reader, is_beginning, is_event, is_event_of, reader_of
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.records import Bad, Record
+from lm_eval_hesnr.trajectories.unknown import listed_counts, record_type
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a reader may raise for a file that does not follow its format: the file is bad, not the program."""
@@ -31,6 +33,8 @@ class FoundRun(NamedTuple):
     """None if no reader knows the format."""
     read_up_to: str = ""
     """The place of the last event before a broken one; empty if all events were read."""
+    skipped: Counter[str] | None = None
+    """Numbers of the records among the events that this reader does not know, by type; None if there are none."""
 
 
 def unreadable(error: Exception) -> Bad:
@@ -46,33 +50,70 @@ def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | No
     """
     head = list(islice(records, _PEEK))
     records = chain(head, records)
-    if any(_is_event(record) for record in head):
+    if _is_session(head):
         yield from _gathered(records)
     else:
         yield from _without_beginnings(run for record in records for run in _elements(record, alone))
 
 
-def _is_event(record: Record) -> bool:
+def _is_session(head: list[Record]) -> bool:
+    """Whether the first records are events of one run, judged by how many are events and how many are runs."""
+    events = [_is_event(record.value) for record in head]
+    others = [record for record, event in zip(head, events, strict=True) if not event] if any(events) else []
+    return sum(events) > 0 and sum(events) >= sum(_detected("", record.value).reader is not None for record in others)
+
+
+def _is_event(value: Any, reader: Reader | None = None) -> bool:
+    """Whether a value is an event of this reader's format, or of any format."""
     try:
-        return is_event(record.value)
+        return is_event_of(reader, value) if reader else is_event(value)
     except UNREADABLE:  # the reason is reported when the record is read
         return False
 
 
 def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
     """All events as one run. Nothing is read after a broken event: the model saw text there that is missing here."""
-    events: list[Any] = []
-    last = read_up_to = ""
+    events: list[Record] = []
+    read_up_to = ""
     for record in records:
         if isinstance(record.value, Bad):
-            read_up_to = last
-            extent = f"read up to {last}" if events else "nothing is read, because nothing comes before it"
+            read_up_to = events[-1].place if events else ""
+            extent = f"read up to {read_up_to}" if events else "nothing is read, because nothing comes before it"
             yield FoundRun(record.place, Bad(f"{record.value.reason}; {extent}"), None)
             break
-        events.append(record.value)
-        last = record.place
+        events.append(record)
     if events:
-        yield _detected("", events)._replace(read_up_to=read_up_to)
+        whole = _detected("", [record.value for record in events])
+        whole = whole if whole.reader else _session(whole)
+        if whole.reader or isinstance(whole.value, Bad):
+            yield whole._replace(read_up_to=read_up_to)
+        else:
+            yield from (FoundRun(*record, None) for record in events)
+
+
+def _session(whole: FoundRun) -> FoundRun:
+    """The events of a list that no reader knows completely, as a run of the reader that knows most of them.
+
+    The first reader that knows at least half of them comes before that one, as special formats stand before general
+    ones. `Bad` if half of the records are events of a format, but are not a run; the same run if too few are known.
+    """
+    lines = whole.value
+    found: list[FoundRun] = []
+    without_run = whole
+    for reader in READERS if isinstance(lines, list) else ():
+        known = [_is_event(line, reader) for line in lines]
+        own = [line for line, is_own in zip(lines, known, strict=True) if is_own]
+        others = (line for line, is_own in zip(lines, known, strict=True) if not is_own)
+        if own and len(own) < len(lines) and _detects(reader, own):
+            found.append(FoundRun(whole.place, own, reader, skipped=Counter(map(record_type, others))))
+        elif 2 * len(own) >= len(lines) > 0 and without_run is whole:
+            types = listed_counts(Counter(map(record_type, lines)))
+            reason = f"{len(lines)} records like those of a {reader.FORMAT}, but no run in them; types: {types}"
+            without_run = whole._replace(value=Bad(reason))
+    if not found:
+        return without_run
+    most = max(found, key=lambda run: len(run.value))
+    return next((run for run in found if 2 * len(run.value) >= len(lines)), most)
 
 
 def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
@@ -82,9 +123,20 @@ def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
     if not isinstance(rows, list) or (whole.reader and not predictions(rows)):
         yield whole
         return
+    if any(map(_is_event, rows[:_PEEK])) and (session := _session(whole)) is not whole:
+        yield session
+        return
     elements = (_detected(f"{record.place} item {n}".strip(), row) for n, row in enumerate(rows, start=1))
     head = list(islice(elements, _PEEK))
     yield from chain(head, elements) if any(run.reader for run in head) else [whole]
+
+
+def _detects(reader: Reader, value: Any) -> bool:
+    """Whether the reader detects its format."""
+    try:
+        return reader.detect(value)
+    except UNREADABLE:
+        return False
 
 
 def _detected(place: str, value: Any) -> FoundRun:

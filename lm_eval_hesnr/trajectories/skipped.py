@@ -21,6 +21,9 @@ _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats"
 _NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
+_NOTE_KEYS = ({"agents", "createdAt", "workDir"}, {"current_model_id", "session_summary"})
+"""Keys of notes that Kimi and Grok write next to a session, under any name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -43,9 +46,10 @@ def skipped_by_content(value: Any) -> Skipped | None:
 
 
 def skipped_by_name(name: str, value: Any) -> Skipped | None:
-    """A report or notes, judged by the file's name and by what keys the record has; for records no reader knows."""
+    """A report or notes, judged by the file's name and by the record's keys; for records that no reader knows."""
     if not isinstance(value, dict) or not value:
         return None
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    return Skipped(NOTES) if name in _NOTE_NAMES else None
+    is_note = name in _NOTE_NAMES or any(keys <= value.keys() for keys in _NOTE_KEYS)
+    return Skipped(NOTES) if is_note else None

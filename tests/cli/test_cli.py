@@ -9,6 +9,7 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import known_formats
 from tests.builders import bash_action, curated_row, token_scores
 
 
@@ -157,8 +158,59 @@ def test_one_misspelt_format_of_several_is_noted(folder, capsys):
 
 def test_filters_that_leave_nothing_are_one_line(folder, capsys):
     (folder / "in" / "runs.jsonl").write_text(json.dumps(row("a", False)))
-    assert main(["curate", "in", "-o", "o.jsonl", "--only-resolved"]) == 2
+    assert main(["curate", "in", "-o", "o.jsonl", "--known-resolved"]) == 2
     assert capsys.readouterr().err == "error: o.jsonl: nothing to write; the filters leave out all 1 trajectories\n"
+
+
+@pytest.mark.parametrize("option", ["--known-resolved", "--only-resolved"])
+def test_runs_known_to_be_resolved_are_kept_under_the_new_and_the_old_name(folder, option):
+    assert main(["curate", "in", "-o", "o.jsonl", option]) == 0
+    assert [trajectory.id for trajectory in load_trajectories("o.jsonl").trajectories] == ["a"]
+
+
+def test_the_old_name_of_an_option_is_not_in_the_help(capsys):
+    assert main(["curate", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--known-resolved" in out
+    assert "--only-resolved" not in out
+
+
+def test_files_of_unknown_formats_are_one_line_each_and_the_known_formats_are_listed_once(folder, capsys):
+    for name in "xy":
+        (folder / "in" / f"{name}.jsonl").write_text('{"a": 1}\n' * 149)
+    assert main(["curate", "in", "-o", "o.jsonl"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[-5:] == [
+        "bad: 2",
+        *(f"in/{name}.jsonl: 149 lines, none of a known format; keys seen: a" for name in "xy"),
+        known_formats(),
+        "o.jsonl: 2 trajectories",
+    ]
+    assert main(["curate", "in", "-o", "p.jsonl", "--strict"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: in/x.jsonl: 149 lines, none of a known format; keys seen: a; known formats: ")
+    assert err.count("\n") == err.count("known formats: ") == 1
+
+
+def test_a_broken_file_lists_no_formats(folder, capsys):
+    (folder / "in" / "cut.json").write_text('{"a')
+    assert main(["curate", "in", "-o", "o.jsonl"]) == 1
+    assert "known formats" not in capsys.readouterr().out
+
+
+def test_unknown_records_inside_sessions_are_one_line_over_all_files(folder, capsys):
+    lines = [
+        {"type": role, "sessionId": "s", "message": {"role": role, "content": "hi"}} for role in ("user", "assistant")
+    ]
+    for name in "xy":
+        session = [*lines, {"type": "new\x1b"}, {"type": "new\x1b"}, {"type": "other"}, 3]
+        (folder / "in" / f"{name}.jsonl").write_text("\n".join(map(json.dumps, session)))
+    expected = "unknown records inside sessions: type new  (4), no type (2), other (2)"
+    assert main(["curate", "in", "-o", "o.jsonl"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line for line in out if line.startswith("unknown")] == [expected]
+    assert main(["curate", "o.jsonl", "-o", "p.jsonl"]) == 0  # the counts are in the output's meta
+    assert expected in capsys.readouterr().out.splitlines()
 
 
 def tables(folder, k):
@@ -318,7 +370,8 @@ def test_the_real_files(real_trajectories, tmp_path, capsys):
     assert f"files: {len(names)}; " in first
     loaded = load_trajectories(real_trajectories)
     assert first.splitlines()[-1] == f"{tmp_path / '1.jsonl'}: {len(loaded.trajectories)} trajectories"
-    assert loaded.bad == first.split("bad: ")[1].splitlines()[1:-1]
+    reported = first.split("bad: ")[1].splitlines()[1:-1]
+    assert reported == loaded.bad + [known_formats()] * loaded.has_unknown_format
     assert load_trajectories(tmp_path / "1.jsonl").trajectories == loaded.trajectories
     characters = next(line for line in first.split("by label")[1].splitlines() if line.startswith("all"))
     n_characters = sum(len(segment.text) for trajectory in loaded.trajectories for segment in trajectory.segments)

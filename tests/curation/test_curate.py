@@ -74,9 +74,9 @@ def test_the_output_holds_what_was_read_and_reads_the_same(runs, tmp_path):
 @pytest.mark.parametrize(
     ("filters", "kept", "left_out"),
     [
-        (Filters(only_resolved=True), ["a", "a", "d", "e"], {"not resolved": 3}),
+        (Filters(known_resolved=True), ["a", "a", "d", "e"], {"not resolved": 3}),
         (Filters(sources=("other",)), ["d"], {"other source": 6}),
-        (Filters(sources=("other", "test"), only_resolved=True, dedupe=True), ["a", "d", "e"],
+        (Filters(sources=("other", "test"), known_resolved=True, dedupe=True), ["a", "d", "e"],
          {"not resolved": 3, "duplicate": 1}),
         (Filters(dedupe=True), ["a", "b", "c", "d", "e", "f"], {"duplicate": 1}),
     ],
@@ -132,7 +132,7 @@ def stop_after(n):
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.zst"])
-@pytest.mark.parametrize("filters", [EVERYTHING, Filters(dedupe=True), Filters(only_resolved=True)])
+@pytest.mark.parametrize("filters", [EVERYTHING, Filters(dedupe=True), Filters(known_resolved=True)])
 def test_a_stop_anywhere_does_not_change_the_output(runs, tmp_path, monkeypatch, name, filters):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     whole = curate([runs], tmp_path / "whole" / name, filters)

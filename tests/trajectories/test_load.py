@@ -61,11 +61,12 @@ def test_a_bare_list_of_messages_is_one_trajectory(tmp_path):
 
 def test_bad_lines_are_named_and_the_good_ones_kept(tmp_path):
     path = tmp_path / "x.jsonl"
-    path.write_text(json.dumps(row("1")) + '\n{"messages": [{"role": "x"}]}\n{"cut\n' + json.dumps(row("2")))
+    mixed = {"messages": [{"role": "user", "content": "go"}, {"role": "x", "content": ""}]}
+    path.write_text("\n".join([json.dumps(row("1")), json.dumps(mixed), '{"cut', json.dumps(row("2"))]))
     loaded = load_trajectories(path)
     assert ids(loaded) == ["1", "2"]
     assert [line.removeprefix(f"{path}, ").split(";")[0] for line in loaded.bad] == [
-        "line 2: message 0: unknown role 'x'",
+        "line 2: message 1: unknown role 'x'",
         "line 3: not valid JSON (Unterminated string starting at, column 2)",
     ]
     with pytest.raises(InputError, match=r"line 2: .*strict is on"):
@@ -128,11 +129,57 @@ def test_predictions_named_by_themselves_are_read(tmp_path):
 def test_a_file_of_no_known_format_in_a_folder_is_named(tmp_path):
     write(tmp_path / "run.json", row("1"))
     path = write(tmp_path / "x.json", {"a": 1})
-    assert (
-        load_trajectories(tmp_path)
-        .bad[0]
-        .startswith(f"{path}: no known trajectory format (an object with keys 'a'); known formats: ")
-    )
+    assert load_trajectories(tmp_path).bad[0].endswith(f"{path}: no known trajectory format (an object with keys 'a')")
+
+
+def test_a_file_of_foreign_lines_is_named_once(tmp_path):
+    write(tmp_path / "run.json", row("1"))
+    path = write(tmp_path / "x.jsonl", *({"a": i, "b\x1b": i, **({"c": i} if i == 9 else {})} for i in range(149)))
+    loaded = load_trajectories(tmp_path)
+    assert loaded.bad == [f"{path}: 149 lines, none of a known format; keys seen: a, b , c"]
+
+
+def test_foreign_values_without_keys_and_with_many(tmp_path):
+    write(tmp_path / "run.json", row("1"))
+    numbers = write(tmp_path / "x.jsonl", 1, 2, [])
+    many = write(tmp_path / "y.jsonl", {f"k{i}": i for i in range(20)}, {"x" * 999: 1})
+    assert load_trajectories(tmp_path).bad == [
+        f"{numbers}: 3 lines, none of a known format; the first is a bare int",
+        f"{many}: 2 lines, none of a known format; keys seen: {', '.join(f'k{i}' for i in range(12))} and 9 more",
+    ]
+
+
+def test_some_foreign_lines_are_one_line_with_the_first_place(tmp_path):
+    path = write(tmp_path / "x.jsonl", row("1"), {"a": 1}, row("2"), {"b": 1}, {"messages": []})
+    assert load_trajectories(path).bad == [
+        f"{path}, line 5: key 'messages' should be a list with messages, found []",
+        f"{path}: 2 of 5 lines have no known format, the first at line 2; keys seen: a, b",
+    ]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([row("1"), {"a": 1}, {"b": 1}]))
+    (line,) = load_trajectories(path).bad
+    assert line == f"{path}: 2 of 3 items have no known format, the first at item 2; keys seen: a, b"
+
+
+def test_a_reason_that_many_lines_share_is_counted(tmp_path):
+    path = write(tmp_path / "x.jsonl", row("1"), *[{"messages": []}] * 1000)
+    assert load_trajectories(path).bad == [
+        f"{path}, line 2: key 'messages' should be a list with messages, found []",
+        f"{path}: 999 more lines with the reason given for line 2",
+    ]
+
+
+def test_the_known_formats_are_listed_once(tmp_path):
+    for name in "abc":
+        write(tmp_path / f"{name}.jsonl", {"a": 1}, {"a": 2})
+    for strict in (False, True):
+        with pytest.raises(InputError) as caught:
+            load_trajectories(tmp_path, strict=strict)
+        assert str(caught.value).count("known formats: ") == 1
+    write(tmp_path / "run.json", row("1"))
+    loaded = load_trajectories(tmp_path)
+    assert (len(loaded.bad), loaded.has_unknown_format) == (3, True)
+    assert not any("known formats:" in line for line in loaded.bad)
 
 
 def test_a_folder_of_reports_only_says_so(tmp_path):
@@ -228,6 +275,97 @@ def test_a_session_whose_first_line_is_broken_is_one_bad_line(tmp_path):
     ]
 
 
+CLAUDE = [
+    {"type": "user", "sessionId": "s", "message": {"role": "user", "content": "go"}},
+    {
+        "type": "assistant",
+        "sessionId": "s",
+        "message": {"role": "assistant", "content": [{"type": "text", "text": "a"}]},
+    },
+    {
+        "type": "assistant",
+        "sessionId": "s",
+        "message": {"role": "assistant", "content": [{"type": "text", "text": "b"}]},
+    },
+]
+CODEX = [
+    {"type": "session_meta", "payload": {"id": "c"}},
+    {"type": "response_item", "payload": {"type": "message", "role": "user", "content": "go"}},
+    {"type": "response_item", "payload": {"type": "message", "role": "assistant", "content": "a"}},
+]
+FOREIGN = [{"type": "telemetry", "n": 1}, {"what": 3}, 7, {"type": 3}, {"type": "telemetry"}]
+
+
+@pytest.mark.parametrize("session", [EVENTS, CLAUDE, CODEX], ids=["OpenHands", "Claude Code", "Codex"])
+@pytest.mark.parametrize("at", [0, 1, 3], ids=["first", "in the middle", "last"])
+def test_unknown_records_inside_a_session_are_skipped_and_counted(tmp_path, session, at):
+    whole = load_trajectories(write(tmp_path / "x.jsonl", *session)).trajectories[0]
+    for foreign in (FOREIGN[:1], FOREIGN[:4]):
+        lines = [*session[:at], *foreign, *session[at:]]
+        path = write(tmp_path / "x.jsonl", *lines)
+        loaded = load_trajectories(path, strict=True)
+        (trajectory,) = loaded.trajectories
+        assert trajectory.segments == whole.segments
+        path.write_text(json.dumps(lines))
+        assert load_trajectories(path, strict=True).trajectories[0].segments == whole.segments
+        if session is not EVENTS:  # its reader names them by their kind
+            assert loaded.unknown_records == ({"telemetry": 1} | ({"no type": 3} if foreign[1:] else {}))
+        assert loaded.unknown_records.total() == len(foreign)
+
+
+def test_more_unknown_records_than_events(tmp_path):
+    loaded = load_trajectories(write(tmp_path / "x.jsonl", CLAUDE[0], *FOREIGN * 20, *CLAUDE[1:]))
+    assert texts(loaded) == [["go", "a", "b"]]
+    assert loaded.unknown_records == {"telemetry": 40, "no type": 60}
+
+
+def test_an_event_of_another_format_is_an_unknown_record(tmp_path):
+    loaded = load_trajectories(write(tmp_path / "x.jsonl", *CLAUDE, CODEX[1], CLAUDE[2]))
+    assert texts(loaded) == [["go", "a", "b", "b"]]
+    assert loaded.unknown_records == {"response_item": 1}
+
+
+def test_unknown_event_files_are_skipped_and_counted(tmp_path):
+    for i, value in enumerate([{"type": "new"}, *EVENTS[:2], {"type": "new"}, EVENTS[2]]):
+        write(tmp_path / f"event-{i}.json", value)
+    loaded = load_trajectories(tmp_path)
+    assert (texts(loaded), loaded.bad) == ([["go", "done", "bye"]], [])
+    assert loaded.unknown_records.total() == 2
+
+
+def test_a_session_after_unknown_records_is_read_up_to_its_break(tmp_path):
+    path = write(tmp_path / "x.jsonl", FOREIGN[0], *CLAUDE[:2])
+    path.write_text(path.read_text() + '{"type\n' + json.dumps(CLAUDE[2]))
+    loaded = load_trajectories(path)
+    assert texts(loaded) == [["go", "a"]]
+    assert loaded.trajectories[0].meta == {"unknown_records": {"telemetry": 1}, "incomplete": "read up to line 3"}
+    assert loaded.bad[0].endswith("; read up to line 3")
+
+
+def test_the_lines_of_a_session_without_a_run_are_one_line(tmp_path):
+    write(tmp_path / "run.json", row("1"))
+    summary = {"type": "summary", "summary": "x", "leafUuid": "l"}
+    path = write(tmp_path / "x.jsonl", summary, summary, FOREIGN[0])
+    assert load_trajectories(tmp_path).bad == [
+        f"{path}: 3 records like those of a Claude Code session, but no run in them; types: summary (2), telemetry (1)"
+    ]
+
+
+def test_rows_of_runs_with_an_event_among_them_stay_runs(tmp_path):
+    path = write(tmp_path / "x.jsonl", row("1"), row("2"), CLAUDE[0], row("3"))
+    loaded = load_trajectories(path)
+    assert ids(loaded) == ["1", "2", "3"]
+    assert loaded.bad[0].startswith(f"{path}, line 3: no known trajectory format")
+
+
+def test_counts_of_unknown_records_that_are_not_counts(tmp_path):
+    """The curated format keeps what a file has in `meta`."""
+    curated = load_trajectories(write(tmp_path / "a.json", row("1"))).trajectories[0].to_json()
+    for value in ("x", [3], {"a": "3", "b": True, "c": 2, "d": None, "e": -1, "f": 0}):
+        loaded = load_trajectories(write(tmp_path / "b.jsonl", {**curated, "meta": {"unknown_records": value}}))
+        assert loaded.unknown_records == ({"c": 2} if isinstance(value, dict) else {})
+
+
 def test_files_called_event_that_hold_runs_are_read_one_by_one(tmp_path):
     write(tmp_path / "event-1.json", row("1"))
     write(tmp_path / "event-2.json", row("2"))
@@ -251,7 +389,7 @@ def test_iterating_gives_the_same_one_at_a_time(tmp_path):
     first_path, first = next(stream)
     assert (first_path, first.id) == (path, "1")
     rest = [result.reason if isinstance(result, Bad) else result.id for _, result in stream]
-    assert rest == [load_trajectories(path).bad[0], "2"]
+    assert rest == ["2", load_trajectories(path).bad[0]]
 
 
 def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
@@ -263,7 +401,7 @@ def test_a_parquet_file_of_another_kind_is_named_once(tmp_path):
     parquet.write_table(pyarrow.Table.from_pylist([row("2"), row("3")]), tmp_path / "x.parquet")
     loaded = load_trajectories(tmp_path)
     assert ids(loaded) == ["1", "2", "3"]
-    assert [line.split(":")[0] for line in loaded.bad] == [f"{tmp_path / 'tokens.parquet'}, row 1"]
+    assert loaded.bad == [f"{tmp_path / 'tokens.parquet'}: 50 rows, none of a known format; keys seen: doc_id"]
 
 
 WILD = "wild"

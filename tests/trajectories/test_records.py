@@ -128,6 +128,14 @@ def test_lines_are_streamed(tmp_path):
         ("hf://datasets/org/name:train", HubName("org/name", None, "train")),
         ("hf://org/name/config:train[:10]", HubName("org/name", "config", "train[:10]")),
         ("org/name:tool", HubName("org/name", None, "tool")),
+        ("hf://org/name@v1.0", HubName("org/name", None, None, "v1.0")),
+        ("hf://datasets/org/name@0a1b2c3/config:train", HubName("org/name", "config", "train", "0a1b2c3")),
+        ("hf://org/name@refs/pr/3/config", HubName("org/name", "config", None, "refs/pr/3")),
+        ("hf://org/name@refs/convert/parquet:train", HubName("org/name", None, "train", "refs/convert/parquet")),
+        ("org/name@main:train", HubName("org/name", None, "train", "main")),
+        ("org/name@main", None),
+        ("hf://org/name@", None),
+        ("hf://org/name/config@main", None),
         ("org/name", None),
         ("a/b/c:d", None),
         ("/data/runs", None),
@@ -171,6 +179,29 @@ def test_a_hub_data_set_in_the_place_of_a_path(hub):
         "hf:/datasets/org/name/train, row 2: key 'messages' should be a list with messages, found []",
         "3",
     ]
+
+
+def test_a_revision_pins_the_data_set_and_is_in_the_path(monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    chat = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "done"}]
+    asked = []
+
+    def load_dataset(*names, **options):
+        asked.append((*names, options))
+        if options["revision"] == "gone":
+            raise ValueError("no such revision")
+        return [{"id": "1", "messages": chat}, {"a": 1}]
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    results = list(iterate_trajectories("hf://org/name@v2/config:train"))
+    assert asked == [("org/name", "config", {"split": "train", "revision": "v2"})]
+    assert [str(path) for path, _ in results] == ["hf:/datasets/org/name@v2/train"] * 2
+    assert results[0][1].id == "1"
+    assert results[1][1].reason == (
+        "hf:/datasets/org/name@v2/train, row 2: no known trajectory format (an object with keys 'a')"
+    )
+    with pytest.raises(InputError, match=r"hf://org/name@gone: the data set cannot be read \(no such revision\)"):
+        list(hub_records(HubName("org/name", None, None, "gone")))
 
 
 def test_a_data_set_that_cannot_be_loaded_is_one_line(hub):

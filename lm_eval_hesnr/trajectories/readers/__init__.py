@@ -2,7 +2,8 @@
 
 To add one, write the module and add it to `READERS`. The first module whose `detect` returns True reads the record.
 A module may also have `is_event(data)`, if a run is several records, and `is_beginning(earlier, later)`, if a record
-may repeat the beginning of another.
+may repeat the beginning of another. Of a run of several records, those that `is_event` does not know are skipped and
+counted. Records that it knows but `read` skips are counted by `read`, under `meta["unknown_records"]`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lm_eval_hesnr.trajectories.readers import (
     claude_code,
     codex_cli,
     curated,
+    langchain,
     mini_swe_agent,
     openai_messages,
     openhands_completions,
@@ -28,6 +30,7 @@ from lm_eval_hesnr.trajectories.readers import (
     swe_agent_rows,
 )
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.unknown import shape
 
 
 class Reader(Protocol):
@@ -60,6 +63,7 @@ READERS: tuple[Reader, ...] = (
     claude_code,
     codex_cli,
     patch,
+    langchain,
     sharegpt,
     openai_messages,
 )
@@ -80,23 +84,24 @@ def read_record(data: Any, path: Path) -> Trajectory:
 
 def unknown_format(data: Any) -> UnknownFormatError:
     """The error for a record that no reader knows."""
-    known = ", ".join(reader.FORMAT for reader in READERS)
-    return UnknownFormatError(f"no known trajectory format ({_shape(data)}); known formats: {known}")
+    return UnknownFormatError(f"no known trajectory format ({shape(data)}); {known_formats()}")
+
+
+def known_formats() -> str:
+    """The names of all formats, for one line of a message; `docs/formats.md` describes them."""
+    return "known formats: " + "; ".join(reader.FORMAT for reader in READERS)
 
 
 def is_event(data: Any) -> bool:
     """Whether a record is one event of a run: then all records of its file or folder are one trajectory."""
-    return any(reader.is_event(data) for reader in READERS if hasattr(reader, "is_event"))
+    return any(is_event_of(reader, data) for reader in READERS)
+
+
+def is_event_of(reader: Reader, data: Any) -> bool:
+    """Whether a record is one event of a run of this reader's format."""
+    return hasattr(reader, "is_event") and bool(reader.is_event(data))
 
 
 def is_beginning(reader: Reader, earlier: Any, later: Any) -> bool:
     """Whether a record contains only the first part of another record of the same file. Both are of this reader."""
     return hasattr(reader, "is_beginning") and bool(reader.is_beginning(earlier, later))
-
-
-def _shape(data: Any) -> str:
-    """A short description of a value."""
-    if isinstance(data, dict):
-        keys = ", ".join(repr(key) for key in list(data)[:5])
-        return f"an object with keys {keys}" if data else "an empty object"
-    return f"a list of {len(data)}" if isinstance(data, list) else f"a bare {type(data).__name__}"

@@ -20,15 +20,31 @@ FORMAT = "OpenAI messages"
 _IDS = ("instance_id", "id", "traj_id", "trajectory_id", "trial_name", "task_id")
 _MODELS = ("model", "model_name", "model_name_or_path")
 _OUTCOMES = ("resolved", "verified", "target")
+_CONTENTS = {"content", "value", "tool_calls", "function_call"}
+_FIRST = 3
+"""How many messages are looked at to tell the format."""
 _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_status", "source", "category", "task")
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a row with `messages`, or a bare list of messages."""
-    if isinstance(data, dict):
-        rows = data.get("messages")
-        return isinstance(rows, list) or (isinstance(rows, str) and rows.lstrip().startswith("["))
-    return isinstance(data, list) and bool(data) and all(_is_message(row) for row in data[:3])
+    """Whether the value is a row with `messages` of this form, or a bare list of them."""
+    if not isinstance(data, dict):
+        return isinstance(data, list) and bool(data) and is_chat(data)
+    rows = data.get("messages")
+    if isinstance(rows, str):
+        return rows.lstrip().startswith("[") and '"role"' in rows
+    return isinstance(rows, list) and is_chat(rows)
+
+
+def is_chat(rows: list[Any]) -> bool:
+    """Whether the first elements have a role and a content of the right types, and some role is a known one.
+
+    An empty list is a chat: `read` names what is missing. An unknown role next to known ones is named there too.
+    """
+    first = [dict_of(row[0] if isinstance(row, list) and len(row) == 1 else row) for row in rows[:_FIRST]]
+    roles = [row.get("from") if row.get("role") is None else row["role"] for row in first]
+    known = any(isinstance(role, str) and role in ROLES for role in roles)
+    return not rows or (known and all(map(_is_message, first, roles)))
 
 
 def read(data: Any, path: Path) -> Trajectory:
@@ -54,10 +70,13 @@ def from_row(row: dict[str, Any], key: str, source: str, path: Path) -> Trajecto
     )
 
 
-def _is_message(row: Any) -> bool:
-    if not isinstance(row, dict) or not isinstance(row.get("role"), str):
+def _is_message(row: dict[str, Any], role: Any) -> bool:
+    if not isinstance(role, str) or _CONTENTS.isdisjoint(row):
         return False
-    return row["role"] in ROLES and ("content" in row or "tool_calls" in row)
+    content = row.get("value") if row.get("content") is None else row["content"]
+    if isinstance(content, list):
+        return all(isinstance(part, (str, dict)) for part in content)
+    return isinstance(content, (str, dict, type(None)))
 
 
 def _first(row: dict[str, Any], keys: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ null key counts as absent.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from lm_eval_hesnr.trajectories.readers.openhands_chat import (
 )
 from lm_eval_hesnr.trajectories.readers.segments import call, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+from lm_eval_hesnr.trajectories.unknown import META_KEY, record_type
 
 FORMAT = "OpenHands V0 events"
 
@@ -35,6 +37,9 @@ Event = dict[str, Any]
 
 _NAMES = {"message", "run", "run_ipython", "read", "write", "edit", "browse", "think", "finish", "recall", "initialize"}
 """Names of actions and observations; every stream has some of them."""
+
+_KNOWN_KEYS = {"action", "observation", "status"}
+"""Every event has one of these. A status is for the user interface."""
 
 _CONTROLLER_ACTIONS = {"initialize", "start", "pause", "resume", "stop", "change_agent_state"} | {
     "recall",
@@ -90,13 +95,15 @@ def read(data: Any, path: Path) -> Trajectory:
     named = [str(issue[key]) for key in ("owner", "repo", "number") if key in issue]
     identity = str(row.get("instance_id") or "__".join(named) or run_name(path))
     model = _model(row, events)
+    unknown = Counter(record_type(event) for event in events if _KNOWN_KEYS.isdisjoint(event))
     return Trajectory(
         id=identity,
         source="openhands-v0",
         resolved=outcome(row, path, identity, model),
         model=model,
         segments=tuple(_segments(events)),
-        meta={key: row[key] for key in ("error", "feedback", "success") if row.get(key) is not None},
+        meta={key: row[key] for key in ("error", "feedback", "success") if row.get(key) is not None}
+        | ({META_KEY: dict(unknown)} if unknown else {}),
     )
 
 

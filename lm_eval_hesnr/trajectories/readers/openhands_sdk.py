@@ -9,6 +9,7 @@ Does not cover `ACPToolCallEvent`, in which another agent reports its work, nor 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from lm_eval_hesnr.trajectories.readers.common import run_name
 from lm_eval_hesnr.trajectories.readers.openhands_chat import emitted_call, outcome, refused, result, user_message
 from lm_eval_hesnr.trajectories.readers.segments import reasoning_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+from lm_eval_hesnr.trajectories.unknown import META_KEY, record_type
 
 FORMAT = "OpenHands SDK events"
 
@@ -50,12 +52,11 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the conversation. Raises ValueError with the element that is not an event."""
+    """Return the conversation. Elements that are not events of a known kind are skipped and counted in `meta`."""
     row: dict[str, Any] = data if isinstance(data, dict) else {"history": data}
-    events = row["history"]
-    for i, event in enumerate(events):
-        if not is_event(event):
-            raise ValueError(f"event {i} should have a 'kind' that is known, found {event!r:.60}")
+    events = [event for event in row["history"] if is_event(event)]
+    kinds = (record_type(event, "kind") for event in row["history"])
+    unknown = Counter(kind for kind in kinds if kind not in _EVENT_KINDS)
     identity, model = str(row.get("instance_id") or _conversation_name(path)), _model(row)
     return Trajectory(
         id=identity,
@@ -63,7 +64,8 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=outcome(row, path, identity, model),
         model=model,
         segments=tuple(_segments(events)),
-        meta={key: row[key] for key in ("attempt", "error") if row.get(key) is not None},
+        meta={key: row[key] for key in ("attempt", "error") if row.get(key) is not None}
+        | ({META_KEY: dict(unknown)} if unknown else {}),
     )
 
 
@@ -166,7 +168,7 @@ def _model(row: dict[str, Any]) -> str | None:
     if isinstance(named, str):
         return named
     for event in row["history"]:
-        usages = dict_of(dict_of(event.get("value")).get("usage_to_metrics"))
+        usages = dict_of(dict_of(dict_of(event).get("value")).get("usage_to_metrics"))
         for usage, metrics in usages.items():
             name = dict_of(metrics).get("model_name")
             if usage != "condenser" and isinstance(name, str):

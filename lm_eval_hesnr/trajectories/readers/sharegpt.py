@@ -12,15 +12,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.readers.openai_messages import from_row
+from lm_eval_hesnr.trajectories.readers.openai_messages import from_row, is_chat
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "ShareGPT conversations"
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a row with a list `conversations`."""
-    return isinstance(data, dict) and isinstance(data.get("conversations"), list)
+    """Whether the value is a row with a list `conversations` whose first elements are messages."""
+    return isinstance(data, dict) and isinstance(data.get("conversations"), list) and is_chat(data["conversations"])
 
 
 def is_beginning(earlier: Any, later: Any) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm_eval_hesnr.trajectories.readers import openai_messages
+from lm_eval_hesnr.trajectories.readers import openai_messages, sharegpt
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 HERE = Path("nowhere", "run.jsonl")
@@ -44,6 +44,47 @@ def kinds(trajectory):
 
 def bash(command, executed):
     return Call("bash", {"command": command}, executed)
+
+
+GO = {"role": "user", "content": "go"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "detected"),
+    [
+        ([GO], True),
+        ([{"from": "human", "value": "go"}], True),
+        ([[GO], GO], True),
+        ([{"role": "assistant", "content": None, "tool_calls": []}], True),
+        ([{"role": "assistant", "tool_calls": []}, GO], True),
+        ([{"role": "user", "content": ["go", {"type": "text", "text": ""}]}], True),
+        ([GO, {"role": "new", "content": ""}], True),  # read names the role
+        ([GO, GO, GO, 3], True),  # read names the message
+        ([], True),  # read names what is missing
+        ([{"role": "x", "content": ""}], False),
+        ([{"role": "user"}], False),
+        ([{"role": "user", "content": 3}], False),
+        ([{"role": "user", "content": [3]}], False),
+        ([{"role": ["user"], "content": ""}], False),
+        ([GO, None], False),
+        ([GO, {"type": "reasoning", "content": []}], False),
+        ([{"role": "user", "parts": [{"text": "go"}]}], False),  # Gemini's API
+        ([{"id": "1", "type": "user", "content": "go"}, {"type": "gemini", "content": "a"}], False),  # Gemini CLI
+        ([{"info": {"role": "user"}, "parts": [{"type": "text", "text": "go"}]}], False),  # OpenCode
+        ([{"type": "human", "content": "go"}, {"type": "ai", "content": "a"}], False),  # LangChain
+        ([{"role": "user", "message": {"content": "go"}}], False),  # Cursor
+    ],
+)
+def test_a_chat_is_detected_by_its_roles_and_contents(messages, detected):
+    assert openai_messages.detect({"messages": messages, "id": "x"}) is detected
+    assert openai_messages.detect(messages) is (detected and messages != [])
+    assert sharegpt.detect({"conversations": messages}) is detected
+    assert openai_messages.detect({"messages": json.dumps(messages)}) is ('"role"' in json.dumps(messages))
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", {}, {"messages": 3}, {"messages": {}}, {"messages": "x"}, [[]], [3]])
+def test_a_value_without_messages_is_not_detected(value):
+    assert openai_messages.detect(value) is False
 
 
 def test_native_calls_in_order_with_results_in_any_order():

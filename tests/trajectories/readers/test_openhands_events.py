@@ -170,6 +170,13 @@ def test_flat_events_of_the_resolver():
     assert list(trajectory.segments) == FLAT
 
 
+def test_elements_that_are_no_action_and_no_observation_are_skipped_and_counted():
+    foreign = [{"type": "new"}, {"action": None}, {"type": 3}]
+    read = openhands_events.read({"history": [*flat_events(), *foreign]}, Path("x.json"))
+    assert list(read.segments) == FLAT
+    assert read.meta == {"unknown_records": {"new": 1, "no type": 2}}
+
+
 def test_pairs_are_the_same_stream():
     message, run, answer, ipython, *rest = flat_events()
     null = {"observation": "null", "content": "", "extras": {}}

@@ -164,9 +164,12 @@ def test_is_event(data, is_event):
     assert openhands_sdk.is_event(data) is is_event
 
 
-def test_an_element_that_is_not_an_event_is_named():
-    with pytest.raises(ValueError, match="event 1 should have a 'kind'"):
-        read_record([message("user", "Fix."), {"kind": "Agent"}], EVENTS)
+def test_elements_of_unknown_kind_are_skipped_and_counted():
+    new = {"kind": "NewEvent", "source": "agent"}
+    events = [message("user", "Fix."), {"kind": "Agent"}, new, 3, message("agent", "Done."), new, {"kind": ["x"]}]
+    trajectory = read_record(events, EVENTS)
+    assert [segment.text for segment in trajectory.segments] == ["Fix.", "Done."]
+    assert trajectory.meta == {"unknown_records": {"Agent": 1, "NewEvent": 2, "no kind": 2}}
 
 
 def real_events(folder):
