@@ -15,6 +15,7 @@ from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
     atif,
     claude_code,
+    claude_stream,
     codex_cli,
     curated,
     mini_swe_agent,
@@ -59,6 +60,7 @@ READERS: tuple[Reader, ...] = (
     swe_agent_rows,
     atif,
     claude_code,
+    claude_stream,
     codex_cli,
     patch,
     sharegpt,
