@@ -88,8 +88,8 @@ def test_lines_with_a_uuid_are_of_the_stream_too():
 
 def test_denied_calls_did_not_run():
     denied = END | {"permission_denials": [{"tool_name": "Bash", "tool_use_id": "a"}]}
-    asked = "Claude requested permissions to use Bash, but you haven't granted it yet."
-    lines = [INIT, says(use("a", "x"), use("b", "y"), use("c", "z")), result("a", "no"), result("b", asked), denied]
+    request = "Claude requested permissions to use Bash, but you haven't granted it yet."
+    lines = [INIT, says(use("a", "x"), use("b", "y"), use("c", "z")), result("a", "no"), result("b", request), denied]
     executed = [call.executed for segment in read_record(lines, PATH).segments for call in segment.calls]
     assert executed == [False, False, None]
 
