@@ -193,19 +193,20 @@ def _without_repeats(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     repeated = set(originals)
     for i, original in originals.items():
         for step in (-1, 1):
-            repeated.update(_same_words(lines, i, original, step))
+            repeated.update(_same_words(lines, i + step, original + step, step))
+        if original == i - 1:  # each line is written twice in a row
+            repeated.update(_same_words(lines, i - 2, i - 3, -2))
+            repeated.update(_same_words(lines, i + 2, i + 1, 2))
     return [line for i, line in enumerate(lines) if i not in repeated]
 
 
-def _same_words(lines: list[dict[str, Any]], i: int, original: int, step: int) -> Iterator[int]:
-    """Yield the places beside line `i` of words of the user that stand beside the line `original` too."""
-    i, original = i + step, original + step
-    while 0 <= original < i < len(lines):
-        words, earlier = lines[i], lines[original]
-        if not (is_words(words) and is_words(earlier) and _blocks(words) == _blocks(earlier)):
+def _same_words(lines: list[dict[str, Any]], i: int, earlier: int, step: int) -> Iterator[int]:
+    """Yield `i` and the places after it at this step, as long as the user's words there are those at `earlier`."""
+    while 0 <= earlier < i < len(lines) and is_words(lines[i]) and is_words(lines[earlier]):
+        if _blocks(lines[i]) != _blocks(lines[earlier]):
             return
         yield i
-        i, original = i + step, original + step
+        i, earlier = i + step, earlier + step
 
 
 def is_words(line: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import claude_code, read_record
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from lm_eval_hesnr.trajectories.skipped import NOTES, Skipped
 
 PATH = Path("session.jsonl")
 
@@ -127,6 +128,19 @@ def test_sub_agents_are_runs_of_their_own(tmp_path):
     assert all(run.meta == {} for run in runs.values())
 
 
+def test_a_folder_of_sub_agents(tmp_path):
+    """The files as Claude Code writes them; notes on a sub-agent and the list of sessions are skipped."""
+    folder = tmp_path / "s" / "subagents"
+    folder.mkdir(parents=True)
+    (tmp_path / "s.jsonl").write_text(json.dumps(line("assistant", "Main.")))
+    (folder / "agent-1.jsonl").write_text(json.dumps(line("assistant", "Sub.", agentId="1", isSidechain=True)))
+    (folder / "agent-1.meta.json").write_text('{"agentType": "Explore"}')
+    (tmp_path / "sessions-index.json").write_text('{"version": 1, "entries": []}')
+    loaded = load_trajectories(tmp_path)
+    assert [run.id for run in loaded.trajectories] == ["s/1", "s"]
+    assert (loaded.bad, loaded.skipped) == ([], {Skipped(NOTES): 2})
+
+
 def test_lines_that_a_resumed_session_repeats_are_read_once():
     said = line("assistant", "Hi.", uuid="u")
     assert segments(said, said) == (thought("Hi."),)
@@ -149,6 +163,8 @@ def test_lines_with_new_uuids_and_the_same_message_id_are_read_once():
     once = segments(*session("a"))
     assert [segment.text for segment in once[2:]] == ["x", "Look.", "Go on.", "Go on."]
     assert segments(*session("a"), *session("b")) == once
+    twice = [one for pair in zip(session("a")[:5], session("b")[:5], strict=True) for one in pair]
+    assert segments(*twice) == once[:5]
     later = line("assistant", "Done.", {"id": "m3"}, uuid="c")
     assert segments(*session("a"), *session("b"), later) == (*once, thought("Done."))
 
