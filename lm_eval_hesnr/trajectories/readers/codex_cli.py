@@ -57,8 +57,7 @@ def is_event(data: Any) -> bool:
 def detect(data: Any) -> bool:
     """Whether the value has a rollout's lines or items, with at least one item of the conversation."""
     if isinstance(data, dict):
-        session = dict_of(data.get("session"))
-        return {"id", "timestamp"} <= session.keys() and any(map(_is_item, list_of(data.get("items"))))
+        return isinstance(data.get("session"), dict) and any(map(_is_item, list_of(data.get("items"))))
     if not isinstance(data, list):
         return False
     is_old = any(isinstance(line, dict) and "payload" not in line and is_event(line) for line in data)
