@@ -59,7 +59,7 @@ def message_list(value: Any, key: str) -> list[Any]:
 def unknown_records(records: Iterable[Any]) -> dict[str, dict[str, int]]:
     """The part of a trajectory's `meta` that counts skipped records by type; empty if there are none."""
     named = (dict_of(record).get("type") for record in records)
-    counts = Counter(name if isinstance(name, str) else "without a type" for name in named)
+    counts = Counter(name if isinstance(name, str) else "no type" for name in named)
     return {"unknown_records": dict(counts)} if counts else {}
 
 

@@ -217,7 +217,7 @@ def test_lines_of_other_types_are_skipped_and_counted(tmp_path):
     loaded = load_trajectories(tmp_path / "s.jsonl")
     assert loaded.bad == []
     assert loaded.trajectories[0].segments == (Segment("task", "Fix it."), thought("Done."))
-    assert loaded.trajectories[0].meta["unknown_records"] == {"hint": 2, "without a type": 2, "user": 1}
+    assert loaded.trajectories[0].meta["unknown_records"] == {"hint": 2, "no type": 2, "user": 1}
 
 
 def test_an_export_as_one_object():

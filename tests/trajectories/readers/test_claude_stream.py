@@ -123,7 +123,7 @@ def test_pieces_are_left_out_and_unknown_lines_counted(tmp_path):
     loaded = load_trajectories(path)
     assert loaded.bad == []
     assert loaded.trajectories[0].segments == (thought("Hi."),)
-    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 1, "without a type": 1}}
+    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 1, "no type": 1}}
 
 
 def test_texts_of_the_program_are_other():

@@ -159,7 +159,7 @@ def test_lines_and_items_of_unknown_types_are_skipped_and_counted(tmp_path):
     loaded = load_trajectories(path)
     assert loaded.bad == []
     assert loaded.trajectories[0].segments == (Segment("task", "Fix it."), thought("Done."))
-    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 3, "without a type": 3}}
+    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 3, "no type": 3}}
 
 
 def test_a_web_search_is_an_action():

@@ -185,7 +185,7 @@ def test_errors_are_other_and_unknown_types_counted(tmp_path):
         ("other", "Reconnecting"),
         ("other", "Gone."),
     ]
-    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 2, "without a type": 1}}
+    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 2, "no type": 1}}
 
 
 def test_a_resumed_thread_is_one_run_and_another_thread_is_another(tmp_path):
