@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers import READERS, Reader, is_beginning, is_event, is_event_of, reader_of
+from lm_eval_hesnr.trajectories.readers import (
+    READERS,
+    Reader,
+    is_beginning,
+    is_event,
+    is_event_of,
+    reader_of,
+    separate_runs,
+)
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.records import Bad, Record
 from lm_eval_hesnr.trajectories.unknown import listed_counts, record_type
@@ -51,9 +59,11 @@ def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | No
     head = list(islice(records, _PEEK))
     records = chain(head, records)
     if _is_session(head):
-        yield from _gathered(records)
+        found: Iterator[FoundRun | None] = _gathered(records)
     else:
-        yield from _without_beginnings(run for record in records for run in _elements(record, alone))
+        found = _without_beginnings(run for record in records for run in _elements(record, alone))
+    for run in found:
+        yield from _separated(run) if run else [None]
 
 
 def _is_session(head: list[Record]) -> bool:
@@ -114,6 +124,15 @@ def _session(whole: FoundRun) -> FoundRun:
         return without_run
     most = max(found, key=lambda run: len(run.value))
     return next((run for run in found if 2 * len(run.value) >= len(lines)), most)
+
+
+def _separated(run: FoundRun) -> list[FoundRun]:
+    """The runs in one value: a session, and its sub-agents."""
+    try:
+        parts = separate_runs(run.reader, run.value) if run.reader else []
+    except UNREADABLE:  # the reason is reported when the run is read
+        parts = []
+    return [run._replace(value=part) for part in parts] or [run]
 
 
 def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:

@@ -18,11 +18,14 @@ _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
 """Top-level keys of verdicts as SWE-agent, SWE-bench, terminal-bench and Harbor write them."""
 
-_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
+_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json", "sessions-index.json"}
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
 _NOTE_KEYS = ({"agents", "createdAt", "workDir"}, {"current_model_id", "session_summary"})
 """Keys of notes that Kimi and Grok write next to a session, under any name."""
+
+_NOTE_ENDING = ".meta.json"
+"""Ending of the names of Claude Code's notes on a sub-agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +54,5 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
         return None
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    is_note = name in _NOTE_NAMES or any(keys <= value.keys() for keys in _NOTE_KEYS)
+    is_note = name in _NOTE_NAMES or name.endswith(_NOTE_ENDING) or any(keys <= value.keys() for keys in _NOTE_KEYS)
     return Skipped(NOTES) if is_note else None

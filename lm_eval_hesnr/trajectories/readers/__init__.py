@@ -2,8 +2,11 @@
 
 To add one, write the module and add it to `READERS`. The first module whose `detect` returns True reads the record.
 A module may also have `is_event(data)`, if a run is several records, and `is_beginning(earlier, later)`, if a record
-may repeat the beginning of another. Of a run of several records, those that `is_event` does not know are skipped and
-counted. Records that it knows but `read` skips are counted by `read`, under `meta["unknown_records"]`.
+may repeat the beginning of another, and `separate_runs(data)`, if one value may contain several runs, such as a session
+with its sub-agents: it returns the value of each run.
+
+In a run of several records, those that `is_event` does not know are skipped and counted. Records that it knows but
+`read` skips are counted by `read`, under `meta["unknown_records"]`.
 """
 
 from __future__ import annotations
@@ -15,8 +18,11 @@ from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
     atif,
     claude_code,
+    claude_stream,
     codex_cli,
+    codex_exec,
     curated,
+    cursor_stream,
     langchain,
     mini_swe_agent,
     openai_messages,
@@ -61,7 +67,10 @@ READERS: tuple[Reader, ...] = (
     swe_agent_rows,
     atif,
     claude_code,
+    cursor_stream,
+    claude_stream,
     codex_cli,
+    codex_exec,
     patch,
     langchain,
     sharegpt,
@@ -105,3 +114,8 @@ def is_event_of(reader: Reader, data: Any) -> bool:
 def is_beginning(reader: Reader, earlier: Any, later: Any) -> bool:
     """Whether a record contains only the first part of another record of the same file. Both are of this reader."""
     return hasattr(reader, "is_beginning") and bool(reader.is_beginning(earlier, later))
+
+
+def separate_runs(reader: Reader, data: Any) -> list[Any]:
+    """The runs in one value of this reader, such as a session and its sub-agents."""
+    return list(reader.separate_runs(data)) if hasattr(reader, "separate_runs") else [data]

@@ -54,6 +54,8 @@ class Message(NamedTuple):
     """Id of the call that a result belongs to."""
     is_call: bool = False
     """Whether the whole text may be a call (ShareGPT's `function_call`)."""
+    goes_on: bool = False
+    """Whether it is the rest of the reply before it: the text after a call."""
 
 
 def parse_messages(rows: list[Any]) -> list[Message]:
@@ -70,7 +72,8 @@ def chat_segments(messages: list[Message]) -> Iterator[Segment]:
     for i, message in enumerate(messages):
         if message.role == "assistant":
             turn = list(chat.reply(i))
-            started, acted = True, any(segment.calls for segment in turn) and chat.results_are_users
+            acted = message.goes_on and acted
+            started, acted = True, acted or (any(segment.calls for segment in turn) and chat.results_are_users)
             yield from turn
         elif message.role == "tool":
             yield Segment("observation", message.text)
@@ -99,7 +102,8 @@ class _Chat:
         """mini-swe-agent runs nothing of a reply unless it has exactly one fenced block."""
         self.next_reply = [len(messages)] * len(messages)
         for i in range(len(messages) - 2, -1, -1):
-            self.next_reply[i] = i + 1 if messages[i + 1].role == "assistant" else self.next_reply[i + 1]
+            begins = messages[i + 1].role == "assistant" and not messages[i + 1].goes_on
+            self.next_reply[i] = i + 1 if begins else self.next_reply[i + 1]
 
     def reply(self, i: int) -> Iterator[Segment]:
         """Yield one reply: reasoning, prose and actions, in the order the model wrote them."""
@@ -153,7 +157,7 @@ def _parse_element(row: Any, where: str) -> Iterator[Message]:
     content = row.get("value") if row.get("content") is None else row["content"]
     if not isinstance(content, (str, list, dict, type(None))):
         raise ValueError(f"{where}: key 'content' should be text, found {type(content).__name__}")
-    parts = [dict_of(part) for part in content] if isinstance(content, list) else []
+    parts = [{"text": part} if isinstance(part, str) else dict_of(part) for part in list_of(content)]
     results = [part for part in parts if part.get("type") == "tool_result"]
     for part in results:
         yield Message("tool", text_of(part.get("content")), answers=str(part.get("tool_use_id") or ""))
@@ -162,9 +166,32 @@ def _parse_element(row: Any, where: str) -> Iterator[Message]:
         if text or not results:
             yield Message(role, text, answers=str(row.get("tool_call_id") or ""))
         return
-    calls = tuple(_native_calls(row, parts, where))
-    reasoning = reasoning_of({**row, "thinking_blocks": row.get("thinking_blocks") or parts}, text)
-    yield Message(role, text, reasoning, calls, is_call=name == "function_call")
+    yield from _replies(row, parts, text, is_call=name == "function_call", where=where)
+
+
+def _replies(
+    row: dict[str, Any], parts: list[dict[str, Any]], text: str, *, is_call: bool, where: str
+) -> Iterator[Message]:
+    """Yield one reply: one message, and one more for each text after a call (Anthropic's parts have an order)."""
+    first, *others = _split_after_calls(parts)
+    text = text_of(first) if others else text
+    reasoning = reasoning_of({**row, "thinking_blocks": row.get("thinking_blocks") or first}, text)
+    yield Message("assistant", text, reasoning, tuple(_native_calls(row, first, where)), is_call=is_call)
+    for rest in others:
+        text = text_of(rest)
+        calls = tuple(_native_calls({}, rest, where))
+        yield Message("assistant", text, reasoning_of({"thinking_blocks": rest}, text), calls, goes_on=True)
+
+
+def _split_after_calls(parts: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The parts of a reply, split where text or thinking follows a call."""
+    groups: list[list[dict[str, Any]]] = [[]]
+    for part in parts:
+        follows_call = bool(groups[-1]) and groups[-1][-1].get("type") == "tool_use"
+        if follows_call and (text_of(part.get("text")) or text_of(part.get("thinking"))):
+            groups.append([])
+        groups[-1].append(part)
+    return groups
 
 
 def _native_calls(row: dict[str, Any], parts: list[dict[str, Any]], where: str) -> Iterator[NativeCall]:

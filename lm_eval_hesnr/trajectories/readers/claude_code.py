@@ -1,12 +1,18 @@
 """Claude Code session logs: a JSONL file of events, which together are one trajectory.
 
+They lie in `~/.claude/projects/<folder>/<session>.jsonl`. The lines may also be exported as one object,
+`{"loglines": [...]}`.
+
 What the model wrote: text and thinking blocks are thoughts. Summaries of thinking by the server are not marked, so they
 are thoughts too. `tool_use` blocks are actions. The log stores their input as an object, so an action's text is that
 object written as JSON. Tool results are lines of type `user`.
 
-Left out: lines that the model was never shown (summaries, snapshots, system notices, `toolUseResult`), and lines that a
-resumed session repeats. A sub-agent's lines (`isSidechain`) are left out of its parent's session and counted in
-`meta`; a file with only such lines is the sub-agent's own trajectory.
+A sub-agent is a run of its own, named `<session>/<agent>`: its lines are marked `isSidechain`, in the session's file or
+in a file `agent-<id>.jsonl` next to it.
+
+Left out: lines that the model was never shown (summaries, snapshots, system notices, `toolUseResult`), and lines that
+are written again (`claude_messages`). Lines of unknown types are counted in `meta`. A branch that the user went back
+from is kept, as the log does not say when the model stopped seeing it.
 
 Text that the program adds to the conversation is `task` before the model's first reply and `other` later. The log has
 neither the system prompt nor the outcome of the task.
@@ -14,127 +20,110 @@ neither the system prompt nor the outcome of the task.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
-from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of
+from lm_eval_hesnr.trajectories.readers.claude_messages import is_message, is_words, message_segments, model_of
+from lm_eval_hesnr.trajectories.readers.common import run_name, unknown_records
+from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "Claude Code session"
 
-_MESSAGE_TYPES = ("user", "assistant")
-_SYNTHETIC = "<synthetic>"
-"""Model name of messages that the program wrote itself."""
-_REFUSED = ("<tool_use_error>InputValidationError", "<tool_use_error>Error: No such tool available")
-"""The beginnings of results for calls that were not valid: wrong arguments or an unknown tool."""
-_DECLINED = "The user doesn't want to proceed with this tool use"
-_INJECTED = ("<command-", "<local-command-", "<system-reminder>", "<bash-", "Caveat: ", "[Request interrupted")
+_NOTES = (
+    *("summary", "system", "progress", "attachment", "file-history-snapshot", "queue-operation", "last-prompt"),
+    *("ai-title", "custom-title", "tag", "mode", "permission-mode", "agent-name", "agent-color", "agent-setting"),
+    *("pr-link", "worktree-state", "content-replacement"),
+)
+"""Types of lines that are no messages."""
+_OF_QWEN = ("systemPayload", "toolCallResult", "usageMetadata")
+"""Keys of Qwen Code, whose lines also have `sessionId` and `uuid`."""
 
 
 def is_event(data: Any) -> bool:
     """Whether one decoded line is from a session log."""
-    if not isinstance(data, dict) or not isinstance(data.get("type"), str) or "payload" in data:
+    if _is_message(data):
+        return True
+    if not isinstance(data, dict) or data.get("type") not in _NOTES:
         return False
-    if data["type"] in _MESSAGE_TYPES:
-        return isinstance(data.get("message"), dict) and ("sessionId" in data or "uuid" in data)
-    return "sessionId" in data or "leafUuid" in data or ("snapshot" in data and "messageId" in data)
+    if any(key in data for key in _OF_QWEN) or "parts" in dict_of(data.get("message")):
+        return False
+    own_word = "-" in data["type"] and "sessionId" in data
+    return own_word or "leafUuid" in data or {"sessionId", "uuid"} <= data.keys() or "snapshot" in data
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a list of a session's lines, with at least one message."""
-    return (
-        isinstance(data, list)
-        and bool(data)
-        and all(is_event(line) for line in data)
-        and any(line["type"] in _MESSAGE_TYPES for line in data)
-    )
+    """Whether the value has a session's lines, with at least one message."""
+    return any(map(_is_message, data if isinstance(data, list) else [])) or any(map(is_message, _exported(data)))
+
+
+def separate_runs(data: Any) -> list[Any]:
+    """The lines of the session, and those of each sub-agent in it."""
+    runs: dict[str, list[Any]] = {"": []}
+    agents: dict[str, str] = {}  # by uuid of a sub-agent's line
+    agent = ""
+    for line in _exported(data) or data:
+        if not _is_sidechain(line):
+            runs[""].append(line)
+            continue
+        agent = _agent(line, agents, agent)
+        agents[str(line.get("uuid"))] = agent
+        runs.setdefault(agent, []).append(line)
+    return [lines for lines in runs.values() if any(map(is_message, lines))]
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one session's lines."""
-    lines = [line for line in data if line["type"] in _MESSAGE_TYPES]
-    main = [line for line in lines if line.get("isSidechain") is not True]
-    own, left_out = main or lines, len(lines) - len(main or lines)
-    models = [line["message"].get("model") for line in own]
+    """Return the trajectory of one session's lines; of a sub-agent if there are no others."""
+    lines = _exported(data) or data
+    messages = [line for line in lines if is_message(line)]
+    main = [line for line in messages if not _is_sidechain(line)]
+    own, n_left_out = main or messages, len(messages) - len(main or messages)
     version = next((line["version"] for line in own if line.get("version")), None)
     return Trajectory(
-        id=str(own[0].get("sessionId") if main and own[0].get("sessionId") else path.stem),
+        id=_id(own, path, is_agent=not main),
         source="claude-code",
         resolved=None,
-        model=next((str(model) for model in models if model and model != _SYNTHETIC), None),
-        segments=tuple(_segments(own)),
+        model=model_of(own),
+        segments=tuple(message_segments(own)),
         meta={
             **({"agent_version": version} if version else {}),
-            **({"sidechain_lines_left_out": left_out} if left_out else {}),
+            **({"sidechain_lines_left_out": n_left_out} if n_left_out else {}),
+            **unknown_records(line for line in lines if not (is_message(line) or dict_of(line).get("type") in _NOTES)),
         },
     )
 
 
-def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
-    """Yield the segments of all lines. The blocks of one reply may be spread over several lines."""
-    results = _result_texts(lines)
-    seen: set[tuple[str, ...]] = set()
-    begun = False
-    for line in lines:
-        message = line["message"]
-        content = message.get("content")
-        blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
-        repeated = ("line", str(line["uuid"])) if line.get("uuid") else None
-        if repeated in seen:
-            continue
-        if repeated:
-            seen.add(repeated)
-        for block in map(dict_of, blocks):
-            if line["type"] == "user":
-                yield from _user_block(line, block, begun)
-                continue
-            part = ("block", str(message["id"]), json.dumps(block)) if message.get("id") else None
-            if part in seen:  # streamed replies are logged again while they grow
-                continue
-            if part:
-                seen.add(part)
-            begun = True
-            if message.get("model") == _SYNTHETIC or line.get("isApiErrorMessage") is True:
-                yield from shown("other", text_of(block.get("text")))
-            else:
-                yield from _reply_block(block, results)
+def _is_message(line: Any) -> bool:
+    """Whether a line of a log is a message: it has the session or its own uuid beside the message."""
+    return is_message(line) and ("sessionId" in line or ("uuid" in line and "session_id" not in line))
 
 
-def _reply_block(block: dict[str, Any], results: dict[str, str]) -> Iterator[Segment]:
-    """Yield one block of the model's reply. Redacted thinking has no text."""
-    if block.get("type") == "tool_use":
-        result = results.get(str(block.get("id")))
-        action = tool_call(str(block.get("name")), block.get("input"), _ran(result))
-        if result is not None and result.startswith(_REFUSED):
-            yield from thought(action.text)
-        else:
-            yield action
-    else:
-        yield from thought(text_of(block.get("thinking")) or text_of(block.get("text")))
+def _exported(data: Any) -> list[Any]:
+    """The lines of an export, which may have neither session nor uuid; empty for any other value."""
+    return list_of(data.get("loglines")) if isinstance(data, dict) else []
 
 
-def _user_block(line: dict[str, Any], block: dict[str, Any], begun: bool) -> Iterator[Segment]:
-    """Yield one block of a `user` line: a tool's result, the user's words, or text that the program added."""
-    if block.get("type") == "tool_result":
-        yield from shown("observation", text_of(block.get("content")))
-        return
-    text = text_of(block.get("text"))
-    injected = line.get("isMeta") is True or line.get("isCompactSummary") is True or text.startswith(_INJECTED)
-    yield from shown("other" if begun and injected else "task", text)
+def _is_sidechain(line: Any) -> bool:
+    return isinstance(line, dict) and line.get("isSidechain") is True
 
 
-def _result_texts(lines: list[dict[str, Any]]) -> dict[str, str]:
-    """Call id -> text of the call's result."""
-    return {
-        str(block.get("tool_use_id")): text_of(block.get("content"))
-        for line in lines
-        for block in map(dict_of, list_of(line["message"].get("content")))
-        if block.get("type") == "tool_result"
-    }
+def _agent(line: dict[str, Any], agents: dict[str, str], last: str) -> str:
+    """The agent of a sub-agent's line: its id, else the agent of the line before it in the conversation.
+
+    A line of the user that has no such line begins the next agent, which has the line's uuid as its name.
+    """
+    parent = line.get("parentUuid")
+    if line.get("agentId") or (isinstance(parent, str) and parent in agents):
+        return str(line.get("agentId") or agents[str(parent)])
+    begins = is_message(line) and is_words(line)
+    return str(line.get("uuid") or "agent") if begins or not last else last
 
 
-def _ran(result: str | None) -> bool | None:
-    return None if result is None else not result.startswith(_DECLINED)
+def _id(lines: list[dict[str, Any]], path: Path, is_agent: bool) -> str:
+    """The session's id; for a sub-agent followed by the agent's id, which its file's name or first line may have."""
+    session = str(lines[0].get("sessionId") or "")
+    name = run_name(path)
+    if not is_agent or not session:
+        return session or name
+    own_file = name if name.startswith("agent-") else ""
+    return f"{session}/{lines[0].get('agentId') or own_file or lines[0].get('uuid') or 'agent'}"

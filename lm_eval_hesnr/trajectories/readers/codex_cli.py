@@ -1,14 +1,22 @@
-"""Codex CLI session logs: a rollout JSONL file of `{"type", "payload"}` lines, which together are one trajectory.
+"""Codex CLI session logs, which are one trajectory: `~/.codex/sessions/<year>/<month>/<day>/rollout-*.jsonl`.
 
-Only `response_item` lines are read, as `event_msg` lines repeat them for the screen. Reasoning is stored encrypted. If
-its text is stored too, it is a thought. Summaries come from another model: they are thoughts that are not `generated`.
-The input of a `custom_tool_call` is plain text, not JSON.
+There are three forms:
+
+- lines of `{"type", "payload"}`, written since September 2025;
+- before that a header without `type` (`id`, `timestamp`, `instructions`, `git`), lines `{"record_type": "state"}`, and
+  bare items;
+- of the first releases one object, `{"session", "items"}`.
+
+Of the first form, only `response_item` lines are read, as `event_msg` lines repeat them for the screen. Reasoning is
+stored encrypted. If its text is stored too, it is a thought. Summaries come from another model: they are thoughts that
+are not `generated`. The input of a `custom_tool_call` is plain text, not JSON. A web search, which the server runs, is
+an action without a result.
 
 Instructions, and text that the program adds to the conversation, are system and task before the model's first reply
 and `other` later. So is the text that replaces the history after a compaction.
 
-Does not cover the unwrapped lines of 2025's first releases, nor web searches that the server ran. The log does not
-contain the outcome of the task.
+Lines and items of unknown types are counted in `meta`. Each sub-agent has a log of its own. The logs do not contain the
+outcome of the task, and those of 2025 do not name the model.
 """
 
 from __future__ import annotations
@@ -17,13 +25,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import run_name, unknown_records
 from lm_eval_hesnr.trajectories.readers.segments import reasoning_item, shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "Codex CLI rollout"
 
 _LINE_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
+_CALLS = ("function_call", "local_shell_call", "custom_tool_call", "web_search_call")
+_NOTES = ("ghost_snapshot", "compaction", "compaction_summary", "compaction_trigger")
+"""Types of items that have no text of the conversation."""
 _INJECTED = ("<environment_context>", "<user_instructions>", "<turn_aborted>", "<user_shell_command>", "# AGENTS.md")
 _REFUSED = ("failed to parse function arguments", "unsupported call", "unsupported custom tool call")
 """The beginnings of results for calls that were not valid: broken arguments or an unknown tool."""
@@ -31,34 +43,87 @@ _DECLINED = ("exec command rejected by user", "rejected by user", "patch rejecte
 
 
 def is_event(data: Any) -> bool:
-    """Whether one decoded line is from a rollout; line types of future releases are accepted."""
-    if not isinstance(data, dict) or not isinstance(data.get("payload"), dict):
+    """Whether one decoded line is from a rollout; line types of future releases are accepted.
+
+    A bare item of 2025 is not: OpenAI's Responses API has the same items.
+    """
+    if not isinstance(data, dict):
         return False
-    return data.get("type") in _LINE_TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
+    if isinstance(data.get("payload"), dict):
+        return data.get("type") in _LINE_TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
+    return _is_header(data) or data.get("record_type") == "state"
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a list of a rollout's lines, with at least one item of the conversation."""
-    return (
-        isinstance(data, list)
-        and all(is_event(line) for line in data)
-        and any(line["type"] == "response_item" for line in data)
-    )
+    """Whether the value has a rollout's lines or items, with at least one item of the conversation."""
+    if isinstance(data, dict):
+        return isinstance(data.get("session"), dict) and any(map(_is_item, list_of(data.get("items"))))
+    if not isinstance(data, list):
+        return False
+    is_old = any(isinstance(line, dict) and "payload" not in line and is_event(line) for line in data)
+    return any(_is_item(item) for line in data if (item := _item(line)) and (is_old or item is not line))
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one rollout's lines."""
-    session: dict[str, Any] = next((line["payload"] for line in data if line["type"] == "session_meta"), {})
-    models = [line["payload"].get("model") for line in data if line["type"] == "turn_context"]
+    """Return the trajectory of one rollout."""
+    lines = _lines(data)
+    session: dict[str, Any] = next((line["payload"] for line in lines if line["type"] == "session_meta"), {})
+    models = [line["payload"].get("model") for line in lines if line["type"] == "turn_context"]
     meta = {"agent_version": session.get("cli_version"), "model_provider": session.get("model_provider")}
     return Trajectory(
-        id=str(session.get("id") or path.stem),
+        id=str(session.get("id") or run_name(path)),
         source="codex-cli",
         resolved=None,
         model=next((str(model) for model in models if model), None),
-        segments=tuple(_segments(data, session)),
-        meta={key: value for key, value in meta.items() if value},
+        segments=tuple(_segments(lines, session)),
+        meta={key: value for key, value in meta.items() if value} | unknown_records(_unknown(data)),
     )
+
+
+def _is_header(data: dict[str, Any]) -> bool:
+    """Whether a line is the header of a rollout of 2025."""
+    named = isinstance(data.get("id"), str) and isinstance(data.get("timestamp"), str)
+    return named and not {"instructions", "git"}.isdisjoint(data) and {"type", "role"}.isdisjoint(data)
+
+
+def _item(line: Any) -> dict[str, Any]:
+    """The item of a line, wrapped or bare; empty for any other line."""
+    line = dict_of(line)
+    if isinstance(line.get("payload"), dict):
+        return line["payload"] if line.get("type") == "response_item" else {}
+    return line if isinstance(line.get("type"), str) and line["type"] not in _LINE_TYPES else {}
+
+
+def _is_item(item: Any) -> bool:
+    """Whether an item is of a known type and part of the conversation."""
+    kind = dict_of(item).get("type")
+    return isinstance(kind, str) and (kind in ("message", "reasoning", *_CALLS) or kind.endswith("_output"))
+
+
+def _lines(data: Any) -> list[dict[str, Any]]:
+    """The lines of any form in the form of today, without those that are not known."""
+    parts = [{"type": "session_meta", "payload": data["session"]}, *data["items"]] if isinstance(data, dict) else data
+    return [line for part in parts if (line := _line(part))]
+
+
+def _line(part: Any) -> dict[str, Any]:
+    """One line or bare item in the form of today; empty if it is neither."""
+    if isinstance(dict_of(part).get("payload"), dict):
+        return part if isinstance(part.get("type"), str) else {}
+    if item := _item(part):
+        return {"type": "response_item", "payload": item}
+    is_header = isinstance(dict_of(part).get("id"), str) and "timestamp" in part and "type" not in part
+    return {"type": "session_meta", "payload": part} if is_header else {}
+
+
+def _unknown(data: Any) -> Iterator[Any]:
+    """Yield the lines and items that are skipped because their type is not known."""
+    for part in data["items"] if isinstance(data, dict) else data:
+        line, item = _line(part), _item(part)
+        if item and not _is_item(item) and item.get("type") not in _NOTES:
+            yield item
+        elif not item and line.get("type") not in _LINE_TYPES and dict_of(part).get("record_type") != "state":
+            yield part
 
 
 def _segments(lines: list[dict[str, Any]], session: dict[str, Any]) -> Iterator[Segment]:
@@ -93,7 +158,10 @@ def _reply_item(item: dict[str, Any], kind: str, output: str | None) -> Iterator
         yield from thought(text_of(item.get("content")))
     elif kind == "reasoning":
         yield from reasoning_item(item)
-    elif kind in ("function_call", "local_shell_call", "custom_tool_call"):
+    elif kind == "web_search_call":
+        if isinstance(item.get("action"), dict):
+            yield tool_call("web_search", item["action"], True if item.get("status") == "completed" else None)
+    elif kind in _CALLS:
         action = _action(item, kind, None if output is None else not output.startswith(_DECLINED))
         if output is not None and output.startswith(_REFUSED):
             yield from thought(action.text)

@@ -11,9 +11,12 @@ Other helpers for a new reader:
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from lm_eval_hesnr.trajectories.json_values import dict_of
 
 _NAMES_OF_ALL_TRIALS = ("trajectory", "mini-swe-agent.trajectory")
 """File names that are the same in every Harbor trial."""
@@ -51,6 +54,13 @@ def message_list(value: Any, key: str) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise ValueError(f"key {key!r} should be a list with messages, found {value!r:.40}")
     return value
+
+
+def unknown_records(records: Iterable[Any]) -> dict[str, dict[str, int]]:
+    """The part of a trajectory's `meta` that counts skipped records by type; empty if there are none."""
+    named = (dict_of(record).get("type") for record in records)
+    counts = Counter(name if isinstance(name, str) else "no type" for name in named)
+    return {"unknown_records": dict(counts)} if counts else {}
 
 
 def first_verdict(values: Iterable[Any]) -> bool | None:

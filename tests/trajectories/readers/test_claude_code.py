@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import claude_code, read_record
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from lm_eval_hesnr.trajectories.skipped import NOTES, Skipped
 
 PATH = Path("session.jsonl")
 
@@ -99,12 +102,158 @@ def test_sub_agents_are_left_out_unless_they_are_the_file():
     assert main.segments == (Segment("task", "Fix it."), thought("Main."))
     assert main.meta == {"sidechain_lines_left_out": 1}
     alone = claude_code.read([inner], Path("agent-1.jsonl"))
-    assert (alone.id, alone.segments) == ("agent-1", (thought("Sub."),))
+    assert (alone.id, alone.segments) == ("s/agent-1", (thought("Sub."),))
+    assert claude_code.read([inner | {"agentId": "2"}], Path("agent-2.jsonl")).id == "s/2"
+
+
+def test_sub_agents_are_runs_of_their_own(tmp_path):
+    """Two sub-agents at the same time: their lines belong together by `parentUuid`, or by `agentId`."""
+    lines = [
+        line("user", "Fix it.", uuid="1"),
+        line("user", "Look here.", uuid="a1", parentUuid=None, isSidechain=True),
+        line("user", "Look there.", uuid="b1", parentUuid=None, isSidechain=True),
+        line("assistant", [use("x", command="ls")], uuid="a2", parentUuid="a1", isSidechain=True),
+        line("assistant", "Nothing.", uuid="b2", parentUuid="b1", isSidechain=True),
+        result("x.py", "x") | {"uuid": "a3", "parentUuid": "a2", "isSidechain": True},
+        line("assistant", "More.", uuid="c1", agentId="c", isSidechain=True),
+        line("assistant", "Done.", uuid="2"),
+    ]
+    (tmp_path / "s.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    runs = {run.id: run for run in load_trajectories(tmp_path / "s.jsonl").trajectories}
+    assert {name: run.segments for name, run in runs.items()} == {
+        "s": (Segment("task", "Fix it."), thought("Done.")),
+        "s/a1": (Segment("task", "Look here."), bash("ls", True), Segment("observation", "x.py")),
+        "s/b1": (Segment("task", "Look there."), thought("Nothing.")),
+        "s/c": (thought("More."),),
+    }
+    assert all(run.meta == {} for run in runs.values())
+
+
+def test_a_folder_of_sub_agents(tmp_path):
+    """The files as Claude Code writes them; notes on a sub-agent and the list of sessions are skipped."""
+    folder = tmp_path / "s" / "subagents"
+    folder.mkdir(parents=True)
+    (tmp_path / "s.jsonl").write_text(json.dumps(line("assistant", "Main.")))
+    (folder / "agent-1.jsonl").write_text(json.dumps(line("assistant", "Sub.", agentId="1", isSidechain=True)))
+    (folder / "agent-1.meta.json").write_text('{"agentType": "Explore"}')
+    (tmp_path / "sessions-index.json").write_text('{"version": 1, "entries": []}')
+    loaded = load_trajectories(tmp_path)
+    assert [run.id for run in loaded.trajectories] == ["s/1", "s"]
+    assert (loaded.bad, loaded.skipped) == ([], {Skipped(NOTES): 2})
 
 
 def test_lines_that_a_resumed_session_repeats_are_read_once():
     said = line("assistant", "Hi.", uuid="u")
     assert segments(said, said) == (thought("Hi."),)
+
+
+def session(prefix):
+    """A session whose lines have uuids with this prefix. The user says the same twice."""
+    replies = [{"id": "m1"}, {"id": "m2"}]
+    return [
+        line("user", "Fix it.", uuid=f"{prefix}1"),
+        line("assistant", [use(command="ls")], replies[0], uuid=f"{prefix}2"),
+        line("user", [{"type": "tool_result", "tool_use_id": "t", "content": "x"}], uuid=f"{prefix}3"),
+        line("assistant", "Look.", replies[1], uuid=f"{prefix}4"),
+        line("user", "Go on.", uuid=f"{prefix}5"),
+        line("user", "Go on.", uuid=f"{prefix}6"),
+    ]
+
+
+def test_lines_with_new_uuids_and_the_same_message_id_are_read_once():
+    once = segments(*session("a"))
+    assert [segment.text for segment in once[2:]] == ["x", "Look.", "Go on.", "Go on."]
+    assert segments(*session("a"), *session("b")) == once
+    twice = [one for pair in zip(session("a")[:5], session("b")[:5], strict=True) for one in pair]
+    assert segments(*twice) == once[:5]
+    later = line("assistant", "Done.", {"id": "m3"}, uuid="c")
+    assert segments(*session("a"), *session("b"), later) == (*once, thought("Done."))
+
+
+def test_the_same_words_beside_another_reply_are_no_repetition():
+    lines = [
+        line("user", "Go on.", uuid="1"),
+        line("assistant", "A", {"id": "m1"}, uuid="2"),
+        line("user", "Go on.", uuid="3"),
+        line("assistant", "B", {"id": "m2"}, uuid="4"),
+    ]
+    assert [segment.text for segment in segments(*lines)] == ["Go on.", "A", "Go on.", "B"]
+    at = {"timestamp": "2026-01-01T00:00:00Z"}
+    assert len(segments(lines[0] | at, lines[1], lines[2] | at, lines[3])) == 3
+
+
+def test_two_replies_that_use_one_call_id_have_two_results():
+    calls = [line("assistant", [use(command="ls")], {"id": name}) for name in ("m1", "m2")]
+    assert segments(calls[0], result("x"), calls[1], result("x")) == 2 * (bash("ls", True), Segment("observation", "x"))
+
+
+def test_of_a_block_that_grows_the_last_state_is_read():
+    def reply(*blocks):
+        return line(
+            "assistant", [{"type": "text", "text": b} if isinstance(b, str) else b for b in blocks], {"id": "m"}
+        )
+
+    call, more = use("a", command="l"), use("a", command="ls")
+    thinking = {"type": "thinking", "thinking": "Hm", "signature": "1"}
+    grown = thinking | {"thinking": "Hm.", "signature": "2"}
+    expected = (thought("Hm."), thought("Look. Then"), bash("ls", None), thought("Look. Then run."))
+    at_once = reply(grown, "Look. Then", more, "Look. Then run.")
+    assert segments(at_once) == expected
+    assert segments(reply(thinking), reply(grown, "Look."), reply(grown, "Look. Then", call), at_once) == expected
+    apart = [thinking, grown, "Look.", "Look. Then", call, more]
+    assert segments(*map(reply, apart)) == expected[:3]
+    assert segments(*map(reply, [*apart, "Look."])) == expected[:3]
+
+
+def test_text_after_a_call_stays_after_it():
+    blocks = [{"type": "text", "text": "Look."}, use("a", command="ls"), {"type": "text", "text": "Then."}]
+    assert segments(line("assistant", blocks)) == (thought("Look."), bash("ls", None), thought("Then."))
+
+
+def test_lines_of_other_types_are_skipped_and_counted(tmp_path):
+    own = [line("user", "Fix it."), line("assistant", "Done.")]
+    others = [{"type": "hint", "text": "x"}, {"type": "hint"}, {"a": 1}, 3, {"type": "system", "sessionId": "s"}]
+    others += [{"type": "user", "sessionId": "s", "message": "no message"}]
+    (tmp_path / "s.jsonl").write_text("\n".join(map(json.dumps, [*own, *others])))
+    loaded = load_trajectories(tmp_path / "s.jsonl")
+    assert loaded.bad == []
+    assert loaded.trajectories[0].segments == (Segment("task", "Fix it."), thought("Done."))
+    assert loaded.trajectories[0].meta["unknown_records"] == {"hint": 2, "no type": 2, "user": 1}
+
+
+def test_an_export_as_one_object():
+    lines = [{"type": "user", "message": {"role": "user", "content": "Fix it."}}]
+    lines += [{"type": "assistant", "message": {"role": "assistant", "content": [use(command="ls")]}}]
+    read = read_record({"loglines": lines}, Path("export.json"))
+    assert (read.id, read.segments) == ("export", (Segment("task", "Fix it."), bash("ls", None)))
+
+
+QWEN = {"type": "assistant", "sessionId": "s", "uuid": "u", "message": {"role": "model", "parts": [{"text": "x"}]}}
+HOSTILE: list[Any] = [None, 3, "x", [], {}, [[]], {"a": {}}]
+
+
+def test_lines_of_qwen_code_are_not_read():
+    system = {"type": "system", "sessionId": "s", "uuid": "u", "subtype": "ui_telemetry", "systemPayload": {}}
+    assert not any(map(claude_code.is_event, [QWEN, system]))
+    assert not claude_code.detect([QWEN, QWEN, system])
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_lines_are_read_or_refused(value):
+    """A wrong type at any place of a line."""
+    good = line("assistant", [use(command="ls")], {"id": "m", "model": "x"}, uuid="u", parentUuid="p", isSidechain=True)
+    for key in [*good, *good["message"], *good["message"]["content"][0]]:
+        bad = json.loads(json.dumps(good))
+        for holder in (bad, bad["message"], bad["message"]["content"][0]):
+            holder.update({key: value} if key in holder else {})
+        assert claude_code.is_event(bad) in (True, False)
+        assert claude_code.detect(bad) is False
+        lines = [bad, result("x") | {"isSidechain": True}, line("user", value), {"type": value, "sessionId": value}]
+        if claude_code.detect(lines):
+            read = claude_code.read(lines, PATH)
+            assert all(isinstance(segment.text, str) for segment in read.segments)
+            assert isinstance(read.id, str)
+            assert claude_code.separate_runs(lines)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +275,49 @@ def test_every_call_of_the_real_file(real_trajectories):
     assert [c.executed for s in actions for c in s.calls] == [True, True]
     said = [s.text for s in read_record(lines, path).segments if s.kind == "thought"]
     assert said == [b["text"] for b in blocks if b["type"] == "text"]
+
+
+def content_of(one):
+    """The blocks of a line, straight from the file."""
+    message = one.get("message") if isinstance(one, dict) else None
+    content = message.get("content") if isinstance(message, dict) else None
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+
+
+@pytest.mark.parametrize(
+    ("name", "n_actions", "n_thoughts", "n_results", "n_unknown"),
+    [
+        ("edge_cases.jsonl", 3, 2, 1, 6),
+        ("representative_messages.jsonl", 2, 3, 2, 0),
+        ("sample_session.json", 12, 9, 12, 0),
+        ("sample_session.jsonl", 2, 2, 2, 0),
+        ("session_b.jsonl", 0, 1, 0, 0),
+        ("todowrite_examples.jsonl", 3, 3, 3, 0),
+    ],
+)
+def test_every_block_of_a_real_file(real_trajectories, name, n_actions, n_thoughts, n_results, n_unknown):
+    """Texts of calls, replies and results, compared with those taken from the JSON of each line."""
+    path = real_trajectories / "wild" / "claude_code" / name
+    text = path.read_text()
+    lines = json.loads(text)["loglines"] if name.endswith(".json") else list(map(json.loads, text.splitlines()))
+    (read,) = load_trajectories(path).trajectories
+    blocks = [(one["type"], block) for one in lines for block in content_of(one) if isinstance(block, dict)]
+    calls = [block for _, block in blocks if block["type"] == "tool_use"]
+    replies = [
+        block.get("thinking") or block["text"]
+        for kind, block in blocks
+        if kind == "assistant" and block["type"] in ("text", "thinking")
+    ]
+    results = {block["tool_use_id"]: block["content"] for _, block in blocks if block["type"] == "tool_result"}
+    words = [block["text"] for kind, block in blocks if kind == "user" and block["type"] == "text"]
+    own = [segment for segment in read.segments if segment.generated]
+    assert [json.loads(s.text) for s in own if s.kind == "action"] == [call["input"] for call in calls]
+    assert [s.text for s in own if s.kind == "thought"] == replies
+    assert [s.text for s in read.segments if s.kind == "observation"] == list(results.values())
+    said = [s.text for s in read.segments if s.kind in ("task", "other")]
+    assert [text for text in said if text in words] == words
+    executed = [True if call["id"] in results else None for call in calls]
+    assert [call.executed for s in own for call in s.calls] == executed
+    assert (len(calls), len(replies), len(results)) == (n_actions, n_thoughts, n_results)
+    assert sum(read.meta.get("unknown_records", {}).values()) == n_unknown
+    assert len(load_trajectories(path).bad) == 0

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import codex_cli, read_record
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -96,10 +98,105 @@ def test_a_call_with_broken_arguments_is_a_thought(arguments, output):
     assert read[0] == thought(arguments)
 
 
+HEADER = {"id": "i", "timestamp": "t", "instructions": "Be good.", "git": {"branch": "main"}}
+ARGUMENTS = '{"command":["bash","-lc","ls # all"],"workdir":"/w"}'
+ITEMS: list[dict[str, Any]] = [
+    {"type": "message", "id": None, "role": "user", "content": [{"type": "input_text", "text": "Fix it."}]},
+    {
+        "type": "reasoning",
+        "id": "r",
+        "summary": [{"type": "summary_text", "text": "Looking"}],
+        "encrypted_content": "g",
+    },
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Look."}]},
+    {"type": "function_call", "id": "f", "name": "shell", "arguments": ARGUMENTS, "call_id": "a"},
+    {"type": "function_call_output", "call_id": "a", "output": '{"output":"x","metadata":{}}'},
+]
+READ = (
+    Segment("system", "Be good."),
+    Segment("task", "Fix it."),
+    Segment("thought", "Looking"),
+    thought("Look."),
+    Segment("action", ARGUMENTS, True, (Call("bash", {"command": "ls # all", "workdir": "/w"}, True),)),
+    Segment("observation", '{"output":"x","metadata":{}}'),
+)
+STATE = {"record_type": "state"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [HEADER, STATE, *ITEMS[:3], STATE, *ITEMS[3:]],
+        [HEADER, *ITEMS],
+        [HEADER, STATE, *ITEMS[:3], *(item("", **one) for one in ITEMS[3:])],
+        {"session": {"id": "i", "timestamp": "t", "instructions": "Be good."}, "items": ITEMS},
+    ],
+    ids=["states", "no states", "continued by a later release", "one object"],
+)
+def test_the_forms_of_2025(tmp_path, data):
+    path = tmp_path / "rollout-1.jsonl"
+    path.write_text("\n".join(map(json.dumps, data)) if isinstance(data, list) else json.dumps(data))
+    loaded = load_trajectories(path)
+    (read,) = loaded.trajectories
+    assert (read.id, read.source, read.model, read.meta, loaded.bad) == ("i", "codex-cli", None, {}, [])
+    assert read.segments == READ
+
+
+def test_a_header_of_two_keys_and_no_header(tmp_path):
+    path = tmp_path / "rollout-1.jsonl"
+    path.write_text("\n".join(map(json.dumps, [{"id": "j", "timestamp": "t"}, STATE, *ITEMS])))
+    (read,) = load_trajectories(path).trajectories
+    assert (read.id, read.segments, read.meta) == ("j", READ[1:], {})
+    read = codex_cli.read([STATE, *ITEMS], path)
+    assert (read.id, read.segments) == ("rollout-1", READ[1:])
+    assert not codex_cli.detect(ITEMS)  # the items of any client of the Responses API
+
+
+def test_lines_and_items_of_unknown_types_are_skipped_and_counted(tmp_path):
+    known = [event("session_meta", id="i"), says("user", "Fix it."), says("assistant", "Done.")]
+    unknown = [event("hint"), item("hint"), {"type": "hint"}, {"a": 1}, 3, {"payload": {}}]
+    path = tmp_path / "rollout-1.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*known, *unknown, item("ghost_snapshot"), event("event_msg")])))
+    loaded = load_trajectories(path)
+    assert loaded.bad == []
+    assert loaded.trajectories[0].segments == (Segment("task", "Fix it."), thought("Done."))
+    assert loaded.trajectories[0].meta == {"unknown_records": {"hint": 3, "no type": 3}}
+
+
+def test_a_web_search_is_an_action():
+    action = {"type": "search", "query": "lm"}
+    found = segments(item("web_search_call", status="completed", action=action), item("web_search_call"))
+    assert found == (Segment("action", json.dumps(action), True, (Call("web_search", action, True),)),)
+
+
 @pytest.mark.parametrize("data", [None, [], {"type": "session_meta"}, {"payload": {}}, {"type": 3, "payload": {}}])
 def test_other_values_are_not_events(data):
     assert not codex_cli.is_event(data)
     assert not codex_cli.detect([data])
+
+
+OLD = {"session": {"id": "i", "timestamp": "t"}, "items": ITEMS}
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}, [[]], {"a": {}}])
+def test_hostile_lines_are_read_or_refused(value):
+    """A wrong type at any place of any line."""
+    lines = [event("session_meta", id="i"), event("turn_context", model="m"), HEADER, STATE, *ITEMS]
+    for data in (lines, OLD):
+        for at in range(len(lines)):
+            for key in ("type", "payload", "id", "model", "role", "content", "name", "arguments", "call_id", "output"):
+                bad = json.loads(json.dumps(data))
+                parts = bad if isinstance(bad, list) else [bad["session"], *bad["items"]]
+                part = parts[at % len(parts)]
+                holder = part if key in part else part.get("payload", part)
+                holder.update({key: value} if key in holder else {})
+                assert codex_cli.detect(bad) in (True, False)
+                if codex_cli.detect(bad):
+                    read = codex_cli.read(bad, PATH)
+                    assert isinstance(read.id, str)
+                    assert all(isinstance(segment.text, str) for segment in read.segments)
+    assert not codex_cli.detect({"session": value, "items": value})
+    assert codex_cli.is_event(value) is False
 
 
 def test_every_call_of_the_real_file(real_trajectories):

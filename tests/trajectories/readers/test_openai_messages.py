@@ -172,6 +172,40 @@ def test_anthropic_blocks():
     assert trajectory.segments[3].calls == (bash("ls", True),)
 
 
+@pytest.mark.parametrize("results", ["results", "words", "none"])
+def test_text_after_a_call_of_one_message_stays_after_it(results):
+    """Anthropic's parts have an order. A call ran if its result follows the message, not only the next part."""
+    parts = [
+        {"type": "text", "text": "Look."},
+        {"type": "tool_use", "id": "a", "name": "Bash", "input": {"command": "ls"}},
+        "Then ",
+        {"type": "text", "text": "more."},
+        {"type": "tool_use", "id": "b", "name": "Bash", "input": {"command": "pwd"}},
+        {"type": "thinking", "thinking": "Hm."},
+    ]
+    answers = {
+        "results": [user([{"type": "tool_result", "tool_use_id": i, "content": i} for i in "ab"])],
+        "words": [user("a"), user("b")],
+        "none": [],
+    }[results]
+    trajectory = read(user("go"), says(parts), *answers)
+    assert [(s.kind, s.text) for s in trajectory.segments[:6]] == [
+        ("task", "go"),
+        ("thought", "Look."),
+        ("action", '{"command": "ls"}'),
+        ("thought", "Then more."),
+        ("action", '{"command": "pwd"}'),
+        ("thought", "Hm."),
+    ]
+    executed = True if answers else None
+    assert actions(trajectory) == [
+        ('{"command": "ls"}', (bash("ls", executed),)),
+        ('{"command": "pwd"}', (bash("pwd", executed),)),
+    ]
+    kinds = {"results": ["observation", "observation"], "words": ["observation", "other"], "none": []}
+    assert [s.kind for s in trajectory.segments[6:]] == kinds[results]
+
+
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
 def test_reasoning_repeated_in_think_tags_is_taken_once(key):
     trajectory = read(user("go"), says("<think>Hm.</think>Done.", **{key: "Hm."}))
