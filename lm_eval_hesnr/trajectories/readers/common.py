@@ -41,6 +41,18 @@ def run_name(path: Path) -> str:
     return (path.parent.parent if path.parent.name == "agent" else path.parent).name or name
 
 
+def agent_name(path: Path) -> str:
+    """The name of a session's run; `<session>/<agent>` for a sub-agent's file in the folder `subagents`.
+
+    The session's own file lies in the folder above. If it is not the only file there, the folder has its name.
+    """
+    if path.parent.name != "subagents":
+        return run_name(path)
+    session = path.parent.parent
+    beside = [file for file in session.glob("*.jsonl*") if file.is_file()]
+    return f"{run_name(beside[0]) if len(beside) == 1 else session.name}/{run_name(path)}"
+
+
 def message_list(value: Any, key: str) -> list[Any]:
     """The messages under a key, which may be JSON text. Raises ValueError if they are not a list with messages."""
     if isinstance(value, str):
