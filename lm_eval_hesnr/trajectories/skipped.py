@@ -18,7 +18,8 @@ _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
 """Top-level keys of verdicts as SWE-agent, SWE-bench, terminal-bench and Harbor write them."""
 
-_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
+_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json", "summary.json"}
+_NOTE_ENDINGS = (".settings.json",)
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
 
@@ -48,4 +49,4 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
         return None
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    return Skipped(NOTES) if name in _NOTE_NAMES else None
+    return Skipped(NOTES) if name in _NOTE_NAMES or name.endswith(_NOTE_ENDINGS) else None

@@ -1,0 +1,148 @@
+"""Antigravity transcripts: replies and results of one source, arguments that are JSON texts, and cut values."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import antigravity, claude_code, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers.segments import call
+from lm_eval_hesnr.trajectories.schema import Segment
+
+PATH = Path("brain/c1/.system_generated/logs/transcript.jsonl")
+
+
+def step(kind, source="MODEL", **keys):
+    return {"step_index": 1, "source": source, "type": kind, "status": "DONE", "created_at": "t", **keys}
+
+
+def reply(*calls, **keys):
+    return step("PLANNER_RESPONSE", tool_calls=[{"name": name, "args": args} for name, args in calls], **keys)
+
+
+def action(tool, arguments, executed):
+    text = json.dumps(arguments, ensure_ascii=False)
+    return Segment("action", text, True, (call(tool, arguments, executed),))
+
+
+def thought(text):
+    return Segment("thought", text, generated=True)
+
+
+def test_a_session():
+    asked = "Go.\n<X>\nThe user changed setting `Model Selection` from None to M 3.5 (High). No comment."
+    read = antigravity.read(
+        [
+            step("USER_INPUT", "USER_EXPLICIT", content=asked),
+            step("CONVERSATION_HISTORY", "SYSTEM"),
+            reply(("list_dir", {"Path": '"/é"', "Deep": "true", "raw": "as it is"}), thinking="Hm.", content="Look."),
+            step("LIST_DIRECTORY", content="a.txt"),
+            step("CHECKPOINT", "SYSTEM", content="Resuming"),
+            reply(("run", {}), ("run", {"A": '{"b": [1, "c"]}'})),
+            step("RUN_COMMAND", content="one"),
+            step("USER_INPUT", "USER_EXPLICIT", content="Stop."),
+            reply(("browse", {"Url": '"u"'})),
+            step("BROWSER_NAVIGATE", content="declined", status="CANCELED"),
+            step("GENERIC", "UNHEARD_OF", content="?"),
+            {"type": "odd"},
+        ],
+        PATH,
+    )
+    assert (read.id, read.source, read.model, read.resolved) == ("c1", "antigravity", "M 3.5 (High)", None)
+    assert read.meta == {"unknown_records": {"GENERIC": 1, "odd": 1}}
+    assert read.segments == (
+        Segment("task", asked),
+        thought("Hm."),
+        thought("Look."),
+        action("list_dir", {"Path": "/é", "Deep": True, "raw": "as it is"}, True),
+        Segment("observation", "a.txt"),
+        Segment("other", "Resuming"),
+        action("run", {}, None),
+        action("run", {"A": {"b": [1, "c"]}}, None),
+        Segment("observation", "one"),
+        Segment("task", "Stop."),
+        action("browse", {"Url": "u"}, False),
+        Segment("observation", "declined"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "value"), [('"a\\n', "a\n"), ('"a\\', "a"), ('"a\\u00', "a"), ('"', ""), ("[1, 2", "[1, 2")]
+)
+def test_the_mark_of_a_cut_is_not_the_models_text(stored, value):
+    cut = "\n<truncated 12 bytes>"
+    read = antigravity.read([reply(("w", {"Code": stored + cut}), content="Do it" + cut)], Path("x.jsonl"))
+    assert read.segments == (thought("Do it"), action("w", {"Code": value}, None))
+    assert (read.id, read.meta) == ("x", {"cut_texts": 2})
+
+
+def test_a_file_beside_the_uncut_one_is_a_part(tmp_path):
+    steps = [step("USER_INPUT", "USER_EXPLICIT", content="Go."), reply(content="Done.")]
+    for name in ("transcript.jsonl", "transcript_full.jsonl"):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, steps)))
+    loaded = load_trajectories(tmp_path)
+    assert [t.id for t in loaded.trajectories] == [tmp_path.name]
+    assert [str(skipped) for skipped in loaded.skipped] == [
+        f"part of {tmp_path / 'transcript_full.jsonl'}, which contains the complete run"
+    ]
+
+
+def test_other_formats_are_not_taken():
+    line = {"type": "user", "uuid": "u", "sessionId": "s", "message": {"role": "user", "content": "a"}}
+    assert reader_of([line]) is claude_code
+    assert not antigravity.detect([line, step("GENERIC", content="a"), line])
+    assert antigravity.detect([line, step("GENERIC", content="a")])
+
+
+HOSTILE = [None, 1, "x", [], {}, [[]], {"a": {}}]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_wrong_types(value):
+    good = step("PLANNER_RESPONSE", content="Hi", tool_calls=[{"name": "t", "args": {"a": "1"}}])
+    for key in ("content", "thinking", "tool_calls", "status", "type", "source"):
+        record = [{**good, key: value}, good, value, {**good, "tool_calls": [value, {"name": value, "args": value}]}]
+        assert antigravity.detect([*record, good])
+        assert read_record([*record, good], PATH).segments
+
+
+def independent(path):
+    """Actions as (name, arguments with an uncut value decoded), thoughts and results, straight from the file."""
+    actions, thoughts, results = [], [], []
+    for row in map(json.loads, path.read_text().splitlines()):
+        if row["type"] == "PLANNER_RESPONSE":
+            thoughts += [row[key] for key in ("thinking", "content") if row.get(key)]
+            actions += [(c["name"], c["args"]) for c in row.get("tool_calls", [])]
+        elif row["source"] == "MODEL" and row.get("content"):
+            results.append(row["content"])
+    return actions, thoughts, results
+
+
+@pytest.mark.parametrize(
+    ("name", "n_actions"),
+    [
+        ("antigravity/transcript.jsonl", 81),
+        ("agent_sessions_fixtures/antigravity/cli_small.jsonl", 2),
+        ("agent_sessions_fixtures/antigravity/cli_schema_drift.jsonl", 0),
+    ],
+)
+def test_the_real_files(real_trajectories, name, n_actions):
+    path = real_trajectories / "wild" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    actions, thoughts, results = independent(path)
+    (read,) = load_trajectories(path).trajectories
+    assert [s.text for s in read.segments if s.kind == "thought"] == thoughts
+    assert [s.text for s in read.segments if s.kind == "observation"] == results
+    found = [json.loads(s.text) for s in read.segments if s.kind == "action"]
+    assert len(found) == len(actions) == n_actions
+    for arguments, (_, stored) in zip(found, actions, strict=True):
+        assert list(arguments) == list(stored)
+        for key, value in stored.items():
+            head, *marks = re.split(r"\n<truncated \d+ bytes>\Z", value)
+            if marks:  # a cut can leave half an escape
+                assert json.loads(head.rstrip("\\") + '"', strict=False) == arguments[key]
+            else:
+                assert json.loads(value) == arguments[key]
