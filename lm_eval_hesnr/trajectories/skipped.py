@@ -14,12 +14,14 @@ NOTES = "notes of an agent or a harness"
 PREDICTIONS = "predictions, which are read only if the file is named by itself"
 PART = "part of a run that another file contains completely"
 
+_SESSION_NOTES = ("/summary.json", ".settings.json")
+"""Endings of files that Grok and Droid keep beside a session."""
+
 _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
 """Top-level keys of verdicts as SWE-agent, SWE-bench, terminal-bench and Harbor write them."""
 
-_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json", "summary.json"}
-_NOTE_ENDINGS = (".settings.json",)
+_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
 
@@ -49,4 +51,4 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
         return None
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    return Skipped(NOTES) if name in _NOTE_NAMES or name.endswith(_NOTE_ENDINGS) else None
+    return Skipped(NOTES) if name in _NOTE_NAMES or f"/{name}".endswith(_SESSION_NOTES) else None

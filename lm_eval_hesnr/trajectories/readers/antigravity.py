@@ -4,14 +4,15 @@ The files are `~/.gemini/antigravity*/brain/<id>/.system_generated/logs/transcri
 there too, it holds the same run without cuts, and the other file is only a part of it.
 
 A step of type `PLANNER_RESPONSE` is a reply of the model. Every other step with the source `MODEL` is the result of a
-call. Nothing connects a result to its call, so they are paired in order. Reasoning is what the server sent, which may
-be a summary; it is not marked, so it is a thought.
+call, and so is an error about a call. Nothing connects a result to its call, so they are paired in order. Reasoning is
+what the server sent, which may be a summary; it is not marked, so it is a thought.
 
-Each argument is stored as JSON text of its own. The action is the object of the decoded values. A long value is cut off
-and ends with `<truncated N bytes>`. This mark is removed from what the model wrote, and `meta["cut_texts"]` counts how
-often. `CONVERSATION_HISTORY` and steps without content are not text.
+Most versions store each argument as JSON text of its own. The action is the object of the decoded values. Other
+versions store plain values, which are kept. A long value is cut off and ends with `<truncated N bytes>`. This mark is
+removed from what the model wrote, and `meta["cut_texts"]` counts how often.
 
-The file has neither the system prompt nor the outcome of the task.
+Left out: `CONVERSATION_HISTORY`, which is about other conversations. Text that the program adds (`SYSTEM`), also the
+summary of a compaction, is `other` after the first reply. The file has neither the system prompt nor the outcome.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _MAX_ESCAPE = 6
 _MODEL = re.compile(r"`Model Selection` from .{0,200}? to (.{1,80}?)\.(?:\s|$)")
 _NOT_RUN = ("CANCELED", "CANCELLED", "INVALID", "REJECTED")
 """Assumed: states of a result whose call did not run."""
+_INVALID = "invalid tool call"
+_DENIED = "denied"
 
 
 def is_event(data: Any) -> bool:
@@ -65,7 +68,7 @@ def read(data: Any, path: Path) -> Trajectory:
         raise PartOfRunError(whole)
     counts: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
-    steps = [dict_of(line) for line in data]
+    steps = _in_order([dict_of(line) for line in data])
     segments = session_segments(part for step in steps for part in _parts(step, counts, unknown))
     models = (_MODEL.search(text_of(step.get("content"))) for step in steps if step.get("type") == "USER_INPUT")
     return Trajectory(
@@ -86,10 +89,19 @@ def _conversation(path: Path) -> str:
     return folder.name or run_name(path)
 
 
+def _in_order(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps by their index: a few are written late. Unchanged if an index is missing or occurs twice."""
+    indices = [step.get("step_index") for step in steps]
+    if not all(isinstance(index, int) for index in indices) or len(set(indices)) < len(indices):
+        return steps
+    return sorted(steps, key=lambda step: int(step["step_index"]))
+
+
 def _parts(step: dict[str, Any], counts: Counter[str], unknown: Counter[str]) -> Iterator[Part]:
     """Yield the parts of one step. Counts texts that are cut off, and steps of unknown types."""
     kind, source, content = str(step.get("type")), str(step.get("source")), text_of(step.get("content"))
     if kind == "PLANNER_RESPONSE":
+        yield Part("reply")
         for text in (text_of(step.get("thinking")), content):
             yield Part("thought", _without_mark(text, counts))
         for item in map(dict_of, list_of(step.get("tool_calls"))):
@@ -98,10 +110,18 @@ def _parts(step: dict[str, Any], counts: Counter[str], unknown: Counter[str]) ->
         yield Part("task", content)
     elif not is_event(step) or source not in ("MODEL", "SYSTEM"):
         unknown[kind[:80]] += 1
-    elif source == "SYSTEM":
+    elif source == "MODEL" or (kind == "ERROR_MESSAGE" and _INVALID in content):
+        yield _result(step, content)
+    elif kind != "CONVERSATION_HISTORY":
         yield Part("other" if kind == "CHECKPOINT" else "system", content)
-    else:
-        yield Part("result", content, ran=str(step.get("status")).upper() not in _NOT_RUN)
+
+
+def _result(step: dict[str, Any], content: str) -> Part:
+    """The result of a call: its output, or an error."""
+    error, status = text_of(step.get("error")), str(step.get("status")).upper()
+    is_error = step.get("type") == "ERROR_MESSAGE"
+    refused = (is_error and _INVALID in content) or (status == "ERROR" and _DENIED in error) or status in _NOT_RUN
+    return Part("result", content or error, ran=not refused)
 
 
 def _without_mark(text: str, counts: Counter[str]) -> str:
@@ -114,24 +134,27 @@ def _without_mark(text: str, counts: Counter[str]) -> str:
 
 
 def _arguments(stored: Any, counts: Counter[str]) -> Any:
-    """The arguments with decoded values; a value that is not JSON text is kept as it is."""
+    """The arguments. Their values are decoded if all of them are JSON texts, and one is the text of a string."""
     if not isinstance(stored, dict):
         return stored
-    return {name: _decoded(value, counts) if isinstance(value, str) else value for name, value in stored.items()}
-
-
-def _decoded(value: str, counts: Counter[str]) -> Any:
-    """The value of one argument's JSON text. Of a string that is cut off, what is there."""
-    text = _without_mark(value, counts)
+    texts = {key: _without_mark(value, counts) for key, value in stored.items() if isinstance(value, str)}
+    if len(texts) < len(stored) or not any(text.startswith('"') for text in texts.values()):
+        return {**stored, **texts}
     try:
-        return json.loads(text, strict=False)
+        return {key: _decoded(text, is_cut=text != stored[key]) for key, text in texts.items()}
     except (ValueError, RecursionError):
-        pass
-    if text == value or not text.startswith('"'):
+        return texts
+
+
+def _decoded(text: str, *, is_cut: bool) -> Any:
+    """The value of a JSON text; of a string that is cut off, what is there. Raises ValueError if it is not JSON."""
+    if not is_cut:
+        return json.loads(text, strict=False)
+    if not text.startswith('"'):
         return text
-    for n_lost in range(_MAX_ESCAPE + 1):
+    for n_lost in range(_MAX_ESCAPE):
         try:
             return json.loads(text[: len(text) - n_lost] + '"', strict=False)
         except ValueError:
             continue
-    return text
+    return json.loads(text, strict=False)

@@ -6,8 +6,8 @@ the folder `subagents` and is a run of its own, with the id `<session>/<agent>`.
 Most calls have no id, so results are paired with calls in order. Most versions store no results; then it is unknown
 whether a call ran. Arguments are stored as an object, so an action's text is that object written as JSON.
 
-The file has neither the model's name, nor the system prompt, nor the outcome of the task. Does not cover chats that are
-only in Cursor's databases.
+The file has neither the system prompt nor the outcome of the task, and rarely the model's name. Does not cover chats
+that are only in Cursor's databases.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read(data: Any, path: Path) -> Trajectory:
     """Return the trajectory of one transcript's lines."""
     unknown: Counter[str] = Counter()
     lines = [dict_of(line) for line in data]
-    models = (line.get("model") for line in lines if line.get("role") == "assistant")
+    models = (line.get("model") or message_of(line).get("model") for line in lines if line.get("role") == "assistant")
     return Trajectory(
         id=agent_name(path),
         source="cursor",

@@ -7,7 +7,8 @@ text, which is left out if it repeats the model's last message.
 
 Arguments are stored as an object, so an action's text is that object written as JSON. So is a result that is an object.
 Neither kind has the system prompt or the outcome of the task. Text that the program adds to the conversation is `task`
-before the model's first reply and `other` later.
+before the model's first reply and `other` later; so is the summary of a compaction. A session that another one began
+is a run of its own, with the id `<session>/<agent>`.
 """
 
 from __future__ import annotations
@@ -64,14 +65,15 @@ def read(data: Any, path: Path) -> Trajectory:
     unknown: Counter[str] = Counter()
     start: dict[str, Any] = next((line for line in lines if line.get("type") in ("session_start", "system")), {})
     named = next((id_of(line, *_SESSION_KEYS) for line in lines if id_of(line, *_SESSION_KEYS)), "")
-    identity = id_of(start, "id") if start.get("type") == "session_start" else named
     settings = dict_of(json_of(path.with_name(f"{run_name(path)}.settings.json")))
-    model = start.get("model") or settings.get("model")
+    models = [start.get("model"), *(message_of(line).get("model") for line in lines), settings.get("model")]
+    own = (id_of(start, "id") if start.get("type") == "session_start" else named) or run_name(path)
+    caller = id_of(start, "callingSessionId")
     return Trajectory(
-        id=identity or run_name(path),
+        id=f"{caller}/{own}" if caller else own,
         source="droid",
         resolved=None,
-        model=str(model) if model else None,
+        model=next((str(model) for model in models if model), None),
         segments=session_segments(_parts(lines, unknown)),
         meta=meta_of(unknown, agent_version=start.get("version")),
     )
@@ -114,6 +116,8 @@ def _parts(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Part]
         elif _is_stream_line(line):
             said = text_of(line["text"]) if line.get("role") == "assistant" and kind == "message" else said
             yield _stream_part(line)
+        elif kind == "compaction_state":
+            yield Part("added", text_of(line.get("summaryText")))
         elif kind not in (*_STORE_NOTES, *_STREAM_NOTES):
             unknown[str(kind)[:80]] += 1
 

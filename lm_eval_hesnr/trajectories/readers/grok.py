@@ -28,6 +28,8 @@ _FILE = "chat_history"
 _TYPES = ("system", "user", "assistant", "tool_result", "reasoning", "backend_tool_call")
 _FOREIGN = ("message", "uuid", "timestamp", "session_id", "sessionId", "payload", "role")
 """Keys of other agents' lines."""
+_OF_THE_USER = (None, "", "interjection")
+"""Values of `synthetic_reason` of what the user wrote."""
 _NOT_RUN = ("The user rejected", "Tool call rejected", "Tool call cancelled", "User rejected")
 """Assumed: the beginnings of results of calls that did not run."""
 
@@ -99,7 +101,7 @@ def _parts(line: dict[str, Any], unknown: Counter[str]) -> Iterator[Part]:
     elif kind == "tool_result":
         yield Part("result", text, id_of(line, "tool_call_id"), ran=not text.startswith(_NOT_RUN))
     elif kind == "user":
-        yield Part("added" if line.get("synthetic_reason") else "task", text)
+        yield Part("added" if line.get("synthetic_reason") not in _OF_THE_USER else "task", text)
     elif kind == "system":
         yield Part("system", text)
     elif kind != "backend_tool_call":

@@ -51,7 +51,7 @@ def is_event(data: Any) -> bool:
     if data["type"] == "session":
         return isinstance(data.get("id"), str) and ("cwd" in data or "version" in data)
     if data["type"] == "message":
-        return isinstance(message_of(data).get("role"), str) and ("parentId" in data or "timestamp" in data)
+        return isinstance(message_of(data).get("role"), str) and ("id" in data or "timestamp" in data)
     return data["type"] in (*_NOTES, *_MESSAGES) and "id" in data and "parentId" in data
 
 
@@ -66,7 +66,7 @@ def read(data: Any, path: Path) -> Trajectory:
     entries = [dict_of(entry) for entry in data]
     current = _current(entries)
     header: dict[str, Any] = next((entry for entry in entries if entry.get("type") == "session"), {})
-    models = [message_of(entry).get("model") or entry.get("modelId") for entry in current]
+    models = [message_of(entry).get("model") or entry.get("modelId") or entry.get("model") for entry in current]
     return Trajectory(
         id=id_of(header, "id") or run_name(path),
         source="pi",

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import NoReplyError
 from lm_eval_hesnr.trajectories.readers.segments import call, shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment
 
-PartKind = Literal["system", "task", "added", "thought", "summary", "call", "result", "other"]
-"""`added` is text that the program adds in the user's name: task before the first reply, `other` after it. So is
-`system`, which is system text before it. `summary` is reasoning as another model summarised it. The rest is plain."""
+PartKind = Literal["system", "task", "added", "reply", "thought", "summary", "call", "result", "other"]
+"""Kinds of parts. `added` is text that the program adds in the user's name: it is task before the first reply and
+`other` after it. `system` is system text before the first reply and `other` after it. `summary` is reasoning that
+another model summarised. `reply` has no text: results after it belong to calls after it."""
 
 _GENERATED = ("thought", "summary", "call")
 _CALLS = {"tool_use": "input", "tool_call": "input", "toolCall": "arguments"}
@@ -89,10 +91,10 @@ def meta_of(unknown: Counter[str], **facts: Any) -> dict[str, Any]:
 
 
 def session_segments(parts: Iterable[Part]) -> tuple[Segment, ...]:
-    """Return the segments of a session. Parts without text give none. Raises ValueError if the model wrote nothing."""
+    """Return the segments of a session; a part without text gives none. Raises NoReplyError if nothing is generated."""
     listed = list(parts)
-    if not any(part.kind in _GENERATED for part in listed):
-        raise ValueError("the session has no reply of the model")
+    if not any(part.kind == "call" or (part.kind in _GENERATED and part.text) for part in listed):
+        raise NoReplyError
     return tuple(_segments(listed))
 
 
@@ -100,6 +102,8 @@ def _segments(parts: list[Part]) -> Iterator[Segment]:
     executed = _executed(parts)
     begun = False
     for i, part in enumerate(parts):
+        if part.kind == "reply":
+            continue
         begun = begun or part.kind in _GENERATED
         if part.kind == "call":
             yield _action(part, executed.get(i))
@@ -125,8 +129,8 @@ def _action(part: Part, executed: bool | None) -> Segment:
 def _executed(parts: list[Part]) -> dict[int, bool]:
     """Index of each call that has a result -> whether the call ran.
 
-    A result belongs to the call with its id. Without ids, the results between two replies belong to the calls of the
-    first reply in order, if there are enough of them.
+    A result belongs to the call with its id. Without ids, the results before the next reply belong to the calls before
+    them in order, if there are enough results.
     """
     n_calls = Counter(part.id for part in parts if part.kind == "call" and part.id)
     ran_by_id = {part.id: part.ran for part in parts if part.kind == "result" and part.id}
@@ -134,7 +138,7 @@ def _executed(parts: list[Part]) -> dict[int, bool]:
     calls: list[int] = []
     results: list[bool] = []
     for i, part in enumerate([*parts, Part("thought")]):
-        if part.kind == "task" or (part.kind in _GENERATED and results):
+        if part.kind in ("task", "reply") or (part.kind in _GENERATED and results):
             executed.update(zip(calls, results, strict=False) if len(results) >= len(calls) else ())
             calls, results = [], []
         if part.kind == "call" and n_calls[part.id] == 1 and part.id in ran_by_id:

@@ -36,11 +36,12 @@ def test_a_session():
     read = antigravity.read(
         [
             step("USER_INPUT", "USER_EXPLICIT", content=asked),
-            step("CONVERSATION_HISTORY", "SYSTEM"),
-            reply(("list_dir", {"Path": '"/é"', "Deep": "true", "raw": "as it is"}), thinking="Hm.", content="Look."),
+            step("CONVERSATION_HISTORY", "SYSTEM", content="# Others"),
+            step("SYSTEM_MESSAGE", "SYSTEM", content="Be it."),
+            reply(("list_dir", {"Path": '"/é"', "Deep": "true", "N": "[2]"}), thinking="Hm.", content="Look."),
             step("LIST_DIRECTORY", content="a.txt"),
             step("CHECKPOINT", "SYSTEM", content="Resuming"),
-            reply(("run", {}), ("run", {"A": '{"b": [1, "c"]}'})),
+            reply(("run", {}), ("run", {"A": '{"b": [1, "c"]}', "S": '"d"'})),
             step("RUN_COMMAND", content="one"),
             step("USER_INPUT", "USER_EXPLICIT", content="Stop."),
             reply(("browse", {"Url": '"u"'})),
@@ -54,13 +55,14 @@ def test_a_session():
     assert read.meta == {"unknown_records": {"GENERIC": 1, "odd": 1}}
     assert read.segments == (
         Segment("task", asked),
+        Segment("system", "Be it."),
         thought("Hm."),
         thought("Look."),
-        action("list_dir", {"Path": "/é", "Deep": True, "raw": "as it is"}, True),
+        action("list_dir", {"Path": "/é", "Deep": True, "N": [2]}, True),
         Segment("observation", "a.txt"),
         Segment("other", "Resuming"),
         action("run", {}, None),
-        action("run", {"A": {"b": [1, "c"]}}, None),
+        action("run", {"A": {"b": [1, "c"]}, "S": "d"}, None),
         Segment("observation", "one"),
         Segment("task", "Stop."),
         action("browse", {"Url": "u"}, False),
@@ -73,9 +75,41 @@ def test_a_session():
 )
 def test_the_mark_of_a_cut_is_not_the_models_text(stored, value):
     cut = "\n<truncated 12 bytes>"
-    read = antigravity.read([reply(("w", {"Code": stored + cut}), content="Do it" + cut)], Path("x.jsonl"))
-    assert read.segments == (thought("Do it"), action("w", {"Code": value}, None))
+    calls = ("w", {"Code": stored + cut, "toolSummary": '"s"'})
+    read = antigravity.read([reply(calls, content="Do it" + cut)], Path("x.jsonl"))
+    assert read.segments == (thought("Do it"), action("w", {"Code": value, "toolSummary": "s"}, None))
     assert (read.id, read.meta) == ("x", {"cut_texts": 2})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"Command": "true"}, {"Code": '{"a": 1}'}, {"Code": '"a"', "Wait": 5}, {"Code": '"a"', "toolSummary": "s"}, {}],
+)
+def test_arguments_of_versions_that_store_plain_values(arguments):
+    assert antigravity.read([reply(("w", arguments))], PATH).segments == (action("w", arguments, None),)
+
+
+def test_errors_about_calls():
+    invalid = step("ERROR_MESSAGE", "SYSTEM", content="Error invalid tool call: a")
+    denied = {**step("GENERIC", content=""), "status": "ERROR", "error": "user denied permission"}
+    quota = step("ERROR_MESSAGE", "SYSTEM", content="quota")
+    failed = {**step("RUN_COMMAND", content="no such file"), "status": "ERROR", "error": "exit 1"}
+    lines = [line for result in (invalid, denied, quota, failed) for line in (reply(("t", {"a": 1})), result)]
+    read = antigravity.read(lines, PATH)
+    assert [c.executed for s in read.segments for c in s.calls] == [False, False, None, True]
+    assert [(s.kind, s.text) for s in read.segments if s.kind != "action"] == [
+        ("observation", "Error invalid tool call: a"),
+        ("observation", "user denied permission"),
+        ("other", "quota"),
+        ("observation", "no such file"),
+    ]
+
+
+def test_steps_that_were_written_late_are_put_in_order():
+    lines = [{**reply(content=text), "step_index": i} for i, text in ((0, "a"), (2, "c"), (1, "b"))]
+    assert [s.text for s in antigravity.read(lines, PATH).segments] == ["a", "b", "c"]
+    lines[0]["step_index"] = 2
+    assert [s.text for s in antigravity.read(lines, PATH).segments] == ["a", "c", "b"]
 
 
 def test_a_file_beside_the_uncut_one_is_a_part(tmp_path):

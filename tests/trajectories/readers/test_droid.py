@@ -44,12 +44,13 @@ def test_a_store(tmp_path):
         message("assistant", {"type": "tool_use", "id": "a", "name": "Read", "input": {"file_path": "é"}}),
         message("user", {"type": "tool_result", "tool_use_id": "a", "content": "text"}, text("<system-reminder>x")),
         {"type": "todo_state", "id": "t", "todos": []},
-        {"type": "compaction_state", "id": "c"},
+        {"type": "compaction_state", "id": "c", "summaryText": "So far."},
+        {"type": "brand_new", "id": "n"},
     ]
     (tmp_path / "d1.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (read,) = load_trajectories(tmp_path / "d1.jsonl").trajectories
     assert (read.id, read.source, read.model, read.resolved) == ("d1", "droid", "m", None)
-    assert read.meta == {"agent_version": "0.8", "unknown_records": {"compaction_state": 1}}
+    assert read.meta == {"agent_version": "0.8", "unknown_records": {"brand_new": 1}}
     assert read.segments == (
         Segment("task", "<system-reminder>now</system-reminder>"),
         Segment("task", "Go."),
@@ -58,7 +59,15 @@ def test_a_store(tmp_path):
         Segment("action", '{"file_path": "é"}', True, (call("Read", {"file_path": "é"}, True),)),
         Segment("observation", "text"),
         Segment("other", "<system-reminder>x"),
+        Segment("other", "So far."),
     )
+
+
+def test_a_session_of_a_sub_agent():
+    reply = message("assistant", text("Done."))
+    reply["message"]["model"] = "m"
+    read = droid.read([{**START, "callingSessionId": "d0"}, reply], Path("d1.jsonl"))
+    assert (read.id, read.model) == ("d0/d1", "m")
 
 
 def test_a_stream():

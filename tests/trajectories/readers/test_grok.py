@@ -34,6 +34,7 @@ SESSION = [
     line("brand_new", "?"),
     line("user", [{"type": "image", "url": "data:"}, *text("See.")], prompt_index=1),
     line("user", text("<note>"), synthetic_reason="reminder"),
+    line("user", text("Stop."), synthetic_reason="interjection"),
 ]
 
 
@@ -58,6 +59,7 @@ def test_a_session():
         Segment("observation", "text"),
         Segment("task", "See."),
         Segment("other", "<note>"),
+        Segment("task", "Stop."),
     )
 
 

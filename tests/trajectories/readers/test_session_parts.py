@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from lm_eval_hesnr.trajectories.readers.common import NoReplyError
 from lm_eval_hesnr.trajectories.readers.session_parts import Part, content_parts, is_session, meta_of, session_segments
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -80,7 +81,7 @@ def test_blocks_of_a_message():
 
 
 def test_a_session_without_a_reply():
-    with pytest.raises(ValueError, match="no reply"):
+    with pytest.raises(NoReplyError):
         session_segments([Part("task", "a")])
 
 
