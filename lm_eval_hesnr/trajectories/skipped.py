@@ -14,8 +14,8 @@ NOTES = "notes of an agent or a harness"
 PREDICTIONS = "predictions, which are read only if the file is named by itself"
 PART = "part of a run that another file contains completely"
 
-_SESSION_NOTES = ("/summary.json", ".settings.json")
-"""Endings of files that Grok and Droid keep beside a session."""
+_SETTINGS = ".settings.json"
+"""Ending of the file that Droid keeps beside a session."""
 
 _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
@@ -49,6 +49,8 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
     """A report or notes, judged by the file's name and by what keys the record has; for records no reader knows."""
     if not isinstance(value, dict) or not value:
         return None
+    if name.endswith(_SETTINGS):
+        return Skipped(NOTES)
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    return Skipped(NOTES) if name in _NOTE_NAMES or f"/{name}".endswith(_SESSION_NOTES) else None
+    return Skipped(NOTES) if name in _NOTE_NAMES else None

@@ -48,7 +48,9 @@ def test_a_store(tmp_path):
         {"type": "brand_new", "id": "n"},
     ]
     (tmp_path / "d1.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    (read,) = load_trajectories(tmp_path / "d1.jsonl").trajectories
+    loaded = load_trajectories(tmp_path)
+    assert not loaded.bad
+    (read,) = loaded.trajectories
     assert (read.id, read.source, read.model, read.resolved) == ("d1", "droid", "m", None)
     assert read.meta == {"agent_version": "0.8", "unknown_records": {"brand_new": 1}}
     assert read.segments == (

@@ -72,8 +72,6 @@ def test_ids_of_sessions_and_sub_agents(tmp_path):
     folder(tmp_path / "two" / "a3", "a3", session_kind="subagent")
     loaded = load_trajectories(tmp_path)
     assert sorted(t.id for t in loaded.trajectories) == ["a3", "s1", "s1/a1", "s2", "s2/a2"]
-    assert not loaded.bad
-    assert sum(loaded.skipped.values()) == 5  # the summaries
 
 
 def test_a_history_without_a_summary_has_its_folders_name(tmp_path):
