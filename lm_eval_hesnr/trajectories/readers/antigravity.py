@@ -37,7 +37,9 @@ _NAMES = ("transcript", _FULL)
 _CUT = re.compile(r"\n?<truncated \d+ bytes>\s*\Z")
 _MAX_ESCAPE = 6
 """Length of `\\uXXXX`, the longest escape that a cut can split."""
-_MODEL = re.compile(r"`Model Selection` from .{0,200}? to (.{1,80}?)\.(?:\s|$)")
+_MODEL_CHANGE = "`Model Selection` from "
+"""The program writes this into the user's message, then the names of the old and the new model."""
+_NEW_MODEL = re.compile(r".{0,100}? to (.{1,100}?)\.(?:\s|$)")
 _NOT_RUN = ("CANCELED", "CANCELLED", "INVALID", "REJECTED")
 """Assumed: states of a result whose call did not run."""
 _INVALID = "invalid tool call"
@@ -70,12 +72,11 @@ def read(data: Any, path: Path) -> Trajectory:
     unknown: Counter[str] = Counter()
     steps = _in_order([dict_of(line) for line in data])
     segments = session_segments(part for step in steps for part in _parts(step, counts, unknown))
-    models = (_MODEL.search(text_of(step.get("content"))) for step in steps if step.get("type") == "USER_INPUT")
     return Trajectory(
         id=_conversation(path) if name in _NAMES else name,
         source="antigravity",
         resolved=None,
-        model=next((match[1] for match in models if match), None),
+        model=_model(steps),
         segments=segments,
         meta=meta_of(unknown, **counts),
     )
@@ -87,6 +88,13 @@ def _conversation(path: Path) -> str:
     if folder.name == "logs" and folder.parent.name == ".system_generated":
         folder = folder.parent.parent
     return folder.name or run_name(path)
+
+
+def _model(steps: list[dict[str, Any]]) -> str | None:
+    """The first model that the user chose."""
+    inputs = (text_of(step.get("content")) for step in steps if step.get("type") == "USER_INPUT")
+    found = (_NEW_MODEL.match(text.partition(_MODEL_CHANGE)[2]) for text in inputs)
+    return next((match[1] for match in found if match), None)
 
 
 def _in_order(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

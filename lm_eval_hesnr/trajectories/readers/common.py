@@ -5,6 +5,7 @@ Other helpers for a new reader:
 - `segments`: `thought`, `tool_call`, `shown`, `reasoning_of`: a segment from one part of a message;
 - `found_calls`: `split_at_calls`, `fenced`, `tagged`, `xml_functions`: calls inside the model's text;
 - `chat`: `parse_messages`, `chat_segments`: a whole chat of `role` and `content`;
+- `session_parts`: `Part`, `content_parts`, `session_segments`: a session file of a coding agent;
 - `outcomes`: `resolved_by_report`, `resolved_by_reward`: whether the run solved its task.
 """
 

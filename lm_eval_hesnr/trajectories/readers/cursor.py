@@ -7,7 +7,7 @@ Most calls have no id, so results are paired with calls in order. Most versions 
 whether a call ran. Arguments are stored as an object, so an action's text is that object written as JSON.
 
 The file has neither the system prompt nor the outcome of the task, and rarely the model's name. Does not cover chats
-that are only in Cursor's databases.
+that are only in Cursor's databases, nor `cursor-agent --output-format stream-json`.
 """
 
 from __future__ import annotations

@@ -112,6 +112,14 @@ def test_steps_that_were_written_late_are_put_in_order():
     assert [s.text for s in antigravity.read(lines, PATH).segments] == ["a", "c", "b"]
 
 
+@pytest.mark.parametrize(
+    ("text", "model"), [("from A to B 1.5 (x). No", "B 1.5 (x)"), ("from A to B.", "B"), ("from A", None), ("", None)]
+)
+def test_the_model_is_the_one_that_the_user_chose(text, model):
+    asked = step("USER_INPUT", "USER_EXPLICIT", content=f"Go.\n`Model Selection` {text}")
+    assert antigravity.read([asked, reply(content="Hi")], PATH).model == model
+
+
 def test_a_file_beside_the_uncut_one_is_a_part(tmp_path):
     steps = [step("USER_INPUT", "USER_EXPLICIT", content="Go."), reply(content="Done.")]
     for name in ("transcript.jsonl", "transcript_full.jsonl"):
