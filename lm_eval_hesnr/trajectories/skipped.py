@@ -14,6 +14,9 @@ NOTES = "notes of an agent or a harness"
 PREDICTIONS = "predictions, which are read only if the file is named by itself"
 PART = "part of a run that another file contains completely"
 
+_SETTINGS = ".settings.json"
+"""Ending of the file that Droid keeps beside a session."""
+
 _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
 """Top-level keys of verdicts as SWE-agent, SWE-bench, terminal-bench and Harbor write them."""
@@ -52,6 +55,8 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
     """A report or notes, judged by the file's name and by the record's keys; for records that no reader knows."""
     if not isinstance(value, dict) or not value:
         return None
+    if name.endswith(_SETTINGS):
+        return Skipped(NOTES)
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
     is_note = name in _NOTE_NAMES or name.endswith(_NOTE_ENDING) or any(keys <= value.keys() for keys in _NOTE_KEYS)

@@ -5,6 +5,7 @@ Other helpers for a new reader:
 - `segments`: `thought`, `tool_call`, `shown`, `reasoning_of`: a segment from one part of a message;
 - `found_calls`: `split_at_calls`, `fenced`, `tagged`, `xml_functions`: calls inside the model's text;
 - `chat`: `parse_messages`, `chat_segments`: a whole chat of `role` and `content`;
+- `session_parts`: `Part`, `content_parts`, `session_segments`: a session file of a coding agent;
 - `outcomes`: `resolved_by_report`, `resolved_by_reward`: whether the run solved its task.
 """
 
@@ -34,6 +35,16 @@ class PartOfRunError(ValueError):
         """The file that holds the whole run."""
 
 
+class NoReplyError(ValueError):
+    """A reader raises this for a run in which the model wrote nothing, as nobody asked it or the run failed at once.
+
+    The file is not bad: the loader counts the run as skipped. Catch it before `ValueError`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the model wrote nothing in this run")
+
+
 def run_name(path: Path) -> str:
     """The name of a run whose file has no id: the file's name, or the trial's folder for Harbor's fixed file names."""
     name = path.name
@@ -42,6 +53,18 @@ def run_name(path: Path) -> str:
     if name.removeprefix("agent_") not in _NAMES_OF_ALL_TRIALS:
         return name
     return (path.parent.parent if path.parent.name == "agent" else path.parent).name or name
+
+
+def agent_name(path: Path) -> str:
+    """The name of a session's run; `<session>/<agent>` for a sub-agent's file in the folder `subagents`.
+
+    The session's own file lies in the folder above. If it is not the only file there, the folder has its name.
+    """
+    if path.parent.name != "subagents":
+        return run_name(path)
+    session = path.parent.parent
+    beside = [file for file in session.glob("*.jsonl*") if file.is_file()]
+    return f"{run_name(beside[0]) if len(beside) == 1 else session.name}/{run_name(path)}"
 
 
 def message_list(value: Any, key: str) -> list[Any]:
