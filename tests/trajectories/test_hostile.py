@@ -125,7 +125,7 @@ def test_broken_values(samples, folder, seed):
     text = sample.read_text()
     lines = text.splitlines() if sample.suffix == ".jsonl" else [text]
     at = chance.randrange(len(lines))
-    value = json.loads(lines[at])
+    value, _ = json.JSONDecoder().raw_decode(lines[at])  # two objects may share a line
     for _ in range(chance.randrange(1, 4)):
         value = broken_value(value, chance)
     lines[at] = as_text(value)
