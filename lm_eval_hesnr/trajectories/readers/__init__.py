@@ -16,6 +16,8 @@ from lm_eval_hesnr.trajectories.readers import (
     claude_code,
     codex_cli,
     curated,
+    gemini_cli,
+    gemini_stream,
     mini_swe_agent,
     openai_messages,
     openhands_completions,
@@ -49,6 +51,8 @@ class Reader(Protocol):
 
 READERS: tuple[Reader, ...] = (
     curated,
+    gemini_cli,
+    gemini_stream,
     openhands_events,
     openhands_sdk,
     openhands_completions,
