@@ -21,6 +21,9 @@ _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats"
 _NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
+_NOTE_KEYS = {"createdAt", "agents", "workDir"}
+"""Keys of the notes of a Kimi Code session, which lie next to its agents' folders."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -48,4 +51,4 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
         return None
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    return Skipped(NOTES) if name in _NOTE_NAMES else None
+    return Skipped(NOTES) if name in _NOTE_NAMES or value.keys() >= _NOTE_KEYS else None
