@@ -1,7 +1,8 @@
 """From paths to trajectories: files, folders, globs and Hub data sets. Every bad file is named, the good ones are kept.
 
 A file contains one trajectory or many: on lines, in rows, or as the elements of a list. Records that are events of one
-run are gathered into one value: those of a JSON Lines file, and those of the files `event-*.json` of one folder.
+run are gathered into one value: those of a JSON Lines file, those of the files `event-*.json` of one folder, and those
+of a session in OpenCode's storage folder.
 
 If a file of events is cut off, the run is read up to there, reported as bad, and marked by `meta["incomplete"]`. Each
 event was written when it happened, so everything before the cut is what the model saw and wrote. A file that is one
@@ -120,7 +121,7 @@ def _read(group: RecordGroup) -> Iterator[Result]:
 
 def _trajectory(run: FoundRun, group: RecordGroup) -> Result:
     """The trajectory of a run, or why there is none."""
-    if isinstance(run.value, Bad):
+    if isinstance(run.value, (Bad, Skipped)):
         return run.value
     try:
         if not group.alone and (skipped := skipped_by_content(run.value)):

@@ -53,7 +53,7 @@ class Record(NamedTuple):
     place: str
     """Where in the file, such as `line 3`; empty for a file that is one value."""
     value: Any
-    """The value, or `Bad`."""
+    """The value, or `Bad`; `Skipped` for a file that is read with another one."""
 
 
 class HubName(NamedTuple):

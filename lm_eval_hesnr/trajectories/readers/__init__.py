@@ -22,6 +22,7 @@ from lm_eval_hesnr.trajectories.readers import (
     kimi_code,
     mini_swe_agent,
     openai_messages,
+    opencode,
     openhands_completions,
     openhands_events,
     openhands_rows,
@@ -54,6 +55,7 @@ class Reader(Protocol):
 
 READERS: tuple[Reader, ...] = (
     curated,
+    opencode,
     gemini_cli,
     gemini_stream,
     qwen_code,
