@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm_eval_hesnr.trajectories.load import iterate_trajectories
+from lm_eval_hesnr.trajectories.load import iterate_results, iterate_trajectories
+from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import curated, read_record
+from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 SECONDS_PER_MB = 2
@@ -133,6 +135,30 @@ def test_broken_values(samples, folder, seed):
     path.write_text("\n".join(lines))
     loaded(path, traced=chance.random() < 0.1)
     path.unlink()
+
+
+def test_broken_files_of_a_storage_folder(real_trajectories, tmp_path):
+    """A session's run has many small files; each of them may be broken or absent."""
+    for seed in range(60):
+        chance = random.Random(seed)
+        source = real_trajectories / "wild" / "agent_sessions_fixtures" / "opencode"
+        copied = tmp_path / str(seed)
+        for path in sorted(source.rglob("*.json")):
+            target = copied / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+        files = sorted(copied.rglob("*.json"))
+        for path in chance.sample(files, 3):
+            kind = chance.choice(["bytes", "value", "absent"])
+            if kind == "bytes":
+                path.write_bytes(broken_bytes(path.read_bytes(), chance))
+            elif kind == "value":
+                path.write_text(as_text(broken_value(json.loads(path.read_bytes()), chance)))
+            else:
+                path.unlink()
+        results = list(iterate_results(find_inputs(copied)))
+        assert {path for path, _ in results} == {path for path in files if path.exists()}
+        assert all("does not follow" not in result.reason for _, result in results if isinstance(result, Bad))
 
 
 def test_memory_stays_within_a_multiple_of_the_file(samples):

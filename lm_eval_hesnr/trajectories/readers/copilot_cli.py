@@ -61,24 +61,23 @@ def detect(data: Any) -> bool:
 
 def read(data: Any, path: Path) -> Trajectory:
     """Return the trajectory of one session's lines."""
-    lines = [line for line in map(dict_of, data) if isinstance(line.get("data"), dict)]
+    lines: list[dict[str, Any]] = [line for line in map(dict_of, data) if isinstance(line.get("data"), dict)]
     own = [line for line in lines if not line.get("agentId") and not line["data"].get("parentToolCallId")]
-    unknown: Counter[str] = Counter()
-    unknown["line without data"] = len(data) - len(lines)
+    unknown = Counter({"line without data": len(data) - len(lines)})
     segments = tuple(_segments(own, unknown))
     start: dict[str, Any] = next((line["data"] for line in own if line.get("type") == "session.start"), {})
-    unknown = +unknown
+    meta = {
+        "agent_version": text_of(start.get("copilotVersion")),
+        "sidechain_lines_left_out": len(lines) - len(own),
+        "unknown_records": dict(+unknown),
+    }
     return Trajectory(
         id=text_of(start.get("sessionId")) or (path.parent.name if path.name == "events.jsonl" else run_name(path)),
         source="copilot-cli",
         resolved=None,
         model=_model(own),
         segments=segments,
-        meta={
-            **({"agent_version": text_of(start["copilotVersion"])} if text_of(start.get("copilotVersion")) else {}),
-            **({"sidechain_lines_left_out": len(lines) - len(own)} if lines[len(own) :] else {}),
-            **({"unknown_records": dict(unknown)} if unknown else {}),
-        },
+        meta={key: value for key, value in meta.items() if value},
     )
 
 
@@ -93,37 +92,44 @@ def _model(lines: list[dict[str, Any]]) -> str | None:
 
 def _segments(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Segment]:
     ran = _ran(lines)
-    requested = {str(request.get("toolCallId")) for line in lines for request in _requests(line)}
+    by_user = {str(line["data"].get("toolCallId")) for line in lines if line.get("type") == "tool.user_requested"}
+    requested = by_user | {str(request.get("toolCallId")) for line in lines for request in _requests(line)}
     begun = False
     reasoning = ""
     for line in lines:
         kind, data = str(line.get("type")), line["data"]
-        text = text_of(data.get("content"))
-        is_call = kind == "tool.execution_start" and str(data.get("toolCallId")) not in requested
-        begun = begun or is_call or kind in ("assistant.message", "assistant.reasoning")
         if kind == "assistant.reasoning":
-            reasoning = text
-            yield from thought(text)
+            reasoning = text_of(data.get("content"))
+            yield from thought(reasoning)
         elif kind == "assistant.message":
             yield from _reply(line, reasoning, ran)
             reasoning = ""
-        elif is_call:
+        elif kind == "tool.execution_start" and str(data.get("toolCallId")) not in requested:
             yield _action(data, str(data.get("toolName")), ran)
-        elif kind == "tool.execution_complete":
-            yield from shown("observation", _result_text(data))
-        elif kind == "user.message":
-            yield from shown("task", text_of(data.get("transformedContent")) or text)
-        elif kind == "system.message":
-            yield from shown("other" if begun else "system", text)
-        elif kind in ("system.notification", "skill.invoked"):
-            yield from shown("other", text)
-        elif kind == "session.compaction_complete":
-            yield from shown("other", text_of(data.get("summaryContent")))
-        elif kind == "tool.user_requested":
-            requested.add(str(data.get("toolCallId")))
-            yield from shown("other", _written(data.get("arguments")))
-        elif not _WITHOUT_TEXT.fullmatch(kind):
-            unknown[kind[:40]] += 1
+        else:
+            yield from _shown(kind, data, begun, unknown)
+            continue
+        begun = True
+
+
+def _shown(kind: str, data: dict[str, Any], begun: bool, unknown: Counter[str]) -> Iterator[Segment]:
+    """Yield what the model was shown, or count a line of an unknown type."""
+    text = text_of(data.get("content"))
+    if kind == "tool.execution_complete":
+        yield from shown("observation", _result_text(data))
+    elif kind == "user.message":
+        yield from shown("task", text_of(data.get("transformedContent")) or text)
+    elif kind == "system.message":
+        yield from shown("other" if begun else "system", text)
+    elif kind in ("system.notification", "skill.invoked"):
+        yield from shown("other", text)
+    elif kind == "session.compaction_complete":
+        yield from shown("other", text_of(data.get("summaryContent")))
+    elif kind == "tool.user_requested":
+        arguments = data.get("arguments")
+        yield from shown("other", arguments if isinstance(arguments, str) else json.dumps(arguments or {}))
+    elif not _WITHOUT_TEXT.fullmatch(kind):
+        unknown[kind[:40]] += 1
 
 
 def _reply(line: dict[str, Any], reasoning: str, ran: dict[str, bool]) -> Iterator[Segment]:
@@ -147,10 +153,6 @@ def _action(request: dict[str, Any], name: str, ran: dict[str, bool]) -> Segment
     if request.get("type") == "custom" and isinstance(arguments, str) and arguments:
         return Segment("action", arguments, generated=True, calls=(Call(name, {"input": arguments}, executed),))
     return tool_call(name, {} if arguments in (None, "") else arguments, executed)
-
-
-def _written(arguments: Any) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False) if arguments else ""
 
 
 def _result_text(data: dict[str, Any]) -> str:

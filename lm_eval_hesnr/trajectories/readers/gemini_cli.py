@@ -78,16 +78,14 @@ def read(data: Any, path: Path) -> Trajectory:
     if not messages:
         raise ValueError("the session has no messages")
     segments = tuple(_segments(messages, unknown))
+    meta = {"discarded_messages": discarded, "unknown_records": dict(unknown)}
     return Trajectory(
         id=_name(session, path),
         source="gemini-cli",
         resolved=None,
         model=next((model for model in models if isinstance(model, str) and model), None),
         segments=segments,
-        meta={
-            **({"discarded_messages": discarded} if discarded else {}),
-            **({"unknown_records": dict(unknown)} if unknown else {}),
-        },
+        meta={key: value for key, value in meta.items() if value},
     )
 
 

@@ -60,16 +60,14 @@ def read(data: Any, path: Path) -> Trajectory:
     unknown: Counter[str] = Counter()
     segments = tuple(_segments(lines, unknown))
     version = next((line["protocol_version"] for line in lines if line.get("protocol_version")), None)
+    meta = {"protocol_version": text_of(version), "unknown_records": dict(unknown)}
     return Trajectory(
         id=_name(path),
         source="kimi-code",
         resolved=None,
         model=_model(lines),
         segments=segments,
-        meta={
-            **({"protocol_version": str(version)[:40]} if version else {}),
-            **({"unknown_records": dict(unknown)} if unknown else {}),
-        },
+        meta={key: value for key, value in meta.items() if value},
     )
 
 

@@ -60,14 +60,14 @@ def read(data: Any, path: Path) -> Trajectory:
     messages = [event for event in events if _is_message(event)]
     if not messages:
         raise ValueError("the session has no messages")
-    unknown = Counter(["message"] * (len(events) - len(messages)))
+    unknown = Counter({"message": len(events) - len(messages)})
     segments = tuple(_segments(messages, unknown))
     replies = [message["info"] for message in messages if message["info"]["role"] == "assistant"]
     meta = {
         "agent_version": text_of(info.get("version")),
         "model_provider": next((name for reply in replies if (name := _model_key(reply, "providerID"))), ""),
         "parent_session": text_of(info.get("parentID")),
-        "unknown_records": dict(unknown),
+        "unknown_records": dict(+unknown),
     }
     return Trajectory(
         id=text_of(info.get("id")) or text_of(messages[0]["info"].get("sessionID")) or run_name(path),

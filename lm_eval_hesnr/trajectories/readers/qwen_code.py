@@ -37,6 +37,7 @@ from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 FORMAT = "Qwen Code session"
 
 _MESSAGES = ("user", "assistant", "tool_result")
+_TYPES = (*_MESSAGES, "system")
 _BY_USER = (None, "mid_turn_user_message")
 """Subtypes of `user` lines that contain the user's words; all others are texts of the program."""
 _INJECTED = ("<qwen:", "<system-reminder>")
@@ -46,7 +47,7 @@ def is_event(data: Any) -> bool:
     """Whether one decoded line is from a session log of Qwen Code."""
     if not isinstance(data, dict) or not isinstance(data.get("sessionId"), str) or "uuid" not in data:
         return False
-    if data.get("type") in ("user", "assistant", "tool_result"):
+    if data.get("type") in _MESSAGES:
         return isinstance(data.get("message"), dict) and isinstance(data["message"].get("parts"), list)
     return data.get("type") == "system" and "systemPayload" in data and "subtype" in data
 
@@ -59,31 +60,31 @@ def detect(data: Any) -> bool:
 def read(data: Any, path: Path) -> Trajectory:
     """Return the trajectory of one session's lines."""
     lines = [dict_of(line) for line in data]
-    unknown = Counter(str(line.get("type"))[:40] for line in lines if line.get("type") not in (*_MESSAGES, "system"))
-    lines = [line for line in lines if line.get("type") in (*_MESSAGES, "system")]
+    unknown = Counter(str(line.get("type"))[:40] for line in lines if line.get("type") not in _TYPES)
+    lines = [line for line in lines if line.get("type") in _TYPES]
     main = [line for line in lines if line.get("isSidechain") is not True]
-    is_sub_agent = not any(line["type"] in _MESSAGES for line in main)
-    chain = _last_chain(lines if is_sub_agent else main)
-    own = [line for line in chain if line["type"] in _MESSAGES]
+    is_sub_agent = not _messages(main)
+    agent = lines if is_sub_agent else main
+    own = _messages(_last_chain(agent))
     segments = tuple(_segments(own, unknown))
-    left_out = {
-        "sidechain_lines_left_out": 0 if is_sub_agent else len(lines) - len(main),
-        "discarded_lines_left_out": sum(line["type"] in _MESSAGES for line in (lines if is_sub_agent else main))
-        - len(own),
+    meta = {
+        "agent_version": text_of(own[0].get("version")),
+        "sidechain_lines_left_out": len(lines) - len(agent),
+        "discarded_lines_left_out": len(_messages(agent)) - len(own),
+        "unknown_records": dict(unknown),
     }
-    first = own[0]
     return Trajectory(
-        id=_name(first, is_sub_agent, path),
+        id=_name(own[0], is_sub_agent, path),
         source="qwen-code",
         resolved=None,
         model=next((line["model"] for line in own if isinstance(line.get("model"), str) and line["model"]), None),
         segments=segments,
-        meta={
-            **({"agent_version": text_of(first.get("version"))} if text_of(first.get("version")) else {}),
-            **{key: number for key, number in left_out.items() if number},
-            **({"unknown_records": dict(unknown)} if unknown else {}),
-        },
+        meta={key: value for key, value in meta.items() if value},
     )
+
+
+def _messages(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if line["type"] in _MESSAGES]
 
 
 def _name(line: dict[str, Any], is_sub_agent: bool, path: Path) -> str:
