@@ -28,7 +28,6 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "Copilot CLI session"
 
-_KEYS = {"type", "data", "id", "timestamp", "parentId"}
 _CONVERSATION = ("user.message", "assistant.message", "system.message", "tool.execution_complete")
 _FAMILIES = ("assistant.", "hook.", "session.", "subagent.", "system.", "tool.", "user.")
 """Beginnings of types that show that a file is such a log."""
@@ -47,10 +46,10 @@ def is_event(data: Any) -> bool:
     """Whether one decoded line is from a session log."""
     return (
         isinstance(data, dict)
-        and data.keys() >= _KEYS
-        and isinstance(data["data"], dict)
-        and isinstance(data["type"], str)
+        and isinstance(data.get("data"), dict)
+        and isinstance(data.get("type"), str)
         and data["type"].startswith(_FAMILIES)
+        and "timestamp" in data
     )
 
 

@@ -127,11 +127,11 @@ def _from_lines(lines: list[Any], unknown: Counter[str]) -> tuple[dict[str, Any]
     discarded = 0
     for line in map(dict_of, lines):
         change = dict_of(line.get("$set"))
-        if isinstance(line.get("$rewindTo"), str):
-            known = list(messages)
-            start = known.index(line["$rewindTo"]) if line["$rewindTo"] in messages else 0
-            discarded += len(known) - start
-            messages = {key: messages[key] for key in known[:start]}
+        if "$rewindTo" in line:
+            before = len(messages)
+            while messages and messages.popitem()[0] != line["$rewindTo"]:
+                pass  # an unknown id removes all messages, as in Gemini CLI
+            discarded += before - len(messages)
         elif isinstance(line.get("id"), str) and "type" in line:
             messages[line["id"]] = line
         elif change or "$set" in line:

@@ -1,7 +1,8 @@
 """OpenCode sessions: the object of `opencode export`, or the files of a session in OpenCode's storage.
 
 An export is `{info, messages: [{info, parts}]}`. `storage.py` reads the files of a session as the same messages, one
-event each, after the session's `info`. Newer versions keep sessions in a database, which is not read: export them.
+event each, after the session's `info`. Newer versions keep sessions in a database, which is not read: export them. The
+events of `opencode run --format json` are read too. They have the parts of the replies, but not the prompts.
 
 What the model wrote: parts `text` and `reasoning` are thoughts, also if the server only sent a summary of the
 reasoning, which is not marked. Parts `tool` are actions, with their result in `state`. The arguments are stored as an
@@ -41,8 +42,8 @@ _NOT_RUN = (
 
 
 def is_event(data: Any) -> bool:
-    """Whether a record is a session's `info` or one message, as `storage.py` gives them."""
-    return _is_message(data) or _is_session(data)
+    """Whether a record is a session's `info` or one message, as `storage.py` gives them, or a part of a stream."""
+    return _is_message(data) or _is_session(data) or _is_streamed(data)
 
 
 def detect(data: Any) -> bool:
@@ -54,20 +55,20 @@ def detect(data: Any) -> bool:
 
 def read(data: Any, path: Path) -> Trajectory:
     """Return the trajectory of one session."""
-    whole: dict[str, Any] = data if isinstance(data, dict) else {"messages": data}
-    events = [event for event in whole["messages"] if not _is_session(event)]
-    info = whole["info"] if "info" in whole else next((event["info"] for event in data if _is_session(event)), {})
-    messages = [event for event in events if _is_message(event)]
+    events = data if isinstance(data, list) else data["messages"]
+    sessions = [event["info"] for event in events if _is_session(event)]
+    info: dict[str, Any] = data["info"] if isinstance(data, dict) else next(iter(sessions), {})
+    messages = [event for event in events if _is_message(event)] + _streamed(events)
+    unknown = Counter(_type(event) for event in events if not is_event(event))
     if not messages:
         raise ValueError("the session has no messages")
-    unknown = Counter({"message": len(events) - len(messages)})
     segments = tuple(_segments(messages, unknown))
     replies = [message["info"] for message in messages if message["info"]["role"] == "assistant"]
     meta = {
         "agent_version": text_of(info.get("version")),
         "model_provider": next((name for reply in replies if (name := _model_key(reply, "providerID"))), ""),
         "parent_session": text_of(info.get("parentID")),
-        "unknown_records": dict(+unknown),
+        "unknown_records": dict(unknown),
     }
     return Trajectory(
         id=text_of(info.get("id")) or text_of(messages[0]["info"].get("sessionID")) or run_name(path),
@@ -89,6 +90,22 @@ def _is_session(data: Any) -> bool:
 
 def _is_message(data: Any) -> bool:
     return _has_info(data) and isinstance(data.get("parts"), list) and data["info"].get("role") in _ROLES
+
+
+def _is_streamed(data: Any) -> bool:
+    return isinstance(data, dict) and isinstance(data.get("sessionID"), str) and isinstance(data.get("part"), dict)
+
+
+def _streamed(events: list[Any]) -> list[dict[str, Any]]:
+    """All parts of a stream as one reply; no message if there are none."""
+    found = [event for event in events if _is_streamed(event)]
+    info = {"role": "assistant", "sessionID": found[0]["sessionID"]} if found else {}
+    return [{"info": info, "parts": [event["part"] for event in found]}] if found else []
+
+
+def _type(event: Any) -> str:
+    """The name under which an event of unknown type is counted."""
+    return str(dict_of(event).get("type") or "message")[:40]
 
 
 def _model_key(info: dict[str, Any], key: str) -> str:

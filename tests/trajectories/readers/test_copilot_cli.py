@@ -120,6 +120,7 @@ def test_sub_agents_are_left_out_and_counted():
         None,
         [],
         {"type": "user.message", "data": {}},
+        {"type": "user.message", "message": {}, "timestamp": "t"},
         {"type": "message", "id": "m", "parentId": None, "timestamp": "t", "data": {}},
         {"type": "user.message", "id": "m", "parentId": None, "timestamp": "t", "data": "x"},
         {"type": {}, "id": "m", "parentId": None, "timestamp": "t", "data": {}},

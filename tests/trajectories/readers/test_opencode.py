@@ -96,6 +96,20 @@ def test_an_export():
     )
 
 
+def test_a_stream():
+    parts = [
+        {"type": "step-start"},
+        text("Look."),
+        tool(arguments={"command": "ls"}, output="x"),
+        {"type": "step-finish"},
+    ]
+    events = [{"type": "x", "timestamp": 1, "sessionID": "ses_1", "part": part} for part in [*parts, text("Done.")]]
+    assert opencode.is_event(events[0])
+    read = opencode.read([*events, {"type": "error", "sessionID": "ses_1", "error": {}}], PATH)
+    assert (read.id, read.meta) == ("ses_1", {"unknown_records": {"error": 1}})
+    assert read.segments == (thought("Look."), bash("ls", True), Segment("observation", "x"), thought("Done."))
+
+
 def test_results_follow_their_call_outside_of_steps():
     read = segments(reply(tool(arguments={"command": "ls"}, output="x"), text("Done.")))
     assert read == (bash("ls", True), Segment("observation", "x"), thought("Done."))
