@@ -2,8 +2,9 @@
 
     session/<project>/<session>.json    message/<session>/<message>.json    part/<message>/<part>.json
 
-In an older layout, the parts lie directly in `part/` and name their message, or in `part/<session>/<message>/`. A
-session is read as a stream of events: its info, then its messages with their parts, in the order of the file names.
+In the oldest layout, the folder is `storage/session/` itself, with `info/<session>.json` and
+`part/<session>/<message>/<part>.json`. Parts may also lie directly in `part/` and name their message. A session is read
+as a stream of events: its info, then its messages with their parts, in the order of the file names.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Storage:
 
     def is_session(self, file: Path) -> bool:
         """Whether a file is the info of a session."""
-        return file.parent.parent == self.root / "session"
+        return file.parent.parent == self.root / "session" or file.parent == self.root / "info"
 
     def session(self, file: Path) -> Iterator[Record]:
         """The events of the session in `file`, until one of its files cannot be read."""
@@ -84,8 +85,9 @@ class Storage:
 
 def storages(files: Iterable[Path]) -> dict[Path, Storage]:
     """The storage folders whose sessions are among `files`, by path."""
-    folders = {file.parent.parent.parent for file in files if file.parent.parent.name == "session"}
-    return {root: Storage(root) for root in folders if (root / "message").is_dir()}
+    sessions = {file.parent for file in files if file.parent.parent.name == "session"}
+    roots = {folder.parent.parent for folder in sessions} | {f.parent for f in sessions if f.name == "info"}
+    return {root: Storage(root) for root in roots if (root / "message").is_dir()}
 
 
 def _value(file: Path) -> Record:

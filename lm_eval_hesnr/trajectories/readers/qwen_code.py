@@ -10,7 +10,8 @@ message.
 The lines are a tree. After going back in the conversation (`rewind`), the lines that are not before the last message
 are left out and counted: the model did not see them. So are the lines of a sub-agent in its parent's session; a file
 with only such lines is the sub-agent's own trajectory. Text that the program adds to the conversation is `task` before
-the model's first reply and `other` later. System lines have no text that the model was shown.
+the model's first reply and `other` later. So is the summary that replaces the history after a compression; other
+system lines have no text that the model was shown.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.readers.common import run_name
 from lm_eval_hesnr.trajectories.readers.gemini_parts import (
     Result,
@@ -65,8 +66,9 @@ def read(data: Any, path: Path) -> Trajectory:
     main = [line for line in lines if line.get("isSidechain") is not True]
     is_sub_agent = not _messages(main)
     agent = lines if is_sub_agent else main
-    own = _messages(_last_chain(agent))
-    segments = tuple(_segments(own, unknown))
+    chain = _last_chain(agent)
+    own = _messages(chain)
+    segments = tuple(_segments(chain, unknown))
     meta = {
         "agent_version": text_of(own[0].get("version")),
         "sidechain_lines_left_out": len(lines) - len(agent),
@@ -114,7 +116,9 @@ def _segments(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Se
     begun = False
     for line in lines:
         parts = parts_of(dict_of(line.get("message")).get("parts"))
-        if line["type"] == "assistant":
+        if line["type"] == "system":
+            yield from shown("other", _summary(line))
+        elif line["type"] == "assistant":
             begun = True
             yield from _reply(parts, results, unknown)
         elif line["type"] == "tool_result":
@@ -124,6 +128,12 @@ def _segments(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Se
                 text = input_text(part, unknown)
                 injected = line.get("subtype") not in _BY_USER or text.startswith(_INJECTED)
                 yield from shown("other" if begun and injected else "task", text)
+
+
+def _summary(line: dict[str, Any]) -> str:
+    """The text that replaces the history after a compression: the first of the new messages; empty for other lines."""
+    history = list_of(dict_of(line.get("systemPayload")).get("compressedHistory"))
+    return text_of(dict_of(history[0]).get("parts")) if history else ""
 
 
 def _reply(parts: list[dict[str, Any]], results: dict[str, Result], unknown: Counter[str]) -> Iterator[Segment]:

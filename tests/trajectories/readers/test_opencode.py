@@ -239,6 +239,21 @@ def test_parts_in_the_places_of_older_layouts(storage, layout):
     assert [s.text for s in load_trajectories(storage).trajectories[0].segments] == ["Fix ses_1.", *EXPECTED]
 
 
+def test_the_oldest_layout(storage):
+    root = storage / "session"
+    (root / "p").rename(root / "info")
+    (storage / "message").rename(root / "message")
+    for path in sorted((storage / "part").rglob("prt_*.json")):
+        message = path.parent.name
+        target = root / "part" / message.removeprefix("msg_").rpartition("_")[0] / message / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    loaded = load_trajectories(storage)
+    assert [[s.text for s in t.segments] for t in loaded.trajectories] == [
+        [f"Fix {name}.", *EXPECTED] for name in ("ses_1", "ses_2")
+    ]
+
+
 def test_a_broken_part_ends_the_run_before_its_message(storage):
     (storage / "part" / "msg_ses_1_1" / "prt_0.json").write_text("{")
     loaded = load_trajectories(storage)

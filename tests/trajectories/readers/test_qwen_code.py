@@ -76,6 +76,18 @@ def test_a_session():
     )
 
 
+def test_the_summary_after_a_compression_is_not_generated():
+    history = [{"role": "user", "parts": [{"text": "So far: x."}]}, {"role": "model", "parts": [{"text": "Got it."}]}]
+    payload = {"systemPayload": {"compressedHistory": history}}
+    lines = [
+        line("1", None, "assistant", {"text": "Look."}),
+        line("2", "1", "system", subtype="chat_compression", **payload),
+        line("3", "2", "assistant", {"text": "Done."}),
+    ]
+    expected = (thought("Look."), Segment("other", "So far: x."), thought("Done."))
+    assert qwen_code.read(lines, PATH).segments == expected
+
+
 def test_lines_before_a_rewind_that_the_model_did_not_see_are_left_out():
     lines = [
         line("1", None, "user", {"text": "Fix it."}),
