@@ -1,7 +1,8 @@
 """From paths to trajectories: files, folders, globs and Hub data sets. Every bad file is named, the good ones are kept.
 
 A file contains one trajectory or many: on lines, in rows, or as the elements of a list. Records that are events of one
-run are gathered into one value: those of a JSON Lines file, and those of the files `event-*.json` of one folder.
+run are gathered into one value: those of a JSON Lines file, those of the files `event-*.json` of one folder, and those
+of a session in OpenCode's storage folder.
 Records of unknown type among them are skipped, and counted in `meta["unknown_records"]`.
 
 If a file of events is cut off, the run is read up to there, reported as bad, and marked by `meta["incomplete"]`. Each
@@ -148,7 +149,7 @@ def _read(group: RecordGroup) -> Iterator[Result]:
 
 def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
     """The trajectory of a run, or why there is none; None if no reader knows its format."""
-    if isinstance(run.value, Bad):
+    if isinstance(run.value, (Bad, Skipped)):
         return run.value
     try:
         if not group.alone and (skipped := skipped_by_content(run.value)):

@@ -20,6 +20,7 @@ from lm_eval_hesnr.trajectories.records import (
     hub_records,
     records,
 )
+from lm_eval_hesnr.trajectories.storage import Storage, storages
 
 _PEEK = 5
 """How many files of a folder of events are looked at first."""
@@ -42,7 +43,7 @@ class Inputs(NamedTuple):
 
 
 class RecordGroup(NamedTuple):
-    """Records of one file, or of one folder of events."""
+    """Records of one file, of one folder of events, or of one session in a storage folder."""
 
     path: Path
     records: Iterator[Record]
@@ -86,12 +87,14 @@ def record_groups(inputs: Inputs) -> Iterator[RecordGroup]:
                 path = Path("hf:/datasets", part.pinned_name, split)
                 yield RecordGroup(path, (record for _, record in rows), alone=True)
             continue
+        stores = storages(part.paths)
         groups: dict[Path, list[Path]] = {}
         for file in part.paths:
             may_be_event = file.name.startswith("event-") and not part.alone
-            groups.setdefault(file.parent if may_be_event else file, []).append(file)
-        for files in groups.values():
-            yield from _events_or_each(files, part.alone)
+            root = next((folder for folder in file.parents if folder in stores), None) if stores else None
+            groups.setdefault(root or (file.parent if may_be_event else file), []).append(file)
+        for key, files in groups.items():
+            yield from _stored(stores[key], files, part.alone) if key in stores else _events_or_each(files, part.alone)
 
 
 def _files_meant(path: Path, given: str | Path) -> list[Path]:
@@ -126,6 +129,17 @@ def _events_or_each(files: list[Path], alone: bool) -> Iterator[RecordGroup]:
             return
     for file, stream in zip(files, opened, strict=True):
         yield RecordGroup(file, stream, alone)
+
+
+def _stored(store: Storage, files: list[Path], alone: bool) -> Iterator[RecordGroup]:
+    """One group for each session of a storage folder. The files of its messages are read with it."""
+    for file in files:
+        if store.is_session(file):
+            yield RecordGroup(file, store.session(file), alone)
+    for file in files:
+        if not store.is_session(file):
+            reason = store.skipped(file)
+            yield RecordGroup(file, iter([Record("", reason)]) if reason else records(file), alone)
 
 
 def _named(file: Path, found: Iterator[Record]) -> Iterator[Record]:

@@ -30,6 +30,9 @@ MAX_BYTES = 2**29
 
 _PIECE = 2**16
 
+_ONE_VALUE = (b"[", b"{")
+"""First lines of a file that is one value on many lines."""
+
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """Errors of reading a damaged file."""
 
@@ -55,7 +58,7 @@ class Record(NamedTuple):
     place: str
     """Where in the file, such as `line 3`; empty for a file that is one value."""
     value: Any
-    """The value, or `Bad`."""
+    """The value, or `Bad`; `Skipped` for a file that is read with another one."""
 
 
 class HubName(NamedTuple):
@@ -153,12 +156,12 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _json(stream: IO[bytes]) -> Iterator[Record]:
     """A file that is one value, or one value a line."""
-    raw = _read(stream)
+    raw = _read(stream).removeprefix(b"\xef\xbb\xbf")
     if len(raw) > MAX_BYTES:
         yield Record("", Bad(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
         return
-    value, error = _decoded(raw.removeprefix(b"\xef\xbb\xbf"))
-    if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+    value, error = _decoded(raw)
+    if _has_extra_data(error) and raw[: raw.find(b"\n") + 1].strip() not in _ONE_VALUE:
         yield from _lines(io.BytesIO(raw))
         return
     place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
@@ -172,7 +175,7 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
         number += 1
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.strip() in (b"[", b"{"):
+            if line.strip() in _ONE_VALUE:
                 yield from _json(_Prepended(line, stream))
                 return
         if len(line) == MAX_BYTES and not line.endswith(b"\n"):
@@ -180,7 +183,27 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
                 pass
             yield Record(f"line {number}", Bad(f"a line of more than {MAX_BYTES >> 20} MiB"))
         elif line.strip():
-            yield Record(f"line {number}", _decoded(line.rstrip(b"\r\n"))[0])
+            value, error = _decoded(line.rstrip(b"\r\n"))
+            for one in (_objects(line) if _has_extra_data(error) else []) or (value,):
+                yield Record(f"line {number}", one)
+
+
+def _has_extra_data(error: Exception | None) -> bool:
+    """Whether decoding failed because another value follows the first one."""
+    return isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+
+
+def _objects(line: bytes) -> list[Any]:
+    """The objects of a line that lacks the line ends between them; empty if the line is anything else."""
+    text, decoder = line.decode("utf-8").strip(), json.JSONDecoder()
+    found, end = [], 0
+    try:
+        while end < len(text):
+            value, end = decoder.raw_decode(text, end)
+            found.append(value)
+    except (ValueError, RecursionError):
+        return []
+    return found if all(isinstance(value, dict) for value in found) else []
 
 
 class _Prepended(io.BytesIO):

@@ -13,6 +13,7 @@ REPORT = "report"
 NOTES = "notes of an agent or a harness"
 PREDICTIONS = "predictions, which are read only if the file is named by itself"
 PART = "part of a run that another file contains completely"
+STORED = "part of a run that is read with its session's file"
 
 _SETTINGS = ".settings.json"
 """Ending of the file that Droid keeps beside a session."""

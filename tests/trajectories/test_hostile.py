@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm_eval_hesnr.trajectories.load import iterate_trajectories
+from lm_eval_hesnr.trajectories.load import iterate_results, iterate_trajectories
+from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import curated, read_record
-from lm_eval_hesnr.trajectories.records import has_known_ending
+from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from tests.builders import assert_linear
 
@@ -142,7 +143,7 @@ def with_broken_value(sample, chance):
     lines = text.splitlines() if sample.suffix == ".jsonl" else [text]
     at = chance.randrange(len(lines))
     try:
-        value = json.loads(lines[at])
+        value, _ = json.JSONDecoder().raw_decode(lines[at])  # two objects may share a line
     except ValueError:
         return text
     for _ in range(chance.randrange(1, 4)):
@@ -188,6 +189,30 @@ def test_broken_files_of_a_folder(real_trajectories, folder, seed):
     if any(has_known_ending(path) for path in copy.rglob("*")):
         loaded(copy)
     shutil.rmtree(copy)
+
+
+def test_broken_files_of_a_storage_folder(real_trajectories, tmp_path):
+    """A session's run has many small files; each of them may be broken or absent."""
+    for seed in range(60):
+        chance = random.Random(seed)
+        source = real_trajectories / "wild" / "agent_sessions_fixtures" / "opencode"
+        copied = tmp_path / str(seed)
+        for path in sorted(source.rglob("*.json")):
+            target = copied / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+        files = sorted(copied.rglob("*.json"))
+        for path in chance.sample(files, 3):
+            kind = chance.choice(["bytes", "value", "absent"])
+            if kind == "bytes":
+                path.write_bytes(broken_bytes(path.read_bytes(), chance))
+            elif kind == "value":
+                path.write_text(as_text(broken_value(json.loads(path.read_bytes()), chance)))
+            else:
+                path.unlink()
+        results = list(iterate_results(find_inputs(copied)))
+        assert {path for path, _ in results} == {path for path in files if path.exists()}
+        assert all("does not follow" not in result.reason for _, result in results if isinstance(result, Bad))
 
 
 def test_memory_stays_within_a_multiple_of_the_file(samples):

@@ -210,3 +210,16 @@ def test_a_data_set_that_cannot_be_loaded_is_one_line(hub):
     with pytest.raises(InputError, match="hf://org/name: the data set cannot be read") as caught:
         list(hub_records(HubName("org/name", None, "nosplit")))
     assert "\n" not in str(caught.value)
+
+
+def test_objects_on_one_line_without_a_line_end_between_them(tmp_path):
+    *good, bad = found(tmp_path, "a.jsonl", b'{"a": "}{"}{"b": 1}\n{"c": 2}3\n')
+    assert good == [Record("line 1", {"a": "}{"}), Record("line 1", {"b": 1})]
+    assert bad == Record("line 2", Bad("not valid JSON (Extra data, column 9); the file seems cut off"))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_text_after_one_value_on_many_lines_is_named_once(tmp_path, name):
+    assert found(tmp_path, name, b'{\n"a": 1\n}\nmore text') == [
+        Record("line 4", Bad("not valid JSON (Extra data, column 1)"))
+    ]

@@ -1,0 +1,176 @@
+"""GitHub Copilot CLI session logs: an `events.jsonl` of `{type, data, id, timestamp, parentId}` lines, one trajectory.
+
+Files: `~/.copilot/session-state/<session>/events.jsonl`.
+
+`assistant.message` has what the model wrote: `reasoningText`, `content`, then `toolRequests`. Reasoning that the log
+has in clear may be a summary by the server; it is not marked, so it is a thought. `assistant.reasoning` may repeat it.
+`tool.execution_start` repeats a request; a start without a request is an action too. A call that the user made
+(`tool.user_requested`) is `other`. Arguments are stored as an object or as their JSON text; the input of a `custom`
+tool is plain text.
+
+The model was shown the `transformedContent` of a user message. The events of a sub-agent (`agentId`, or in older
+versions `parentToolCallId`) are left out and counted. The log does not contain the outcome.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
+from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+
+FORMAT = "Copilot CLI session"
+
+_CONVERSATION = ("user.message", "assistant.message", "system.message", "tool.execution_complete")
+_FAMILIES = ("assistant.", "hook.", "session.", "subagent.", "system.", "tool.", "user.")
+"""Beginnings of types that show that a file is such a log."""
+_WITHOUT_TEXT = re.compile(
+    r"abort|assistant\.(intent|turn_start|turn_end|usage)|(hook|permission|subagent)\.\w+"
+    r"|tool\.execution_(partial_result|progress|start)"
+    r"|session\.(compaction_start|context_changed|error|handoff|idle|info|mode_changed|model_change|plan_changed|resume"
+    r"|shutdown|snapshot_rewind|start|task_complete|title_changed|truncation|usage_checkpoint|usage_info|warning)"
+)
+"""Types that are known and have no text of the conversation. Of a start, the request has the text."""
+_REFUSED = ("denied", "rejected", "cancelled", "invalid_arguments", "tool_not_found")
+"""Codes of errors for calls that never ran."""
+
+
+def is_event(data: Any) -> bool:
+    """Whether one decoded line is from a session log."""
+    return (
+        isinstance(data, dict)
+        and isinstance(data.get("data"), dict)
+        and isinstance(data.get("type"), str)
+        and data["type"].startswith(_FAMILIES)
+        and "timestamp" in data
+    )
+
+
+def detect(data: Any) -> bool:
+    """Whether the value is a list of a session's lines, with at least one message."""
+    return isinstance(data, list) and any(is_event(line) and line["type"] in _CONVERSATION for line in data)
+
+
+def read(data: Any, path: Path) -> Trajectory:
+    """Return the trajectory of one session's lines."""
+    lines: list[dict[str, Any]] = [line for line in map(dict_of, data) if isinstance(line.get("data"), dict)]
+    own = [line for line in lines if not line.get("agentId") and not line["data"].get("parentToolCallId")]
+    unknown = Counter({"line without data": len(data) - len(lines)})
+    segments = tuple(_segments(own, unknown))
+    start: dict[str, Any] = next((line["data"] for line in own if line.get("type") == "session.start"), {})
+    meta = {
+        "agent_version": text_of(start.get("copilotVersion")),
+        "sidechain_lines_left_out": len(lines) - len(own),
+        "unknown_records": dict(+unknown),
+    }
+    return Trajectory(
+        id=text_of(start.get("sessionId")) or (path.parent.name if path.name == "events.jsonl" else run_name(path)),
+        source="copilot-cli",
+        resolved=None,
+        model=_model(own),
+        segments=segments,
+        meta={key: value for key, value in meta.items() if value},
+    )
+
+
+def _model(lines: list[dict[str, Any]]) -> str | None:
+    """The model of the first reply, else the one that was selected."""
+    replies = [line["data"].get("model") for line in lines if line.get("type") == "assistant.message"]
+    keys = ("selectedModel", "newModel", "currentModel")
+    chosen = [line["data"].get(key) for line in lines for key in keys if str(line.get("type")).startswith("session.")]
+    ran = [line["data"].get("model") for line in lines if str(line.get("type")).startswith("tool.")]
+    return next((name for name in replies + chosen + ran if isinstance(name, str) and name), None)
+
+
+def _segments(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Segment]:
+    ran = _ran(lines)
+    by_user = {str(line["data"].get("toolCallId")) for line in lines if line.get("type") == "tool.user_requested"}
+    requested = by_user | {str(request.get("toolCallId")) for line in lines for request in _requests(line)}
+    begun = False
+    reasoning = ""
+    for line in lines:
+        kind, data = str(line.get("type")), line["data"]
+        if kind == "assistant.reasoning":
+            reasoning = text_of(data.get("content"))
+            yield from thought(reasoning)
+        elif kind == "assistant.message":
+            yield from _reply(line, reasoning, ran)
+            reasoning = ""
+        elif kind == "tool.execution_start" and str(data.get("toolCallId")) not in requested:
+            yield _action(data, str(data.get("toolName")), ran)
+        else:
+            yield from _shown(kind, data, begun, unknown)
+            continue
+        begun = True
+
+
+def _shown(kind: str, data: dict[str, Any], begun: bool, unknown: Counter[str]) -> Iterator[Segment]:
+    """Yield what the model was shown, or count a line of an unknown type."""
+    text = text_of(data.get("content"))
+    if kind == "tool.execution_complete":
+        yield from shown("observation", _result_text(data))
+    elif kind == "user.message":
+        yield from shown("task", text_of(data.get("transformedContent")) or text)
+    elif kind == "system.message":
+        yield from shown("other" if begun else "system", text)
+    elif kind in ("system.notification", "skill.invoked"):
+        yield from shown("other", text)
+    elif kind == "session.compaction_complete":
+        yield from shown("other", text_of(data.get("summaryContent")))
+    elif kind == "tool.user_requested":
+        arguments = data.get("arguments")
+        yield from shown("other", arguments if isinstance(arguments, str) else json.dumps(arguments or {}))
+    elif not _WITHOUT_TEXT.fullmatch(kind):
+        unknown[kind[:40]] += 1
+
+
+def _reply(line: dict[str, Any], reasoning: str, ran: dict[str, bool]) -> Iterator[Segment]:
+    """Yield a reply: its reasoning, unless the line before has it already, its text and its calls."""
+    own = text_of(line["data"].get("reasoningText"))
+    yield from thought(own if own != reasoning else "")
+    yield from thought(text_of(line["data"].get("content")))
+    for request in _requests(line):
+        yield _action(request, str(request.get("name")), ran)
+
+
+def _requests(line: dict[str, Any]) -> list[dict[str, Any]]:
+    if line.get("type") != "assistant.message":
+        return []
+    return [dict_of(request) for request in list_of(line["data"].get("toolRequests"))]
+
+
+def _action(request: dict[str, Any], name: str, ran: dict[str, bool]) -> Segment:
+    executed = ran.get(str(request.get("toolCallId")))
+    arguments = request.get("arguments")
+    if request.get("type") == "custom" and isinstance(arguments, str) and arguments:
+        return Segment("action", arguments, generated=True, calls=(Call(name, {"input": arguments}, executed),))
+    return tool_call(name, {} if arguments in (None, "") else arguments, executed)
+
+
+def _result_text(data: dict[str, Any]) -> str:
+    """What the model was shown: the result, or the message of the error."""
+    return text_of(dict_of(data.get("result")).get("content")) or text_of(dict_of(data.get("error")).get("message"))
+
+
+def _ran(lines: list[dict[str, Any]]) -> dict[str, bool]:
+    """Call id -> whether the call ran: it has a result, and nobody declined it."""
+    ran: dict[str, bool] = {}
+    asked: dict[str, str] = {}
+    for line in lines:
+        kind, data = line.get("type"), line["data"]
+        if kind == "permission.requested":
+            asked[str(data.get("requestId"))] = str(dict_of(data.get("permissionRequest")).get("toolCallId"))
+        elif kind == "permission.completed":
+            if text_of(dict_of(data.get("result")).get("kind")).startswith("denied"):
+                ran[asked.get(str(data.get("requestId")), "")] = False
+        elif kind == "tool.execution_complete":
+            refused = text_of(dict_of(data.get("error")).get("code")) in _REFUSED
+            ran[str(data.get("toolCallId"))] = not refused and ran.get(str(data.get("toolCallId"))) is not False
+    return ran

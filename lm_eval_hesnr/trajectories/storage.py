@@ -1,0 +1,107 @@
+"""OpenCode's storage: a folder in which each session, message and part of a message is a small file of its own.
+
+    session/<project>/<session>.json    message/<session>/<message>.json    part/<message>/<part>.json
+
+In the oldest layout, the folder is `storage/session/` itself, with `info/<session>.json` and
+`part/<session>/<message>/<part>.json`. Parts may also lie directly in `part/` and name their message. A session is read
+as a stream of events: its info, then its messages with their parts, in the order of the file names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from lm_eval_hesnr.trajectories.json_values import dict_of
+from lm_eval_hesnr.trajectories.records import Bad, Record, records
+from lm_eval_hesnr.trajectories.skipped import NOTES, STORED, Skipped
+
+_NOTES = ("project", "session_diff", "session_share", "share", "todo")
+"""Folders of a storage with notes about its sessions."""
+_PLAIN_NAME = re.compile(r"[\w-][\w.-]{0,199}", re.ASCII)
+
+
+class Storage:
+    """One storage folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._read: set[str] = set()
+        """Names of the message folders of sessions that were read."""
+        self._broken_parts: set[Path] = set()
+        """Parts directly in `part/` that cannot be read, so that nothing shows which message they belong to."""
+
+    def is_session(self, file: Path) -> bool:
+        """Whether a file is the info of a session."""
+        return file.parent.parent == self.root / "session" or file.parent == self.root / "info"
+
+    def session(self, file: Path) -> Iterator[Record]:
+        """The events of the session in `file`, until one of its files cannot be read."""
+        info = _value(file)
+        folder = _name(info)
+        self._read.add(folder)
+        yield info if isinstance(info.value, Bad) else info._replace(value={"info": info.value})
+        for path in sorted((self.root / "message" / folder).glob("*.json")):
+            message = _value(path)
+            if isinstance(message.value, Bad):
+                yield message
+                return
+            parts = list(self._parts(folder, _name(message)))
+            broken = next((part for part in parts if isinstance(part.value, Bad)), None)
+            values = [part.value for part in parts]
+            yield broken or message._replace(value={"info": message.value, "parts": values})
+
+    def skipped(self, file: Path) -> Skipped | None:
+        """Why a file of the folder is not read by itself. None if it is, such as a message of no session."""
+        folder = file.relative_to(self.root).parts[0]
+        if folder in _NOTES:
+            return Skipped(NOTES)
+        if folder == "message":
+            is_stored = file.parent.name in self._read
+        else:
+            is_stored = folder == "part" and file not in self._broken_parts
+        return Skipped(STORED) if is_stored else None
+
+    def _parts(self, session: str, message: str) -> Iterator[Record]:
+        """The parts of one message in order."""
+        for folder in (self.root / "part" / message, self.root / "part" / session / message):
+            yield from map(_value, sorted(folder.glob("*.json")))
+        yield from self._flat_parts.get(message, [])
+
+    @cached_property
+    def _flat_parts(self) -> dict[str, list[Record]]:
+        """Message id -> its parts that lie directly in `part/`."""
+        found: dict[str, list[Record]] = {}
+        for path in sorted((self.root / "part").glob("*.json")):
+            part = _value(path)
+            if isinstance(part.value, Bad):
+                self._broken_parts.add(path)
+            else:
+                found.setdefault(str(part.value.get("messageID")), []).append(part)
+        return found
+
+
+def storages(files: Iterable[Path]) -> dict[Path, Storage]:
+    """The storage folders whose sessions are among `files`, by path."""
+    sessions = {file.parent for file in files if file.parent.parent.name == "session"}
+    roots = {folder.parent.parent for folder in sessions} | {f.parent for f in sessions if f.name == "info"}
+    return {root: Storage(root) for root in roots if (root / "message").is_dir()}
+
+
+def _value(file: Path) -> Record:
+    """The one value of a file, with the file's name as its place."""
+    found = list(records(file)) or [Record("", Bad("the file is empty"))]
+    value = found[0].value if len(found) == 1 else Bad("more than one value in the file")
+    if not isinstance(value, (dict, Bad)):
+        value = Bad(f"expected an object, found {type(value).__name__}")
+    return Record(f"{file.name} {found[0].place}".strip(), value)
+
+
+def _name(record: Record) -> str:
+    """The id in a session or message, which is the name of a folder; the file's name if it has no usable id."""
+    found = dict_of(record.value).get("id")
+    if isinstance(found, str) and _PLAIN_NAME.fullmatch(found):
+        return found
+    return record.place.split(" ")[0].removesuffix(".json")
