@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-LABEL_RULES_VERSION = 3
+LABEL_RULES_VERSION = 4
 """Raised whenever the same trajectory would be labelled differently; part of every run's signature."""
 
 
