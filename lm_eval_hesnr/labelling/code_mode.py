@@ -7,7 +7,6 @@ wherever it stands. What a program computes, such as `` `${a}.txt` ``, is not kn
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -109,7 +108,7 @@ class _Reader:
         return node
 
     def _scalars(self, node: Node, key: str, words: list[str], depth: int) -> Iterator[tuple[str, Node, list[str]]]:
-        """Yield the strings, numbers and words in an expression: (nearest key, node, the strings before it in its list)."""
+        """Yield the strings, numbers and words in an expression: (nearest key, node, strings before it in its list)."""
         node = self._expression(node)
         if node.id in self._seen:  # a name may stand for itself
             return
@@ -127,7 +126,7 @@ class _Reader:
                 before = [*before, text[1].value] if text and len(before) < _MAX_DEPTH else before
 
     def text_of(self, node: Node) -> tuple[int, Decoded] | None:
-        """Start and value of a string: a literal, `"a" + "b"`, or `["a", "b"].join("\\n")`; None if it is none of them."""
+        """Start and value of a literal, of `"a" + "b"` or of `["a", "b"].join("")`; None for any other expression."""
         node, separator = self._expression(node), ""
         parts = [node]
         if node.type == "binary_expression":

@@ -19,9 +19,10 @@ _SHELL_ESCAPE = {
     "`": re.compile(r"\\([\\$`])"),
 }
 _JAVASCRIPT_ESCAPE = re.compile(
-    r"\\(?:u\{(?P<braces>[0-9a-fA-F]{1,8})\}|u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<letter>\r\n|.))", re.DOTALL
+    r"\\(?:u\{(?P<braces>[0-9a-fA-F]{1,8})\}|u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<letter>\r\n|.))",
+    re.DOTALL,
 )
-_JAVASCRIPT_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
+_JAVASCRIPT_LETTERS = dict(zip("ntrbfv0", "\n\t\r\b\f\v\0", strict=True)) | {"\n": "", "\r\n": ""}
 
 
 class Decoded(NamedTuple):

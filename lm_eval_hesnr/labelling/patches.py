@@ -1,4 +1,4 @@
-"""Patches, in unified diff or `*** Begin Patch` format, split into hunks and their lines. Also SEARCH/REPLACE blocks."""
+"""Patches, in unified diff or `*** Begin Patch` format, split into hunks and lines; and SEARCH/REPLACE blocks."""
 
 from __future__ import annotations
 

@@ -17,61 +17,66 @@ Kind = Literal["prose", "other", "patch", "file", "python", "javascript", "sql",
 VOCABULARY: dict[Kind, str] = {
     "prose": "think, thinking, thought, sequentialthinking, todo, todos, finish, =done, task done, =plan, update plan, "
     "plan mode, exit plan, create plan, task tracker, task tracking, task boundary, task complete, complete task, "
-    "attempt completion, =task create, =task update, =question, =questions, followup question, user question, ask user, "
-    "ask human, user input, =respond, mode respond, final answer, notify user, message user, message to user, report "
-    "intent, switch mode",
+    "attempt completion, =task create, =task update, =question, =questions, followup question, user question, "
+    "ask user, ask human, user input, =respond, mode respond, final answer, notify user, message user, "
+    "message to user, report intent, switch mode",
     "other": "agent, subagent, agents, swarm, =task, new task, delegate, dispatch, handoff, skill, slash command, "
     "powershell, power shell, pwsh",
     "patch": "patch, applypatch, apply diff",
-    "file": "write file, write to file, write files, create file, create new file, create files, file write, file create, "
-    "save file, append file, append to file, insert file, edit file, file edit, edit files, update file, edit, =write, "
-    "=create, =insert, =append, editor, multi edit, multiedit, str replace, string replace, replace string, replace, "
-    "replace in file, insert content, insert edit, notebook, edit notebook, memory",
+    "file": "write file, write to file, write files, create file, create new file, create files, file write, "
+    "file create, save file, append file, append to file, insert file, file edit, update file, edit, =write, =create, "
+    "=insert, =append, editor, multiedit, replace, insert content, notebook, memory",
     "python": "python, ipython, jupyter, code interpreter, code execution, execute code, run code",
     "javascript": "javascript, js, node repl, browser evaluate, evaluate script",
     "sql": "sql",
     "shell": "bash, shell, sh, zsh, terminal, console, command, commands, cmd, process, exec, execute, run, tmux",
     "short": "read, view, list, ls, glob, grep, rg, search, find, fetch, get, open, cat, browse, browser, web, url, "
     "navigate, goto, screenshot, computer, click, scroll, hover, wait, sleep, tree, outline, symbol, symbols, "
-    "definition, definitions, references, usages, diagnostics, problems, errors, codebase, scroll up, scroll down, "
-    "output, kill, stop, stdin, move file, copy file, delete file, remove file, rename file, create directory, mkdir, "
-    "delete, undo, submit, exit, cancel, image, git status, git diff, git log",
+    "definition, definitions, references, usages, diagnostics, problems, errors, codebase, output, kill, stop, stdin, "
+    "move file, copy file, delete, remove file, rename file, create directory, mkdir, undo, submit, exit, cancel, "
+    "image, git status, git diff, git log",
 }
 """Kind -> phrases. A phrase is one or more words that stand together in the name; after `=` it is the whole name.
 
 The first kind with a phrase of the name is the kind of the tool:
 
 - `prose`: the tool does not act on the environment. The model thinks, plans, asks, or says that it is done.
-- `other`: the tool gives work to another agent, or runs commands that are not of a POSIX shell. No value has a language.
+- `other`: the tool gives work to another agent, or runs commands that are not of a POSIX shell. No value has a
+  language.
 - `patch`, `file`: the tool changes files. The path beside a text decides the language of the text.
 - `python`, `javascript`, `sql`: the tool runs code of this language.
 - `shell`: the tool runs shell commands, if the call has an argument for a command.
 - `short`: the tool reads, searches or controls something. Its arguments are short and have no language.
 """
 
-_COMMANDS = frozenset({"command", "cmd", "command_line", "keystrokes", "script"})
-_CODE = frozenset({"code", "input", "command", "cell", "script", "source", "function", "sql", "query"})
-_CODE_IN_SHELL_TOOLS = frozenset({"code"})
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_COMMANDS = _names("command cmd command_line keystrokes script")
+_CODE = _names("code input command cell script source function sql query")
+_CODE_IN_SHELL_TOOLS = _names("code")
 """`execute` with `command` is a shell, with `code` it runs Python, as in CodeAct."""
-_PATHS = frozenset(
+_PATHS = _names(
     "path file_path filepath filename file_name file target_file relative_path absolute_path abs_path full_path "
-    "notebook_path target_path relative_workspace_path uri file_uri".split()
+    "notebook_path target_path relative_workspace_path uri file_uri"
 )
-_TEXTS = frozenset(
+_TEXTS = _names(
     "file_text old_str new_str content contents file_content old_string new_string insert_text text new_content "
     "old_content code_edit insert_str old_text new_text replacement replacement_text replacement_content "
     "target_content replace search old_code new_code code code_content new_source old_source body old new find "
-    "original updated snippet new_file_contents".split()
+    "original updated snippet new_file_contents"
 )
 """Arguments that contain text of a file, if the call has a path."""
-_MAYBE_PATCHES = frozenset({"input", "changes"})
-_PATCHES = frozenset({"patch", "diff", "model_patch", "unified_diff"}) | _MAYBE_PATCHES
-_NOTES = frozenset(
+_MAYBE_PATCHES = _names("input changes")
+_PATCHES = _names("patch diff model_patch unified_diff") | _MAYBE_PATCHES
+_NOTES = _names(
     "task_progress justification explanation rationale reasoning thought thoughts thinking tool_action tool_summary "
-    "task_summary intent".split()
+    "task_summary intent"
 )
 """Arguments that contain prose, whatever the tool does."""
-_EXPLANATIONS = frozenset("description summary reason purpose instruction instructions question questions".split())
+_EXPLANATIONS = _names("description summary reason purpose instruction instructions question questions")
 """Arguments that contain prose if the tool acts. In a tool that creates an issue, they are the work itself."""
 
 Content = Literal["prose", "command", "code", "path", "text", "patch"]
@@ -88,7 +93,7 @@ def kind_of(tool: str) -> Kind | None:
     A name may begin with the name of a server, such as `mcp__files__write_file` or `container.exec`. The last part
     decides; if it has no known word, the whole name does.
     """
-    return _kind_of(tool[:_MAX_NAME])
+    return _kind_of(tool) if len(tool) <= _MAX_NAME else None
 
 
 @lru_cache(maxsize=4096)
@@ -105,7 +110,7 @@ def _kind_by_words(found: list[str]) -> Kind | None:
 
 def argument_name(name: str) -> str:
     """An argument's name in snake case: `oldString` and `OldString` are `old_string`."""
-    return _snake_case(name[:_MAX_NAME])
+    return _snake_case(name) if len(name) <= _MAX_NAME else name
 
 
 @lru_cache(maxsize=4096)
@@ -136,19 +141,32 @@ def content_of(tool: str, name: str, arguments: Mapping[str, Any]) -> Content | 
         name: name of the argument. For a value inside a list or an object: the nearest key above the value.
         arguments: all arguments of the call, to find the path of a text.
     """
+    content = _content_by_names(tool[: _MAX_NAME + 1], name[: _MAX_NAME + 1])
+    if content is None and name == "input" and _is_plain_shell(tool, arguments):
+        return "command"
+    if content == "text" and not any(paths_of(arguments)):
+        return None
+    if content == "explanation":
+        return "prose" if _is_named(tool, arguments) else None
+    return content
+
+
+@lru_cache(maxsize=4096)
+def _content_by_names(tool: str, name: str) -> Content | Literal["explanation"] | None:
+    """What an argument contains if its call has a path. An explanation is prose only if the tool is known."""
     kind, name = kind_of(tool), argument_name(name)
     if kind == "prose" or name in _NOTES:
         return "prose"
-    if kind == "shell" and (name in _COMMANDS or name == "commands" or (name == "input" and _is_plain_shell(tool, arguments))):
+    if kind == "shell" and name in (*_COMMANDS, "commands"):
         return "command"
-    if name in (_CODE_IN_SHELL_TOOLS if kind == "shell" else _CODE if kind in ("python", "javascript", "sql") else ()):
+    if name in (_CODE if kind in ("python", "javascript", "sql") else _CODE_IN_SHELL_TOOLS if kind == "shell" else ()):
         return "code"
-    if name in _PATCHES:
+    if name in _PATCHES and not (kind == "shell" and name == "input"):
         return "patch"
-    if name in _TEXTS and kind != "short" and any(paths_of(arguments)):
+    if name in _TEXTS and kind != "short":
         return "text"
-    if name in _EXPLANATIONS and kind != "other" and _is_named(tool, kind, arguments):
-        return "prose"
+    if name in _EXPLANATIONS and kind != "other":
+        return "explanation"
     return "path" if name in _PATHS else None
 
 
@@ -159,7 +177,7 @@ def paths_of(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def is_known(tool: str, arguments: Mapping[str, Any]) -> bool:
     """Whether the vocabulary knows the tool, or the arguments decide how each of their texts is labelled."""
-    if _is_named(tool, kind_of(tool), arguments):
+    if _is_named(tool, arguments):
         return True
     texts = (name for name, value in arguments.items() if isinstance(value, (str, list, dict)))
     return all(content_of(tool, name, arguments) and argument_name(name) not in _MAYBE_PATCHES for name in texts)
@@ -167,11 +185,12 @@ def is_known(tool: str, arguments: Mapping[str, Any]) -> bool:
 
 def _is_plain_shell(tool: str, arguments: Mapping[str, Any]) -> bool:
     """Whether a tool takes a shell command as plain text, which readers store as `input`."""
-    return list(arguments) == ["input"] and bool(set(words(tool)) & _SHELLS)
+    return kind_of(tool) == "shell" and list(arguments) == ["input"] and bool(set(words(tool)) & _SHELLS)
 
 
-def _is_named(tool: str, kind: Kind | None, arguments: Mapping[str, Any]) -> bool:
+def _is_named(tool: str, arguments: Mapping[str, Any]) -> bool:
     """Whether the name of the tool is enough. `run` and `execute` say little if there is no command to run."""
+    kind = kind_of(tool)
     if kind != "shell" or command_argument(tool, arguments) or set(words(tool)) & _SHELLS:
         return kind is not None
     return any(argument_name(name) in _CODE_IN_SHELL_TOOLS or is_code_mode(tool, name) for name in arguments)
@@ -184,7 +203,7 @@ def _phrases(listed: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PREFIX = re.compile(r".*(?:__|[.:/])(?=[^_.:/])", re.DOTALL)
 _MAX_NAME = 200
-"""Only so many characters of a name are read. A longer one is text that a hostile file puts there."""
+"""Characters. A longer name is not a name, but text that a hostile file puts there."""
 _PHRASES = {kind: _phrases(listed) for kind, listed in VOCABULARY.items()}
 _LONGEST = max(len(phrase.split()) for known in _PHRASES.values() for phrase in known)
 _SHELLS = frozenset({"bash", "shell", "sh", "zsh", "terminal", "console", "tmux"})

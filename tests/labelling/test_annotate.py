@@ -18,6 +18,12 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
+PROSE_TOOLS = (
+    *("think", "finish", "task_tracker", "task_tracking", "task_complete", "mark_task_complete", "TodoWrite"),
+    *("ExitPlanMode", "update_plan", "attempt_completion", "ask_followup_question", "plan_mode_respond", "question"),
+    *("request_user_input", "AskUserQuestion", "update_todo_list", "write_todos", "notify_user"),
+    "mcp__thinking__sequentialthinking",
+)
 SIGNS = {Label.MARKUP: "m", Label.COMMENT: "#", Label.DECORATION: "=", Label.THOUGHT: "t"}
 
 
@@ -159,9 +165,7 @@ def test_deep_documents_are_labelled():
 
 @pytest.mark.parametrize(
     "tool",
-    "think finish task_tracker task_tracking task_complete mark_task_complete TodoWrite ExitPlanMode update_plan "
-    "attempt_completion ask_followup_question plan_mode_respond question request_user_input AskUserQuestion "
-    "update_todo_list write_todos mcp__thinking__sequentialthinking notify_user".split(),
+    PROSE_TOOLS,
 )
 def test_values_of_a_tool_that_takes_prose_are_thought_in_every_syntax(tool):
     call = Call(tool, {"message": "I ran `ls # x`."}, True)
