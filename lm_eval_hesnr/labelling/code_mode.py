@@ -28,7 +28,7 @@ _QUERY = """
 (for_in_statement left: (identifier) @name right: (_) @value)
 (call_expression function: (member_expression object: (_) @value) arguments: (arguments
   (arrow_function [parameter: (identifier) @name parameters: (formal_parameters (identifier) @name)])))
-[(string) (template_string)] @string
+[(string) (template_string) (call_expression function: (member_expression object: (array)))] @string
 """
 _MAX_DEPTH = 20
 """Objects, lists and names inside each other are followed so far."""

@@ -79,27 +79,33 @@ def heredoc_language(root: Node, redirection: int) -> str | None:
         root: the tree of the masked action.
         redirection: the byte of the sign `<` that stands for the heredoc.
     """
-    sign = root.descendant_for_byte_range(redirection, redirection + 1)
-    redirect = sign.parent if sign is not None else None
-    statement = redirect.parent if redirect is not None and redirect.type == "file_redirect" else None
+    statement = _statement_with(root, redirection)
     if statement is None:
         return None
-    targets = [name for node in statement.children if (name := _target(node))]
-    program = _program(_words(_last_command(_body(statement))))
-    if program.name == "cat" and statement.parent is not None and statement.parent.type == "pipeline":
+    program, files = _program(_words(_last_command(_body(statement)))), _targets(statement)
+    if program.name == "cat" and not files and statement.parent is not None and statement.parent.type == "pipeline":
         following = statement.next_named_sibling  # cat <<EOF | python
         program = _program(_words(_body(following))) if following is not None else program
-        targets += [name for node in _redirections(following) if (name := _target(node))]
-        targets += [name for node in _redirections(statement.parent.parent) if (name := _target(node))]
-    if program.name not in ("cat", "tee", "", _NO_COMMAND):
+        files = [*_targets(following), *_targets(statement.parent.parent)]
+    if program.name == "tee":
+        files = [*program.arguments, *files]
+    elif program.name not in ("cat", "", _NO_COMMAND):
         return _stdin_language(program)
-    files = [*program.arguments, *targets] if program.name == "tee" else targets
     return next((language for file in files if (language := language_of_path(file))), None)
 
 
-def _redirections(statement: Node | None) -> list[Node]:
-    """The redirections of a statement, and its other parts; empty if it has none."""
-    return statement.children if statement is not None and statement.type == "redirected_statement" else []
+def _statement_with(root: Node, redirection: int) -> Node | None:
+    """The statement that a redirection belongs to, with all its redirections."""
+    sign = root.descendant_for_byte_range(redirection, redirection + 1)
+    redirect = sign.parent if sign is not None else None
+    statement = redirect.parent if redirect is not None and redirect.type == "file_redirect" else None
+    around = statement.parent if statement is not None and statement.type == "command" else None
+    return around if around is not None and around.type == "redirected_statement" else statement
+
+
+def _targets(statement: Node | None) -> list[str]:
+    """The files that a statement writes standard output to."""
+    return [name for node in statement.children if (name := _target(node))] if statement is not None else []
 
 
 def _stdin_language(program: _Program) -> str | None:
