@@ -15,12 +15,12 @@ from lm_eval_hesnr.labelling.positions import Span
 
 _IN_COMMAND = re.compile(
     r"""(?P<skip>\\.|'[^']*'|\$'(?:[^'\\]|\\.)*'|<<<|\$\{\w+\}|\#(?<![^\s;&|()]\#)[^\n]*)|(?P<quote>")|(?P<tick>`)"""
-    r"""|(?P<sum>\$?\(\((?=[^\n]*\)\)))|(?P<open>[$<>]?\()|(?P<close>\))|(?P<brace>\$\{)|(?P<heredoc><<-?)|(?P<line>\n)"""
+    r"""|(?P<sum>\$?\(\((?=[^\n]{0,200}\)\)))|(?P<open>[$<>]?\()|(?P<close>\))|(?P<brace>\$\{)|(?P<heredoc><<-?)|(?P<line>\n)"""
     r"""|(?P<case>case\b|esac\b)|(?P<broken>')""",
     re.DOTALL,
 )
 _IN_QUOTES = re.compile(
-    r"""(?P<skip>\\.|\$\{\w+\})|(?P<unquote>")|(?P<tick>`)|(?P<sum>\$\(\((?=[^\n]*\)\)))|(?P<open>\$\()|(?P<brace>\$\{)""",
+    r"""(?P<skip>\\.|\$\{\w+\})|(?P<unquote>")|(?P<tick>`)|(?P<sum>\$\(\((?=[^\n]{0,200}\)\)))|(?P<open>\$\()|(?P<brace>\$\{)""",
     re.DOTALL,
 )
 _IN_SUM = re.compile(r"(?P<skip>\\.)|(?P<open>\()|(?P<close>\))", re.DOTALL)

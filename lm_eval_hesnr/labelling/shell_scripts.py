@@ -82,7 +82,8 @@ def heredoc_language(root: Node, redirection: int) -> str | None:
     statement = _statement_with(root, redirection)
     if statement is None:
         return None
-    program, files = _program(_words(_last_command(_body(statement)))), _targets(statement)
+    command = _last_command(_body(statement))
+    program, files = _program(_words(command)), [*_targets(command), *_targets(statement)]
     if program.name == "cat" and not files and statement.parent is not None and statement.parent.type == "pipeline":
         following = statement.next_named_sibling  # cat <<EOF | python
         program = _program(_words(_body(following))) if following is not None else program
