@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_hesnr.labelling.annotate import annotate
+from lm_eval_hesnr.labelling.argument_language import CODE_MODE, EDIT_BLOCKS
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
@@ -386,7 +387,7 @@ def test_a_value_in_a_json_call_has_the_labels_of_the_value_alone(arguments, asc
 
 @given(
     st.text(alphabet="abc#'\"\\\n $`<>{}()[]|&;-=/*+@", max_size=200),
-    st.sampled_from(["bash", "python", "patch", "yaml"]),
+    st.sampled_from(["bash", "python", "patch", "yaml", "make", "php", CODE_MODE, f"{EDIT_BLOCKS}python"]),
 )
 def test_any_text_gets_one_label_a_character(text, language):
     labels = label_code(text, language)
