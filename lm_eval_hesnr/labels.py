@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-LABEL_RULES_VERSION = 3
+LABEL_RULES_VERSION = 4
 """Increased whenever a trajectory gets other labels than before. It is part of every run's signature."""
 
 

@@ -26,6 +26,7 @@ from lm_eval_hesnr.trajectories.unknown import counts_line
 
 _UNKNOWN_ENDING = "unknown file ending"
 _NAMES_SHOWN = 8
+_MAX_TOOL_NAME = 80
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -164,6 +165,9 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     yield from _accounts(tally, verbose)
     if unknown := counts_line(tally.unknown_records):
         yield unknown
+    if tally.unknown_tools:
+        tools = sorted(tally.unknown_tools.items(), key=lambda item: (-item[1], item[0]))
+        yield "unknown tools: " + ", ".join(f"{_short(name)} ({n:,})" for name, n in tools)
     yield f"bad: {len(tally.bad)}"
     yield from tally.bad
     if tally.unknown_formats:
@@ -205,6 +209,11 @@ def _accounts(tally: Tally, verbose: bool) -> Iterator[str]:
     yield f"files: {len(files)}; {good} with trajectories, {bad} with only bad ones, {n_skipped} skipped"
     for reason, paths in sorted(skipped.items(), key=lambda item: item[0] == _UNKNOWN_ENDING):
         yield f"skipped: {reason} ({len(paths)}): {_names(paths, verbose)}"
+
+
+def _short(name: str) -> str:
+    """A tool's name for the report. A hostile file may contain a very long one."""
+    return name if len(name) <= _MAX_TOOL_NAME else name[:_MAX_TOOL_NAME] + "..."
 
 
 def _names(skipped: list[tuple[Path, Skipped | None]], verbose: bool) -> str:

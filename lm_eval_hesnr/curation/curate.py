@@ -117,10 +117,12 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
     if isinstance(content, LeftOut):
         columns[content.reason] = 1
     instances: set[str] = set()
+    unknown_tools: Counter[str] = Counter()
     if isinstance(content, Line) and isinstance(counts, LineCounts):
         columns.update({label.label_name: counts.characters[label] for label in Label if label != Label.TEMPLATE})
         columns.update(written=1, steps=counts.steps)
         instances = {item.instance} if filters.dedupe else set()
+        unknown_tools = counts.unknown_tools
     return Tally(
         counts=Counter({(item.source, column): n for column, n in columns.items() if n}),
         bad=[content.reason] if isinstance(content, Bad) else [],
@@ -128,4 +130,5 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
         unknown_records=item.unknown_records,
         n_results=1,
         instances=instances,
+        unknown_tools=unknown_tools,
     )

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import lru_cache
@@ -22,6 +22,8 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.records import Bad
+from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.tools import is_known
 
 
 class LineCounts(NamedTuple):
@@ -32,6 +34,8 @@ class LineCounts(NamedTuple):
     """By label code, with those of the transcript's headings."""
     n_tokens: int
     """0 if no tokenizer was given."""
+    unknown_tools: Counter[str]
+    """Calls of tools that the vocabulary does not know, by the tool's name."""
 
 
 def with_counts(
@@ -81,7 +85,15 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
         steps=trajectory.n_steps,
         characters=np.bincount(rendering.labels, minlength=len(Label)).tolist(),
         n_tokens=len(tokenizer_of_option(tokenizer)(rendering.text, verbose=False)["input_ids"]) if tokenizer else 0,
+        unknown_tools=_unknown_tools(trajectory),
     )
+
+
+def _unknown_tools(trajectory: Trajectory) -> Counter[str]:
+    """The tools whose texts were labelled without knowing what they are, with the number of calls."""
+    actions = (s for s in trajectory.segments if s.kind == "action" and s.generated)
+    calls = (call for action in actions for call in action.calls if call.executed is not False)
+    return Counter(call.tool for call in calls if not is_known(call.tool, call.arguments))
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,8 @@ class Tally:
     """Number of good and bad trajectories read."""
     instances: set[str] = field(default_factory=set)
     """Keys (`instance_key`) of the instances written; empty unless each instance is written once."""
+    unknown_tools: Counter[str] = field(default_factory=Counter)
+    """Calls written of tools that the vocabulary does not know, by the tool's name."""
     files: list[Path] = field(default_factory=list)
     """Every file that the inputs mean, of any kind, in order; empty for data sets of the Hub."""
     met: dict[Path, bool | Skipped] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Tally:
         self.unknown_records.update(other.unknown_records)
         self.n_results += other.n_results
         self.instances |= other.instances
+        self.unknown_tools.update(other.unknown_tools)
 
     def to_note(self) -> dict[str, Any]:
         """The tally as JSON for the log of an unfinished output. The next call finds `files` and `met` again."""
@@ -57,11 +60,19 @@ class Tally:
             "unknown_records": self.unknown_records,
             "results": self.n_results,
             "instances": sorted(self.instances),
+            "unknown_tools": self.unknown_tools,
         }
 
     @classmethod
     def from_note(cls, note: dict[str, Any]) -> Tally:
         """The tally that `to_note` wrote."""
         counts = Counter({(source, column): n for source, column, n in note["counts"]})
-        unknown = Counter(note["unknown_records"])
-        return cls(counts, note["bad"], note["unknown_formats"], unknown, note["results"], set(note["instances"]))
+        return cls(
+            counts=counts,
+            bad=note["bad"],
+            unknown_formats=note["unknown_formats"],
+            unknown_records=Counter(note["unknown_records"]),
+            n_results=note["results"],
+            instances=set(note["instances"]),
+            unknown_tools=Counter(note["unknown_tools"]),
+        )

@@ -4,7 +4,9 @@ The rules, with their version in `labels.LABEL_RULES_VERSION`:
 
 - The values of a call are `code`. In them, blanks and line ends are `whitespace`, rows of one punctuation sign are
   `decoration`, and comments are `comment`. Everything around a value is `markup`, also the name of the tool.
-- The values of a tool that takes prose are `thought`. If no call of an action ran, the whole action is `thought`.
+- The values of a tool that takes prose are `thought`, and so are the explanations in the call of any other tool. If no
+  call of an action ran, the whole action is `thought`.
+- If the action is a program that calls tools (`code_mode`), the values in its calls are its values.
 - In a tool call written as JSON, an escape such as `\n` is one character of the value. Its two characters share the
   label of that character. Values that are not strings (numbers, true) are `code`.
 - In a patch, the signs, headers and context lines are `markup`.
@@ -25,7 +27,7 @@ from lm_eval_hesnr.labelling.json_calls import json_documents, label_document
 from lm_eval_hesnr.labelling.patches import is_patch
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Segment
-from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
+from lm_eval_hesnr.trajectories.tools import kind_of
 
 _XML_CALL = re.compile(r"\s*(?:<(?:tool_call|function_calls)>\s*)?<(?:function=|invoke name=)")
 _XML_TAG = re.compile(
@@ -113,7 +115,10 @@ def _label_verbatim(segment: Segment, labels: np.ndarray) -> bool:
         for name, value in call.arguments.items():
             if not isinstance(value, str) or not value or missing > _MAX_MISSING:
                 continue
-            start, written = _find_value(segment.text, value, position)
+            tag = segment.text.find(f"<{name}>", position)  # as in <path>a</path>, where the tag also contains an "a"
+            start, written = _find_value(segment.text, value, tag + len(name) + 2) if tag >= 0 else (-1, value)
+            if start < 0:
+                start, written = _find_value(segment.text, value, position)
             if start < 0 and not found:  # the assumed opening mark was part of the value
                 start, written = _find_value(segment.text, value, 0)
             if start < 0:
@@ -140,7 +145,7 @@ def _label_whole(segment: Segment, labels: np.ndarray) -> None:
     start, end = _between_marks(segment.text)
     value, tools = segment.text[start:end], [call.tool for call in segment.calls]
     language: str | None = "bash" if tools == ["bash"] else None
-    if tools and set(tools) <= PROSE_TOOLS:
+    if tools and all(kind_of(tool) == "prose" for tool in tools):
         language = PROSE
     elif is_patch(value):
         language = "patch"

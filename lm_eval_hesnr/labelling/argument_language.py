@@ -5,42 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lm_eval_hesnr.labelling.languages import is_script_flag, language_of_path, language_of_program
-from lm_eval_hesnr.labelling.patches import is_patch
-from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS, SHELL_TOOLS
+from lm_eval_hesnr.labelling.languages import GRAMMARS, is_script_flag, language_of_path, language_of_program
+from lm_eval_hesnr.labelling.patches import has_edit_blocks, is_patch
+from lm_eval_hesnr.trajectories.tools import content_of, is_code_mode, kind_of, paths_of
 
 PROSE = "prose"
 """The language of values that are plain text, not code."""
-SHELL_ARGUMENTS = frozenset({"command", "cmd", "keystrokes", "script"})
-_PYTHON_TOOL_NAMES = (
-    "execute execute_ipython_cell run_ipython ipython execute_ipython python execute_python run_python "
-    "python_interpreter code_interpreter jupyter python_repl"
-)
-_PYTHON_TOOLS = frozenset(_PYTHON_TOOL_NAMES.split())
-_PYTHON_ARGUMENTS = frozenset({"code", "input", "command", "cell", "script", "source"})
-_PATH_ARGUMENTS = (
-    "path",
-    "file_path",
-    "filepath",
-    "filename",
-    "file_name",
-    "file",
-    "target_file",
-    "relative_path",
-    "TargetFile",
-)
-_FILE_TEXT_ARGUMENT_NAMES = (
-    "file_text old_str new_str content contents old_string new_string insert_text text new_content old_content "
-    "code_edit insert_str old_text new_text replacement replacement_text replace search old_code "
-    "new_code code CodeContent"
-)
-_FILE_TEXT_ARGUMENTS = frozenset(_FILE_TEXT_ARGUMENT_NAMES.split())
-"""Arguments of editors that contain text of the file. Other arguments are short and have no language."""
-_PATCH_ARGUMENTS = frozenset({"patch", "diff", "input", "model_patch", "unified_diff", "changes"})
+CODE_MODE = "code mode"
+"""The language of JavaScript programs that call tools."""
+EDIT_BLOCKS = "edit blocks "
+"""The language of SEARCH/REPLACE blocks is this and the language of the edited file."""
+_CELL_LANGUAGES = ("language", "lang", "cell_type")
+"""Arguments that name the language of code, such as `python` or `markdown`."""
 
 
 def language_of(tool: str, name: str, value: str, arguments: Mapping[str, Any]) -> str | None:
-    """The language of one argument: a key of `languages.GRAMMARS`, `patch`, `PROSE`, or None if it is not known.
+    """The language of one argument, or None if it is not known.
+
+    It is a key of `languages.GRAMMARS`, `patch`, `PROSE`, `CODE_MODE`, or `EDIT_BLOCKS` with the language of a file.
 
     Args:
         tool: name of the tool, as the model wrote it or as a reader renamed it.
@@ -48,18 +30,42 @@ def language_of(tool: str, name: str, value: str, arguments: Mapping[str, Any]) 
         value: the decoded value.
         arguments: all arguments of the call. An editor's path is one of them.
     """
-    if tool in PROSE_TOOLS:
+    content = content_of(tool, name, arguments)
+    if content == "prose":
         return PROSE
-    if (tool == "bash" or tool in SHELL_TOOLS) and name in SHELL_ARGUMENTS:
+    if content == "command":
         is_file_edit = value.rstrip().endswith("end_of_edit")  # SWE-agent's `edit 1:2` contains lines of the open file
         return None if is_file_edit else "bash"
-    if name in _PATCH_ARGUMENTS and is_patch(value):
+    if is_code_mode(tool, name):
+        return CODE_MODE
+    if content == "code":
+        return _language_of_code(tool, arguments)
+    if content not in ("patch", "text"):
+        return None
+    if content == "patch" and is_patch(value):
         return "patch"
-    if name in _FILE_TEXT_ARGUMENTS:
-        path = next((arguments[key] for key in _PATH_ARGUMENTS if isinstance(arguments.get(key), str)), None)
-        if path is not None:
-            return language_of_path(path)
-    return "python" if tool in _PYTHON_TOOLS and name in _PYTHON_ARGUMENTS else None
+    language = _language_of_file(value, arguments)
+    return f"{EDIT_BLOCKS}{language or ''}" if has_edit_blocks(value) else language if content == "text" else None
+
+
+def _language_of_code(tool: str, arguments: Mapping[str, Any]) -> str | None:
+    """The language of code that a tool runs: the one that an argument names, else that of the tool."""
+    named = next((arguments[key] for key in _CELL_LANGUAGES if isinstance(arguments.get(key), str)), None)
+    if named is None:
+        kind = kind_of(tool)
+        return kind if kind in GRAMMARS else "python"
+    return named.lower() if named.lower() in GRAMMARS else language_of_program(named.lower())
+
+
+def _language_of_file(text: str, arguments: Mapping[str, Any]) -> str | None:
+    """The language of a text of the file that a call is about. A cell of a notebook is Python or Markdown."""
+    for path in paths_of(arguments):
+        if path.strip().endswith(".ipynb"):
+            is_code = not any(arguments.get(key) == "markdown" for key in _CELL_LANGUAGES)
+            return "python" if is_code and not text.lstrip().startswith("{") else None
+        if language := language_of_path(path):
+            return language
+    return None
 
 
 def language_of_word(words_before: list[str]) -> str | None:

@@ -6,9 +6,10 @@ import re
 
 import numpy as np
 
-from lm_eval_hesnr.labelling.argument_language import PROSE
+from lm_eval_hesnr.labelling.argument_language import CODE_MODE, EDIT_BLOCKS, PROSE
+from lm_eval_hesnr.labelling.code_mode import values_in_program
 from lm_eval_hesnr.labelling.comments import syntax
-from lm_eval_hesnr.labelling.patches import hunk_sides, is_patch
+from lm_eval_hesnr.labelling.patches import edit_block_sides, hunk_sides, is_patch
 from lm_eval_hesnr.labels import Label
 
 _MAX_EMBEDDING = 4
@@ -36,7 +37,7 @@ def label_code(code: str, language: str | None, depth: int = 0) -> np.ndarray:
 
     Args:
         code: the decoded value.
-        language: a key of `languages.GRAMMARS`, `patch`, `PROSE`, or None if the language is not known.
+        language: as `language_of` returns it.
         depth: number of scripts that this one is embedded in.
     """
     if language == PROSE:
@@ -45,6 +46,10 @@ def label_code(code: str, language: str | None, depth: int = 0) -> np.ndarray:
         if depth < _MAX_EMBEDDING and is_patch(code):
             return _label_patch(code, depth)
         language = None
+    if language and language.startswith(EDIT_BLOCKS):
+        return _label_edit_blocks(code, language.removeprefix(EDIT_BLOCKS) or None, depth)
+    if language == CODE_MODE:
+        return _label_code_mode(code, depth)
     labels = np.full(len(code), Label.CODE, np.uint8)
     for match in _WHITESPACE.finditer(code):
         labels[match.start() : match.end()] = Label.WHITESPACE
@@ -91,4 +96,29 @@ def _label_patch(patch: str, depth: int) -> np.ndarray:
             if line.changed:
                 labels[line.start : line.start + len(line.text)] = side_labels[position : position + len(line.text)]
             position += len(line.text)
+    return labels
+
+
+def _label_edit_blocks(blocks: str, language: str | None, depth: int) -> np.ndarray:
+    """Label the two sides of SEARCH/REPLACE blocks in the language of their file. Everything else is markup."""
+    labels = np.full(len(blocks), Label.MARKUP, np.uint8)
+    for start, end in edit_block_sides(blocks):
+        labels[start:end] = label_code(blocks[start:end], language, depth)
+    return labels
+
+
+def _label_code_mode(program: str, depth: int) -> np.ndarray:
+    """Label the values of the calls in a program, and its comments. Everything else is markup.
+
+    A program without such a value is the action itself, in JavaScript.
+    """
+    values = values_in_program(program) if depth < _MAX_EMBEDDING else []
+    if not values:
+        return label_code(program, "javascript", depth)
+    labels = np.full(len(program), Label.MARKUP, np.uint8)
+    for start, end in syntax(program, "javascript").comments:
+        labels[start:end] = Label.COMMENT
+    for start, decoded, language in values:
+        value_labels = label_code(decoded.value, language, depth + 1)
+        decoded.copy_labels(value_labels, labels[start : start + len(decoded.owner)])
     return labels

@@ -8,18 +8,19 @@ decides: the name of the tool is markup, even if an argument has the same text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_eval_hesnr.labelling.argument_language import PROSE, SHELL_ARGUMENTS, language_of, language_of_word
+from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import json_string
 from lm_eval_hesnr.labelling.json_positions import JsonDocument, document_at, members, scalars
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Call
-from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
+from lm_eval_hesnr.trajectories.tools import content_of, is_command
 
 _CALL_MARK = re.compile(r"(?:<tool_call>|<function_call>|```(?:json|tool_call|tool_code)?)[ \t\r\n]*(?=[{\[])")
 _TOOL_NAME_KEYS = ("name", "tool", "tool_name", "function_name", "function")
@@ -102,9 +103,14 @@ def _argument_spans(text: str, document: JsonDocument, calls: Sequence[Call]) ->
 
 def _is_bare(value: Any, call: Call) -> bool:
     """Whether a document is only the arguments of the call. The command of a shell may have another key there."""
-    if not isinstance(value, dict) or value.keys() - SHELL_ARGUMENTS != call.arguments.keys() - SHELL_ARGUMENTS:
+    if not isinstance(value, dict) or _without_command(value) != _without_command(call.arguments):
         return False
     return _named_call(value, _arguments_key(value)) is None or value == call.arguments
+
+
+def _without_command(arguments: Mapping[str, Any]) -> set[str]:
+    """The names of the arguments that are not a shell command."""
+    return {name for name in arguments if not is_command(name)}
 
 
 def _arguments_key(value: Any) -> str:
@@ -126,7 +132,7 @@ def _named_call(value: Any, key: str) -> Call | None:
 
 def _call_with_argument(key: str, calls: Sequence[Call]) -> Call | None:
     """The first call that has an argument of this name."""
-    shell = key in SHELL_ARGUMENTS
+    shell = is_command(key)
     return next((call for call in calls if key in call.arguments or (shell and call.tool == "bash")), None)
 
 
@@ -154,14 +160,16 @@ def _search(
 
 def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
     """Label the strings, numbers and words in a span."""
-    call = span.call
-    for scalar in scalars(text, span.start, span.end, span.key):
+    tool, arguments = span.call.tool, span.call.arguments
+    for scalar in list(scalars(text, span.start, span.end, span.key)):
         scalar_labels = labels[scalar.start : scalar.end]
+        around = arguments if scalar.beside is None else ChainMap(*scalar.beside.maps, arguments)
         if not scalar.quoted:
-            scalar_labels[:] = Label.THOUGHT if call.tool in PROSE_TOOLS else Label.CODE
+            is_prose = content_of(tool, scalar.key, around) == "prose"
+            scalar_labels[:] = Label.THOUGHT if is_prose else Label.CODE
             continue
         decoded = json_string(text[scalar.start : scalar.end])
-        language = language_of(call.tool, scalar.key, decoded.value, call.arguments)
+        language = language_of(tool, scalar.key, decoded.value, around)
         if scalar.words_before and language != PROSE:
             language = language_of_word(scalar.words_before) or language
         decoded.copy_labels(label_code(decoded.value, language), scalar_labels)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _SEPARATORS = re.compile(r"[ \t\r\n,:]*")
 _MAX_COMMAND_WORDS = 8
+_MAX_OBJECTS = 4
+"""A text inside an object may have its path in this many objects around that."""
+_MAX_NAME = 1000
+"""Characters. A longer string is not a path."""
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -63,30 +68,47 @@ class Scalar(NamedTuple):
     """The nearest key above it."""
     words_before: list[str]
     """If it is a word of a command given as a list: the strings before it in the list, with their escapes."""
+    beside: ChainMap[str, str] | None
+    """The strings of the object that contains it, and of the objects around that; None if it is in none inside the
+    value. Complete after the last scalar; with their escapes."""
 
 
 def scalars(text: str, start: int, end: int, key: str) -> Iterator[Scalar]:
     """The scalars of a valid JSON value, in order. `key` is the nearest key above the value."""
     tokens = list(_TOKEN.finditer(text, start, end))
+    outer = text[start] in "{["  # the members of the value itself are not inside it
     keys: list[str] = []
     words: list[str] = []
+    beside: list[ChainMap[str, str] | None] = []
     for i, token in enumerate(tokens):
         mark = text[token.start()]
         if mark in "{[":
+            around = beside[-1] if beside else None
+            is_inner = mark == "{" and len(beside) >= outer
+            beside.append(_inside(around) if is_inner else around)
             keys.append(key)
             words = []
         elif mark in "}]":
             key = keys.pop()
+            beside.pop()
             words = []
         elif mark in ":,":
             continue
         elif mark != '"':
-            yield Scalar(token.start(), token.end(), False, key, [])
+            yield Scalar(token.start(), token.end(), False, key, [], None)
         elif i + 1 < len(tokens) and text[tokens[i + 1].start()] == ":":
             key = text[token.start() + 1 : token.end() - 1]
         else:
             begin, stop = token.start() + 1, token.end() - 1
+            inner = beside[-1] if beside else None
+            if inner is not None and stop - begin < _MAX_NAME:
+                inner.maps[0].setdefault(key, text[begin:stop])
             is_word = key in ("command", "cmd") and 0 < len(words) < _MAX_COMMAND_WORDS
-            yield Scalar(begin, stop, True, key, list(words) if is_word else [])
+            yield Scalar(begin, stop, True, key, list(words) if is_word else [], inner)
             if len(words) < _MAX_COMMAND_WORDS:
                 words.append(text[begin:stop])
+
+
+def _inside(around: ChainMap[str, str] | None) -> ChainMap[str, str]:
+    """The strings of an object inside another; only so many of the objects around it are kept."""
+    return ChainMap({}, *(around.maps[:_MAX_OBJECTS] if around is not None else ()))

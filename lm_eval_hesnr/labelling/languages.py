@@ -41,7 +41,8 @@ class Grammar:
     script_flag: str = r"$^"
     """Regular expression for the whole flag that comes before a script."""
     comments: str = "(comment) @comment"
-    """Tree-sitter query. It captures `@comment`, and embedded code under the name of its language."""
+    """Tree-sitter query. It captures `@comment`, embedded code under the name of its language, and as `@assigned`
+    values that may end with a comment that the grammar does not find."""
     operators: str = ""
     """Tree-sitter query. It captures as `@operator` signs that look like decoration but are not."""
     marks: tuple[str, ...] = ("#",)
@@ -207,7 +208,11 @@ GRAMMARS: dict[str, Grammar] = {
         marks=("--", "/*"),
         pragma=r"/\*[!+]|--\s*noqa",  # MySQL runs /*! ... */, query planners read /*+ ... */
     ),
-    "make": Grammar("tree_sitter_make", suffixes=".mk .mak Makefile makefile GNUmakefile"),
+    "make": Grammar(
+        "tree_sitter_make",
+        suffixes=".mk .mak Makefile makefile GNUmakefile",
+        comments="(comment) @comment (variable_assignment value: (text) @assigned)",
+    ),
 }
 
 _BY_NAME = {name: language for language, grammar in GRAMMARS.items() for name in grammar.suffixes.split()}

@@ -5,7 +5,6 @@ Scripts for `perl`, `sed` and `awk` are not parsed, so their comments are not fo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -15,7 +14,6 @@ from tree_sitter import Node, QueryCursor
 from lm_eval_hesnr.labelling.languages import is_script_flag, language_of_path, language_of_program, query
 
 _QUERY = """
-(redirected_statement (heredoc_redirect)) @statement
 (command argument: (word) @flag . argument: [(string) (raw_string) (concatenation)] @script) @command
 """
 _RUNNER_NAMES = (
@@ -24,6 +22,8 @@ _RUNNER_NAMES = (
 )
 _RUNNERS = frozenset(_RUNNER_NAMES.split())
 """Commands that run the command given in their arguments."""
+_NO_COMMAND = ":"
+"""The command of a heredoc without a command, after masking."""
 _MAX_PROGRAM_SEARCH = 20
 """The program of a command is searched in this many of its first words."""
 
@@ -36,13 +36,9 @@ class Script(NamedTuple):
 
 
 def scripts(root: Node) -> Iterator[Script]:
-    """Every script in a parsed shell action."""
-    seen: set[int] = set()
+    """Every script after a flag in a parsed shell action."""
     languages: dict[int, str | None] = {}  # the query matches a command once for each of its flags
     for _, captures in QueryCursor(query("bash", _QUERY)).matches(root):
-        if "statement" in captures:
-            yield from _heredocs(captures["statement"][0], seen)
-            continue
         command, flag = captures["command"][0], _node_text(captures["flag"][0])
         if command.id not in languages:
             languages[command.id] = _program(_words(command)).language
@@ -76,43 +72,41 @@ def _program(words: list[str]) -> _Program:
     return _Program(words[0] if words else "", None, words[1:])
 
 
-def _heredocs(statement: Node, seen: set[int]) -> Iterator[Script]:
-    """The heredocs of one statement whose language is known."""
-    if statement.id in seen:
-        return
-    seen.add(statement.id)
-    reader = _program(_words(_last_command(_body(statement))))
-    targets = [name for node in statement.children if (name := _target(node))]
-    for redirect in statement.children:
-        if redirect.type != "heredoc_redirect":
-            continue
-        content = next((node for node in redirect.children if node.type == "heredoc_body"), None)
-        opening = next((node for node in redirect.children if node.type == "heredoc_start"), None)
-        if content is None or opening is None:
-            continue
-        language = _heredoc_language(redirect, reader, targets)
-        if language:
-            is_quoted = re.search(r"""['"\\]""", _node_text(opening))
-            yield Script([(content.start_byte, content.end_byte, "" if is_quoted else "<<")], language)
-
-
-def _heredoc_language(redirect: Node, reader: _Program, targets: list[str]) -> str | None:
+def heredoc_language(root: Node, redirection: int) -> str | None:
     """The language of a heredoc: for `cat` and `tee` that of the file they write, else that of the program.
 
     Args:
-        redirect: the node of the heredoc.
-        reader: the program of the statement.
-        targets: files that the statement writes to.
+        root: the tree of the masked action.
+        redirection: the byte of the sign `<` that stands for the heredoc.
     """
-    piped = next((node for node in redirect.children if node.type == "pipeline"), None)
-    if piped is not None and reader.name == "cat":  # cat <<EOF | python
-        reader = _program(_words(_body(piped.named_child(0))))
-    if reader.name not in ("cat", "tee", ""):
-        return _stdin_language(reader)
-    files = targets + [name for node in redirect.children if (name := _target(node))]
-    if reader.name == "tee":
-        files = [*reader.arguments, *files]
+    statement = _statement_with(root, redirection)
+    if statement is None:
+        return None
+    command = _last_command(_body(statement))
+    program, files = _program(_words(command)), [*_targets(command), *_targets(statement)]
+    if program.name == "cat" and not files and statement.parent is not None and statement.parent.type == "pipeline":
+        following = statement.next_named_sibling  # cat <<EOF | python
+        program = _program(_words(_body(following))) if following is not None else program
+        files = [*_targets(following), *_targets(statement.parent.parent)]
+    if program.name == "tee":
+        files = [*program.arguments, *files]
+    elif program.name not in ("cat", "", _NO_COMMAND):
+        return _stdin_language(program)
     return next((language for file in files if (language := language_of_path(file))), None)
+
+
+def _statement_with(root: Node, redirection: int) -> Node | None:
+    """The statement that a redirection belongs to, with all its redirections."""
+    sign = root.descendant_for_byte_range(redirection, redirection + 1)
+    redirect = sign.parent if sign is not None else None
+    statement = redirect.parent if redirect is not None and redirect.type == "file_redirect" else None
+    around = statement.parent if statement is not None and statement.type == "command" else None
+    return around if around is not None and around.type == "redirected_statement" else statement
+
+
+def _targets(statement: Node | None) -> list[str]:
+    """The files that a statement writes standard output to."""
+    return [name for node in statement.children if (name := _target(node))] if statement is not None else []
 
 
 def _stdin_language(program: _Program) -> str | None:

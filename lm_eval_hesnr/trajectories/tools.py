@@ -1,35 +1,209 @@
-"""Tools that mean the same in every agent: shells, and tools that take prose."""
+"""The vocabulary of tools: what a tool does and what its arguments contain, judged by the words of their names.
+
+Agents give the same tool many names: `Bash`, `run_shell_command`, `developer__shell`, `container.exec`. Names are split
+at every sign and at every capital letter, and their words are looked up in `VOCABULARY`. A name that is in no table of
+any agent is understood too, if it consists of known words. `is_known` says whether a call was understood.
+"""
 
 from __future__ import annotations
 
-SHELL_TOOLS = {
-    "bash": "command",
-    "Bash": "command",
-    "execute_bash": "command",
-    "run_bash": "command",
-    "terminal": "command",
-    "run_terminal_cmd": "command",
-    "terminal_run_command": "command",
-    "exec_command": "cmd",
-    "shell": "command",
-    "bash_command": "keystrokes",
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+Kind = Literal["prose", "other", "patch", "file", "python", "javascript", "sql", "shell", "short"]
+
+VOCABULARY: dict[Kind, str] = {
+    "prose": "think, thinking, thought, sequentialthinking, todo, todos, finish, =done, task done, =plan, update plan, "
+    "plan mode, exit plan, create plan, task tracker, task tracking, task boundary, task complete, complete task, "
+    "attempt completion, =task create, =task update, =question, =questions, followup question, user question, "
+    "ask user, ask human, user input, =respond, mode respond, final answer, notify user, message user, "
+    "message to user, report intent, switch mode",
+    "other": "agent, subagent, agents, swarm, =task, new task, delegate, dispatch, handoff, skill, slash command, "
+    "powershell, power shell, pwsh",
+    "patch": "patch, applypatch, apply diff",
+    "file": "write file, write to file, write files, create file, create new file, create files, file write, "
+    "file create, save file, append file, append to file, insert file, file edit, update file, edit, =write, =create, "
+    "=insert, =append, editor, multiedit, replace, insert content, notebook, memory",
+    "python": "python, ipython, jupyter, code interpreter, code execution, execute code, run code",
+    "javascript": "javascript, js, node repl, browser evaluate, evaluate script",
+    "sql": "sql",
+    "shell": "bash, shell, sh, zsh, terminal, console, command, commands, cmd, process, exec, execute, run, tmux",
+    "short": "read, view, list, ls, glob, grep, rg, search, find, fetch, get, open, cat, browse, browser, web, url, "
+    "navigate, goto, screenshot, computer, click, scroll, hover, wait, sleep, tree, outline, symbol, symbols, "
+    "definition, definitions, references, usages, diagnostics, problems, errors, codebase, output, kill, stop, stdin, "
+    "move file, copy file, delete, remove file, rename file, create directory, mkdir, undo, submit, exit, cancel, "
+    "image, git status, git diff, git log",
 }
-"""Shell tools of various agents, with the argument that contains the command."""
+"""Kind -> phrases. A phrase is one or more words that stand together in the name; after `=` it is the whole name.
 
-PROSE_TOOLS = frozenset(
-    {
-        "think",  # OpenHands
-        "finish",
-        "task_tracker",
-        "task_tracking",  # task_tracker, as its event is named
-        "task_complete",  # terminus-2
-        "mark_task_complete",
-        "TodoWrite",  # Claude Code
-        "ExitPlanMode",
-        "update_plan",  # Codex
-    }
-)
-"""Tools that do not act on the environment: the model thinks, plans, or says that it is done.
+The first kind with a phrase of the name is the kind of the tool:
 
-A tool that gives work to another agent acts, so it is not in this set.
+- `prose`: the tool does not act on the environment. The model thinks, plans, asks, or says that it is done.
+- `other`: the tool gives work to another agent, or runs commands that are not of a POSIX shell. No value has a
+  language.
+- `patch`, `file`: the tool changes files. The path beside a text decides the language of the text.
+- `python`, `javascript`, `sql`: the tool runs code of this language.
+- `shell`: the tool runs shell commands, if the call has an argument for a command.
+- `short`: the tool reads, searches or controls something. Its arguments are short and have no language.
 """
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_COMMANDS = _names("command cmd command_line keystrokes script")
+_CODE = _names("code input command cell script source function sql query")
+_CODE_IN_SHELL_TOOLS = _names("code")
+"""`execute` with `command` is a shell, with `code` it runs Python, as in CodeAct."""
+_PATHS = _names(
+    "path file_path filepath filename file_name file target_file relative_path absolute_path abs_path full_path "
+    "notebook_path target_path relative_workspace_path uri file_uri"
+)
+_TEXTS = _names(
+    "file_text old_str new_str content contents file_content old_string new_string insert_text text new_content "
+    "old_content code_edit insert_str old_text new_text replacement replacement_text replacement_content "
+    "target_content replace search old_code new_code code code_content new_source old_source body old new find "
+    "original updated snippet new_file_contents"
+)
+"""Arguments that contain text of a file, if the call has a path."""
+_MAYBE_PATCHES = _names("input changes")
+_PATCHES = _names("patch diff model_patch unified_diff") | _MAYBE_PATCHES
+_NOTES = _names(
+    "task_progress justification explanation rationale reasoning thought thoughts thinking tool_action tool_summary "
+    "task_summary intent"
+)
+"""Arguments that contain prose, whatever the tool does."""
+_EXPLANATIONS = _names("description summary reason purpose instruction instructions question questions")
+"""Arguments that contain prose if the tool acts. In a tool that creates an issue, they are the work itself."""
+
+Content = Literal["prose", "command", "code", "path", "text", "patch"]
+
+
+def words(name: str) -> list[str]:
+    """The words of a name in lower case, split at signs and capital letters: `TodoWrite` is `todo`, `write`."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def kind_of(tool: str) -> Kind | None:
+    """What a tool does, by its name; None if the name has no known word.
+
+    A name may begin with the name of a server, such as `mcp__files__write_file` or `container.exec`. The last part
+    decides; if it has no known word, the whole name does.
+    """
+    return _kind_of(tool) if len(tool) <= _MAX_NAME else None
+
+
+@lru_cache(maxsize=4096)
+def _kind_of(tool: str) -> Kind | None:
+    last = _PREFIX.sub("", tool)
+    return next((kind for name in (last, tool) if (kind := _kind_by_words(words(name)))), None)
+
+
+def _kind_by_words(found: list[str]) -> Kind | None:
+    phrases = {" ".join(found[i:j]) for i in range(len(found)) for j in range(i + 1, min(i + _LONGEST, len(found)) + 1)}
+    phrases.add("=" + " ".join(found))
+    return next((kind for kind, known in _PHRASES.items() if phrases & known), None)
+
+
+def argument_name(name: str) -> str:
+    """An argument's name in snake case: `oldString` and `OldString` are `old_string`."""
+    return _snake_case(name) if len(name) <= _MAX_NAME else name
+
+
+@lru_cache(maxsize=4096)
+def _snake_case(name: str) -> str:
+    return "_".join(words(name))
+
+
+def is_command(name: str) -> bool:
+    """Whether an argument contains a shell command, if its tool is a shell."""
+    return argument_name(name) in _COMMANDS
+
+
+def command_argument(tool: str, arguments: Mapping[str, Any]) -> str | None:
+    """The argument that contains the command of a shell tool; None if the tool is not a shell or has no command."""
+    return next((name for name in arguments if is_command(name)), None) if kind_of(tool) == "shell" else None
+
+
+def is_code_mode(tool: str, name: str) -> bool:
+    """Whether an argument is a JavaScript program that calls tools, as in Codex's `exec`."""
+    return name == "input" and tool.rpartition(".")[2] == "exec"
+
+
+def content_of(tool: str, name: str, arguments: Mapping[str, Any]) -> Content | None:
+    """What one argument contains; None if neither the tool nor the name of the argument decides.
+
+    Args:
+        tool: name of the tool, as the model wrote it or as a reader renamed it.
+        name: name of the argument. For a value inside a list or an object: the nearest key above the value.
+        arguments: all arguments of the call, to find the path of a text.
+    """
+    content = _content_by_names(tool[: _MAX_NAME + 1], name[: _MAX_NAME + 1])
+    if content is None and name == "input" and _is_plain_shell(tool, arguments):
+        return "command"
+    if content == "text" and not any(paths_of(arguments)):
+        return None
+    if content == "explanation":
+        return "prose" if _is_named(tool, arguments) else None
+    return content
+
+
+@lru_cache(maxsize=4096)
+def _content_by_names(tool: str, name: str) -> Content | Literal["explanation"] | None:
+    """What an argument contains if its call has a path. An explanation is prose only if the tool is known."""
+    kind, name = kind_of(tool), argument_name(name)
+    if kind == "prose" or name in _NOTES:
+        return "prose"
+    if kind == "shell" and name in (*_COMMANDS, "commands"):
+        return "command"
+    if name in (_CODE if kind in ("python", "javascript", "sql") else _CODE_IN_SHELL_TOOLS if kind == "shell" else ()):
+        return "code"
+    if name in _PATCHES and not (kind == "shell" and name == "input"):
+        return "patch"
+    if name in _TEXTS and kind != "short":
+        return "text"
+    if name in _EXPLANATIONS and kind != "other":
+        return "explanation"
+    return "path" if name in _PATHS else None
+
+
+def paths_of(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """The paths that a call names."""
+    return (value for name, value in arguments.items() if argument_name(name) in _PATHS and isinstance(value, str))
+
+
+def is_known(tool: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether the vocabulary knows the tool, or the arguments decide how each of their texts is labelled."""
+    if _is_named(tool, arguments):
+        return True
+    texts = (name for name, value in arguments.items() if isinstance(value, (str, list, dict)))
+    return all(content_of(tool, name, arguments) and argument_name(name) not in _MAYBE_PATCHES for name in texts)
+
+
+def _is_plain_shell(tool: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether a tool takes a shell command as plain text, which readers store as `input`."""
+    return kind_of(tool) == "shell" and list(arguments) == ["input"] and bool(set(words(tool)) & _SHELLS)
+
+
+def _is_named(tool: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether the name of the tool is enough. `run` and `execute` say little if there is no command to run."""
+    kind = kind_of(tool)
+    if kind != "shell" or command_argument(tool, arguments) or set(words(tool)) & _SHELLS:
+        return kind is not None
+    return any(argument_name(name) in _CODE_IN_SHELL_TOOLS or is_code_mode(tool, name) for name in arguments)
+
+
+def _phrases(listed: str) -> frozenset[str]:
+    return frozenset(phrase.strip() for phrase in listed.split(","))
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PREFIX = re.compile(r".*(?:__|[.:/])(?=[^_.:/])", re.DOTALL)
+_MAX_NAME = 200
+"""Characters. A longer name is not a name, but text that a hostile file puts there."""
+_PHRASES = {kind: _phrases(listed) for kind, listed in VOCABULARY.items()}
+_LONGEST = max(len(phrase.split()) for known in _PHRASES.values() for phrase in known)
+_SHELLS = frozenset({"bash", "shell", "sh", "zsh", "terminal", "console", "tmux"})

@@ -156,6 +156,40 @@ def test_a_stop_anywhere_does_not_change_the_output(runs, tmp_path, monkeypatch,
         assert list(out.parent.iterdir()) == [out]
 
 
+def call_of(tool, **arguments):
+    one = row(tool, text=json.dumps(arguments))
+    one["segments"][2]["calls"] = [{"tool": tool, "arguments": arguments, "executed": True}]
+    return one
+
+
+UNKNOWN_TOOLS = [
+    call_of("book_flight", seat="1A"),
+    call_of("bash", command="ls"),
+    call_of("frobnicate", x="y"),
+    call_of("book_flight", seat="1B"),
+    call_of("frobnicate", path="a.py", content="x = 1"),  # its arguments say what it does
+]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_unknown_tools_are_counted_also_over_a_stop_and_in_processes(tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 1)
+    source, out = str(written(tmp_path / "in.jsonl", UNKNOWN_TOOLS)), tmp_path / "o.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        curate([source], out, EVERYTHING, progress=stop_after(3), workers=workers)
+    tally = curate([source], out, EVERYTHING, workers=workers)
+    assert tally.unknown_tools == {"book_flight": 2, "frobnicate": 1}
+
+
+def test_unknown_tools_are_printed(tmp_path, capsys):
+    source, out = str(written(tmp_path / "in.jsonl", UNKNOWN_TOOLS)), str(tmp_path / "o.jsonl")
+    assert main(["curate", source, "-o", out]) == 0
+    assert "unknown tools: book_flight (2), frobnicate (1)\n" in capsys.readouterr().out
+    known = str(written(tmp_path / "known.jsonl", [row("a"), call_of("sub::agent", prompt="x")]))
+    assert main(["curate", known, "-o", str(tmp_path / "p.jsonl")]) == 0
+    assert "unknown tools" not in capsys.readouterr().out
+
+
 def test_other_inputs_or_filters_start_again(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     out = tmp_path / "o.jsonl"

@@ -12,13 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_hesnr.labelling.annotate import annotate
+from lm_eval_hesnr.labelling.argument_language import CODE_MODE, EDIT_BLOCKS
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.schema import Call, Segment
-from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
 from tests.builders import assert_linear
 
+PROSE_TOOLS = (
+    *("think", "finish", "task_tracker", "task_tracking", "task_complete", "mark_task_complete", "TodoWrite"),
+    *("ExitPlanMode", "update_plan", "attempt_completion", "ask_followup_question", "plan_mode_respond", "question"),
+    *("request_user_input", "AskUserQuestion", "update_todo_list", "write_todos", "notify_user"),
+    "mcp__thinking__sequentialthinking",
+)
 SIGNS = {Label.MARKUP: "m", Label.COMMENT: "#", Label.DECORATION: "=", Label.THOUGHT: "t"}
 
 
@@ -159,7 +165,10 @@ def test_deep_documents_are_labelled():
         assert annotate(Segment("action", text, generated=True, calls=(bash("x"), bash("y")))).shape == (len(text),)
 
 
-@pytest.mark.parametrize("tool", sorted(PROSE_TOOLS))
+@pytest.mark.parametrize(
+    "tool",
+    PROSE_TOOLS,
+)
 def test_values_of_a_tool_that_takes_prose_are_thought_in_every_syntax(tool):
     call = Call(tool, {"message": "I ran `ls # x`."}, True)
     value = "[t I ran `ls # x`.]"
@@ -380,7 +389,7 @@ def test_a_value_in_a_json_call_has_the_labels_of_the_value_alone(arguments, asc
 
 @given(
     st.text(alphabet="abc#'\"\\\n $`<>{}()[]|&;-=/*+@", max_size=200),
-    st.sampled_from(["bash", "python", "patch", "yaml"]),
+    st.sampled_from(["bash", "python", "patch", "yaml", "make", "php", CODE_MODE, f"{EDIT_BLOCKS}python"]),
 )
 def test_any_text_gets_one_label_a_character(text, language):
     labels = label_code(text, language)

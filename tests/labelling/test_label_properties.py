@@ -20,7 +20,7 @@ from lm_eval_hesnr.labelling.languages import pragma
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
-from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
+from lm_eval_hesnr.trajectories.tools import content_of
 
 HEREDOC = re.compile(r"<<-? *(['\"]?)(\w+)\1([^\n]*)\n(.*?)\n\2(?=\n|\Z|\))", re.DOTALL)
 SCRIPT = re.compile(r"""\bpython3? -c (?:'([^']*)'|"((?:[^"\\`$]|\\.)*)")""", re.DOTALL)
@@ -86,7 +86,8 @@ def test_only_prose_and_calls_that_did_not_run_are_thought_in_an_action(actions)
         thought = (annotate(segment) == Label.THOUGHT).any()
         ran = [call for call in segment.calls if call.executed is not False]
         if thought:
-            assert not ran or any(call.tool in PROSE_TOOLS for call in ran), segment
+            prose = [n for c in ran for n in c.arguments if content_of(c.tool, n, c.arguments) == "prose"]
+            assert not ran or prose, segment
         else:
             assert ran or not segment.calls or not segment.text, segment
 

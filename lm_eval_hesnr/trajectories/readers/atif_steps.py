@@ -83,8 +83,7 @@ def _turn(
         yield from thought(message)
     for item, executed in zip(calls, ran, strict=False):
         tool, arguments = str(item.get("function_name")), item.get("arguments")
-        shell = tool == "bash_command" and "command" in dict_of(arguments)
-        segment = tool_call("bash" if shell else tool, arguments, executed)
+        segment = tool_call(tool, arguments, executed)
         yield replace(segment, generated=tool != "mark_task_complete")
 
 

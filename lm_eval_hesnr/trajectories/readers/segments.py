@@ -12,7 +12,7 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.schema import Call, Kind, Segment
-from lm_eval_hesnr.trajectories.tools import SHELL_TOOLS
+from lm_eval_hesnr.trajectories.tools import command_argument
 
 
 def thought(text: str, continues: bool = False) -> Iterator[Segment]:
@@ -44,8 +44,8 @@ def tool_call(tool: str, arguments: Any, executed: bool | None) -> Segment:
 
 def call(tool: str, arguments: dict[str, Any], executed: bool | None) -> Call:
     """Return a call under this package's names: the shell tool of every agent is `bash` with `command`."""
-    name = SHELL_TOOLS.get(tool)
-    if name is not None and name in arguments:
+    name = command_argument(tool, arguments)
+    if name is not None:
         command = _as_command(arguments[name])
         if isinstance(command, str):
             rest = {key: value for key, value in arguments.items() if key != name}

@@ -20,7 +20,7 @@ def thought(text):
 
 def shell(command, executed):
     text = json.dumps({"command": command})
-    return Segment("action", text, generated=True, calls=(Call("run_shell_command", {"command": command}, executed),))
+    return Segment("action", text, generated=True, calls=(Call("bash", {"command": command}, executed),))
 
 
 def record(identity, command, output=None, status="success", key="output"):
@@ -119,7 +119,7 @@ def test_lines_that_grow_are_read_once_and_going_back_removes_messages():
 def test_text_that_the_program_wrote_in_the_model_s_name_is_never_generated():
     summary = {"messages": [user("<state_snapshot>", "new"), reply("new2", "Got it."), reply("m1", "Masked.")]}
     lines = [HEADER, user("Fix it.", "u1"), reply("m1", "Look."), {"$set": summary}, reply("m2", "Done.")]
-    synthetic: list[Any] = {"id": "x", "type": "gemini", "content": "Snapshot", "thoughts": [], "tokens": None}
+    synthetic: dict[str, Any] = {"id": "x", "type": "gemini", "content": "Snapshot", "thoughts": [], "tokens": None}
     assert gemini_cli.read([*lines, synthetic], PATH).segments == (
         Segment("task", "Fix it."),
         thought("Look."),

@@ -1,0 +1,192 @@
+"""JavaScript programs that call tools, as Codex writes them in its code mode.
+
+Example: `const r = await tools.exec_command({cmd: "ls"});`. The program only carries the calls, so what counts are the
+values in them. A value may also be a constant, or an element of a list that the program goes through. A patch counts
+wherever it stands. What a program computes, such as `` `${a}.txt` ``, is not known: such a value counts as written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tree_sitter import Node, QueryCursor
+
+from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word
+from lm_eval_hesnr.labelling.escapes import Decoded, as_written, javascript_string, join_parts
+from lm_eval_hesnr.labelling.languages import parser, query
+from lm_eval_hesnr.labelling.parser_limits import is_parsable
+from lm_eval_hesnr.labelling.patches import is_patch
+from lm_eval_hesnr.labelling.positions import Positions
+
+_QUERY = """
+(call_expression function: [
+  (member_expression object: (identifier) @object property: (property_identifier) @tool)
+  (subscript_expression object: (identifier) @object index: (string (string_fragment) @tool))
+] arguments: (arguments) @arguments)
+(variable_declarator name: (identifier) @name value: (_) @value)
+(for_in_statement left: (identifier) @name right: (_) @value)
+(call_expression function: (member_expression object: (_) @value) arguments: (arguments
+  (arrow_function [parameter: (identifier) @name parameters: (formal_parameters (identifier) @name)])))
+[(string) (template_string) (call_expression function: (member_expression object: (array)))] @string
+"""
+_MAX_DEPTH = 20
+"""Objects, lists and names inside each other are followed so far."""
+
+
+class ProgramValue(NamedTuple):
+    """A value of a call in a program. It begins at the character `start`."""
+
+    start: int
+    decoded: Decoded
+    language: str | None
+    """As `language_of` returns it."""
+
+
+def values_in_program(program: str) -> list[ProgramValue]:
+    """The values of all calls `tools.NAME(...)`, and all patches; empty if the program cannot be parsed."""
+    if not is_parsable(program, "javascript"):
+        return []
+    root = parser("javascript").parse(program.encode("utf-8", "replace")).root_node
+    reader = _Reader(program)
+    calls, strings = [], []
+    for _, captures in QueryCursor(query("javascript", _QUERY)).matches(root):
+        if "arguments" in captures:
+            calls.append(captures)
+        elif "name" in captures:
+            reader.values.setdefault(_text(captures["name"][0]), captures["value"][0])
+        else:
+            strings += captures.get("string", [])
+    found: dict[int, ProgramValue] = {}
+    for captures in calls:
+        if _text(captures["object"][0]) == "tools":
+            for value in reader.values_of_call(_text(captures["tool"][0]), captures["arguments"][0]):
+                found.setdefault(value.start, value)
+    for node in strings:
+        text = reader.text_of(node)
+        if text and is_patch(text[1].value):
+            found.setdefault(text[0], ProgramValue(*text, "patch"))
+    return list(found.values())
+
+
+class _Reader:
+    """Reads the values of expressions in one program."""
+
+    def __init__(self, program: str) -> None:
+        self.values: dict[str, Node] = {}
+        """The expression that each name stands for."""
+        self._seen: set[int] = set()
+        self._program = program
+        self._positions = Positions(program, 0, [])
+
+    def values_of_call(self, tool: str, arguments: Node) -> Iterator[ProgramValue]:
+        """Yield the values in the arguments of one call. A single string is the input of the tool."""
+        decoded = {
+            name: text[1].value
+            for first in arguments.named_children
+            for name, value in _members(self._expression(first))
+            if (text := self.text_of(value))
+        }
+        for first in arguments.named_children:
+            for name, value, words in self._scalars(first, "", [], _MAX_DEPTH):
+                text = self.text_of(value)
+                if text is None:  # a number, true, false or null
+                    span = self._positions.span(value)
+                    yield ProgramValue(span.start, as_written(self._program[span.start : span.end]), None)
+                    continue
+                language = language_of(tool, name or "input", text[1].value, decoded)
+                if words and language != PROSE:
+                    language = language_of_word(words) or language
+                yield ProgramValue(*text, language)
+
+    def _expression(self, node: Node) -> Node:
+        """The expression that a name stands for; any other expression unchanged."""
+        for _ in range(_MAX_DEPTH):
+            if node.type not in ("identifier", "shorthand_property_identifier") or _text(node) not in self.values:
+                break
+            node = self.values[_text(node)]
+        return node
+
+    def _scalars(self, node: Node, key: str, words: list[str], depth: int) -> Iterator[tuple[str, Node, list[str]]]:
+        """Yield the strings, numbers and words in an expression: (nearest key, node, strings before it in its list)."""
+        node = self._expression(node)
+        if node.id in self._seen:  # a name may stand for itself
+            return
+        self._seen.add(node.id)
+        if self.text_of(node) or node.type in ("number", "true", "false", "null"):
+            yield key, node, words
+        elif node.type == "object":
+            for name, value in _members(node) if depth else ():
+                yield from self._scalars(value, name, [], depth - 1)
+        elif depth:
+            before: list[str] = []
+            for child in node.named_children:
+                yield from self._scalars(child, key, before if key in ("command", "cmd") else [], depth - 1)
+                text = self.text_of(child) if node.type == "array" else None
+                before = [*before, text[1].value] if text and len(before) < _MAX_DEPTH else before
+
+    def text_of(self, node: Node) -> tuple[int, Decoded] | None:
+        """Start and value of a literal, of `"a" + "b"` or of `["a", "b"].join("")`; None for any other expression."""
+        node, separator = self._expression(node), ""
+        parts = [node]
+        if node.type == "binary_expression":
+            parts = _summands(node)
+        elif joined := _joined_list(node):
+            parts = joined.named_children
+            arguments = node.child_by_field_name("arguments")
+            given = self._literal(arguments.named_child(0)) if arguments is not None else None
+            separator = given[1].value if given else ","
+        literals = [self._literal(part) for part in parts]
+        texts = [literal for literal in literals if literal]
+        if not texts or len(texts) < len(literals):
+            return None
+        start, end = texts[0][0], texts[-1][0] + len(texts[-1][1].owner)
+        return start, texts[0][1] if len(texts) == 1 else join_parts(texts, start, end, separator)
+
+    def _literal(self, node: Node | None) -> tuple[int, Decoded] | None:
+        """Start and value of a string literal; None for any other expression."""
+        raw = False
+        if node is not None and node.type == "call_expression":  # String.raw`a`
+            raw = _text(node.child_by_field_name("function")) == "String.raw"
+            node = node.child_by_field_name("arguments") if raw else None
+        if node is None or node.type not in ("string", "template_string"):
+            return None
+        span = self._positions.span(node)
+        inside = self._program[span.start + 1 : span.end - 1]
+        return span.start + 1, as_written(inside) if raw else javascript_string(inside)
+
+
+def _members(node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the name and the value of each member of an object."""
+    for child in node.named_children if node.type == "object" else ():
+        key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
+        if child.type == "shorthand_property_identifier":
+            yield _text(child), child
+        elif key is not None and value is not None:
+            yield _text(key).strip("'\""), value
+
+
+def _summands(node: Node) -> list[Node]:
+    """The summands of `a + b + c`."""
+    found: list[Node] = []
+    for _ in range(1000):
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if node.type != "binary_expression" or left is None or right is None or _text(node.child(1)) != "+":
+            break
+        found.insert(0, right)
+        node = left
+    return [node, *found]
+
+
+def _joined_list(node: Node) -> Node | None:
+    """The list of `[...].join(...)`; None for any other expression."""
+    function = node.child_by_field_name("function") if node.type == "call_expression" else None
+    if function is None or _text(function.child_by_field_name("property")) != "join":
+        return None
+    listed = function.child_by_field_name("object")
+    return listed if listed is not None and listed.type == "array" else None
+
+
+def _text(node: Node | None) -> str:
+    text = node.text if node is not None else None
+    return text.decode("utf-8", "replace") if text else ""
