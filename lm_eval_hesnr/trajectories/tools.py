@@ -13,6 +13,7 @@ SHELL_TOOLS = {
     "exec_command": "cmd",
     "shell": "command",
     "bash_command": "keystrokes",
+    "execute_command": "command",  # Cline, Roo Code
 }
 """Shell tools of various agents, with the argument that contains the command."""
 

@@ -14,6 +14,7 @@ from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
     atif,
     claude_code,
+    cline,
     codex_cli,
     curated,
     mini_swe_agent,
@@ -58,6 +59,7 @@ READERS: tuple[Reader, ...] = (
     swe_agent_rows,
     atif,
     claude_code,
+    cline,
     codex_cli,
     patch,
     sharegpt,

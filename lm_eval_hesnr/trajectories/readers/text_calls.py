@@ -21,6 +21,7 @@ from lm_eval_hesnr.trajectories.readers.found_calls import (
     xml_functions,
 )
 from lm_eval_hesnr.trajectories.readers.segments import call
+from lm_eval_hesnr.trajectories.readers.tool_tags import tool_tags
 from lm_eval_hesnr.trajectories.schema import Call
 
 
@@ -68,6 +69,10 @@ def _functions(text: str, executed: bool | None) -> list[Found]:
     return xml_functions(text, executed)
 
 
+def _tool_tags(text: str, executed: bool | None) -> list[Found]:
+    return tool_tags(text, executed)
+
+
 def _executes(text: str, executed: bool | None) -> list[Found]:
     """CodeAct: `<execute>` and `<execute_ipython>` contain Python, `<execute_bash>` a shell command."""
     blocks = [(*b, "execute_bash", "command") for b in tagged(text, "execute_bash")]
@@ -103,6 +108,7 @@ def _fences(text: str, executed: bool | None) -> list[Found]:
 SYNTAXES: dict[str, CallFinder] = {
     "<tool_call>": hermes,
     "<function=": _functions,
+    "</": _tool_tags,
     "<execute": _executes,
     "<command>": _last_command,
     "keystrokes": _terminus,
