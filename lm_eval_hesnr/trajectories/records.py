@@ -23,12 +23,17 @@ from lm_eval_hesnr.errors import InputError
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet")
 """File endings read in a folder, also before one of `COMPRESSED`. A file named by itself is always read."""
 
+AIDER_NAME = ".aider.chat.history.md"
+"""The end of the name of Aider's chat histories. In a folder, other Markdown files are not read."""
+
 COMPRESSED = (".gz", ".zst")
 
 MAX_BYTES = 2**29
 """The longest value that is decoded, after decompression: a few kilobytes of .gz can contain gigabytes."""
 
 _PIECE = 2**16
+
+_AIDER_HEADING = re.compile(r"^# aider chat started at (.*)$", re.MULTILINE)
 
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """Errors of reading a damaged file."""
@@ -63,7 +68,7 @@ class HubName(NamedTuple):
 
 def has_known_ending(path: Path) -> bool:
     """Whether a file in a folder may contain trajectories, judged by its ending."""
-    return _suffix(path) in SUFFIXES
+    return _suffix(path) in SUFFIXES or _uncompressed(path).endswith(AIDER_NAME)
 
 
 def records(path: Path) -> Iterator[Record]:
@@ -74,7 +79,7 @@ def records(path: Path) -> Iterator[Record]:
             yield from _parquet(path)
             return
         with _opened(path) as stream:
-            for record in _lines(stream) if _suffix(path) in (".jsonl", ".ndjson") else _json(stream):
+            for record in _READ.get(_suffix(path), _json)(stream):
                 place = record.place
                 yield record
     except _DAMAGE as error:
@@ -124,10 +129,15 @@ def without_nulls(value: Any) -> Any:
 
 
 def _suffix(path: Path) -> str:
+    return Path(_uncompressed(path)).suffix
+
+
+def _uncompressed(path: Path) -> str:
+    """The file's name in small letters, without the ending of a compressed file."""
     name = path.name.lower()
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
-    return Path(name).suffix
+    return name
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -171,6 +181,28 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
             yield Record(f"line {number}", _decoded(line.rstrip(b"\r\n"))[0])
 
 
+def _markdown(stream: IO[bytes]) -> Iterator[Record]:
+    """The chats of Aider's history, each as `{"aider_chat": text, "started": time}`."""
+    raw = _read(stream)
+    if len(raw) > MAX_BYTES:
+        yield Record("", Bad(f"more than {MAX_BYTES >> 20} MiB of Markdown; split the file between two chats"))
+        return
+    try:
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        yield Record("", Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"))
+        return
+    headings = list(_AIDER_HEADING.finditer(text))
+    if not headings:
+        yield Record("", Bad("Markdown without a line '# aider chat started at'; only histories of Aider are read"))
+    ends = [*(heading.start() for heading in headings[1:]), len(text)]
+    line, position = 1, 0
+    for heading, end in zip(headings, ends, strict=False):
+        line, position = line + text.count("\n", position, heading.start()), heading.start()
+        chat = text[heading.end() : end]
+        yield Record(f"line {line}", {"aider_chat": chat, "started": heading[1].strip()})
+
+
 class _Prepended(io.BytesIO):
     """A line that was already read, and the rest of its stream."""
 
@@ -201,6 +233,10 @@ def _decoded(raw: bytes) -> tuple[Any, Exception | None]:
         return Bad("JSON nested too deeply"), error
     except ValueError as error:  # a number with thousands of digits
         return Bad(f"not valid JSON ({error})"), error
+
+
+_READ = {".jsonl": _lines, ".ndjson": _lines, ".md": _markdown}
+"""By the ending: how to read a file that is not one JSON value."""
 
 
 def _parquet(path: Path) -> Iterator[Record]:

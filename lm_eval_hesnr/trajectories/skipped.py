@@ -13,6 +13,7 @@ REPORT = "report"
 NOTES = "notes of an agent or a harness"
 PREDICTIONS = "predictions, which are read only if the file is named by itself"
 PART = "part of a run that another file contains completely"
+NO_REPLY = "a run in which the model wrote nothing"
 
 _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}

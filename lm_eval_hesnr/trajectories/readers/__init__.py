@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
+    aider,
     atif,
     claude_code,
     cline,
@@ -61,6 +62,7 @@ READERS: tuple[Reader, ...] = (
     claude_code,
     cline,
     codex_cli,
+    aider,
     patch,
     sharegpt,
     openai_messages,

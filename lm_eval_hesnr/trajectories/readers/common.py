@@ -31,6 +31,16 @@ class PartOfRunError(ValueError):
         """The file that holds the whole run."""
 
 
+class NoReplyError(ValueError):
+    """A reader raises this for a run in which the model wrote nothing, as nobody asked it or the run failed at once.
+
+    The file is not bad: the loader counts the run as skipped. Catch it before `ValueError`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the model wrote nothing in this run")
+
+
 def run_name(path: Path) -> str:
     """The name of a run whose file has no id: the file's name, or the trial's folder for Harbor's fixed file names."""
     name = path.name

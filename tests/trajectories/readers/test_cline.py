@@ -11,7 +11,8 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment
 PATH = Path("tasks", "1700000000000", "api_conversation_history.json")
 TASK = "<task>\nFix it.\n</task>"
 DETAILS = "<environment_details>\n# Time\nnoon\n</environment_details>"
-LS = "<execute_command>\n<command>ls -l # all</command>\n<requires_approval>false</requires_approval>\n</execute_command>"
+NO = "<requires_approval>false</requires_approval>"
+LS = f"<execute_command>\n<command>ls -l # all</command>\n{NO}\n</execute_command>"
 WRITE = "<write_to_file>\n<path>a.html</path>\n<content>\n<b>x</content></b>\n</content>\n</write_to_file>"
 DIFF = "------- SEARCH\nx = 1\n=======\nx = 2\n+++++++ REPLACE"
 EDIT = f"<replace_in_file>\n<path>a.py</path>\n<diff>\n{DIFF}\n</diff>\n</replace_in_file>"
