@@ -37,6 +37,7 @@ from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import Loaded, load_trajectories
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.without_action import call_syntax, is_without_action, without_action_line
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -87,6 +88,9 @@ class SweHesnr(Task):
         loaded = load_trajectories(self.options.trajectories or TRAJECTORIES, strict=self.options.strict)
         for line in loaded.bad:
             eval_logger.warning("bad: %s", line)
+        if without := [run for run in loaded.trajectories if is_without_action(run)]:
+            marks = [mark for run in without for mark in call_syntax(run)]
+            eval_logger.warning("swe_hesnr: %s", without_action_line(len(without), marks))
         self._set_trajectories(self._chosen(loaded))
 
     def has_training_docs(self) -> bool:

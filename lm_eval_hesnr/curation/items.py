@@ -13,6 +13,7 @@ from lm_eval_hesnr.trajectories.paths import Inputs
 from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import Skipped
+from lm_eval_hesnr.trajectories.without_action import call_syntax, is_without_action
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Item:
     """`instance_key`, if each instance is written once."""
     opens_file: bool = False
     """Whether this is the first trajectory of its format in its file."""
+    call_syntax: tuple[str, ...] | None = None
+    """For a trajectory with text of the model but no action: what looks like a call in it. None for any other."""
 
 
 def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:
@@ -67,6 +70,7 @@ def _item(path: Path, trajectory: Trajectory, filters: Filters, *, opens_file: b
         outcome={True: "resolved", False: "unresolved", None: "unknown"}[trajectory.resolved],
         instance=instance_key(trajectory) if filters.dedupe else "",
         opens_file=opens_file,
+        call_syntax=tuple(call_syntax(trajectory)) if is_without_action(trajectory) else None,
     )
 
 

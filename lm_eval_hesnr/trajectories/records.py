@@ -10,6 +10,8 @@ import gzip
 import io
 import json
 import re
+import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +21,10 @@ from typing import IO, Any, NamedTuple, cast
 import zstandard
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories.containers import AIDER_NAME, INSPECT_KEYS, aider_chats, inspect_members
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet", ".eval")
 """File endings read in a folder, also before one of `COMPRESSED`. A file named by itself is always read."""
-
-AIDER_NAME = ".aider.chat.history.md"
-"""The end of the name of Aider's chat histories. In a folder, other Markdown files are not read."""
 
 COMPRESSED = (".gz", ".zst")
 
@@ -33,10 +33,14 @@ MAX_BYTES = 2**29
 
 _PIECE = 2**16
 
-_AIDER_HEADING = re.compile(r"^# aider chat started at (.*)$", re.MULTILINE)
-
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """Errors of reading a damaged file."""
+
+_ZIP_DAMAGE = (
+    *(zipfile.BadZipFile, struct.error),
+    *(LookupError, NotImplementedError, OverflowError, RuntimeError, ValueError),
+)
+"""Errors of a damaged or encrypted zip, and of a compression that Python does not know."""
 
 _HUB = re.compile(r"(hf://(?:datasets/)?)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?::([^/\\\s]+))?")
 
@@ -77,6 +81,9 @@ def records(path: Path) -> Iterator[Record]:
     try:
         if _suffix(path) == ".parquet":
             yield from _parquet(path)
+            return
+        if path.suffix.lower() == ".eval":
+            yield from _eval(path)
             return
         with _opened(path) as stream:
             for record in _READ.get(_suffix(path), _json)(stream):
@@ -182,7 +189,7 @@ def _lines(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def _markdown(stream: IO[bytes]) -> Iterator[Record]:
-    """The chats of Aider's history, each as `{"aider_chat": text, "started": time}`."""
+    """The chats of Aider's history."""
     raw = _read(stream)
     if len(raw) > MAX_BYTES:
         yield Record("", Bad(f"more than {MAX_BYTES >> 20} MiB of Markdown; split the file between two chats"))
@@ -192,15 +199,39 @@ def _markdown(stream: IO[bytes]) -> Iterator[Record]:
     except UnicodeDecodeError as error:
         yield Record("", Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"))
         return
-    headings = list(_AIDER_HEADING.finditer(text))
-    if not headings:
+    found = False
+    for line, chat in aider_chats(text):
+        found = True
+        yield Record(f"line {line}", chat)
+    if not found:
         yield Record("", Bad("Markdown without a line '# aider chat started at'; only histories of Aider are read"))
-    ends = [*(heading.start() for heading in headings[1:]), len(text)]
-    line, position = 1, 0
-    for heading, end in zip(headings, ends, strict=False):
-        line, position = line + text.count("\n", position, heading.start()), heading.start()
-        chat = text[heading.end() : end]
-        yield Record(f"line {line}", {"aider_chat": chat, "started": heading[1].strip()})
+
+
+def _eval(path: Path) -> Iterator[Record]:
+    """The samples of an Inspect log, which is a zip. Nothing is written to disk; each file is read up to a limit."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header, samples = inspect_members(archive.namelist())
+            log = _member(archive, header) if header else None
+            evaluation = log.get("eval") if isinstance(log, dict) else None
+            for name in samples:
+                sample = _member(archive, name)
+                parts = dict(zip(INSPECT_KEYS, (evaluation, sample), strict=True))
+                yield Record(name, sample if isinstance(sample, Bad) else parts)
+            if not samples:
+                yield Record("", Bad("a log of Inspect without samples"))
+    except _ZIP_DAMAGE as error:
+        yield Record("", Bad(f"not a readable log of Inspect ({str(error) or type(error).__name__})"))
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> Any:
+    """The JSON value of one file in a zip, or `Bad`."""
+    try:
+        with archive.open(name) as stream:
+            raw = _read(stream)
+    except (*_DAMAGE, *_ZIP_DAMAGE) as error:
+        return Bad(f"cannot be read ({str(error) or type(error).__name__})")
+    return _decoded(raw)[0] if len(raw) <= MAX_BYTES else Bad(f"a sample of more than {MAX_BYTES >> 20} MiB")
 
 
 class _Prepended(io.BytesIO):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers import Reader, is_beginning, is_event, reader_of
+from lm_eval_hesnr.trajectories.readers import Reader, is_beginning, is_event, reader_of, split
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.records import Bad, Record
 
@@ -77,6 +77,9 @@ def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
 
 def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
     """The elements of a list that is not a run itself but contains runs; any other record as it is."""
+    if runs := split(record.value):
+        yield from (_detected(f"{record.place} run {n}".strip(), run) for n, run in enumerate(runs, start=1))
+        return
     whole = _detected(record.place, record.value)
     rows = (predictions(record.value) if alone else []) or record.value
     if not isinstance(rows, list) or (whole.reader and not predictions(rows)):

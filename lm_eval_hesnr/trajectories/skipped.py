@@ -22,6 +22,9 @@ _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats"
 _NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
+_ROVER_NAMES = {"cost.json", "meta.json", "tool_call_layers.json", "tool_call_sequence.json"}
+"""Files that AutoCodeRover writes about a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -45,6 +48,8 @@ def skipped_by_content(value: Any) -> Skipped | None:
 
 def skipped_by_name(name: str, value: Any) -> Skipped | None:
     """A report or notes, judged by the file's name and by what keys the record has; for records no reader knows."""
+    if name in _ROVER_NAMES and isinstance(value, (dict, list)):
+        return Skipped(NOTES)
     if not isinstance(value, dict) or not value:
         return None
     if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):

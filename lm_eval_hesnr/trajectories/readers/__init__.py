@@ -1,8 +1,8 @@
 """The known formats. A format is one module with `FORMAT`, `detect(data)` and `read(data, path)`.
 
 To add one, write the module and add it to `READERS`. The first module whose `detect` returns True reads the record.
-A module may also have `is_event(data)`, if a run is several records, and `is_beginning(earlier, later)`, if a record
-may repeat the beginning of another.
+A module may also have `is_event(data)`, if a run is several records; `split(data)`, if a record holds several runs and
+is not a list of them; and `is_beginning(earlier, later)`, if a record may repeat the beginning of another.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
     aider,
     atif,
+    auto_code_rover,
     claude_code,
     cline,
     codex_cli,
     curated,
+    inspect_ai,
     mini_swe_agent,
     openai_messages,
     openhands_completions,
@@ -25,9 +27,12 @@ from lm_eval_hesnr.trajectories.readers import (
     openhands_rows,
     openhands_sdk,
     patch,
+    responses,
     sharegpt,
     swe_agent,
     swe_agent_rows,
+    tau_bench,
+    trae_agent,
 )
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -63,8 +68,13 @@ READERS: tuple[Reader, ...] = (
     cline,
     codex_cli,
     aider,
+    trae_agent,
+    tau_bench,
+    inspect_ai,
+    auto_code_rover,
     patch,
     sharegpt,
+    responses,
     openai_messages,
 )
 
@@ -91,6 +101,12 @@ def unknown_format(data: Any) -> UnknownFormatError:
 def is_event(data: Any) -> bool:
     """Whether a record is one event of a run: then all records of its file or folder are one trajectory."""
     return any(reader.is_event(data) for reader in READERS if hasattr(reader, "is_event"))
+
+
+def split(data: Any) -> list[Any]:
+    """The runs in a record that holds several, each as a record of its own; empty for any other record."""
+    parts = (reader.split(data) for reader in READERS if hasattr(reader, "split"))
+    return next((found for found in parts if found), [])
 
 
 def is_beginning(reader: Reader, earlier: Any, later: Any) -> bool:

@@ -1,7 +1,7 @@
 """Chat rows like requests of OpenAI's API: `messages` with `role` and `content`, tool calls native or in the text.
 
 This is the generic reader for published data sets. It comes after all readers that know a format by its own marks. It
-also reads a bare list of such messages, and `messages` stored as a JSON string.
+also reads a bare list of such messages, a file with one such message a line, and `messages` stored as a JSON string.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ _IDS = ("instance_id", "id", "traj_id", "trajectory_id", "trial_name", "task_id"
 _MODELS = ("model", "model_name", "model_name_or_path")
 _OUTCOMES = ("resolved", "verified", "target")
 _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_status", "source", "category", "task")
+
+
+def is_event(data: Any) -> bool:
+    """Whether a record is one message. A file of such lines is one run."""
+    return _is_message(data) and "content" in data and "type" not in data
 
 
 def detect(data: Any) -> bool:

@@ -95,6 +95,16 @@ def _act(text: str, executed: bool | None) -> list[Found]:
     return [shell_command(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
 
 
+def _react(text: str, executed: bool | None) -> list[Found]:
+    """ReAct, as in tau-bench: one JSON call at the end, after `Action:`."""
+    action = text.rfind("Action:")
+    start = text.find("{", action)
+    if action < 0 or start < 0 or text[action + len("Action:") : start].strip():
+        return []
+    calls = json_calls(text[start:].rstrip(), executed)
+    return [Found(start, len(text.rstrip()), calls)] if calls else []
+
+
 def _terminus(text: str, executed: bool | None) -> list[Found]:
     return terminus.commands(text, executed) if "keystrokes" in text else []
 
@@ -113,6 +123,7 @@ SYNTAXES: dict[str, CallFinder] = {
     "<command>": _last_command,
     "keystrokes": _terminus,
     "Act: bash": _act,
+    "Action:": _react,
     "```": _fences,
 }
 """By the mark that a text with such a call contains; more specific syntaxes come first."""
