@@ -26,7 +26,7 @@ from lm_eval_hesnr.trajectories.readers.found_calls import Found, split_at_calls
 from lm_eval_hesnr.trajectories.readers.segments import call, shown
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
-FORMAT = "AutoCodeRover round"
+FORMAT = "AutoCodeRover rounds"
 
 _SYSTEM = "You are a software developer maintaining a large project"
 _PROXY = re.compile(r"API calls and bug locations from a text into json", re.IGNORECASE)

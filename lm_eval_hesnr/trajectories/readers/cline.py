@@ -27,7 +27,7 @@ from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_cal
 from lm_eval_hesnr.trajectories.readers.tool_tags import tool_tags
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
-FORMAT = "Cline or Roo Code conversation"
+FORMAT = "Cline and Roo Code conversations"
 
 _FILE_NAME = "api_conversation_history"
 _USER_MARKS = ("<task>", "<feedback>", "<user_message>")
