@@ -23,7 +23,8 @@ _NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json"}
 """Files that agents and harnesses write about themselves: an object with any keys."""
 
 _ROVER_NAMES = {"cost.json", "meta.json", "tool_call_layers.json", "tool_call_sequence.json"}
-"""Files that AutoCodeRover writes about a run."""
+_CLINE_NAMES = {"ui_messages.json", "task_metadata.json", "context_history.json", "history_item.json"}
+"""Files that AutoCodeRover and Cline write next to a run: objects or lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def skipped_by_content(value: Any) -> Skipped | None:
 
 def skipped_by_name(name: str, value: Any) -> Skipped | None:
     """A report or notes, judged by the file's name and by what keys the record has; for records no reader knows."""
-    if name in _ROVER_NAMES and isinstance(value, (dict, list)):
+    if name in _ROVER_NAMES | _CLINE_NAMES and isinstance(value, (dict, list)):
         return Skipped(NOTES)
     if not isinstance(value, dict) or not value:
         return None

@@ -1,6 +1,7 @@
 """Items of OpenAI's Responses API: a list of messages, reasoning, calls and their outputs.
 
-The list is bare, or it is under `input` and `output` of one object: the request's items, then those of the response.
+The list is bare, or its items are the lines of a file, or it is under `input` and `output` of one object: the request's
+items, then those of the response.
 Input messages without a `type` are messages too. A call ran if an output has its `call_id`.
 
 Instructions are `system` and the user's messages `task` before the model's first item, and `other` later. Reasoning is
@@ -26,7 +27,16 @@ _CALLS = ("function_call", "custom_tool_call", "local_shell_call", "shell_call",
 _OUTPUTS = tuple(f"{kind}_output" for kind in _CALLS)
 _OWN_TYPES = frozenset({"reasoning", *_CALLS, *_OUTPUTS})
 """Types that only this API has. `message` is not one of them."""
+_TEXT_PARTS = (["input_text"], ["output_text"])
 _PEEK = 20
+
+
+def is_event(data: Any) -> bool:
+    """Whether a record is one call, output or message, by what only this API has. A file of such lines is one run."""
+    if not _is_item(data):
+        return False
+    parts = [str(dict_of(part).get("type")) for part in list_of(data.get("content"))]
+    return data.get("type") in (*_CALLS, *_OUTPUTS) or (_kind(data) == "message" and parts[:1] in _TEXT_PARTS)
 
 
 def detect(data: Any) -> bool:
@@ -75,7 +85,11 @@ def _is_item(item: Any) -> bool:
     kind = _kind(item)
     if kind == "message":
         return isinstance(item.get("role"), str) and "content" in item
-    return kind in _OWN_TYPES or kind.endswith(("_call", "_call_output"))
+    if kind == "reasoning":
+        return isinstance(item.get("summary"), list) or isinstance(item.get("content"), list)
+    if kind in (*_CALLS, *_OUTPUTS):
+        return isinstance(item.get("call_id"), str)
+    return kind.endswith(("_call", "_call_output"))
 
 
 def _segments(items: list[dict[str, Any]], instructions: str) -> Iterator[Segment]:

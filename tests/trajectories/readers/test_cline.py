@@ -1,12 +1,15 @@
 """Cline and Roo Code: calls as tags in the text, several texts in one user message, native calls of newer versions."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import cline, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.tool_tags import tool_tags
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from lm_eval_hesnr.trajectories.skipped import NOTES, Skipped
 
 PATH = Path("tasks", "1700000000000", "api_conversation_history.json")
 TASK = "<task>\nFix it.\n</task>"
@@ -168,6 +171,22 @@ def test_the_calls_in_any_chat():
         (EDIT, (Call("replace_in_file", {"path": "a.py", "diff": DIFF}, None),)),
     ]
     assert read.segments[4].kind == "observation"
+
+
+def test_a_folder_of_tasks(tmp_path):
+    """The program keeps its own notes beside each conversation."""
+    files = {
+        "api_conversation_history.json": [user(TASK, DETAILS), says(LS)],
+        "ui_messages.json": [{"ts": 1, "type": "say", "say": "text", "text": "Fix it."}],
+        "task_metadata.json": {"files_in_context": [], "model_usage": []},
+    }
+    for task in ("17", "18"):
+        (tmp_path / task).mkdir()
+        for name, value in files.items():
+            (tmp_path / task / name).write_text(json.dumps(value))
+    loaded = load_trajectories(tmp_path)
+    assert [run.id for run in loaded.trajectories] == ["17", "18"]
+    assert (loaded.bad, loaded.skipped) == ([], {Skipped(NOTES): 4})
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], {}, [[]]])

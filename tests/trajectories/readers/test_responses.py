@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import read_record, reader_of, responses
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -72,6 +73,13 @@ def test_objects():
     assert read_record({"input": ITEMS, "instructions": "Rules."}, PATH).segments[1:] == SEGMENTS
     answer = {"object": "response", "input": "Hello?", "output": [message("assistant", "Yes.")]}
     assert read_record(answer, PATH).segments == (Segment("task", "Hello?"), Segment("thought", "Yes.", True))
+
+
+def test_one_item_a_line(tmp_path):
+    path = tmp_path / "run.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in ITEMS))
+    [read] = load_trajectories(path).trajectories
+    assert (read.id, read.segments) == ("run", SEGMENTS)
 
 
 @pytest.mark.parametrize(
