@@ -25,7 +25,9 @@ _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_st
 
 def is_event(data: Any) -> bool:
     """Whether a record is one message. A file of such lines is one run."""
-    return _is_message(data) and "content" in data and "type" not in data
+    if not isinstance(data, dict) or not isinstance(data.get("role"), str):
+        return False
+    return data["role"] in ROLES and "content" in data and "type" not in data
 
 
 def detect(data: Any) -> bool:
