@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
 
 AIDER_NAME = ".aider.chat.history.md"
 """The end of the name of Aider's chat histories. In a folder, other Markdown files are not read."""
 
 INSPECT_KEYS = ("inspect_eval", "inspect_sample")
 """Keys of a sample of Inspect as its reader gets it: the description of the evaluation, and the sample."""
+
+INSPECT_HEADERS = ("header.json", "_journal/start.json")
+"""Files in a zip of Inspect that describe the evaluation; the second one is of an evaluation that was stopped."""
+
+_ZIP_DAMAGE = (
+    *(zipfile.BadZipFile, struct.error),
+    *(LookupError, NotImplementedError, OverflowError, RuntimeError, ValueError),
+)
+"""Errors of a damaged or encrypted zip, and of a compression that Python does not know."""
 
 _HEADING = re.compile(r"^# aider chat started at (.*)$", re.MULTILINE)
 
@@ -24,7 +38,27 @@ def aider_chats(text: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield line, {"aider_chat": text[heading.end() : end], "started": heading[1].strip()}
 
 
-def inspect_members(names: list[str]) -> tuple[str, list[str]]:
-    """The names of the header and of the samples in a zip of Inspect; the first one is empty if there is no header."""
-    header = next((name for name in ("header.json", "_journal/start.json") if name in names), "")
-    return header, [name for name in names if name.startswith("samples/") and name.endswith(".json")]
+def inspect_files(path: Path, read: Callable[[IO[bytes]], bytes]) -> Iterator[tuple[str, bytes | str]]:
+    """Yield the header of an Inspect log and each of its samples: the name, and the content or why it is not readable.
+
+    Nothing is written to disk. `read` limits how much of a file is unpacked. If the zip is damaged, the last name is
+    empty.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            samples = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
+            for name in [*[header for header in INSPECT_HEADERS if header in names][:1], *samples]:
+                yield name, _content(archive, name, read)
+            if not samples:
+                yield "", "a log of Inspect without samples"
+    except _ZIP_DAMAGE as error:
+        yield "", f"not a readable log of Inspect ({str(error) or type(error).__name__})"
+
+
+def _content(archive: zipfile.ZipFile, name: str, read: Callable[[IO[bytes]], bytes]) -> bytes | str:
+    try:
+        with archive.open(name) as stream:
+            return read(stream)
+    except (EOFError, OSError, zlib.error, *_ZIP_DAMAGE) as error:
+        return f"cannot be read ({str(error) or type(error).__name__})"

@@ -10,8 +10,6 @@ import gzip
 import io
 import json
 import re
-import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from typing import IO, Any, NamedTuple, cast
 import zstandard
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.trajectories.containers import AIDER_NAME, INSPECT_KEYS, aider_chats, inspect_members
+from lm_eval_hesnr.trajectories.containers import AIDER_NAME, INSPECT_HEADERS, INSPECT_KEYS, aider_chats, inspect_files
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet", ".eval")
 """File endings read in a folder, also before one of `COMPRESSED`. A file named by itself is always read."""
@@ -35,12 +33,6 @@ _PIECE = 2**16
 
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """Errors of reading a damaged file."""
-
-_ZIP_DAMAGE = (
-    *(zipfile.BadZipFile, struct.error),
-    *(LookupError, NotImplementedError, OverflowError, RuntimeError, ValueError),
-)
-"""Errors of a damaged or encrypted zip, and of a compression that Python does not know."""
 
 _HUB = re.compile(r"(hf://(?:datasets/)?)?([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?::([^/\\\s]+))?")
 
@@ -208,30 +200,20 @@ def _markdown(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def _eval(path: Path) -> Iterator[Record]:
-    """The samples of an Inspect log, which is a zip. Nothing is written to disk; each file is read up to a limit."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            header, samples = inspect_members(archive.namelist())
-            log = _member(archive, header) if header else None
-            evaluation = log.get("eval") if isinstance(log, dict) else None
-            for name in samples:
-                sample = _member(archive, name)
-                parts = dict(zip(INSPECT_KEYS, (evaluation, sample), strict=True))
-                yield Record(name, sample if isinstance(sample, Bad) else parts)
-            if not samples:
-                yield Record("", Bad("a log of Inspect without samples"))
-    except _ZIP_DAMAGE as error:
-        yield Record("", Bad(f"not a readable log of Inspect ({str(error) or type(error).__name__})"))
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> Any:
-    """The JSON value of one file in a zip, or `Bad`."""
-    try:
-        with archive.open(name) as stream:
-            raw = _read(stream)
-    except (*_DAMAGE, *_ZIP_DAMAGE) as error:
-        return Bad(f"cannot be read ({str(error) or type(error).__name__})")
-    return _decoded(raw)[0] if len(raw) <= MAX_BYTES else Bad(f"a sample of more than {MAX_BYTES >> 20} MiB")
+    """The samples of an Inspect log, which is a zip."""
+    evaluation = None
+    for name, content in inspect_files(path, _read):
+        if isinstance(content, str):
+            value: Any = Bad(content)
+        elif len(content) > MAX_BYTES:
+            value = Bad(f"a sample of more than {MAX_BYTES >> 20} MiB")
+        else:
+            value = _decoded(content)[0]
+        if name in INSPECT_HEADERS:
+            evaluation = value.get("eval") if isinstance(value, dict) else None
+        else:
+            sample = dict(zip(INSPECT_KEYS, (evaluation, value), strict=True))
+            yield Record(name, value if isinstance(value, Bad) else sample)
 
 
 class _Prepended(io.BytesIO):
