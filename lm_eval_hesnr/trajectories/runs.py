@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.readers import Reader, is_beginning, is_event, reader_of, split
+from lm_eval_hesnr.trajectories.readers import Reader, is_beginning, is_event, reader_of, separate_runs
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.records import Bad, Record
 
@@ -47,9 +47,11 @@ def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | No
     head = list(islice(records, _PEEK))
     records = chain(head, records)
     if any(_is_event(record) for record in head):
-        yield from _gathered(records)
+        found: Iterator[FoundRun | None] = _gathered(records)
     else:
-        yield from _without_beginnings(run for record in records for run in _elements(record, alone))
+        found = _without_beginnings(run for record in records for run in _elements(record, alone))
+    for run in found:
+        yield from _separated(run) if run else [None]
 
 
 def _is_event(record: Record) -> bool:
@@ -75,11 +77,17 @@ def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
         yield _detected("", events)._replace(read_up_to=read_up_to)
 
 
+def _separated(run: FoundRun) -> list[FoundRun]:
+    """The runs in one value: a session, and its sub-agents."""
+    try:
+        parts = separate_runs(run.reader, run.value) if run.reader else []
+    except UNREADABLE:  # the reason is reported when the run is read
+        parts = []
+    return [run._replace(value=part) for part in parts] or [run]
+
+
 def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
     """The elements of a list that is not a run itself but contains runs; any other record as it is."""
-    if runs := split(record.value):
-        yield from (_detected(f"{record.place} run {n}".strip(), run) for n, run in enumerate(runs, start=1))
-        return
     whole = _detected(record.place, record.value)
     rows = (predictions(record.value) if alone else []) or record.value
     if not isinstance(rows, list) or (whole.reader and not predictions(rows)):

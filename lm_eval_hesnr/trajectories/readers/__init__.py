@@ -1,8 +1,9 @@
 """The known formats. A format is one module with `FORMAT`, `detect(data)` and `read(data, path)`.
 
 To add one, write the module and add it to `READERS`. The first module whose `detect` returns True reads the record.
-A module may also have `is_event(data)`, if a run is several records; `split(data)`, if a record holds several runs and
-is not a list of them; and `is_beginning(earlier, later)`, if a record may repeat the beginning of another.
+A module may also have `is_event(data)`, if a run is several records, and `is_beginning(earlier, later)`, if a record
+may repeat the beginning of another, and `separate_runs(data)`, if one value may contain several runs, such as a session
+with its sub-agents: it returns the value of each run.
 """
 
 from __future__ import annotations
@@ -103,15 +104,14 @@ def is_event(data: Any) -> bool:
     return any(reader.is_event(data) for reader in READERS if hasattr(reader, "is_event"))
 
 
-def split(data: Any) -> list[Any]:
-    """The runs in a record that holds several, each as a record of its own; empty for any other record."""
-    parts = (reader.split(data) for reader in READERS if hasattr(reader, "split"))
-    return next((found for found in parts if found), [])
-
-
 def is_beginning(reader: Reader, earlier: Any, later: Any) -> bool:
     """Whether a record contains only the first part of another record of the same file. Both are of this reader."""
     return hasattr(reader, "is_beginning") and bool(reader.is_beginning(earlier, later))
+
+
+def separate_runs(reader: Reader, data: Any) -> list[Any]:
+    """The runs in one value of this reader, such as a session and its sub-agents."""
+    return list(reader.separate_runs(data)) if hasattr(reader, "separate_runs") else [data]
 
 
 def _shape(data: Any) -> str:

@@ -29,26 +29,31 @@ _SWE_BENCH = "swe_bench"
 _ATTACHMENT = "attachment://"
 
 
-def split(data: Any) -> list[Any]:
-    """The samples of a log, each with the description of the evaluation; empty for any other value."""
-    log = dict_of(data)
-    evaluation, samples = log.get("eval"), list_of(log.get("samples"))
-    if not isinstance(evaluation, dict) or "task" not in evaluation or "status" not in log:
-        return []
-    return [dict(zip(INSPECT_KEYS, (evaluation, sample), strict=True)) for sample in samples]
-
-
 def detect(data: Any) -> bool:
-    """Whether the value is a sample with the description of its evaluation."""
-    return isinstance(data, dict) and data.keys() == set(INSPECT_KEYS)
+    """Whether the value is a log, or a sample with the description of its evaluation."""
+    if not isinstance(data, dict) or data.keys() == set(INSPECT_KEYS):
+        return isinstance(data, dict)
+    evaluation = data.get("eval")
+    return isinstance(evaluation, dict) and "task" in evaluation and "status" in data and "version" in data
+
+
+def separate_runs(data: Any) -> list[Any]:
+    """The samples of a log, each with the description of the evaluation; a sample as it is."""
+    if data.keys() == set(INSPECT_KEYS):
+        return [data]
+    return [dict(zip(INSPECT_KEYS, (data["eval"], sample), strict=True)) for sample in list_of(data.get("samples"))]
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one sample. Raises ValueError for a sample without messages."""
+    """Return the trajectory of one sample. Raises ValueError for a sample without messages, and for a whole log."""
+    if data.keys() != set(INSPECT_KEYS):
+        n_samples = len(list_of(data.get("samples")))
+        raise ValueError(f"a log of Inspect with {n_samples} samples, each of which is a run")
     evaluation, sample = (dict_of(data[key]) for key in INSPECT_KEYS)
     messages = sample.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise ValueError(f"key 'messages' of a sample should be a list of objects, found {messages!r:.40}")
+        name = f"sample {sample.get('id')!r:.40}: key 'messages'"
+        raise ValueError(f"{name} should be a list of objects, found {messages!r:.40}")
     segments = tuple(_segments(messages, dict_of(sample.get("attachments"))))
     if not any(segment.generated for segment in segments):
         raise NoReplyError

@@ -119,7 +119,10 @@ def test_every_sample_of_a_log_is_a_run(tmp_path):
     loaded = load_trajectories(path)
     assert [run.id for run in loaded.trajectories] == [f"t/{i}" for i in range(7)]
     assert sum(loaded.skipped.values()) == 1
-    assert loaded.bad == [f"{path}, run 9: key 'messages' of a sample should be a list of objects, found 1"]
+    assert loaded.bad == [f"{path}: sample 9: key 'messages' should be a list of objects, found 1"]
+    path.write_text(json.dumps({**log(), "samples": None}))
+    with pytest.raises(InputError, match="a log of Inspect with 0 samples"):
+        load_trajectories(path)
     members = {f"samples/{i}_epoch_1.json": one for i, one in enumerate(samples)}
     folder = tmp_path / "zipped"
     folder.mkdir()
@@ -173,7 +176,6 @@ def test_damaged_zips(tmp_path):
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], {}, [[]], {"a": 1}])
 def test_wrong_types(value):
-    assert inspect_ai.split(value) == []
     assert not inspect_ai.detect(value)
     with pytest.raises(ValueError, match=r"'messages'|wrote nothing"):
         read(value)
