@@ -15,10 +15,11 @@ another tool was used before. The file has neither the system prompt nor the out
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.readers.common import run_name
@@ -40,12 +41,8 @@ _STOPPED = re.compile(r"\s*\[Response interrupted by [^\]\n]*\]\s*\Z")
 _MODEL = re.compile(r"<model>([^<>\n]{1,200})</model>")
 
 
-class _Result(NamedTuple):
-    """What the program answered to a call."""
-
-    tool: str
-    """The tool's name, or the id of a native call."""
-    executed: bool
+_Results = dict[str, deque[bool]]
+"""Whether each call ran that was answered, in order: of native calls by id, of calls in the text by the tool's name."""
 
 
 def detect(data: Any) -> bool:
@@ -107,8 +104,7 @@ def _reply(row: dict[str, Any], answer: dict[str, Any]) -> Iterator[Segment]:
     for block in _blocks(row):
         kind = block.get("type")
         if kind == "tool_use":
-            executed = next((r.executed for r in results if r.tool == str(block.get("id"))), None)
-            yield tool_call(str(block.get("name")), block.get("input"), executed)
+            yield tool_call(str(block.get("name")), block.get("input"), _next(results, str(block.get("id"))))
         elif kind in ("thinking", "reasoning"):
             yield from thought(text_of(block.get("thinking")) or text_of(block.get("text")))
         else:
@@ -119,33 +115,36 @@ def _reply(row: dict[str, Any], answer: dict[str, Any]) -> Iterator[Segment]:
             yield from shown("other", text[end:])
 
 
-def _text_block(text: str, results: list[_Result], refused: bool) -> Iterator[Segment]:
+def _text_block(text: str, results: _Results, refused: bool) -> Iterator[Segment]:
     """Yield text with its calls. Each takes the first result of its tool that is left."""
     found = []
     for start, end, calls in [] if refused else tool_tags(text, None):
-        tool = text[start + 1 : text.index(">", start)]
-        result = next((result for result in results if result.tool == tool), None)
-        if result:
-            results.remove(result)
-        executed = result.executed if result else None
+        executed = _next(results, text[start + 1 : text.index(">", start)])
         found.append(Found(start, end, tuple(replace(one, executed=executed) for one in calls)))
     yield from split_at_calls(text, found)
 
 
-def _results(answer: dict[str, Any]) -> list[_Result]:
-    """The results in a user message, in order: of native calls by id, of calls in the text by tool."""
-    results: list[_Result] = []
+def _next(results: _Results, key: str) -> bool | None:
+    left = results.get(key)
+    return left.popleft() if left else None
+
+
+def _results(answer: dict[str, Any]) -> _Results:
+    """The results in a user message."""
+    results: _Results = {}
+    last: deque[bool] | None = None
     for block in _blocks(answer) if answer.get("role") == "user" else []:
-        if block.get("type") == "tool_result":
-            results.append(_Result(str(block.get("tool_use_id")), not _says_denied(text_of(block.get("content")))))
-            continue
         text = text_of(block.get("text"))
-        if header := _RESULT.match(text):
-            results.append(_Result(header[1], not _says_denied(text[header.end() :])))
-        elif results and _says_denied(text):  # the result's text may be a block of its own
-            results[-1] = results[-1]._replace(executed=False)
+        if block.get("type") == "tool_result":
+            denied = _says_denied(text_of(block.get("content")))
+            results.setdefault(str(block.get("tool_use_id")), deque()).append(not denied)
+        elif header := _RESULT.match(text):
+            last = results.setdefault(header[1], deque())
+            last.append(not _says_denied(text[header.end() :]))
+        elif last and _says_denied(text):  # the result's text may be a block of its own
+            last[-1] = False
         elif skipped := _NOT_RUN.match(text):
-            results.append(_Result(skipped[1] or skipped[2], False))
+            results.setdefault(skipped[1] or skipped[2], deque()).append(False)
     return results
 
 

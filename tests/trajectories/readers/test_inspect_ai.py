@@ -59,7 +59,7 @@ def test_a_sample():
                 "assistant",
                 [{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": "Look."}, {"type": "image"}],
                 tool_calls=[
-                    call("bash", {"cmd": "ls", "command": "attachment://abc"}, "a"),
+                    call("bash", {"timeout": 9, "command": "attachment://abc"}, "a"),
                     call("edit", {"x": 1}, "b"),
                     call("edit", {"x": 2}, "c", parse_error="wrong"),
                     call("edit", {"x": 3}, "d"),
@@ -76,14 +76,14 @@ def test_a_sample():
     )
     assert (trajectory.id, trajectory.source, trajectory.model) == ("t/s/epoch 2", "inspect-ai", "m-1")
     assert (trajectory.resolved, trajectory.meta) == (True, {"uuid": "u", "epoch": 2})
-    arguments = {"cmd": "ls", "command": LONG}
+    arguments = {"timeout": 9, "command": LONG}
     assert trajectory.segments == (
         Segment("system", "Be good."),
         Segment("task", LONG),
         Segment("other", "An example."),
         Segment("thought", "Hm.", True),
         Segment("thought", "Look.", True),
-        Segment("action", json.dumps(arguments), True, (Call("bash", {"command": LONG, "cmd": "ls"}, True),)),
+        Segment("action", json.dumps(arguments), True, (Call("bash", {"command": LONG, "timeout": 9}, True),)),
         Segment("action", '{"x": 1}', True, (Call("edit", {"x": 1}, False),)),
         Segment("thought", '{"x": 2}', True),
         Segment("action", '{"x": 3}', True, (Call("edit", {"x": 3}, None),)),
