@@ -55,6 +55,7 @@ class _Block(NamedTuple):
 
     @property
     def text(self) -> str:
+        """The lines as one text."""
         return "\n".join(self.lines)
 
 
