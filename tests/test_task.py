@@ -238,6 +238,15 @@ def test_what_no_reader_knows_is_in_the_log_once(evaluate, runs, tmp_path, caplo
     assert caplog.messages.count("unknown records inside sessions: type new (4)") == 1
 
 
+def test_runs_without_an_action_are_said_with_the_call_syntax(evaluate, runs, tmp_path, caplog, harness_logs):
+    reply = "Look.\n<run_this>\nls\n</run_this>"
+    chat = [{"role": "user", "content": "Fix it."}, {"role": "assistant", "content": reply}]
+    (tmp_path / "runs.jsonl").write_text(runs.read_text() + json.dumps({"messages": chat}) + "\n")
+    with caplog.at_level(logging.WARNING, logger="lm_eval.hesnr"):
+        evaluate(metadata={"trajectories": str(tmp_path)})
+    assert "swe_hesnr: 1 trajectory has no action; call syntax seen: <run_this>" in caplog.messages
+
+
 def test_a_typo_in_a_key_names_the_key_meant(evaluate, runs):
     with pytest.raises(InputError, match="unknown key 'trajectory'; did you mean 'trajectories'"):
         evaluate(metadata={"trajectory": str(runs)})

@@ -19,7 +19,7 @@ from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
 from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, with_counts
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
-from lm_eval_hesnr.curation.tally import Tally
+from lm_eval_hesnr.curation.tally import CALL_SYNTAX, NO_ACTION, Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -121,6 +121,8 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
     if isinstance(content, Line) and isinstance(counts, LineCounts):
         columns.update({label.label_name: counts.characters[label] for label in Label if label != Label.TEMPLATE})
         columns.update(written=1, steps=counts.steps)
+        if item.call_syntax is not None:
+            columns.update([NO_ACTION, *(CALL_SYNTAX + mark for mark in item.call_syntax)])
         instances = {item.instance} if filters.dedupe else set()
         unknown_tools = counts.unknown_tools
     return Tally(

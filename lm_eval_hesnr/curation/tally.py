@@ -9,6 +9,11 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.skipped import Skipped
 
+NO_ACTION = "no action"
+"""The column that counts trajectories written with text of the model but no action."""
+CALL_SYNTAX = "call syntax "
+"""The beginning of the columns that count what looks like a call in those trajectories."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -16,7 +21,8 @@ class Tally:
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(format, column) to a number. The columns files, read, resolved, unresolved and unknown count what was read.
-    The columns written, steps and each label's name (characters) count what was written. The others are `LEFT_OUT`.
+    The columns written, steps, `NO_ACTION`, those that begin with `CALL_SYNTAX`, and each label's name (characters)
+    count what was written. The others are `LEFT_OUT`.
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""
@@ -39,6 +45,11 @@ class Tally:
     def total(self, column: str) -> int:
         """The sum of a column over all formats."""
         return sum(n for (_, name), n in self.counts.items() if name == column)
+
+    def call_syntax(self) -> list[str]:
+        """What looks like a call in trajectories without an action, as often as there are such trajectories."""
+        columns = {name for _, name in self.counts if name.startswith(CALL_SYNTAX)}
+        return [name.removeprefix(CALL_SYNTAX) for name in sorted(columns) for _ in range(self.total(name))]
 
     def add(self, other: Tally) -> None:
         """Add the other's counts."""

@@ -23,11 +23,11 @@ from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories import schema
 from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
 from lm_eval_hesnr.trajectories.readers import known_formats
-from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
+from lm_eval_hesnr.trajectories.readers.common import NoReplyError, PartOfRunError
 from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.runs import UNREADABLE, FoundRun, runs_in, unreadable
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.skipped import PART, Skipped, skipped_by_content, skipped_by_name
+from lm_eval_hesnr.trajectories.skipped import NO_REPLY, PART, Skipped, skipped_by_content, skipped_by_name
 from lm_eval_hesnr.trajectories.unknown import META_KEY, UnknownRecords, counts_in, noun_of
 
 
@@ -159,6 +159,8 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
         trajectory = _checked(run.reader.read(run.value, group.path))
     except PartOfRunError as part:
         return Skipped(PART, part.path)
+    except NoReplyError:
+        return Skipped(NO_REPLY)
     except UNREADABLE as error:
         return unreadable(error)
     meta: dict[str, Any] = {}

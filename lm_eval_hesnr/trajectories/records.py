@@ -19,8 +19,9 @@ from typing import IO, Any, NamedTuple, cast
 import zstandard
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories.containers import AIDER_NAME, INSPECT_HEADERS, INSPECT_KEYS, aider_chats, inspect_files
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet", ".eval")
 """File endings read in a folder, also before one of `COMPRESSED`. A file named by itself is always read."""
 
 COMPRESSED = (".gz", ".zst")
@@ -78,7 +79,7 @@ class HubName(NamedTuple):
 
 def has_known_ending(path: Path) -> bool:
     """Whether a file in a folder may contain trajectories, judged by its ending."""
-    return _suffix(path) in SUFFIXES
+    return _suffix(path) in SUFFIXES or _uncompressed(path).endswith(AIDER_NAME)
 
 
 def records(path: Path) -> Iterator[Record]:
@@ -88,8 +89,11 @@ def records(path: Path) -> Iterator[Record]:
         if _suffix(path) == ".parquet":
             yield from _parquet(path)
             return
+        if path.suffix.lower() == ".eval":
+            yield from _eval(path)
+            return
         with _opened(path) as stream:
-            for record in _lines(stream) if _suffix(path) in (".jsonl", ".ndjson") else _json(stream):
+            for record in _READ.get(_suffix(path), _json)(stream):
                 place = record.place
                 yield record
     except _DAMAGE as error:
@@ -139,10 +143,15 @@ def without_nulls(value: Any) -> Any:
 
 
 def _suffix(path: Path) -> str:
+    return Path(_uncompressed(path)).suffix
+
+
+def _uncompressed(path: Path) -> str:
+    """The file's name in small letters, without the ending of a compressed file."""
     name = path.name.lower()
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
-    return Path(name).suffix
+    return name
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -206,6 +215,42 @@ def _objects(line: bytes) -> list[Any]:
     return found if all(isinstance(value, dict) for value in found) else []
 
 
+def _markdown(stream: IO[bytes]) -> Iterator[Record]:
+    """The chats of Aider's history."""
+    raw = _read(stream)
+    if len(raw) > MAX_BYTES:
+        yield Record("", Bad(f"more than {MAX_BYTES >> 20} MiB of Markdown; split the file between two chats"))
+        return
+    try:
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        yield Record("", Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"))
+        return
+    found = False
+    for line, chat in aider_chats(text):
+        found = True
+        yield Record(f"line {line}", chat)
+    if not found:
+        yield Record("", Bad("Markdown without a line '# aider chat started at'; only histories of Aider are read"))
+
+
+def _eval(path: Path) -> Iterator[Record]:
+    """The samples of an Inspect log, which is a zip."""
+    evaluation = None
+    for name, content in inspect_files(path, _read):
+        if isinstance(content, str):
+            value: Any = Bad(content)
+        elif len(content) > MAX_BYTES:
+            value = Bad(f"a sample of more than {MAX_BYTES >> 20} MiB")
+        else:
+            value = _decoded(content)[0]
+        if name in INSPECT_HEADERS:
+            evaluation = value.get("eval") if isinstance(value, dict) else None
+        else:
+            sample = dict(zip(INSPECT_KEYS, (evaluation, value), strict=True))
+            yield Record(name, value if isinstance(value, Bad) else sample)
+
+
 class _Prepended(io.BytesIO):
     """A line that was already read, and the rest of its stream."""
 
@@ -236,6 +281,10 @@ def _decoded(raw: bytes) -> tuple[Any, Exception | None]:
         return Bad("JSON nested too deeply"), error
     except ValueError as error:  # a number with thousands of digits
         return Bad(f"not valid JSON ({error})"), error
+
+
+_READ = {".jsonl": _lines, ".ndjson": _lines, ".md": _markdown}
+"""By the ending: how to read a file that is not one JSON value."""
 
 
 def _parquet(path: Path) -> Iterator[Record]:

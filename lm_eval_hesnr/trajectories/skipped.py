@@ -17,6 +17,7 @@ STORED = "part of a run that is read with its session's file"
 
 _SETTINGS = ".settings.json"
 """Ending of the file that Droid keeps beside a session."""
+NO_REPLY = "a run in which the model wrote nothing"
 
 _REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
@@ -30,6 +31,9 @@ _NOTE_KEYS = ({"agents", "createdAt", "workDir"}, {"current_model_id", "session_
 
 _NOTE_ENDING = ".meta.json"
 """Ending of the names of Claude Code's notes on a sub-agent."""
+_ROVER_NAMES = {"cost.json", "meta.json", "tool_call_layers.json", "tool_call_sequence.json"}
+_CLINE_NAMES = {"ui_messages.json", "task_metadata.json", "context_history.json", "history_item.json"}
+"""Files that AutoCodeRover and Cline write next to a run: objects or lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ def skipped_by_content(value: Any) -> Skipped | None:
 
 def skipped_by_name(name: str, value: Any) -> Skipped | None:
     """A report or notes, judged by the file's name and by the record's keys; for records that no reader knows."""
+    if name in _ROVER_NAMES | _CLINE_NAMES and isinstance(value, (dict, list)):
+        return Skipped(NOTES)
     if not isinstance(value, dict) or not value:
         return None
     if name.endswith(_SETTINGS):

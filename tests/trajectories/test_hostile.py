@@ -58,7 +58,7 @@ def samples(real_trajectories):
 
 @pytest.fixture(scope="module")
 def json_samples(samples):
-    return [path for path in samples if has_known_ending(path)]
+    return [path for path in samples if has_known_ending(path) and path.suffix != ".eval"]  # that one is a zip
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_broken_files_of_a_folder(real_trajectories, folder, seed):
     copy = folder / "session"
     shutil.copytree(session, copy, copy_function=shutil.copyfile)
     for path in sorted(path for path in copy.rglob("*") if has_known_ending(path) and path.stat().st_size < 120_000):
-        if chance.random() < 0.3:
+        if path.suffix != ".eval" and chance.random() < 0.3:
             path.write_text(with_broken_value(path, chance))
     if any(has_known_ending(path) for path in copy.rglob("*")):
         loaded(copy)

@@ -198,7 +198,7 @@ def test_an_empty_file_is_named(tmp_path, name):
 def test_paths_that_hold_nothing_are_errors_of_one_line(tmp_path):
     for paths, reason in [
         (tmp_path / "none", "no such file, folder or glob"),
-        (Path(__file__).parent, "no .json, .jsonl, .ndjson, .traj, .parquet file in this folder"),
+        (Path(__file__).parent, "no .json, .jsonl, .ndjson, .traj, .parquet, .eval file in this folder"),
         (write(tmp_path / "x.json", {"a": 1}), "no trajectory could be read; .*no known trajectory format"),
     ]:
         with pytest.raises(InputError, match=reason) as caught:

@@ -16,10 +16,13 @@ from typing import Any, Protocol
 
 from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
+    aider,
     antigravity,
     atif,
+    auto_code_rover,
     claude_code,
     claude_stream,
+    cline,
     codex_cli,
     codex_exec,
     copilot_cli,
@@ -31,6 +34,7 @@ from lm_eval_hesnr.trajectories.readers import (
     gemini_stream,
     grok,
     hermes,
+    inspect_ai,
     kimi_code,
     langchain,
     mini_swe_agent,
@@ -43,9 +47,12 @@ from lm_eval_hesnr.trajectories.readers import (
     patch,
     pi,
     qwen_code,
+    responses,
     sharegpt,
     swe_agent,
     swe_agent_rows,
+    tau_bench,
+    trae_agent,
 )
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.unknown import shape
@@ -91,13 +98,20 @@ READERS: tuple[Reader, ...] = (
     grok,
     hermes,
     claude_code,
+    cline,
     cursor_stream,
     claude_stream,
     codex_cli,
     codex_exec,
+    aider,
+    trae_agent,
+    tau_bench,
+    inspect_ai,
+    auto_code_rover,
     patch,
     langchain,
     sharegpt,
+    responses,
     openai_messages,
 )
 

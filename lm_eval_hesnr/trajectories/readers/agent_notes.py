@@ -15,6 +15,7 @@ RESULT_MARKS = (
     "Observation:",
     "EXECUTION RESULT of [",
     "<tool_response>",
+    "API output: ",  # tau-bench
     "<returncode>",
     "New Terminal Output:",
     "Current terminal state:",

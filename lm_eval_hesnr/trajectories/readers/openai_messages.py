@@ -1,7 +1,7 @@
 """Chat rows like requests of OpenAI's API: `messages` with `role` and `content`, tool calls native or in the text.
 
 This is the generic reader for published data sets. It comes after all readers that know a format by its own marks. It
-also reads a bare list of such messages, and `messages` stored as a JSON string.
+also reads a bare list of such messages, a file with one such message a line, and `messages` stored as a JSON string.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ _CONTENTS = {"content", "value", "tool_calls", "function_call"}
 _FIRST = 3
 """How many messages are looked at to tell the format."""
 _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_status", "source", "category", "task")
+
+
+def is_event(data: Any) -> bool:
+    """Whether a record is one message. A file of such lines is one run."""
+    if not isinstance(data, dict) or not isinstance(data.get("role"), str):
+        return False
+    return data["role"] in ROLES and "content" in data and "type" not in data
 
 
 def detect(data: Any) -> bool:

@@ -21,6 +21,7 @@ from lm_eval_hesnr.trajectories.readers.found_calls import (
     xml_functions,
 )
 from lm_eval_hesnr.trajectories.readers.segments import call
+from lm_eval_hesnr.trajectories.readers.tool_tags import tool_tags
 from lm_eval_hesnr.trajectories.schema import Call
 
 
@@ -68,6 +69,10 @@ def _functions(text: str, executed: bool | None) -> list[Found]:
     return xml_functions(text, executed)
 
 
+def _tool_tags(text: str, executed: bool | None) -> list[Found]:
+    return tool_tags(text, executed)
+
+
 def _executes(text: str, executed: bool | None) -> list[Found]:
     """CodeAct: `<execute>` and `<execute_ipython>` contain Python, `<execute_bash>` a shell command."""
     blocks = [(*b, "execute_bash", "command") for b in tagged(text, "execute_bash")]
@@ -90,6 +95,16 @@ def _act(text: str, executed: bool | None) -> list[Found]:
     return [shell_command(*block, executed) for block in fenced(text, "```bash") if 0 <= act < block[0]][:1]
 
 
+def _react(text: str, executed: bool | None) -> list[Found]:
+    """ReAct, as in tau-bench: one JSON call at the end, after `Action:`."""
+    action = text.rfind("Action:")
+    start = text.find("{", action)
+    if action < 0 or start < 0 or text[action + len("Action:") : start].strip():
+        return []
+    calls = json_calls(text[start:].rstrip(), executed)
+    return [Found(start, len(text.rstrip()), calls)] if calls else []
+
+
 def _terminus(text: str, executed: bool | None) -> list[Found]:
     return terminus.commands(text, executed) if "keystrokes" in text else []
 
@@ -103,10 +118,12 @@ def _fences(text: str, executed: bool | None) -> list[Found]:
 SYNTAXES: dict[str, CallFinder] = {
     "<tool_call>": hermes,
     "<function=": _functions,
+    "</": _tool_tags,
     "<execute": _executes,
     "<command>": _last_command,
     "keystrokes": _terminus,
     "Act: bash": _act,
+    "Action:": _react,
     "```": _fences,
 }
 """By the mark that a text with such a call contains; more specific syntaxes come first."""

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import openai_messages, sharegpt
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -387,3 +389,23 @@ def test_real_native_calls_by_independent_extraction(real_trajectories):
 
 def _rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_file_with_one_message_a_line_is_one_run(tmp_path):
+    chat = [user("Fix it."), says("Look.", tool_calls=calls(("a", "bash", '{"command": "ls"}')))]
+    chat += [{"role": "tool", "tool_call_id": "a", "content": "x"}, says(None, tool_calls=calls(("b", "f", "{}")))]
+    path = tmp_path / "run-1.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in chat))
+    [trajectory] = load_trajectories(path).trajectories
+    assert (trajectory.id, kinds(trajectory)) == ("run-1", ["task", "thought", "action", "observation", "action"])
+    assert trajectory.segments == openai_messages.read(chat, path).segments
+    path.write_text("".join(json.dumps({"messages": chat, "id": i}) + "\n" for i in range(2)))
+    assert len(load_trajectories(path).trajectories) == 2
+    path.write_text("".join(json.dumps({**row, "type": "x"}) + "\n" for row in chat))
+    with pytest.raises(InputError, match=r"known (trajectory )?format"):
+        load_trajectories(path)
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [], {}, {"role": 1, "content": "a"}, {"role": "user"}])
+def test_what_is_not_a_message(value):
+    assert not openai_messages.is_event(value)
