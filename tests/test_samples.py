@@ -209,8 +209,8 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(file_format, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nope"], "error: no sample 'nope'; there are argtable, "),
-        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? there are argtable, "),
+        (["nope"], "error: no sample 'nope'; the names are argtable, "),
+        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? the names are argtable, "),
         (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
