@@ -1,4 +1,4 @@
-"""The unit of work of an engine: one window of a trajectory, in which it scores some tokens."""
+"""The unit of work of an engine: one window of a trajectory, with the tokens to score in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lm_eval_hesnr.scoring.windows import Window
 
 
 class WindowRequest(NamedTuple):
-    """One run of an engine: it reads `ids[window.start : window.end]` and scores the tokens at `window.positions`."""
+    """One window: the engine reads `ids[window.start : window.end]` and scores the tokens at `window.positions`."""
 
     ids: np.ndarray
     """(T,) int64, the whole trajectory."""

@@ -52,8 +52,7 @@ def fingerprint_of_tokenizer(tokenizer: Any) -> str:
 
 
 def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
-    """Digest of every byte of a checkpoint's weight and configuration files, if the engine gives no access to the
-    model.
+    """Digest of every byte of a checkpoint's weight and configuration files, if the engine does not expose the model.
 
     Args:
         folder: contains *.safetensors, pytorch_model*.bin, adapter_model*.bin or *.gguf, and config.json.
