@@ -365,7 +365,8 @@ PAGE = b"\n<!doctype html><title>welcome</title>"
 )
 def test_a_refused_key_or_path_is_reported_once_with_what_to_do(served, expected, status, answer, message):
     served.gets["/v1/models"] = (status, answer)
-    of_list = f"{served.url}/v1/models: {message}; if the server does not report its context length, give max_length= in --model_args"
+    way_out = "if the server does not report its context length, give max_length= in --model_args"
+    of_list = f"{served.url}/v1/models: {message}; {way_out}"
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == of_list
