@@ -217,10 +217,10 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(file_format, tmp_path)
             "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
-        (["--form", "swe-agent"], "error: --form and -o need one run: give its NAME"),
+        (["--form", "swe-agent"], "error: --form and -o need the NAME of a run"),
         (
             ["spans", "-o", "missing/a.traj"],
-            "error: missing/a.traj: there is no folder missing; create it, or name another\n",
+            "error: missing/a.traj: the folder missing does not exist; create it, or name another\n",
         ),
     ],
 )
