@@ -9,9 +9,9 @@ from typing import Any
 def split_by_size(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
     """The indices of each rank's items, in ascending order.
 
-    The largest item is assigned first, and each item goes to the rank with the smallest sum so far. With fewer items
-    than ranks, each idle rank gets the smallest item again: the harness needs a document on every rank, and
-    `merge_ranks` removes the repeated ones.
+    The largest item is assigned first, and each item goes to the rank with the smallest sum so far. If there are fewer
+    items than ranks, each idle rank gets the smallest item again, because the harness needs a document on every rank.
+    `merge_ranks` removes these repeated items.
 
     Args:
         sizes: one for each item, at least one.

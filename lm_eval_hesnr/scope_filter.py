@@ -60,7 +60,7 @@ class NoValue:
 
 
 class ScopeFilter(Filter):
-    """The harness filter `hesnr_scope`: the profile of the tokens that carry one of a scope's labels."""
+    """The harness filter `hesnr_scope`: the profile of the tokens that have one of a scope's labels."""
 
     def __init__(
         self, scope: str, epsilon: float, labels: frozenset[Label] | None = None, available: bool = True

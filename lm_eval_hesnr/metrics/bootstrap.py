@@ -1,8 +1,8 @@
 """Uncertainty by resampling whole trajectories: tokens of one trajectory are not independent.
 
-This module computes standard errors and intervals of a pooled measure, the paired difference of two runs on the same
-trajectories, and the width of the interval for more or fewer trajectories. The resampling is seeded, so the same
-profiles give the same numbers for any number of threads.
+This module computes standard errors and intervals of a pooled measure. It also computes the paired difference of two
+runs on the same trajectories, and the width of the interval for more or fewer trajectories. The resampling is seeded,
+so the same profiles give the same numbers for any number of threads.
 
 The plain percentile interval is too narrow for few trajectories. It uses the normal quantile instead of Student's t,
 and a variance that is too small by the factor (n - 1) / n. The *expanded* percentile interval takes the percentiles at
@@ -72,7 +72,7 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
 
     Args:
         statistic: a function of the sums.
-        rows: (D, C), one row a document.
+        rows: (D, C), one row for each document.
         size: how many documents to draw; D if None.
     """
     return None if len(rows) < 2 else statistic(resampled(rows, size or len(rows)))

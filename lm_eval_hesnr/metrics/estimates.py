@@ -24,7 +24,7 @@ def estimates(profiles: Sequence[EntropyProfile], epsilon: float | None) -> dict
     """Measure name to its estimate over at least one document. All measures use the same resamples.
 
     Args:
-        profiles: one a document.
+        profiles: one for each document.
         epsilon: the threshold, an edge of the profiles. If it is None (no threshold was found), the measures of
             decisions are None.
     """

@@ -42,7 +42,7 @@ def scope_result(
     """The threshold of a scope, every measure with it, and the summary.
 
     Args:
-        profiles: one a document, at least one.
+        profiles: one for each document, at least one.
         names: the names of the documents, in the same order.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats. It is the threshold if `method` is `static`.

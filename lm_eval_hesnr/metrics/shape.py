@@ -1,8 +1,8 @@
 """The shape of a model's uncertainty: the peaks in the histogram of entropies.
 
-A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3, ln 4; stronger
-checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). This module examines a window of +- 0.06 nats
-around each ln n. At ln 1 and ln k the window has only the side where entropies are possible.
+A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3 and ln 4. Stronger
+checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). This module examines a window of +- 0.06 nats around
+each ln n. At ln 1 and ln k the window has only the side where entropies are possible.
 
 The search for a peak uses *cores*, 0.06 nats wide, every 0.01 nats within the window. The densest core is a peak if it
 is denser than both flanks, by more than chance and by more than 5 %. A flank is 0.06 nats wide and 0.02 nats away from
@@ -62,7 +62,7 @@ class Cumulative(NamedTuple):
 
 
 def cumulative(profiles: Sequence[EntropyProfile]) -> tuple[np.ndarray, np.ndarray]:
-    """(E,) bounds, and (D, 2 * E) rows, one a document. `shaped` accepts sums of rows."""
+    """(E,) bounds, and (D, 2 * E) rows, one for each document. `shaped` accepts sums of rows."""
     top = float(profiles[0].edges[-1])
     grid = fixed_grid(top)
     needed = np.abs(grid[:, None] - np.log(ORDERS)).min(axis=1) <= _REACH

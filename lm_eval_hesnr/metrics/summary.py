@@ -29,7 +29,7 @@ def summary(
     """Intervals, sweep, thresholds, shape, histogram, and interval widths by number of trajectories, of one scope.
 
     Args:
-        profiles: one a document.
+        profiles: one for each document.
         epsilon: the threshold of the measures, an edge; None if an adaptive method found no threshold.
         static: the run's own epsilon, if the threshold is adaptive.
         found: `estimates(profiles, epsilon)`, if the caller has computed them already.

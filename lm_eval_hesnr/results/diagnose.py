@@ -61,7 +61,7 @@ def runs_of(data: Mapping[str, Any], name: str) -> list[Run]:
     """One `Run` for each of our tasks in a decoded results JSON.
 
     Raises:
-        ValueError: the JSON has none of our tasks, or a part of one is missing.
+        ValueError: the JSON does not contain any of our tasks, or a task is incomplete.
     """
     configs = data.get("configs") if isinstance(data, dict) else None
     ours = [task for task, config in (configs or {}).items() if isinstance(config, dict) and "signature" in config]
