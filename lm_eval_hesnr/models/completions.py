@@ -222,7 +222,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         if not refusals:
             raise InputError(f"{self._root}{not_read[0]}")
         reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refusals.items())
-        raise InputError(f"{self._root} returns no logprobs of prompts ({reasons})")
+        raise InputError(f"{self._root} returns no logprobs of prompts ({reasons}); use vLLM or SGLang as server")
 
     def _compare_tokenizers(self, form: AnswerForm, ids: list[int]) -> None:
         """Send the probe as text, and compare the server's token ids with ours."""

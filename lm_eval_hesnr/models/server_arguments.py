@@ -130,7 +130,7 @@ class ServerArguments:
 
 def _refuse_unknown_choices(server: str, tokenizer_backend: str) -> None:
     if server not in ("auto", *FORMS):
-        raise InputError(f"server={server}: expected auto, {', '.join(FORMS)}")
+        raise InputError(f"server={server}: expected one of auto, {', '.join(FORMS)}")
     if tokenizer_backend not in _BACKENDS:
         raise InputError(f"tokenizer_backend={tokenizer_backend}: expected huggingface, tiktoken, remote or none")
 

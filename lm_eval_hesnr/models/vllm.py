@@ -225,7 +225,8 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
     if entries is None or len(entries) != len(prompt) or list(output.prompt_token_ids) != prompt:
         n_entries = "no" if entries is None else len(entries)
         raise InputError(
-            f"vLLM returned {n_entries} prompt logprobs for a prompt of {len(prompt)} tokens, or for another prompt"
+            f"vLLM returned {n_entries} prompt logprobs for a prompt of {len(prompt)} tokens, or those of another "
+            "prompt; try another version of vLLM"
         )
     flat = getattr(entries, "logprobs", None)
     if flat is not None:
@@ -235,7 +236,9 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
             at = starts[:, None] + np.arange(request.k + 1)  # (R, 1 + k): the token itself, then the most likely ones
             ids = np.asarray(entries.token_ids)[starts]
             if not np.array_equal(ids, request.ids[request.window.positions]):
-                raise InputError("vLLM returned prompt logprobs of tokens that are not the prompt's")
+                raise InputError(
+                    "vLLM returned logprobs of other tokens than those of the prompt; try another version of vLLM"
+                )
             values = np.asarray(flat)[at]
             return statistics_of(values[:, 0], values[:, 1:], np.asarray(entries.ranks)[starts])
     target = np.empty(len(request.rows))
@@ -244,7 +247,9 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
     for i, row in enumerate(request.rows):
         entry = entries[int(row)]
         if len(entry) < request.k:
-            raise InputError(f"vLLM returned {len(entry)} of {request.k} top logprobs")
+            raise InputError(
+                f"vLLM returned only {len(entry)} of the {request.k} top logprobs; try another version of vLLM"
+            )
         own = entry[prompt[row]]
         target[i], rank[i] = own.logprob, own.rank
         top[i] = sorted((one.logprob for one in entry.values()), reverse=True)[: request.k]

@@ -65,7 +65,7 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
     if not paths:
         raise InputError(
             f"{folder}: found no weight files, which identify the model in the score_store; expected "
-            f"{', '.join(_WEIGHT_FILES)}"
+            f"{', '.join(_WEIGHT_FILES)}; run without score_store"
         )
     paths += [folder / name for name in _CONFIG_FILES if (folder / name).exists()]
     cache = cache_folder / "fingerprints.json"

@@ -24,4 +24,4 @@ def load_tokenizer(name: str, option: str, **options: Any) -> Any:
         return AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:  # the Hub's client and a tokenizer's own code may raise any error
         reason = " ".join(str(error).split())
-        raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason:.300})") from error
+        raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason:.300}); name another") from error

@@ -344,7 +344,7 @@ def test_the_same_refusal_of_two_forms_is_reported_once(served):
     assert str(raised.value) == (
         f"{served.url} returns no logprobs of prompts "
         f'(vllm, echo: /v1/completions: HTTP 400: {{"error": "no"}}; '
-        f'sglang: /generate: HTTP 400: {{"error": "no"}})'
+        f'sglang: /generate: HTTP 400: {{"error": "no"}}); use vLLM or SGLang as server'
     )
 
 
@@ -600,7 +600,7 @@ def test_secrets_among_the_arguments_are_refused(served, options):
     ("options", "reason"),
     [
         ({"base_url": None}, "needs base_url= and model="),
-        ({"server": "tgi"}, "server=tgi: expected auto, vllm, echo, sglang"),
+        ({"server": "tgi"}, "server=tgi: expected one of auto, vllm, echo, sglang"),
         ({"tokenizer": "/nowhere/at/all"}, "give tokenizer="),
         ({"stride": 256}, "stride=256: expected a number of tokens from 1 to 254"),
         ({"base_url": "127.0.0.1:9"}, "expected an address such as http"),

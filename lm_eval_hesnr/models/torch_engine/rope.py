@@ -61,7 +61,7 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     now = _extendable(config, rope_type)
     modules = {name: module for name, module in model.named_modules() if _is_rotary(module)}
     if not modules:
-        raise InputError(f"rope_type={rope_type}: {type(model).__name__} has no rotary embedding to replace")
+        raise InputError(f"rope_type={rope_type}: {type(model).__name__} has no rotary embedding; leave out rope_type=")
     original = int(config.max_position_embeddings)
     extension = RopeExtension(rope_type, float(factor), original, int(max_length or round(original * factor)))
     if extension.max_length < original:
@@ -150,11 +150,12 @@ def _extendable(config: Any, rope_type: str) -> dict[str, Any]:
     now = getattr(config, "rope_parameters", None)
     if not now or not getattr(config, "max_position_embeddings", None):
         raise InputError(
-            f"rope_type={rope_type}: the configuration of a {config.model_type} model has no rope_parameters"
+            f"rope_type={rope_type}: a {config.model_type} configuration has no rope_parameters; leave out rope_type="
         )
     if any(isinstance(value, dict) for value in now.values()):
         raise InputError(
-            f"rope_type={rope_type}: {config.model_type} has separate RoPE settings for each kind of layer"
+            f"rope_type={rope_type}: {config.model_type} has separate RoPE settings for each kind of layer, which "
+            "cannot be extended; leave out rope_type="
         )
     present = now.get("rope_type", "default")
     if present != "default":
@@ -163,7 +164,9 @@ def _extendable(config: Any, rope_type: str) -> dict[str, Any]:
             "before that extension"
         )
     if now.get("mscale_all_dim"):  # its attention layers have computed a scale from it already
-        raise InputError(f"rope_type={rope_type}: {config.model_type} also scales attention by mscale_all_dim")
+        raise InputError(
+            f"rope_type={rope_type}: {config.model_type} also scales attention by mscale_all_dim; leave out rope_type="
+        )
     return dict(now)
 
 
