@@ -70,7 +70,7 @@ def _then(exec_module, register):  # type: ignore[no-untyped-def]
 
 
 def _quietly(register, module) -> None:  # type: ignore[no-untyped-def]
-    """Turn an error of a registration into a warning: the program may not use the plugin at all."""
+    """Turn an error of a registration into a warning, because the program may not need the plugin."""
     try:
         register(module)
     except Exception as error:

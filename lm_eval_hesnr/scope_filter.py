@@ -1,4 +1,4 @@
-"""The harness filter `hesnr_scope`, and the values that it passes on to the task: profiles of documents."""
+"""The harness filter `hesnr_scope`, and the values that it returns to the task: profiles of documents."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
     """The tokenizer that the model arguments name. For `max_tokens`, the default is the embedded model's tokenizer.
 
     Args:
-        model_args: the model arguments, which the harness mixes into the metadata.
+        model_args: the model arguments, which the harness adds to the metadata.
         option: the option that needs the tokenizer, for messages.
 
     Raises:
@@ -119,7 +119,7 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
     """
     name = model_args.get("tokenizer") or model_args.get("pretrained") or model_args.get("model")
     if not isinstance(name, str) and option == "max_tokens":
-        eval_logger.warning("max_tokens: no pretrained= in --model_args: counting with the embedded model's tokenizer")
+        eval_logger.warning("max_tokens: no pretrained= in --model_args; counting with the embedded model's tokenizer")
         name = str(EMBEDDED_MODEL)
     if not isinstance(name, str):
         raise InputError(f"{option} needs the model's chat template: add --apply_chat_template")

@@ -124,7 +124,7 @@ class SweHesnr(Task):
         self.has_template = self.options.render == "chat" or bool(options.get("apply_chat_template"))
         template = chat_template(self.metadata, options.get("chat_template")) if self.has_template else None
         self.selection, self._renderings = self._short_enough(template)
-        in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # of all ranks
+        in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # documents of all ranks
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
         options |= {"chat_template": template, "cache_requests": False, "rewrite_requests_cache": False}
         super().build_all_requests(**options)
@@ -158,7 +158,8 @@ class SweHesnr(Task):
         return Instance(request_type="loglikelihood", doc=doc, arguments=(context, text), idx=0, **kwargs)
 
     def process_results(self, doc: dict[str, Any], results: Sequence[ScopedProfile]) -> dict[str, Any]:
-        """Every measure of this document alone, and names for the standard errors that replace the harness's N/A."""
+        """Every measure of this document alone, and a `<name>_stderr` for each, so that our standard errors replace
+        N/A."""
         (scoped,) = results
         own = measures([scoped.profile], self.options.epsilon)
         values = {
@@ -193,7 +194,7 @@ class SweHesnr(Task):
         values = {f"{name},{scope}": one.value for scope, row in found.items() for name, one in row.items()}
         for finding in diagnose([Run("this run", self.task_name, values, config)]):
             eval_logger.warning("%s", finding)
-        if len(found) > len(DEFAULT_SCOPES):  # the harness sorts its table by measure
+        if len(found) > len(DEFAULT_SCOPES):  # the harness's table is sorted by measure, this one by scope
             for line in scopes_table(found):
                 eval_logger.info("%s", line)
         return config

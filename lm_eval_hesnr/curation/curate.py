@@ -1,8 +1,8 @@
 """The work of `hesnr curate`: trajectories of any format, filtered and counted, as one file of curated JSON lines.
 
-One process reads the inputs in order. Several may label and count tokens, which takes most of the time. The output is
-written in blocks. The end of a block depends only on the trajectories. So neither the number of processes nor an
-interruption changes a byte. A log next to the unfinished output records every block.
+One process reads the inputs in order. Several processes may label and count tokens, which takes most of the time. The
+output is written in blocks. The end of a block depends only on the trajectories. So neither the number of processes nor
+an interruption changes a byte. A log next to the unfinished output records every block.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BLOCK_BYTES = 2**20
 each block is one frame."""
 
 BLOCK_RESULTS = 1000
-"""A block also ends after this many trajectories read, because filters may leave out all of them."""
+"""A block also ends when this many trajectories were read, because filters may leave out all of them."""
 
 
 def curate(
@@ -45,7 +45,8 @@ def curate(
 ) -> Tally:
     """Write the trajectories of `inputs` to `out` and return the counts. If there are none, `out` is not created.
 
-    An unfinished output of the same inputs, filters and package version is continued. Any other is started again.
+    An unfinished output of the same inputs, filters and package version is continued. Any other unfinished output is
+    started again.
 
     Raises:
         InputError: an input or the tokenizer does not exist, `out` cannot be written, or it exists without `force`.

@@ -86,5 +86,5 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
 
 @lru_cache(maxsize=1)
 def tokenizer_of_option(name: str) -> Any:
-    """The tokenizer of `--tokenizer`, loaded once a process; raises InputError if it cannot be loaded."""
+    """The tokenizer of `--tokenizer`, loaded once in each process; raises InputError if it cannot be loaded."""
     return load_tokenizer(name, "--tokenizer")

@@ -28,7 +28,7 @@ SWEEP = (*(low + (high - low) * i / 4 for low, high in pairwise(_ANCHORS) for i 
 """The 17 thresholds of the sweep, nats: ln 2, ln 3, epsilon, ln 4, ln 5, and three between each pair of neighbours."""
 
 SAME = 1e-9
-"""Edges closer than this are one edge."""
+"""Edges that are closer than this, in nats, count as one edge."""
 
 _LAST_LOG = 50  # above it, ln n are closer together than the grid points; a profile must stay below 64 KB
 _FINE_END = 2.5  # above ln 10 and the flanks around it

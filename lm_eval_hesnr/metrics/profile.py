@@ -139,7 +139,7 @@ class EntropyProfile:
         return cls(edges, sums)
 
     def __str__(self) -> str:
-        """Short: the harness writes filtered responses into its sample files by `str`."""
+        """A short text, because the harness writes `str` of filtered responses into its sample files."""
         return f"EntropyProfile({int(self.sums[:, 0].sum())} tokens)"
 
     __repr__ = __str__

@@ -203,7 +203,7 @@ class HFTopK(TrajectoryModel, HFLM):
 
 
 def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
-    """Set `device` and accelerate to the CPU where PyTorch has no other device."""
+    """Set `device` and accelerate to the CPU if PyTorch has no other device."""
     if not torch.cuda.is_available() and str(options.get("device") or "cuda").startswith("cuda"):
         options["device"] = "cpu"  # hf would use its default, cuda, and fail
     if not torch.accelerator.is_available():

@@ -40,7 +40,7 @@ class EncodedTrajectory(NamedTuple):
 
     @property
     def positions(self) -> np.ndarray:
-        """(n,) int64: the positions to score, in the order of the plan."""
+        """(n,) int64: the positions to score, in the order of the windows."""
         return np.concatenate([np.empty(0, np.int64), *(window.positions for window in self.plan)])
 
     @property

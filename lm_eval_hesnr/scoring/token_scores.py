@@ -1,4 +1,4 @@
-"""The statistics of every token of one trajectory under one model."""
+"""The statistics of every token of one trajectory, from one model."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class WantedRows:
             budget: block sizes; planned from `mem_budget` if None.
 
         Raises:
-            InputError: the model does not apply `logits_to_keep`.
+            InputError: the model does not support `logits_to_keep`.
         """
         self.model, self.name = model, name
         self.capabilities = capabilities or find_capabilities(model, name)
@@ -84,7 +84,9 @@ class WantedRows:
     def n_virtual(self) -> int:
         """How many tokens of the context are taken by the virtual tokens of PEFT's prompt or prefix tuning."""
         config_value = getattr(getattr(self.model, "active_peft_config", None), "num_virtual_tokens", None)
-        return max(self.capabilities.shift, config_value or 0)  # a prefix is in the cache only: it shifts no row
+        return max(
+            self.capabilities.shift, config_value or 0
+        )  # a prefix is only in the cache, so it does not shift rows
 
     def all_ranks(self, own: bool) -> bool:
         """Whether `own` is true in every process of a tensor-parallel model."""

@@ -24,7 +24,7 @@ _ROWS, _MASK = 128, 2**22
 
 
 class LastAttention(TorchFunctionMode):
-    """Inside this context, the last scaled dot-product attention of one forward pass leaves out rows.
+    """A context manager in which the last scaled dot-product attention of one forward pass leaves out rows.
 
     It does so only for plain causal attention over one text of `n_rows` rows without a mask. At most half of the rows
     may be requested, because a row that is computed separately costs 1.7 times as much. `n_seen` counts the attention

@@ -126,7 +126,7 @@ class Budget:
 
     @property
     def rows_per_call(self) -> int:
-        """Rows of logits that a model may make in one call if its head cannot run separately."""
+        """Rows of logits that a model may compute in one call if its head cannot run separately."""
         return max(self.n_bytes // 4 // (self.shape.vocabulary * self.shape.itemsize), self.rows)
 
     def halve(self, n_tokens: int, *, can_chunk: bool) -> bool:
@@ -165,7 +165,8 @@ def parse_bytes(text: str | int) -> int:
 def default_bytes(device: torch.device) -> int:
     """Bytes that scoring uses by default: 9/10 of a CUDA device's free memory, or half of the CPU's free memory.
 
-    The processes of one machine share the CPU's memory equally. The limit of a container or a batch job counts.
+    The processes of one machine share the CPU's memory equally. The memory limits of containers and batch jobs are
+    respected.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -189,7 +190,7 @@ def _bytes_left_in_control_groups(root: Path = Path("/")) -> list[int]:
                 continue
             own = Path(path.lstrip("/"))
             for folder in (root / "sys/fs/cgroup" / top / each for each in (own, *own.parents)):
-                with suppress(OSError, ValueError, KeyError):  # no such group, or a group without a limit
+                with suppress(OSError, ValueError, KeyError):  # there is no such group, or it has no limit
                     most = int((folder / limit).read_text())
                     usages = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
                     left.append(most - int((folder / usage).read_text()) + int(usages[cached]))

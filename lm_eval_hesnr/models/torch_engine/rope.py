@@ -38,7 +38,7 @@ class RopeExtension(NamedTuple):
 
 
 def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | None = None) -> RopeExtension:
-    """Scale a loaded model's RoPE, as if it had been loaded with these `rope_parameters` in its configuration.
+    """Scale a loaded model's RoPE, as if its configuration had contained these `rope_parameters` at load.
 
     `yarn` and `longrope` use the model's present context as `original_max_position_embeddings`. `longrope` uses 1 as
     short factor and `factor` as long factor in every dimension, because this function does not search for a model's own
