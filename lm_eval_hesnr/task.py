@@ -158,8 +158,7 @@ class SweHesnr(Task):
         return Instance(request_type="loglikelihood", doc=doc, arguments=(context, text), idx=0, **kwargs)
 
     def process_results(self, doc: dict[str, Any], results: Sequence[ScopedProfile]) -> dict[str, Any]:
-        """Every measure of this document alone, and a `<name>_stderr` for each, so that our standard errors replace
-        N/A."""
+        """Every measure of this document alone, and a `<name>_stderr` for each, to replace the harness's N/A."""
         (scoped,) = results
         own = measures([scoped.profile], self.options.epsilon)
         values = {
