@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 LABEL_RULES_VERSION = 4
-"""Increased whenever a trajectory gets other labels than before. It is part of every run's signature."""
+"""Increase it whenever the labels of any trajectory change. It is part of every run's signature."""
 
 
 class Label(IntEnum):
@@ -20,16 +20,16 @@ class Label(IntEnum):
     WHITESPACE = 3
     """Blanks and line ends in the action's code."""
     DECORATION = 4
-    """Separator lines: three or more of one punctuation sign, such as `-----`."""
+    """Separator lines: one punctuation sign, repeated three or more times, such as `-----`."""
     THOUGHT = 5
-    """Text the model wrote that is not an action."""
+    """Text that the model wrote and that is not an action."""
     OBSERVATION = 6
     """The answer of the environment."""
     SYSTEM = 7
     TASK = 8
     """The issue and other instructions."""
     OTHER = 9
-    """Text from neither model nor environment: exit notes, reminders, the repeated patch."""
+    """Text that neither the model nor the environment wrote: exit notes, reminders, the repeated patch."""
     TEMPLATE = 10
     """Text that the rendering added: role headings, tags of the chat template."""
 

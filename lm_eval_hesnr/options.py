@@ -16,7 +16,7 @@ from lm_eval_hesnr.metrics.thresholds import METHODS
 DEFAULT_SCOPES = ("action", "all")
 
 _NO_TYPO = {"token"}
-"""Model arguments that look like a misspelt key of ours but have their own meaning."""
+"""Model arguments that look like one of our keys misspelt, but have their own meaning."""
 
 _ALSO_CALLED = {
     "runs": "trajectories",
@@ -25,7 +25,7 @@ _ALSO_CALLED = {
     "data_path": "trajectories",
     "top_k": "k",
 }
-"""Likely wrong names for our keys. Ignoring one could score the embedded samples instead of the user's runs."""
+"""Wrong names that users may give our keys. If one were ignored, the embedded samples could be scored by mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Options:
     score: str = "all"
     """`all`: score every token after the context. `action`: score only tokens of the scope `action`; others are N/A."""
     scopes: dict[str, frozenset[Label]] = field(default_factory=lambda: {name: SCOPES[name] for name in DEFAULT_SCOPES})
-    """The scopes to report: names of `labels.SCOPES`, or an object that maps own names to lists of labels."""
+    """The scopes to report: names of `labels.SCOPES`, or an object that maps new names to lists of labels."""
     epsilon: float = EPSILON
     """Threshold on the entropy, nats."""
     threshold: str = "static"
@@ -47,7 +47,7 @@ class Options:
     k: int = 10
     """Size of the candidate set."""
     render: str | None = None
-    """`transcript` or `chat`. None means chat if the harness has --apply_chat_template, else transcript."""
+    """`transcript` or `chat`. None means chat if --apply_chat_template is given, and transcript otherwise."""
     max_tokens: int | None = None
     """Trajectories with more tokens are left out and counted."""
     token_table: str | None = None
@@ -57,7 +57,7 @@ class Options:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Options:
-        """Take our keys and check their values. Other keys are ignored, unless they look like a misspelt key of ours.
+        """Take our keys and check their values. Other keys are ignored, unless they look like one of ours misspelt.
 
         Raises:
             InputError: a key is misspelt, or a value is not as expected.
@@ -88,7 +88,7 @@ class Options:
 
 
 def _near_miss(key: str, ours: list[str]) -> str | None:
-    """The key of ours that was probably meant; None if the key is ours or resembles none of ours."""
+    """The key of ours that was probably meant; None if the key is correct or does not resemble any of ours."""
     if key in ours or key in _NO_TYPO:
         return None
     plain = key.lower().replace("-", "_")
@@ -155,7 +155,7 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
     }
     names = [item for item in items if not isinstance(item, dict)]
     if not (own or names) or any(not isinstance(scope, str) or scope not in SCOPES for scope in names):
-        expected = f"a list of names out of {', '.join(SCOPES)}, or an object of own names and lists of labels"
+        expected = f"a list of names out of {', '.join(SCOPES)}, or an object that maps new names to lists of labels"
         raise _refuse(name, value, expected)
     return {scope: SCOPES[scope] for scope in names} | own
 
@@ -163,7 +163,7 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
 def _labels(own: str, value: Any) -> frozenset[Label]:
     known = {label.label_name: label for label in Label}
     if own in SCOPES:
-        raise _refuse(f"scope {own!r}", value, "a name of your own: this name is already used")
+        raise _refuse(f"scope {own!r}", value, "another name: a built-in scope has this one")
     if "," in own or not isinstance(value, list) or not value or any(label not in known for label in value):
         raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)} (and no comma in its name)")
     labels = frozenset(known[label] for label in value)

@@ -1,9 +1,9 @@
-"""All registrations with lm-evaluation-harness: models and filters, as lazy strings, and the task folder.
+"""All registrations with lm-evaluation-harness: models and filters (as names, imported at first use), the task folder.
 
-The harness's main branch finds plugins by entry points (pyproject.toml). The released 0.4.13 has none, so an import
-hook waits for two harness modules and registers right after each is imported. The start-up files
-(`lm_eval_hesnr.pth`, and `.start` of PEP 829 for Python 3.15) call `autoload` in every interpreter. Therefore this
-module imports only what a bare interpreter has already loaded.
+The harness's main branch finds plugins by entry points (pyproject.toml). The released version 0.4.13 does not look for
+entry points. So an import hook waits for two harness modules, and registers right after each of them is imported. The
+start-up files (`lm_eval_hesnr.pth`, and `.start` of PEP 829 for Python 3.15) call `autoload` in every interpreter.
+Therefore this module imports only what a bare interpreter has already loaded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def autoload() -> None:
 
 
 def install() -> None:
-    """Register with the harness: now if it is already imported, else as soon as it is."""
+    """Register with the harness: now if it is already imported, otherwise as soon as it is imported."""
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterImport())
     for name, register in _REGISTRATIONS.items():
@@ -46,10 +46,10 @@ def install() -> None:
 
 
 class _AfterImport:
-    """An import finder that asks the other finders, and registers after the module has been executed."""
+    """An import finder that gets the module from the other finders, and registers after the module was executed."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
-        """The spec that another finder has for one of the two harness modules, with the registration added."""
+        """The spec of one of the two harness modules from another finder, with the registration added."""
         register = _REGISTRATIONS.get(name)
         if register is None:
             return None
@@ -70,7 +70,7 @@ def _then(exec_module, register):  # type: ignore[no-untyped-def]
 
 
 def _quietly(register, module) -> None:  # type: ignore[no-untyped-def]
-    """Turn an error of a registration into a warning: the program may not use the plugin at all."""
+    """Turn an error of a registration into a warning, because the program may not need the plugin."""
     try:
         register(module)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Splits trajectories between ranks so that every rank has about as much to read, and merges what ranks return."""
+"""Splits trajectories between ranks so that each reads about the same amount, and merges the ranks' results."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 def split_by_size(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
     """The indices of each rank's items, in ascending order.
 
-    The largest item is assigned first, and each item goes to the rank with the smallest sum so far. With fewer items
-    than ranks, each idle rank gets the smallest item again: the harness needs a document on every rank, and
-    `merge_ranks` removes the repeated ones.
+    The largest item is assigned first, and each item goes to the rank with the smallest sum so far. If there are fewer
+    items than ranks, each idle rank gets the smallest item again, because the harness needs a document on every rank.
+    `merge_ranks` removes these repeated items.
 
     Args:
-        sizes: one an item, at least one item.
+        sizes: one for each item, at least one.
         n_ranks: how many ranks there are.
     """
     assigned: list[list[int]] = [[] for _ in range(n_ranks)]
@@ -28,11 +28,12 @@ def split_by_size(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
 
 
 def merge_ranks(gathered: list[Any]) -> list[Any]:
-    """What the harness gathered from all ranks, as one process would have it: each document once, samples in order.
+    """The results of all ranks, as one process would have them: each document once, samples in order.
 
     Args:
-        gathered: one dictionary a rank, as `evaluate` makes them: task to samples, or task to (metric, filter) to
-            values. The document of a value is its `scoped.document`; values without it are kept as they are.
+        gathered: one dictionary for each rank, as the harness's `evaluate` makes them. It maps a task to its samples,
+            or a task to a dictionary from (metric, filter) to values. The document of a value is its `scoped.document`;
+            values without this attribute are kept unchanged.
     """
     seen: set[Hashable] = set()
 

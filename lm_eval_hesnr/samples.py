@@ -39,7 +39,7 @@ class Written(NamedTuple):
     text: str
     """The content of the file."""
     trajectory: Trajectory
-    """The run in the file: the original, or the run converted to another agent's format."""
+    """The run as the file contains it: the original, or the run converted to another agent's format."""
 
 
 @cache
@@ -72,12 +72,12 @@ def sample(name: str) -> Trajectory:
     if found is None:
         near = difflib.get_close_matches(name, by_name, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"no sample {name!r}; {hint}there are {', '.join(by_name)}")
+        raise InputError(f"no sample {name!r}; {hint}the names are {', '.join(by_name)}")
     return found
 
 
 def table(trajectories: Sequence[Trajectory]) -> list[str]:
-    """A heading, then one line a run."""
+    """A heading, then one line for each run."""
     outcome = {True: "yes", False: "no", None: "unknown"}
     rows = [("name", "agent", "language", "steps", "resolved", "title")]
     for run in trajectories:
@@ -112,7 +112,7 @@ def ending_of(file_format: str) -> str:
 
 
 def lost_in(trajectory: Trajectory, file_format: str) -> str | None:
-    """A message that names what the format has no place for, and where readers look for it; None if nothing is lost."""
+    """A message about what the format cannot hold, and how to keep it; None if nothing is lost."""
     if file_format in (CURATED, "swe-smith-xml"):
         return None
     name = "NAME" if file_format == "swe-agent" else trajectory.id
@@ -125,7 +125,7 @@ def lost_in(trajectory: Trajectory, file_format: str) -> str | None:
 
 
 def changed_in(trajectory: Trajectory, file_format: str) -> str | None:
-    """A message that names what is replaced or left out in another agent's format; None for the run's own format."""
+    """A message about what is replaced or left out in another agent's format; None for the run's own format."""
     if file_format in (CURATED, trajectory.source):
         return None
     own = trajectory.source

@@ -1,4 +1,4 @@
-"""The harness filter `hesnr_scope`, and the values that it passes on to the task: profiles of documents."""
+"""The harness filter `hesnr_scope`, and the values that it returns to the task: profiles of documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ScopedProfile(NamedTuple):
     scored_tokens: int
     """Scored tokens of the whole trajectory, in any scope."""
     short_context_tokens: int
-    """How many of them were scored with a truncated context."""
+    """How many of these tokens were scored with a truncated context."""
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.profile}"
@@ -60,7 +60,7 @@ class NoValue:
 
 
 class ScopeFilter(Filter):
-    """The harness filter `hesnr_scope`: the profile of the tokens that carry one of a scope's labels."""
+    """The harness filter `hesnr_scope`: the profile of the tokens that have one of a scope's labels."""
 
     def __init__(
         self, scope: str, epsilon: float, labels: frozenset[Label] | None = None, available: bool = True
@@ -68,8 +68,8 @@ class ScopeFilter(Filter):
         """Set the scope.
 
         Args:
-            scope: its name.
-            labels: the labels that it contains; None for those that `labels.SCOPES` has under the name.
+            scope: the scope's name.
+            labels: the labels in the scope; None for those of `labels.SCOPES[scope]`.
             epsilon: threshold in nats; it becomes an exact edge of the profile.
             available: False if the run did not score all tokens of the scope. The profile is then empty.
         """
@@ -77,7 +77,7 @@ class ScopeFilter(Filter):
         self.labels = SCOPES[scope] if labels is None else labels
 
     def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopedProfile]]:
-        """One list of profiles a document, one profile an answer.
+        """For each document, a list with one profile for each answer.
 
         Raises:
             InputError: an answer has no token scores.
@@ -91,7 +91,7 @@ class ScopeFilter(Filter):
         if not isinstance(answer, TrajectoryResult):
             raise InputError(
                 "swe_hesnr: an answer has no token scores; it comes from another model or from the harness's cache. "
-                "Use --model hf-topk, and run without --use_cache (score_store=DIR in --model_args keeps scores)"
+                "Use --model hf-topk, and run without --use_cache (score_store=DIR in --model_args also keeps scores)"
             )
         scores = answer.scores
         chosen = scores.in_scope(self.labels) if self.available else np.zeros_like(scores.scored)
@@ -109,13 +109,13 @@ class ScopeFilter(Filter):
 
 
 def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method: str, epsilon: float) -> ScopeResult:
-    """The result of one scope over all documents. The order in which they arrive changes no byte.
+    """The result of one scope over all documents. It does not depend on the order in which they arrive.
 
     Args:
-        found: one a document, at least one.
-        ids: of all trajectories of the run, by their index.
+        found: one for each document, at least one.
+        ids: the ids of all trajectories of the run, by index.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
-        epsilon: the run's own, nats.
+        epsilon: the run's own epsilon, nats.
     """
     found = sorted(found, key=lambda scoped: scoped.document)
     return scope_result(

@@ -1,4 +1,4 @@
-"""Which trajectories a run scores: loaded, filtered by outcome and length, limited by the harness, and counted."""
+"""Which trajectories a run scores. They are loaded, filtered by outcome and length, limited by --limit, and counted."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The trajectories of a run. Each step of the selection makes a new value."""
+    """The trajectories of a run. Each step of the selection returns a new object."""
 
     trajectories: tuple[Trajectory, ...]
     """All that passed the filters."""
     docs: tuple[dict[str, Any], ...]
-    """One small description a trajectory: all that the harness gets to see."""
+    """One small description of each trajectory: the documents of the harness."""
     counts: Mapping[str, int]
-    """How many files were read and how many trajectories each filter left out; a key of the results JSON each."""
+    """Numbers of files read and of trajectories that each filter left out. The results JSON has the same keys."""
     scored: tuple[int, ...]
     """Indices of the trajectories that all ranks together score: all, unless --limit or --samples leaves some out."""
 
@@ -43,7 +43,7 @@ class Selection:
         return hashlib.sha256(digests.encode()).hexdigest()[:16]
 
     def limited_to(self, indices: Iterable[int]) -> Selection:
-        """The same trajectories, of which the run scores only these."""
+        """The same selection, of which only these trajectories are scored."""
         scored = tuple(sorted(indices))
         return replace(self, scored=scored, counts={**self.counts, "scored": len(scored)})
 
@@ -61,7 +61,7 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
     """
     if paths is None:
         eval_logger.warning(
-            "no trajectories in --metadata: scoring the embedded sample set, which says nothing about SWE-bench"
+            "no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench"
         )
     loaded = load_trajectories(paths or TRAJECTORIES, strict=strict)
     for line in loaded.bad:
@@ -98,8 +98,8 @@ def leave_out_long(
     """The trajectories with at most `max_tokens` tokens, and their renderings by their new index.
 
     Args:
-        selection: what was loaded.
-        renderings: one a trajectory.
+        selection: the loaded trajectories.
+        renderings: one for each trajectory.
         tokenizer: a tokenizer of `transformers`.
         max_tokens: the limit.
 
@@ -110,7 +110,7 @@ def leave_out_long(
     short = [i for i, length in enumerate(lengths) if length <= max_tokens]
     if not short:
         raise InputError(
-            f"no trajectory has at most max_tokens = {max_tokens} tokens, the shortest has {min(lengths)}; raise it"
+            f"no trajectory has at most max_tokens = {max_tokens} tokens (the shortest has {min(lengths)}); raise it"
         )
     counts = {**selection.counts, "left_out_too_long": len(lengths) - len(short)}
     kept = _selection([selection.trajectories[i] for i in short], counts)
@@ -118,10 +118,10 @@ def leave_out_long(
 
 
 def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
-    """The tokenizer that the model arguments name; for `max_tokens`, by default that of the embedded model.
+    """The tokenizer that the model arguments name. For `max_tokens`, the default is the embedded model's tokenizer.
 
     Args:
-        model_args: the model arguments, which the harness mixes into the metadata.
+        model_args: the model arguments, which the harness adds to the metadata.
         option: the option that needs the tokenizer, for messages.
 
     Raises:
@@ -129,7 +129,7 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
     """
     name = model_args.get("tokenizer") or model_args.get("pretrained") or model_args.get("model")
     if not isinstance(name, str) and option == "max_tokens":
-        eval_logger.warning("max_tokens: no pretrained= in --model_args, counting with the embedded model's tokenizer")
+        eval_logger.warning("max_tokens: no pretrained= in --model_args; counting with the embedded model's tokenizer")
         name = str(EMBEDDED_MODEL)
     if not isinstance(name, str):
         raise InputError(f"{option} needs the model's chat template: add --apply_chat_template")
@@ -139,7 +139,7 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
 
 
 def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | None) -> ChatTemplate:
-    """The chat template that the harness hands over, or else that of the model arguments' tokenizer.
+    """The chat template from the harness; if there is none, the one of the tokenizer that the model arguments name.
 
     Raises:
         InputError: there is no tokenizer, or it has no chat template.
@@ -148,7 +148,9 @@ def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | Non
         return partial(given, add_generation_prompt=False)
     tokenizer = model_tokenizer(model_args, "render=chat")
     if not tokenizer.chat_template:
-        raise InputError(f"{tokenizer.name_or_path}: render=chat, but the tokenizer has no chat template")
+        raise InputError(
+            f"{tokenizer.name_or_path}: has no chat template, which render=chat needs; leave out render=chat"
+        )
     return partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False)
 
 
@@ -167,7 +169,7 @@ def _selection(trajectories: Sequence[Trajectory], counts: Mapping[str, int]) ->
 
 
 def _document(index: int, trajectory: Trajectory) -> dict[str, Any]:
-    """The harness's document. It hashes the document, so the digest makes the hash depend on the content."""
+    """The harness's document. The harness hashes it, and the digest makes the hash depend on the content."""
     return {
         "index": index,
         "id": trajectory.id,

@@ -1,4 +1,4 @@
-"""The harness task `swe_hesnr`: one request a trajectory, every measure with its standard error."""
+"""The harness task `swe_hesnr`: one request for each trajectory, and every measure with its standard error."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 class SweHesnr(Task):
     """`swe_hesnr`: agent trajectories, scored token by token. `options.Options` lists the keys of --metadata.
 
-    A run begins in `build_all_requests`: it sets `selection` and `has_template` and empties `results`. The harness's
-    calls of the aggregation then fill `results`, one scope after the other.
+    A run begins in `build_all_requests`, which sets `selection` and `has_template`, and empties `results`. Later the
+    harness calls the aggregation functions, which fill `results` one scope after the other.
     """
 
     VERSION = 1
@@ -48,13 +48,13 @@ class SweHesnr(Task):
         """Read the options and the trajectories.
 
         Args:
-            config: the task's YAML; the harness mixes the metadata and model arguments of the run into `metadata`.
+            config: the task's YAML. The harness adds the metadata and the model arguments of the run to `metadata`.
 
         Raises:
             InputError: an option or a path is wrong, or there is nothing to score.
         """
         config = {key: value for key, value in (config or {}).items() if key != "class"}
-        # no super().__init__(): it would take the configuration for the task's name (ConfigurableTask skips it as well)
+        # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None
         self.fewshot_rnd = None
@@ -86,7 +86,7 @@ class SweHesnr(Task):
         return True
 
     def test_docs(self) -> list[dict[str, Any]]:
-        """One small description a trajectory; the trajectories themselves stay with the task."""
+        """One small description of each trajectory; `selection` holds the trajectories themselves."""
         return list(self.selection.docs)
 
     def doc_to_text(self, doc: dict[str, Any]) -> str:
@@ -94,17 +94,17 @@ class SweHesnr(Task):
         return ""
 
     def doc_to_target(self, doc: dict[str, Any]) -> str:
-        """Empty: there is no right answer to compare with."""
+        """Empty: there is no correct answer to compare with."""
         return ""
 
     def fewshot_context(self, doc: dict[str, Any], *_: Any, **__: Any) -> str:
-        """Empty: a trajectory brings its own context."""
+        """Empty: a trajectory contains its own context."""
         return ""
 
     def doc_iterator(
         self, *, rank: int = 0, limit: int | None = None, world_size: int = 1, samples: list[int] | None = None
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The documents of this rank, split by size. The harness itself would split them in turn."""
+        """The documents of this rank, split by size. The harness would assign them round-robin."""
         chosen = list(super().doc_iterator(limit=limit, samples=samples))
         sizes = [n_characters(self.selection.trajectories[doc["index"]]) for _, doc in chosen]
         return iter([chosen[i] for i in split_by_size(sizes, world_size)[rank]] if chosen else [])
@@ -115,20 +115,20 @@ class SweHesnr(Task):
         The harness's request cache is not used, because its key ignores which trajectories were read.
         """
         if options.get("cache_requests"):
-            eval_logger.warning("swe_hesnr: --cache_requests is ignored, it would keep the requests of other files")
+            eval_logger.warning("swe_hesnr: --cache_requests is ignored: it could return the requests of other files")
         if options.get("system_instruction"):
-            eval_logger.warning("swe_hesnr: --system_instruction is ignored, a trajectory brings its own")
+            eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory contains its own")
         if options.get("apply_chat_template") and self.options.render == "transcript":
-            raise InputError("render=transcript contradicts --apply_chat_template: drop one of the two")
+            raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
         self.results = {}
         self.has_template = self.options.render == "chat" or bool(options.get("apply_chat_template"))
         template = chat_template(self.metadata, options.get("chat_template")) if self.has_template else None
         self.selection, self._renderings = self._short_enough(template)
-        in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # of all ranks
+        in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # documents of all ranks
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
         options |= {"chat_template": template, "cache_requests": False, "rewrite_requests_cache": False}
         super().build_all_requests(**options)
-        self._renderings = {}  # what is left belongs to other ranks
+        self._renderings = {}  # the remaining ones belong to other ranks
         counts = {**self.selection.counts, "scored": len(self._instances or ())}
         n_ranks = options.get("world_size", 1)
         by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
@@ -158,7 +158,7 @@ class SweHesnr(Task):
         return Instance(request_type="loglikelihood", doc=doc, arguments=(context, text), idx=0, **kwargs)
 
     def process_results(self, doc: dict[str, Any], results: Sequence[ScopedProfile]) -> dict[str, Any]:
-        """Every measure of this document alone, and names for the standard errors that replace the harness's N/A."""
+        """Every measure of this document alone, and a `<name>_stderr` for each, to replace the harness's N/A."""
         (scoped,) = results
         own = measures([scoped.profile], self.options.epsilon)
         values = {
@@ -193,13 +193,13 @@ class SweHesnr(Task):
         values = {f"{name},{scope}": one.value for scope, row in found.items() for name, one in row.items()}
         for finding in diagnose([Run("this run", self.task_name, values, config)]):
             eval_logger.warning("%s", finding)
-        if len(found) > len(DEFAULT_SCOPES):  # the harness sorts its table by measure
+        if len(found) > len(DEFAULT_SCOPES):  # the harness's table is sorted by measure, this one by scope
             for line in scopes_table(found):
                 eval_logger.info("%s", line)
         return config
 
     def _own_signature(self) -> dict[str, Any]:
-        """The task's part of what makes two runs comparable."""
+        """The task's part of the signature: settings that make two runs comparable."""
         return self.options.signature | {
             "render": "chat" if self.has_template else "transcript",
             "label_rules": LABEL_RULES_VERSION,
@@ -208,14 +208,14 @@ class SweHesnr(Task):
         }
 
     def _model_signature(self) -> dict[str, Any]:
-        """The model's part, from its last answer on this rank; empty before the model has answered."""
+        """The model's part of the signature, from its last answer on this rank; empty before the first answer."""
         instances: list[Instance] = self._instances or []
         answers = [answer for instance in instances for answer in instance.resps]
         signatures = [answer.scores.signature for answer in answers if isinstance(answer, TrajectoryResult)]
         return signatures[-1] if signatures else {}
 
     def _pooled(self, name: str, items: list[Any]) -> float | None:
-        """A measure over the tokens of all documents together; None, with a warning, where there is no number."""
+        """A measure over the tokens of all documents together; None, with a warning, if there is no number."""
         result = self._result(items)
         value = result.estimates[name].value
         if value is None:
@@ -225,7 +225,7 @@ class SweHesnr(Task):
         return value
 
     def _stderr(self, name: str, items: list[Any]) -> float | str:
-        """The standard error of a measure; "N/A", as the harness writes it, where there is no number."""
+        """The standard error of a measure; "N/A", as the harness writes it, if there is no number."""
         error = self._result(items).estimates[name].stderr
         return "N/A" if error is None else error
 
@@ -238,7 +238,7 @@ class SweHesnr(Task):
             self.results[scope] = pooled_result([item.scoped for item in items], ids, method=method, epsilon=epsilon)
             if self.options.threshold != "static":
                 chosen = self.results[scope].threshold
-                value = "finds nothing in these entropies: no number" if chosen is None else f"{chosen:.4f} nats"
+                value = "none found; measures of decisions are N/A" if chosen is None else f"{chosen:.4f} nats"
                 eval_logger.info("threshold %s,%s: %s", self.options.threshold, scope, value)
         return self.results[scope]
 

@@ -210,18 +210,18 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(file_format, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nope"], "error: no sample 'nope'; there are argtable, "),
-        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? there are argtable, "),
+        (["nope"], "error: no sample 'nope'; the names are argtable, "),
+        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? the names are argtable, "),
         (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
             "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
-        (["--form", "swe-agent"], "error: --form and -o need one run: give its NAME"),
+        (["--form", "swe-agent"], "error: --form and -o need the NAME of a run"),
         (
             ["spans", "-o", "missing/a.traj"],
-            "error: missing/a.traj: there is no folder missing; create it, or name another\n",
+            "error: missing/a.traj: the folder missing does not exist; create it, or name another\n",
         ),
     ],
 )

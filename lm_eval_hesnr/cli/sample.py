@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> bool:
     out: Path | None = arguments.out
     if arguments.name is None:
         if arguments.form or out:
-            raise InputError("--form and -o need one run: give its NAME, as `hesnr sample` lists them")
+            raise InputError("--form and -o need the NAME of a run; `hesnr sample` lists the names")
         print_lines(table(samples()), paged=False)
         return True
     form = arguments.form or FORMAT_NAMES[0]
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> bool:
     written = in_format(trajectory, form)
     if out is None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON is UTF-8, also if the terminal is not
+        sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON is UTF-8, even if the terminal is not
     else:
         _check(out, f"{name_of(trajectory)}{ending_of(form)}", force=arguments.force)
         out.write_text(written.text, encoding="utf-8")
@@ -70,6 +70,6 @@ def _check(out: Path, usual_name: str, *, force: bool) -> None:
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it, such as {out / usual_name}")
     if not out.parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}; create it, or name another")
+        raise InputError(f"{out}: the folder {out.parent} does not exist; create it, or name another")
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")

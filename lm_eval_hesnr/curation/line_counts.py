@@ -31,7 +31,7 @@ class LineCounts(NamedTuple):
 
     steps: int
     characters: list[int]
-    """By label code, with those of the transcript's headings."""
+    """Number of characters by label code, including the transcript's headings."""
     n_tokens: int
     """0 if no tokenizer was given."""
     unknown_tools: Counter[str]
@@ -46,7 +46,7 @@ def with_counts(
         for item in items:
             yield item, _count(item.content, tokenizer) if isinstance(item.content, Line) else None
         return
-    # Processes are spawned: a fork would copy the locks of a tokenizer's or a progress bar's threads in any state.
+    # Processes are spawned: a fork could copy a lock that a thread of a tokenizer or progress bar holds.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
     try:
         waiting: deque[tuple[Item, Future[LineCounts | Bad] | None]] = deque()
@@ -75,7 +75,7 @@ def _follow_the_parent() -> None:
 
 
 def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
-    """The counts of one line, read as every user of the file will read it; `Bad` if that fails."""
+    """The counts of one line, which is read again as users of the file will read it; `Bad` if that fails."""
     try:
         trajectory = curated.read(json.loads(line.data), Path())
     except (ValueError, RecursionError) as error:
@@ -98,5 +98,5 @@ def _unknown_tools(trajectory: Trajectory) -> Counter[str]:
 
 @lru_cache(maxsize=1)
 def tokenizer_of_option(name: str) -> Any:
-    """The tokenizer of `--tokenizer`, loaded once a process; raises InputError if it cannot be loaded."""
+    """The tokenizer of `--tokenizer`, loaded once in each process; raises InputError if it cannot be loaded."""
     return load_tokenizer(name, "--tokenizer")

@@ -1,17 +1,18 @@
 """Uncertainty by resampling whole trajectories: tokens of one trajectory are not independent.
 
-This module computes standard errors and intervals of a pooled measure, the paired difference of two runs on the same
-trajectories, and the width of the interval for more or fewer trajectories. It is seeded: the same profiles give the
-same numbers for any number of threads.
+This module computes standard errors and intervals of a pooled measure. It also computes the paired difference of two
+runs on the same trajectories, and the width of the interval for more or fewer trajectories. The resampling is seeded,
+so the same profiles give the same numbers for any number of threads.
 
 The plain percentile interval is too narrow for few trajectories. It uses the normal quantile instead of Student's t,
 and a variance that is too small by the factor (n - 1) / n. The *expanded* percentile interval takes the percentiles at
 
     Phi(-+ sqrt(n / (n - 1)) t(n - 1, 0.975))
 
-(Hesterberg, What Teachers Should Know About the Bootstrap, 2015). Trajectories of unequal length carry less information
-than equal ones. Therefore n is Kish's effective number, (sum of weights)^2 / sum of squared weights, where a
-trajectory's weight is its number of tokens (`effective_documents`). docs/measures.md has coverages of simulated runs.
+(Hesterberg, What Teachers Should Know About the Bootstrap, 2015). Trajectories of unequal length contain less
+information than trajectories of equal length. Therefore n is Kish's effective number, (sum of weights)^2 / sum of
+squared weights, where a trajectory's weight is its number of tokens (`effective_documents`). docs/measures.md shows the
+coverage in simulated runs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LEVEL = 0.95
 _LEAST = 5
 """Smallest number of documents that gives an interval."""
 _BLOCK = 2_000_000
-"""Draws in memory at a time. All draws would take 320 MB for 20 000 documents."""
+"""How many draws are in memory at a time. All draws would take 320 MB for 20 000 documents."""
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 """(..., C) summed rows of documents to (...,) values."""
@@ -51,14 +52,14 @@ class Difference(NamedTuple):
     value: float
     interval: Interval | None
     p_value: float | None
-    """Two-sided, in (0, 1]. It is below 0.05 exactly if the interval excludes 0."""
+    """Two-sided, in (0, 1]. It is below 0.05 exactly when the interval excludes 0."""
 
 
 def spread(values: np.ndarray, n_docs: int) -> float | None:
     """The standard error from replicates over n_docs documents: their standard deviation times sqrt(D / (D - 1)).
 
-    With the factor, the standard error of a mean is that of the usual formula, with D - 1. None if a replicate is not
-    a finite number.
+    D is n_docs. With this factor, the standard error of a mean equals that of the usual formula, which divides by D -
+    1. The result is None if a replicate is not a finite number.
     """
     with np.errstate(invalid="ignore"):  # infinite replicates
         return number_or_none(values.std(ddof=1) * math.sqrt(n_docs / (n_docs - 1)))
@@ -71,14 +72,14 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
 
     Args:
         statistic: a function of the sums.
-        rows: (D, C), one row a document.
+        rows: (D, C), one row for each document.
         size: how many documents to draw; D if None.
     """
     return None if len(rows) < 2 else statistic(resampled(rows, size or len(rows)))
 
 
 def resampled(rows: np.ndarray, size: int) -> np.ndarray:
-    """(RESAMPLES, C) sums of rows over `size` documents drawn with replacement; the same draws for the same D."""
+    """(RESAMPLES, C) sums of rows over `size` documents drawn with replacement. D and `size` fix the draws."""
     n_docs = len(rows)
     rng = np.random.default_rng(SEED)
     step = max(1, _BLOCK // max(n_docs, size))
@@ -87,7 +88,7 @@ def resampled(rows: np.ndarray, size: int) -> np.ndarray:
         n = min(step, RESAMPLES - start)
         drawn = rng.integers(n_docs, size=(n, size)) + n_docs * np.arange(n)[:, None]
         times = np.bincount(drawn.ravel(), minlength=n * n_docs).reshape(n, n_docs).astype(np.float64)
-        # not `times @ rows`: BLAS sums in another order for another number of threads
+        # not `times @ rows`: the order in which BLAS sums depends on the number of threads
         sums[start : start + n] = np.einsum("rd,dc->rc", times, rows)
     return sums
 
@@ -95,8 +96,8 @@ def resampled(rows: np.ndarray, size: int) -> np.ndarray:
 def effective_documents(document_weights: np.ndarray) -> float | None:
     """The number of equally weighted documents with the same information (Kish, Survey Sampling, 1965), at least five.
 
-    With five documents the percentile reaches the outermost replicate. None if fewer than five documents have a weight
-    above 0: they give no interval.
+    At five documents the percentile reaches the outermost replicate. The result is None if fewer than five documents
+    have a weight above 0: there is then no interval.
     """
     if not np.isfinite(document_weights).all() or np.count_nonzero(document_weights) < _LEAST:
         return None
@@ -109,7 +110,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     Args:
         values: (RESAMPLES,), or None.
         effective: the effective number of the resampled documents, or None.
-        target: the effective number of documents in the run that the interval is for; `effective` if None.
+        target: the effective number of documents in the run whose interval is computed; `effective` if None.
 
     Returns:
         None if an argument is missing, or a replicate is not a finite number.
@@ -123,7 +124,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
 
 
 def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | None:
-    """A measure of B minus A, where row i of both is the same trajectory. Each draw takes the same documents of both.
+    """A measure of B minus A. Row i of both is the same trajectory, and each draw takes the same documents of both.
 
     The p-value inverts the interval: it is the smallest level at which the interval would exclude 0.
 
@@ -156,7 +157,7 @@ def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | N
 
 
 def _p_value(values: np.ndarray, effective: float) -> float:
-    """Two-sided. At least one of RESAMPLES + 1 counts as a tail: finitely many resamples cannot show that p is 0."""
+    """The two-sided p-value, above 0: the tail is at least 1 / (RESAMPLES + 1)."""
     tail = (1 + min(int((values <= 0).sum()), int((values >= 0).sum()))) / (RESAMPLES + 1)
     t = -ndtri(min(tail, 0.5)) * math.sqrt((effective - 1) / effective)
     return float(2 * stdtr(effective - 1, -t))
@@ -165,7 +166,7 @@ def _p_value(values: np.ndarray, effective: float) -> float:
 def width_by_size(
     name: str, document_totals: np.ndarray, sizes: tuple[int, ...] = (50, 100, 200, 500)
 ) -> dict[int, float]:
-    """Number of trajectories to the expected width of the measure's interval; empty if these give no interval."""
+    """The expected width of the measure's interval for each number of trajectories; empty without an interval."""
     n_docs, effective = len(document_totals), effective_documents(weights(name, document_totals))
     widths = {}
     for size in sizes:

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 EPSILON = (math.log(3) + math.log(4)) / 2
-"""Default threshold in nats, 1.242453...: half way between ln 3 and ln 4, the peaks of choices of three and four."""
+"""Default threshold in nats, 1.242453...: half way between ln 3 and ln 4, the peaks of choices among three and four."""
 
 ORDERS = (1, 2, 3, 4, 5, 10)
 """The n for which the neighbourhood of ln n is examined."""
@@ -28,21 +28,21 @@ SWEEP = (*(low + (high - low) * i / 4 for low, high in pairwise(_ANCHORS) for i 
 """The 17 thresholds of the sweep, nats: ln 2, ln 3, epsilon, ln 4, ln 5, and three between each pair of neighbours."""
 
 SAME = 1e-9
-"""Edges closer than this are one edge."""
+"""Edges that are closer than this, in nats, count as one edge."""
 
-_LAST_LOG = 50  # beyond it, ln n are closer together than the grid; a profile must stay below 64 KB
-_FINE_END = 2.5  # beyond ln 10 and the flanks around it
+_LAST_LOG = 50  # above it, ln n are closer together than the grid points; a profile must stay below 64 KB
+_FINE_END = 2.5  # above ln 10 and the flanks around it
 
 
 def fixed_grid(top: float) -> np.ndarray:
-    """(G,) float64: 0, 0.01, ... 2.5 and then steps of 0.1 nats, up to below `top`."""
+    """(G,) float64: the points 0, 0.01, ... 2.5 and then every 0.1 nats, all below `top`."""
     grid = np.concatenate([np.arange(0, round(100 * _FINE_END)) / 100, np.arange(25, 10 * max(top, 3) + 1) / 10])
     return grid[grid < top - SAME]
 
 
 @lru_cache(maxsize=32)
 def profile_edges(k: int, epsilon: float) -> np.ndarray:
-    """(B + 1,) float64, ascending, nats: the exact edges, and the grid points that differ from them; read-only.
+    """(B + 1,) float64, ascending, nats, read-only: the exact edges, and all grid points that differ from them.
 
     The first bin, (-1, 0], holds exact zeros; the last ends at ln k.
     """

@@ -24,8 +24,9 @@ def estimates(profiles: Sequence[EntropyProfile], epsilon: float | None) -> dict
     """Measure name to its estimate over at least one document. All measures use the same resamples.
 
     Args:
-        profiles: one a document.
-        epsilon: the threshold, an edge; None if an adaptive method found none. The measures of decisions are then None.
+        profiles: one for each document.
+        epsilon: the threshold, an edge of the profiles. If it is None (no threshold was found), the measures of
+            decisions are None.
     """
     rows = np.stack([totals(profile, epsilon) for profile in profiles])
     sums = resampled(rows, len(rows)) if len(rows) > 1 else None

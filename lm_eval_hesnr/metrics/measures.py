@@ -1,4 +1,4 @@
-"""Every measure, as a pure function of summed profiles. Formulas after HE-SNR (arXiv 2601.20255).
+"""Every measure, as a pure function of summed profiles. The formulas are those of HE-SNR (arXiv 2601.20255).
 
 With H the tokens of the scope with entropy > epsilon and rank <= k:
 
@@ -34,8 +34,8 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "mean_entropy": None,
     "mean_top_mass": None,
 }
-"""Every measure, and whether a better model has a higher value. None for a diagnostic: a better model may have more of
-it or less, so it has no direction, and the harness's table shows no arrow."""
+"""Every measure, and whether a better model has a higher value. None for a diagnostic: a better model may have a higher
+or a lower value, so the harness's table shows no arrow."""
 
 _SCOPE, _DECISIONS = 0, len(SUMS)
 _COLUMN = {name: i for i, name in enumerate(SUMS)}
@@ -45,7 +45,7 @@ _WEIGHTS = dict.fromkeys(("he_snr", "he_ppl", "decisions"), (_DECISIONS, "top_k"
 
 
 def totals(profile: EntropyProfile, epsilon: float | None) -> np.ndarray:
-    """(2 * len(SUMS),): the sums over the whole scope, then over entropy > epsilon. Totals of documents add up.
+    """(2 * len(SUMS),): the sums over the whole scope, then over entropy > epsilon. Totals of documents can be added.
 
     Without an epsilon the second half is NaN, and so are the measures of decisions.
     """

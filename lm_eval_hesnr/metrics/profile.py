@@ -1,8 +1,8 @@
 """The entropy profile: a histogram over entropy of one document in one scope. Every measure is a function of it.
 
-Profiles of documents add up to the profile of all of them, in any order (up to rounding) and over any number of
-processes. Epsilon and ln n are exact edges (`metrics.edges` has them all), so measures from a profile equal measures
-from the tokens.
+The sum of the profiles of several documents is the profile of all of them, in any order (up to rounding) and over any
+number of processes. Epsilon and ln n are exact edges (`metrics.edges` defines all edges), so measures from a profile
+equal measures from the tokens.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FORMAT = "hesnr-profile"
 VERSION = 1
 
 SUMS = ("tokens", "top_k", "rank_1", "nll", "nll_top_k", "snr", "entropy", "top_mass")
-"""The columns of a bin: the number of tokens, of those with rank <= k, and of those with rank = 1; the sums of -logprob
-over all tokens and over those with rank <= k, of p/entropy over those with rank <= k, of entropy, and of top_mass."""
+"""The columns of a bin. Counts: all tokens, tokens with rank <= k, tokens with rank = 1. Sums: -logprob over all
+tokens; -logprob and p/entropy over tokens with rank <= k; entropy and top_mass over all tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntropyProfile:
     """Counts and sums per entropy bin. `a + b` is the profile of both; `EntropyProfile.zero(...)` changes nothing.
 
-    `a + b` and `b + a` are equal to the last bit. Counts are exact in any order, but sums of floats round: to get the
-    same bytes, add documents in the same order.
+    `a + b` and `b + a` are equal to the last bit. Counts are exact in any order. Sums of floats are rounded, so add
+    documents in the same order to get the same bytes.
     """
 
     edges: np.ndarray
@@ -58,7 +58,7 @@ class EntropyProfile:
         """The profile of n tokens.
 
         Args:
-            logprob: (n,) nats; minus infinity is a probability of 0.
+            logprob: (n,) nats; minus infinity means a probability of 0.
             entropy: (n,) nats, of the k most likely tokens.
             rank: (n,) int.
             top_mass: (n,) probability of the k most likely tokens.
@@ -101,9 +101,9 @@ class EntropyProfile:
         return self.sums[i:].sum(axis=0)
 
     def up_to(self, entropies: np.ndarray) -> np.ndarray:
-        """(n, len(SUMS)): the sums over tokens with entropy at most each of (n,) values, edges to within 1e-9 nats.
+        """(n, len(SUMS)): the sums over tokens with entropy <= each of (n,) values.
 
-        Below 0 the sums are 0; above ln k they cover all tokens.
+        Each value is an edge, up to 1e-9 nats. Below 0 the sums are 0; above ln k they cover all tokens.
 
         Raises:
             ValueError: a value between 0 and ln k is not an edge.
@@ -139,7 +139,7 @@ class EntropyProfile:
         return cls(edges, sums)
 
     def __str__(self) -> str:
-        """Short: the harness writes filtered responses into its sample files by `str`."""
+        """A short text, because the harness writes `str` of filtered responses into its sample files."""
         return f"EntropyProfile({int(self.sums[:, 0].sum())} tokens)"
 
     __repr__ = __str__
@@ -154,6 +154,6 @@ def _refuse(name: str, column: np.ndarray, bad: np.ndarray) -> None:
     if bad.any():
         first = int(bad.argmax())
         raise ValueError(
-            f"{name} is not a number for {bad.sum()} of {len(column)} tokens, first {column[first]} of token {first}; "
-            "pass only scored tokens, and check the model's dtype if they are scored"
+            f"{name} is not a number for {bad.sum()} of {len(column)} tokens (token {first}: {column[first]}); "
+            "pass only scored tokens, or try another dtype for the model if these are scored"
         )

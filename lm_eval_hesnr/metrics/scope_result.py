@@ -1,4 +1,4 @@
-"""Everything that is reported about one scope of one run, from its profiles."""
+"""All numbers that are reported about one scope of one run, computed from its profiles."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class ScopeResult:
     """One scope of one run, D documents."""
 
     profiles: Sequence[EntropyProfile]
-    """D, one a document."""
+    """D profiles, one for each document."""
     threshold: float | None
-    """Nats; None where an adaptive method found none."""
+    """Nats; None if an adaptive method found no threshold."""
     estimates: dict[str, Estimate]
     """One for each measure."""
     summary: dict[str, Any]
     """Plain values for the results JSON, see `summary`."""
     decisions_by_label: dict[str, int] | None = None
-    """How many decisions carry each label; None where only profiles are known."""
+    """Label name to its number of decisions; None if only profiles are known."""
     token_counts: dict[str, int] | None = None
-    """Counts over whole trajectories, the same for every scope; None where only profiles are known."""
+    """Counts over whole trajectories, the same for every scope; None if only profiles are known."""
 
 
 def scope_result(
@@ -42,12 +42,12 @@ def scope_result(
     """The threshold of a scope, every measure with it, and the summary.
 
     Args:
-        profiles: one a document, at least one.
-        names: of the documents, in the same order.
+        profiles: one for each document, at least one.
+        names: the names of the documents, in the same order.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
-        epsilon: the run's own epsilon: the threshold if `method` is `static`, nats.
-        decisions_by_label: kept as it is.
-        token_counts: kept as they are.
+        epsilon: the run's own epsilon, nats. It is the threshold if `method` is `static`.
+        decisions_by_label: stored unchanged in the result.
+        token_counts: stored unchanged in the result.
     """
     chosen = threshold(pooled(profiles), method, epsilon=epsilon)
     found = estimates(profiles, chosen)

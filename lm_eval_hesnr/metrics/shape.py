@@ -1,13 +1,13 @@
 """The shape of a model's uncertainty: the peaks in the histogram of entropies.
 
-A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3, ln 4; stronger
-checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). This module examines a window of +- 0.06 nats
-around each ln n. At ln 1 and ln k the window has only the side where entropies are possible.
+A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3 and ln 4. Stronger
+checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). This module examines a window of +- 0.06 nats around
+each ln n. At ln 1 and ln k the window has only the side where entropies are possible.
 
 The search for a peak uses *cores*, 0.06 nats wide, every 0.01 nats within the window. The densest core is a peak if it
 is denser than both flanks, by more than chance and by more than 5 %. A flank is 0.06 nats wide and 0.02 nats away from
-the core. Chance is three standard errors of a difference of counts, where the error of a count is its square root. A
-flank below 0 or above ln k is not compared.
+the core. More than chance means more than three standard errors of the difference of counts. The standard error of a
+count is its square root. A flank below 0 or above ln k is not compared.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Peak(NamedTuple):
 
 
 class Cumulative(NamedTuple):
-    """Tokens and their entropy up to each bound, of one profile or of many resamples of profiles."""
+    """Numbers of tokens and sums of entropies up to each bound, for one profile or for many resamples."""
 
     bounds: np.ndarray
     """(E,) float64, ascending, nats: from below 0 to ln k."""
@@ -49,7 +49,7 @@ class Cumulative(NamedTuple):
     """(..., E, 2) float64: number of tokens with entropy <= bound, and the sum of their entropies."""
 
     def between(self, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
-        """(..., 2) or (..., m, 2): the sums over (low, high]. Both ends are bounds or out of range."""
+        """(..., 2) or (..., m, 2): the sums over (low, high]. Both ends are bounds, or lie outside [0, ln k]."""
         return np.asarray(self.sums[..., self._index(high), :] - self.sums[..., self._index(low), :])
 
     def widths(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ class Cumulative(NamedTuple):
 
 
 def cumulative(profiles: Sequence[EntropyProfile]) -> tuple[np.ndarray, np.ndarray]:
-    """(E,) bounds, and (D, 2 * E) rows, one a document. `shaped` accepts sums of rows."""
+    """(E,) bounds, and (D, 2 * E) rows, one for each document. `shaped` accepts sums of rows."""
     top = float(profiles[0].edges[-1])
     grid = fixed_grid(top)
     needed = np.abs(grid[:, None] - np.log(ORDERS)).min(axis=1) <= _REACH
@@ -101,7 +101,7 @@ def mass(whole: Cumulative, order: int) -> np.ndarray:
 
 
 def ln3_ln4_shift(whole: Cumulative) -> np.ndarray:
-    """(...,) in [0, 1]: mass near ln 3 over mass near ln 3 plus ln 4; NaN without either, or if k < 4."""
+    """(...,) in [0, 1]: the mass near ln 3, divided by the mass near ln 3 and ln 4; NaN if both are 0 or k < 4."""
     if whole.bounds[-1] < math.log(4) - SAME:
         return np.full(whole.sums.shape[:-2], np.nan)
     three, four = near(whole, 3), near(whole, 4)

@@ -1,4 +1,4 @@
-"""The summary of one scope: everything else that its profiles show, as plain values for the results JSON."""
+"""The summary of one scope: further numbers from its profiles, as plain values for the results JSON."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def summary(
     """Intervals, sweep, thresholds, shape, histogram, and interval widths by number of trajectories, of one scope.
 
     Args:
-        profiles: one a document.
-        epsilon: the threshold of the measures, an edge; None if an adaptive method found none.
-        static: the run's own epsilon, if the threshold is an adaptive one.
+        profiles: one for each document.
+        epsilon: the threshold of the measures, an edge; None if an adaptive method found no threshold.
+        static: the run's own epsilon, if the threshold is adaptive.
         found: `estimates(profiles, epsilon)`, if the caller has computed them already.
     """
     whole = pooled(profiles)
@@ -64,9 +64,9 @@ def sweep(profile: EntropyProfile) -> list[dict[str, float | None]]:
 
 
 def largest_influence(rows: np.ndarray) -> dict[str, float | None] | None:
-    """The document without which he_snr would change most, and the relative change.
+    """The document whose removal would change he_snr most, and the relative change.
 
-    The share is None if nothing could be measured without this document. The result is None for fewer than two
+    The share is None if there would be no decisions without this document. The result is None for fewer than two
     documents, and if he_snr is 0 or not a number.
     """
     value = measure("he_snr", rows.sum(axis=0))

@@ -19,7 +19,7 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 
 def embedded_model(options: dict[str, Any]) -> str:
-    """The embedded tiny model's folder. Warns that it is used, and sets `dtype` to float32 if the user gives none."""
+    """The embedded tiny model's folder. Logs a warning, and sets `dtype` to float32 if the user does not give it."""
     eval_logger.warning(
         "no pretrained= in --model_args: using the embedded tiny model, whose numbers say nothing about yours"
     )
@@ -67,7 +67,7 @@ def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool =
         InputError: it is not a number, is infinite, or is smaller than `least`.
     """
     try:
-        number = float(str(value))  # by way of str, so that True is not a number
+        number = float(str(value))  # through str, so that True is not a number
     except ValueError:
         number = math.nan
     if least <= number < math.inf and (number.is_integer() or not whole):
@@ -82,11 +82,11 @@ def as_number_or_none(key: str, value: Any, least: int, unit: str = "", *, whole
 
 
 def refuse_several_processes(name: str, instead: str) -> None:
-    """Refuse to run in several processes: this model does not split the trajectories, so each would score all of them.
+    """Refuse to run in several processes. This model does not split the trajectories: each process would score all.
 
     Args:
         name: the model's name for `--model`.
-        instead: the end of the message, what to do instead.
+        instead: the end of the message: what to do instead.
 
     Raises:
         InputError: a launcher has started several processes.
@@ -94,5 +94,5 @@ def refuse_several_processes(name: str, instead: str) -> None:
     n_processes = os.environ.get("WORLD_SIZE", "")
     if n_processes not in ("", "0", "1"):
         raise InputError(
-            f"{name}: WORLD_SIZE={n_processes}, and each process would score everything; run one, {instead}"
+            f"{name}: WORLD_SIZE={n_processes}, and each process would score everything; run one process, {instead}"
         )

@@ -1,4 +1,4 @@
-"""What all engines share: requests that carry labels go in, `TokenScores` come out.
+"""The common part of all engines: from requests with labels to `TokenScores`.
 
 A new engine is `class MyTopK(TrajectoryModel, TheHarnessModel)`. It defines `model_name`, `signature`, `window` and
 `read`. Tokenizing, windows, the score store, progress and labels are done here.
@@ -35,9 +35,9 @@ _NO_STATISTICS = Statistics(*(np.empty(0, kind) for kind in (np.float32, np.floa
 
 
 class TrajectoryModel(LM):
-    """Scores the requests that carry labels. All other requests go to the harness's model, the next base class.
+    """Scores the requests that have labels. All other requests go to the harness's model, the next base class.
 
-    The abstract members must be defined. The others have a default, and an engine sets or overrides them if needed.
+    An engine must define the abstract members. The other members have defaults, which it can override.
     """
 
     tokenizer: Any
@@ -57,7 +57,7 @@ class TrajectoryModel(LM):
     @property
     @abstractmethod
     def signature(self) -> dict[str, Any]:
-        """What determines the scores: model, revision, dtype, tokenizer, window and the like."""
+        """The settings that determine the scores: model, revision, dtype, tokenizer, window and similar ones."""
 
     @property
     @abstractmethod
@@ -93,14 +93,14 @@ class TrajectoryModel(LM):
         return self.window // 2 if self.given_stride is None else self.given_stride
 
     def check_stride(self) -> None:
-        """Check that windows can cover a text. An engine calls this early, so that a wrong `stride` fails at once.
+        """Check that windows can cover a text. An engine calls this early, so that a wrong `stride` fails immediately.
 
         Raises:
             InputError: the window is shorter than two tokens, or the stride is not shorter than the window.
         """
         if self.window < 2:
             raise InputError(
-                f"{self.model_name}: its context leaves {self.window} tokens to a window, expected at least 2; give a "
+                f"{self.model_name}: its context leaves {self.window} tokens for a window, expected at least 2; give a "
                 "larger max_length= in --model_args"
             )
         if self.given_stride is not None and self.given_stride >= self.window:
@@ -108,7 +108,7 @@ class TrajectoryModel(LM):
 
     @cached_property
     def tokenizer_digest(self) -> str | None:
-        """A digest of the tokenizer's content: checkpoints have copies of the same tokenizer in different folders."""
+        """A digest of the tokenizer's content: several checkpoints have copies of the same tokenizer."""
         digest = fingerprint_of_tokenizer(self.tokenizer)
         return digest and digest[:16]
 
@@ -118,21 +118,21 @@ class TrajectoryModel(LM):
         return TrajectoryTokenizer(self.tokenizer, name=self.model_name, add_bos_token=self.add_bos_token)
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """A `TrajectoryResult` for each request that carries labels; the harness's own answer for each other one."""
+        """A `TrajectoryResult` for each request with labels; the harness's own answer for every other request."""
         labelled = [request for request in requests if isinstance(request.args[1], LabelledText)]
         if not labelled:
             answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
             return answers
         plain = [request for request in requests if not isinstance(request.args[1], LabelledText)]
         others = iter(super().loglikelihood(plain, disable_tqdm=disable_tqdm) if plain else [])
-        # the harness pads short ranks by repeating a request object: score it once
+        # if a rank has too few requests, the harness repeats a request object: score it once
         unique = {id(request): request for request in labelled}
         with resumable(self.score_store):
             results = dict(zip(unique, self._score_trajectories(list(unique.values()), disable_tqdm), strict=True))
         return [results[id(request)] if id(request) in results else next(others) for request in requests]
 
     def encode(self, request: Any) -> EncodedTrajectory:
-        """The tokens of a request that carries labels, and the windows in which they are scored."""
+        """The tokens of a request with labels, and the windows in which they are scored."""
         context, text = request.args
         template = text.labels == Label.TEMPLATE if text.has_template else None
         tokens = self.trajectory_tokenizer("".join((context, text)), template)
@@ -184,7 +184,7 @@ class TrajectoryModel(LM):
         return results
 
     def _store(self) -> ScoreStore | None:
-        """The score store for the model as it is now: a training loop may have changed it since the last call."""
+        """The score store for the present weights. A training loop may have changed them since the last call."""
         if self.score_store is None:
             return None
         return ScoreStore(
@@ -225,7 +225,7 @@ class TrajectoryModel(LM):
     def _score(
         self, encoded: list[EncodedTrajectory], texts: list[LabelledText], progress: Progress
     ) -> Generator[tuple[int, Statistics]]:
-        """Yield each trajectory's index with the statistics of all its windows, as soon as the last one is read."""
+        """Yield each trajectory's index and the statistics of all its windows, as soon as its last window is read."""
         owners = [(i, n) for i, one in enumerate(encoded) for n in range(len(one.plan))]
         requests = [WindowRequest(encoded[i].tokens.ids, encoded[i].plan[n], texts[i].k) for i, n in owners]
         parts: dict[int, dict[int, Statistics]] = {}
@@ -249,8 +249,8 @@ class TrajectoryModel(LM):
         if len(broken):
             dtype = self.signature.get("dtype") or "the server's"
             raise InputError(
-                f"{name}: {self.model_name} gives no finite logprob at token {broken[0]} (and {len(broken) - 1} more); "
-                f"try another dtype than {dtype}"
+                f"{name}: {self.model_name} returns no finite logprob at token {broken[0]} "
+                f"(and {len(broken) - 1} more); try another dtype than {dtype}"
             )
         n_tokens = len(tokens.ids)
         logprob, entropy, rank, top_mass = (_spread(column, positions, n_tokens) for column in statistics)
@@ -277,7 +277,7 @@ def _name(requests: list[Any], i: int) -> str:
 
 
 def _spread(values: np.ndarray, positions: np.ndarray, n_tokens: int) -> np.ndarray:
-    """(n_tokens,): the values at their positions; elsewhere NaN, or 0 for integers."""
+    """(n_tokens,): the values at their positions. All other positions have NaN, or 0 for integers."""
     missing = np.nan if values.dtype.kind == "f" else 0
     spread = np.full(n_tokens, missing, values.dtype)
     spread[positions] = values

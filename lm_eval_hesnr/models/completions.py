@@ -1,7 +1,7 @@
 """`completions-topk`: the harness's `local-completions`, which also scores a whole trajectory in one request.
 
-It needs a server that returns the logprobs of the prompt: vLLM, SGLang, or another one with an answer format of
-`models.server.answers`. Requests hold token ids, not text, and every answer is compared with its request.
+It needs a server that returns the logprobs of the prompt: vLLM, SGLang, or another server with an answer format of
+`models.server.answers`. Prompts are sent as token ids, and every answer is compared with its request.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ _PROBE = 'def naïve(x):\n\treturn x["漢字"] + 1234567  # why?\n\n  ok'
 
 
 class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
-    """The harness's `local-completions` for every stock request; requests that carry labels are scored whole.
+    """The harness's `local-completions`. Requests with labels are scored as trajectories; all others by the harness.
 
-    Takes all arguments of `local-completions` except secrets, since the harness writes arguments into its results. The
-    tokenizer comes from `tokenizer`, else from `model`, else from the local folder that the server has loaded.
+    It takes all arguments of `local-completions` except secrets, because the harness writes arguments into its results.
+    The tokenizer comes from `tokenizer` if it is given, or from `model` if that is a local folder. Otherwise it comes
+    from the local folder that the server has loaded, or from the Hub.
     """
 
     _no_list: str | None = None
@@ -61,25 +62,26 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         tokenizer_backend: str = "huggingface",
         **kwargs: Any,
     ) -> None:
-        """Ask the server for its model, then load the tokenizer.
+        """Request the model's entry from the server, then load the tokenizer.
 
         Args:
             base_url: the server, such as http://127.0.0.1:8000/v1/completions.
-            model: the server's name of its model; also where the tokenizer is, if `tokenizer` is not given.
+            model: the server's name of its model. If `tokenizer` is not given, the tokenizer is loaded from this name.
             tokenizer: where the tokenizer is, a folder or a name.
             stride: tokens between windows over a trajectory longer than the model's context; half a window if None.
             score_store: the folder where scores are read and written, see `scoring.store`.
             server: the server's answer format, one of `FORMS`; "auto" tries each of them.
-            max_length: the model's context in tokens, one of which the server generates; if None, the server's own
-                number, and the default of `local-completions` for stock requests.
-            max_retries: the most attempts per request; 10 if None, and 3 for stock requests.
-            timeout: seconds to wait for an answer; if None, 300 plus 1 per 100 tokens, and 300 for stock requests.
-            retry_wait: seconds before the second attempt; doubled before each further one, up to 30.
+            max_length: the model's context in tokens, one of which the server generates. If None, the server's own
+                number is used, and for stock requests the default of `local-completions`.
+            max_retries: the largest number of attempts per request. If None, it is 10, and 3 for stock requests.
+            timeout: seconds to wait for an answer. If None, it is 300 plus 1 per 100 tokens, and 300 for stock
+                requests.
+            retry_wait: seconds before the second attempt. The wait doubles before each further attempt, up to 30.
             tokenizer_backend: as in `local-completions`; labels need "huggingface".
             **kwargs: all other arguments of `local-completions`.
 
         Raises:
-            InputError: an argument makes no sense, the server does not answer, or there is no tokenizer.
+            InputError: an argument is invalid, the server does not answer, or there is no tokenizer.
         """
         arguments = ServerArguments.checked(
             base_url=base_url, model=model or kwargs.pop("pretrained", None), tokenizer=tokenizer, server=server,
@@ -104,7 +106,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
     @cached_property
     def signature(self) -> dict[str, Any]:
-        """What is known of a served model: its names, and its answer format."""
+        """The known settings of a served model: its names, its context, and its answer format."""
         return {
             "model": self.model_name,
             "revision": self._served.get("root"),
@@ -121,7 +123,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
     @property
     def window(self) -> int:
-        """The model's context in tokens, less the token that the server generates."""
+        """The model's context in tokens, minus the token that the server generates."""
         return self._context - 1
 
     @cached_property
@@ -159,7 +161,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         if models and not found:
             others = ", ".join(str(one.get("id")) for one in models)
             raise InputError(
-                f"{self._root} serves no model {model!r} but {others}; give one of these as model=, and tokenizer="
+                f"{self._root} does not serve {model!r}, but {others}; give one of these as model=, and tokenizer="
             )
         return dict(found[0]) if found else {}
 
@@ -173,7 +175,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         return " ".join(str(word) for word in (owner, version) if word) or None
 
     def _tokenizer_name(self) -> str | None:
-        """The tokenizer that the user gave, or the folder that the server has loaded if it is on this machine too."""
+        """The tokenizer that the user gave, or the folder that the server has loaded, if it is on this machine."""
         arguments = self._arguments
         needs_none = arguments.tokenizer_backend != "huggingface" or Path(arguments.model).is_dir()
         if arguments.tokenizer is not None or needs_none:
@@ -186,19 +188,21 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
     @cached_property
     def _context(self) -> int:
-        """The model's context in tokens, with the token that the server generates."""
+        """The model's context in tokens, including the token that the server generates."""
         if self._arguments.max_length is not None:
             return self._arguments.max_length
         reported = self._served.get("max_model_len")
         if not reported:
             reason = self._no_list or f"{self._root} does not report its context length"
-            raise InputError(f"{reason}; if the server has no such number, give max_length= in --model_args")
+            raise InputError(
+                f"{reason}; if the server does not report its context length, give max_length= in --model_args"
+            )
         key = f"{self._root}/v1/models (max_length= in --model_args overrides it): max_model_len"
         return int(as_number(key, reported, SHORTEST_CONTEXT, "tokens"))
 
     @cached_property
     def _form(self) -> AnswerForm:
-        """The server's answer format, found with a short text that is sent once as token ids and once as text."""
+        """The server's answer format, tested with a short text that is sent once as token ids and once as text."""
         server = self._arguments.server
         forms = list(FORMS.values()) if server == "auto" else [FORMS[server]]
         ids = self.tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
@@ -218,10 +222,10 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         if not refusals:
             raise InputError(f"{self._root}{not_read[0]}")
         reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refusals.items())
-        raise InputError(f"{self._root} returns no logprobs of prompts ({reasons})")
+        raise InputError(f"{self._root} returns no logprobs of prompts ({reasons}); use vLLM or SGLang as server")
 
     def _compare_tokenizers(self, form: AnswerForm, ids: list[int]) -> None:
-        """Send the probe as text, and compare the token ids that the server makes with ours."""
+        """Send the probe as text, and compare the server's token ids with ours."""
         question = form.question(self.model_name, _PROBE, 1)
         try:
             theirs = self._connection.post(form.path, question, self._timeout(1), form.ids_read, attempts=3)
@@ -234,8 +238,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             )
         elif theirs not in (ids, self.tokenizer(_PROBE)["input_ids"]):
             raise InputError(
-                f"{self._root} has another tokenizer than {getattr(self.tokenizer, 'name_or_path', 'ours')}: it makes "
-                f"{len(theirs)} tokens {theirs[:6]}... of a text, ours makes {len(ids)} {ids[:6]}...; give tokenizer="
+                f"{self._root} has another tokenizer than {getattr(self.tokenizer, 'name_or_path', 'ours')}: it splits "
+                f"a text into {len(theirs)} tokens {theirs[:6]}..., ours into {len(ids)} {ids[:6]}...; give tokenizer="
             )
 
     def _post(
@@ -270,7 +274,7 @@ def _connection(arguments: ServerArguments) -> Connection:
 
 @contextmanager
 def _loading_errors(arguments: ServerArguments, tokenizer: str | None) -> Iterator[None]:
-    """Turn the errors of the harness's constructor into one line: a missing package or tokenizer, a wrong number."""
+    """Turn errors of the harness's constructor (a missing package or tokenizer, a wrong number) into one line."""
     try:
         yield
     except (ImportError, RuntimeError, ValueError, OSError) as error:

@@ -34,9 +34,9 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 
 class HFTopK(TrajectoryModel, HFLM):
-    """The harness's `hf` model for every stock request; requests that carry labels are scored whole, in one pass.
+    """The harness's `hf` model. Requests with labels are scored as whole trajectories; all others by the harness.
 
-    Takes all arguments of `hf`. Without `pretrained` it uses the embedded tiny model and warns.
+    It takes all arguments of `hf`. Without `pretrained`, it uses the embedded tiny model and logs a warning.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class HFTopK(TrajectoryModel, HFLM):
             pretrained: as in `hf`; None for the embedded tiny model.
             stride: tokens between windows over a trajectory longer than the model's context; half a window if None.
             score_store: the folder where scores are read and written, see `scoring.store`.
-            mem_budget: memory for scoring beside the weights, in bytes or as "2GiB"; taken from the device's free
-                memory if None.
+            mem_budget: memory for scoring in addition to the weights, in bytes or as "2GiB". If None, it depends on the
+                device's free memory.
             rope_type: extend the model's context by scaling its RoPE (`models.torch_engine.rope`); needs `rope_factor`.
                 The context becomes `max_length` tokens, or `rope_factor` times its old length.
             rope_factor: how many times longer the context becomes.
             **kwargs: all other arguments of `hf`.
 
         Raises:
-            InputError: the checkpoint does not exist, or an argument makes no sense.
+            InputError: the checkpoint does not exist, or an argument is invalid.
         """
         if pretrained is None:
             pretrained = embedded_model(kwargs)
@@ -88,9 +88,9 @@ class HFTopK(TrajectoryModel, HFLM):
                 super().__init__(pretrained=pretrained, **options)
             except (OSError, ValueError, SafetensorError) as error:  # no checkpoint, a damaged one, wrong options
                 is_folder = not isinstance(pretrained, str) or Path(pretrained).is_dir()
-                known = "" if is_folder else "there is no such folder, and as a name on the Hub it gives: "
+                known = "" if is_folder else "there is no such folder, and loading this name from the Hub fails: "
                 raise InputError(f"hf-topk, pretrained={pretrained}: {known}{' '.join(str(error).split())}") from error
-        if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and no rank at all on a CPU
+        if getattr(self, "accelerator", None) is not None:  # hf uses the local rank, and does not set a rank on a CPU
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
 
     def _set_context(self, rope_type: str | None, factor: float | None, max_length: int | None) -> None:
@@ -113,7 +113,7 @@ class HFTopK(TrajectoryModel, HFLM):
             )
 
     def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
-        """One object per rank. On rank `dst` the harness's samples and values become those of one process."""
+        """One object per rank. On rank `dst`, samples and values are merged to equal those of one process."""
         gathered: list[Any] | None = super().gather_object(obj, dst)
         return gathered and merge_ranks(gathered)
 
@@ -125,7 +125,7 @@ class HFTopK(TrajectoryModel, HFLM):
 
     @property
     def signature(self) -> dict[str, Any]:
-        """What determines the scores."""
+        """The settings that determine the scores."""
         return {
             "model": self.model_name,
             "revision": self.revision,
@@ -146,7 +146,7 @@ class HFTopK(TrajectoryModel, HFLM):
 
     @property
     def window(self) -> int:
-        """The model's context in tokens, less the virtual tokens of PEFT's prompt tuning."""
+        """The model's context in tokens, minus the virtual tokens of PEFT's prompt tuning."""
         return min(int(self.max_length), self._n_positions or int(self.max_length)) - self._rows.n_virtual
 
     def read(self, requests: Sequence[WindowRequest], progress: Progress) -> Iterator[tuple[int, Statistics]]:
@@ -168,15 +168,13 @@ class HFTopK(TrajectoryModel, HFLM):
         return fingerprint_of_model(self.model)
 
     def all_processes(self, own: bool) -> bool:
-        """Whether `own` is true in every process of a tensor-parallel model: all of them must score the same texts."""
+        """Whether `own` is true in every process of a tensor-parallel model. All of them must score the same texts."""
         return self._rows.all_ranks(own)
 
     @cached_property
     def _rows(self) -> WantedRows:
         if self.backend != "causal":
-            raise InputError(
-                f"{self.model_name}: HE-SNR is defined for causal language models, this one is {self.backend}"
-            )
+            raise InputError(f"{self.model_name}: expected a causal language model, but this one is {self.backend}")
         with self._autocast():
             return WantedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
 
@@ -192,8 +190,8 @@ class HFTopK(TrajectoryModel, HFLM):
         window, rows = request.window, self._rows
         ids = torch.as_tensor(request.ids, device=rows.device)
         targets = ids[torch.as_tensor(window.positions, device=ids.device)]
-        # Usually the model need not read the last target. If logits depend on the text after them, it reads the whole
-        # window: scores must not depend on which tokens are scored.
+        # Usually the model need not read the last target. But if logits depend on the length of the text, it reads the
+        # whole window, so that scores do not depend on which tokens are scored.
         end = window.start + self.window if rows.needs_whole_text else window.end - 1
         with self._autocast():
             # the row at position t - 1 predicts token t
@@ -205,11 +203,11 @@ class HFTopK(TrajectoryModel, HFLM):
 
 
 def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
-    """Set `device` and accelerate to the CPU where PyTorch has no other device."""
+    """Set `device` and accelerate to the CPU if PyTorch has no other device."""
     if not torch.cuda.is_available() and str(options.get("device") or "cuda").startswith("cuda"):
         options["device"] = "cpu"  # hf would use its default, cuda, and fail
     if not torch.accelerator.is_available():
-        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else accelerate's processes do not find each other
+        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # otherwise accelerate's processes do not find each other
 
 
 def _checked_rope_factor(rope_type: str | None, rope_factor: Any) -> float | None:

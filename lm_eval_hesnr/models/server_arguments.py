@@ -30,7 +30,7 @@ _EXAMPLE = "http://127.0.0.1:8000/v1/completions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerArguments:
-    """Where the server is, and how it is used. Every value is checked."""
+    """The server's address and how it is used. All values are checked."""
 
     base_url: str
     model: str
@@ -60,10 +60,10 @@ class ServerArguments:
         stride: Any, max_length: Any, max_retries: Any, timeout: Any, retry_wait: Any, others: dict[str, Any],
         known: set[str],
     ) -> ServerArguments:  # fmt: skip
-        """The fields from what a user gave; `known` has the names that `others` may contain.
+        """Check the user's arguments. `known` contains the names that `others` may have.
 
         Raises:
-            InputError: an argument is missing, unknown, secret, or makes no sense.
+            InputError: an argument is missing, unknown, secret or invalid.
         """
         if not base_url or not model:
             raise InputError(
@@ -103,19 +103,19 @@ class ServerArguments:
 
     @property
     def completions_url(self) -> str:
-        """The address for completions, also if the user gave another address of the server."""
+        """The address for completions, even if the user gave another address of the server."""
         others = (self.root, f"{self.root}/v1", f"{self.root}/generate")
         return f"{self.root}/v1/completions" if self.base_url.rstrip("/") in others else self.base_url
 
     @property
     def verify(self) -> bool | str:
-        """As in `requests`: whether certificates are checked, or the file to check them by."""
+        """As in `requests`: whether certificates are checked, or the file to check them with."""
         is_verified, certificates = self.others.get("verify_certificate", True), self.others.get("ca_cert_path")
         verify: bool | str = certificates if is_verified and certificates else is_verified
         return verify
 
     def for_harness(self, tokenizer: str | None) -> dict[str, Any]:
-        """The arguments of the constructor of `local-completions`, which has its own defaults for what is not given."""
+        """The arguments for the constructor of `local-completions`, which has its own defaults for missing ones."""
         given = {"max_length": self.max_length, "max_retries": self.max_retries, "timeout": self.timeout}
         return {
             "base_url": self.completions_url,
@@ -130,7 +130,7 @@ class ServerArguments:
 
 def _refuse_unknown_choices(server: str, tokenizer_backend: str) -> None:
     if server not in ("auto", *FORMS):
-        raise InputError(f"server={server}: expected auto, {', '.join(FORMS)}")
+        raise InputError(f"server={server}: expected one of auto, {', '.join(FORMS)}")
     if tokenizer_backend not in _BACKENDS:
         raise InputError(f"tokenizer_backend={tokenizer_backend}: expected huggingface, tiktoken, remote or none")
 
@@ -138,7 +138,9 @@ def _refuse_unknown_choices(server: str, tokenizer_backend: str) -> None:
 def _api_key() -> str:
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise InputError(f"{KEY_VARIABLE} holds a line break or a character that an HTTP header cannot contain")
+        raise InputError(
+            f"{KEY_VARIABLE} contains a character that an HTTP header cannot contain, such as a line break"
+        )
     return key
 
 

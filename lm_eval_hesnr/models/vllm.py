@@ -42,7 +42,7 @@ try:
     from vllm import SamplingParams, TokensPrompt
     from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 except ImportError as error:
-    raise InputError(f"vllm-topk: vLLM cannot be imported ({error}); `pip install vllm`, or use hf-topk") from error
+    raise InputError(f"vllm-topk: vLLM cannot be imported ({error}); run `pip install vllm`, or use hf-topk") from error
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -52,16 +52,16 @@ DEFAULTS: dict[str, Any] = {
     "enable_prefix_caching": False,
     "max_logprobs": 100,
 }
-"""Our defaults that differ from vLLM's. vLLM makes the logits of all tokens of a step. They take about 6 bytes per
-token and vocabulary entry (1.9 GB for 2048 tokens and 152 000 entries), and vLLM's memory profile does not count them.
-`max_logprobs` is only a limit and costs no memory."""
+"""Our defaults that differ from vLLM's. vLLM computes the logits of all tokens of a step. These logits take about 6
+bytes per token and vocabulary entry (1.9 GB for 2048 tokens and 152 000 entries), and vLLM's memory profile does not
+count them. `max_logprobs` is only a limit and costs no memory."""
 
 _PLAN = (
     "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "max_num_batched_tokens",
     "gpu_memory_utilization", "max_logprobs", "max_num_seqs", "enable_prefix_caching", "distributed_executor_backend",
     "enforce_eager", "batch_size", "max_batch_size", "device",
 )  # fmt: skip
-"""Arguments that change where and in which order vLLM computes. Numbers differ by rounding only."""
+"""Arguments that change where, and in which order, vLLM computes. They change numbers by rounding only."""
 
 _UNITS = {
     "tensor_parallel_size": "processes", "pipeline_parallel_size": "processes", "data_parallel_size": "processes",
@@ -70,14 +70,14 @@ _UNITS = {
 """Arguments that must be whole numbers, with their units."""
 
 _TOKENS_PER_CALL, _TOKENS_PER_CALL_WITH_STORE = 2**18, 2**16
-"""Tokens that one call of the engine reads. Its answer is held in memory (about 300 bytes a token). The scores are
-stored when the call ends, so with a score store the calls are shorter."""
+"""How many tokens one call of the engine reads. Its answer is held in memory (about 300 bytes for each token). Scores
+are stored when the call ends, so calls are shorter with a score store."""
 
 
 class VLLMTopK(TrajectoryModel, VLLM):
-    """The harness's `vllm` model for every stock request; requests that carry labels are scored whole.
+    """The harness's `vllm` model. Requests with labels are scored as whole trajectories; all others by the harness.
 
-    Takes all arguments of `vllm`. Without `pretrained` it uses the embedded tiny model and warns.
+    It takes all arguments of `vllm`. Without `pretrained`, it uses the embedded tiny model and logs a warning.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
             **kwargs: all other arguments of `vllm` and of vLLM's own `LLM`.
 
         Raises:
-            InputError: the checkpoint does not exist, or an argument makes no sense.
+            InputError: the checkpoint does not exist, or an argument is invalid.
         """
         refuse_several_processes("vllm-topk", "with tensor_parallel_size= or data_parallel_size=")
         if pretrained is None:
@@ -124,7 +124,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
 
     @cached_property
     def signature(self) -> dict[str, Any]:
-        """What determines the scores: the model, and the arguments of the engine."""
+        """The settings that determine the scores: the model, and the arguments of the engine."""
         named = ("pretrained", "revision", "dtype", "tokenizer", "add_bos_token", "max_length", "max_model_len")
         others = {key: value for key, value in (DEFAULTS | self._engine_args).items() if key not in named}
         return {
@@ -152,7 +152,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
 
     @property
     def window(self) -> int:
-        """The model's context in tokens, less the token that vLLM generates."""
+        """The model's context in tokens, minus the token that vLLM generates."""
         return int(self.max_length) - 1
 
     @property
@@ -162,13 +162,13 @@ class VLLMTopK(TrajectoryModel, VLLM):
         return self.signature | {"vllm_args": vllm_args}
 
     def weights_fingerprint(self) -> str | None:
-        """A digest of the checkpoint's files, since the weights are in another process; None if no files are found."""
+        """A digest of the checkpoint's files (the weights are in another process); None if no files are found."""
         assert self.score_store is not None
         remembered = Path(self.score_store).expanduser()
         names = [(self.pretrained, self.model_args["revision"]), (self._engine_args.get("lora_local_path"), None)]
         folders = [_folder(name, revision) for name, revision in names if name]
         if None in folders:
-            eval_logger.warning("score store: found no files of %s, so it is known by its name only", self.pretrained)
+            eval_logger.warning("score store: found no files of %s, so only its name identifies it", self.pretrained)
             return None
         digests = [fingerprint_of_files(folder, remembered) for folder in folders if folder]
         return hashlib.blake2b(" ".join(digests).encode(), digest_size=32).hexdigest()
@@ -178,7 +178,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
         k = max(request.k for request in requests)  # one k for all prompts: some versions of vLLM mix them up
         allowed = (DEFAULTS | self._engine_args)["max_logprobs"]
         if 0 <= allowed < k:
-            raise InputError(f"k={k}: is more than max_logprobs={allowed}; raise it in --model_args")
+            raise InputError(f"k={k} is more than max_logprobs={allowed}; raise max_logprobs in --model_args")
         options = {"flat_logprobs": True} if hasattr(SamplingParams(), "flat_logprobs") else {}
         params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=k, detokenize=False, **options)
         for group in self._groups(requests):
@@ -213,19 +213,20 @@ class VLLMTopK(TrajectoryModel, VLLM):
                 )
         except (EngineDeadError, EngineGenerateError) as error:
             raise InputError(
-                "vLLM's engine ended; its log above gives the reason. With score_store=, the same command continues "
-                "after the scores that are stored"
+                "vLLM's engine stopped; its log above gives the reason. With score_store=, the same command continues "
+                "after the stored scores"
             ) from error
         return outputs
 
 
 def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Statistics:
-    """Statistics of the request's tokens. Each entry of vLLM holds the token's own logprob and the k largest."""
+    """Statistics of the request's tokens. An entry of vLLM holds the token's own logprob and the k largest."""
     entries = output.prompt_logprobs
     if entries is None or len(entries) != len(prompt) or list(output.prompt_token_ids) != prompt:
         n_entries = "no" if entries is None else len(entries)
         raise InputError(
-            f"vLLM returned {n_entries} prompt logprobs for a prompt of {len(prompt)} tokens, or for another prompt"
+            f"vLLM returned {n_entries} prompt logprobs for a prompt of {len(prompt)} tokens, or those of another "
+            "prompt; try another version of vLLM"
         )
     flat = getattr(entries, "logprobs", None)
     if flat is not None:
@@ -235,7 +236,9 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
             at = starts[:, None] + np.arange(request.k + 1)  # (R, 1 + k): the token itself, then the most likely ones
             ids = np.asarray(entries.token_ids)[starts]
             if not np.array_equal(ids, request.ids[request.window.positions]):
-                raise InputError("vLLM returned prompt logprobs of tokens that are not the prompt's")
+                raise InputError(
+                    "vLLM returned logprobs of other tokens than those of the prompt; try another version of vLLM"
+                )
             values = np.asarray(flat)[at]
             return statistics_of(values[:, 0], values[:, 1:], np.asarray(entries.ranks)[starts])
     target = np.empty(len(request.rows))
@@ -244,7 +247,9 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
     for i, row in enumerate(request.rows):
         entry = entries[int(row)]
         if len(entry) < request.k:
-            raise InputError(f"vLLM returned {len(entry)} of {request.k} top logprobs")
+            raise InputError(
+                f"vLLM returned only {len(entry)} of the {request.k} top logprobs; try another version of vLLM"
+            )
         own = entry[prompt[row]]
         target[i], rank[i] = own.logprob, own.rank
         top[i] = sorted((one.logprob for one in entry.values()), reverse=True)[: request.k]

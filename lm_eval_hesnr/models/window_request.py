@@ -1,4 +1,4 @@
-"""The unit of work of an engine: one window of a trajectory, in which it scores some tokens."""
+"""The unit of work of an engine: one window of a trajectory, with the tokens to score in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lm_eval_hesnr.scoring.windows import Window
 
 
 class WindowRequest(NamedTuple):
-    """One run of an engine: it reads `ids[window.start : window.end]` and scores the tokens at `window.positions`."""
+    """One window: the engine reads `ids[window.start : window.end]` and scores the tokens at `window.positions`."""
 
     ids: np.ndarray
     """(T,) int64, the whole trajectory."""
@@ -40,7 +40,7 @@ class EncodedTrajectory(NamedTuple):
 
     @property
     def positions(self) -> np.ndarray:
-        """(n,) int64: the positions to score, in the order of the plan."""
+        """(n,) int64: the positions to score, in the order of the windows."""
         return np.concatenate([np.empty(0, np.int64), *(window.positions for window in self.plan)])
 
     @property

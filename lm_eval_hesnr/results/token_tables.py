@@ -1,4 +1,4 @@
-"""Computes every measure again from token tables, without a model, also for other scopes, epsilon or threshold."""
+"""Every measure computed again from token tables, without a model, also for other scopes, epsilon or threshold."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Tables:
     folder: Path
     signature: dict[str, Any]
     names: list[str]
-    """The ids of the trajectories, one a document."""
+    """The id of each document's trajectory."""
     digests: list[str]
-    """SHA-256 of the token ids, one a document. Equal digests mean equal documents."""
+    """SHA-256 of each document's token ids. Equal digests mean equal documents."""
     profiles: dict[str, list[EntropyProfile]]
-    """Scope to one profile a document."""
+    """For each scope, one profile for each document."""
 
     def rows(self, scope: str, epsilon: float | None) -> np.ndarray:
         """(documents, columns) of `measures.totals`."""
@@ -64,7 +64,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         if differing := sorted(key for key in keys if scores.signature.get(key) != signature.get(key)):
             raise InputError(
                 f"{path}: written with other settings than {paths[0].name} ({', '.join(differing)}); "
-                "use one folder a run"
+                "use one folder for each run"
             )
         if epsilon >= math.log(scores.k):
             raise InputError(
@@ -83,7 +83,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
 
 
 def _folder_with_tables(folder: Path) -> Path:
-    """The folder itself, or the one folder with tables inside a score store of one model."""
+    """The folder itself. If it is a score store of one model, the one folder in it that contains tables."""
     if any(folder.glob("*.parquet")):
         return folder
     settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
@@ -93,7 +93,8 @@ def _folder_with_tables(folder: Path) -> Path:
         )
     if len(settings) > 1:
         raise InputError(
-            f"{folder}: a score store of {len(settings)} models or settings; name one, such as {settings[0]}"
+            f"{folder}: is a score store with {len(settings)} models or settings; name the folder of one, such as "
+            f"{settings[0]}"
         )
     return settings[0]
 
@@ -106,7 +107,7 @@ def _profile(scores: TokenScores, labels: frozenset[Label], epsilon: float) -> E
 
 
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
-    """Scope to measures, standard errors and summary, as a run computes them; plain values, null for no number."""
+    """Measures, standard errors and summary of each scope, as a run computes them: plain values, None for no number."""
     return {
         scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon))
         for scope, profiles in tables.profiles.items()
@@ -122,7 +123,7 @@ def _plain(result: ScopeResult) -> dict[str, Any]:
 
 
 def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, Difference | None]]:
-    """Scope to measure to B minus A, paired by trajectory.
+    """The difference B minus A for each scope and measure, paired by trajectory.
 
     Raises:
         InputError: the runs have different trajectories or settings.
@@ -130,13 +131,14 @@ def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, 
     if sorted(a.names) != sorted(b.names):
         only = sorted(set(a.names) ^ set(b.names))
         raise InputError(
-            f"{a.folder} and {b.folder}: not the same trajectories ({len(a.names)} and {len(b.names)}; in one only: "
-            f"{only[0] if only else 'a repeated one'}); score both runs on the same files"
+            f"{a.folder} and {b.folder}: not the same trajectories ({len(a.names)} and {len(b.names)}; only in one of "
+            f"them: {only[0] if only else 'a repeated one'}); score both runs on the same files"
         )
     for key in ("k", "score", "render", "label_rules"):
         if a.signature.get(key) != b.signature.get(key):
             raise InputError(
-                f"{a.folder} and {b.folder}: {key} differs ({a.signature.get(key)!r} and {b.signature.get(key)!r})"
+                f"{a.folder} and {b.folder}: {key} differs ({a.signature.get(key)!r} and {b.signature.get(key)!r}); "
+                "score both runs with the same settings"
             )
     if sorted(a.digests) != sorted(b.digests):
         raise InputError(

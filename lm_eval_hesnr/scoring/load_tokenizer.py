@@ -1,4 +1,4 @@
-"""The one place that loads a tokenizer by its name."""
+"""Loading a tokenizer by its name."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def load_tokenizer(name: str, option: str, **options: Any) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(name, **options)
-    except Exception as error:  # the Hub's client and a tokenizer's own files may raise anything
+    except Exception as error:  # the Hub's client and a tokenizer's own code may raise any error
         reason = " ".join(str(error).split())
-        raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason:.300})") from error
+        raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason:.300}); name another") from error

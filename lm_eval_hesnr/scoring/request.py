@@ -1,7 +1,7 @@
 """One trajectory as a `loglikelihood` request of the harness, and the result of that request.
 
-The harness passes two strings and expects `(logprob, is_greedy)`. Both types are kept: the continuation is a string
-with labels as attributes, and the result is a pair with arrays as an attribute.
+The harness passes two strings and expects `(logprob, is_greedy)`. So the continuation is a string with labels as
+attributes, and the result is a pair with arrays as an attribute.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class LabelledText(str):
     k: int
     """Size of the candidate set."""
     has_template: bool
-    """Whether a chat template wrote control tokens into the text. If not, no text may become a control token."""
+    """Whether a chat template wrote control tokens into the text. Otherwise, no text may become a control token."""
     token_table: TokenTableFile | None
-    """The model writes it as soon as the trajectory is scored, so that an interrupted run keeps what it has."""
+    """The model writes the table when the trajectory is scored, so an interrupted run keeps the finished tables."""
 
     def __new__(
         cls,
@@ -50,7 +50,7 @@ class LabelledText(str):
         return str, (str(self),)
 
     def __radd__(self, context: str) -> NoReturn:
-        """Stop stock models before they start to score: they join context and continuation, and ignore the labels."""
+        """Stop a stock model before it scores: it would join context and continuation, and ignore the labels."""
         raise InputError(
             "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk "
             "(or vllm-topk, completions-topk)"
@@ -70,5 +70,5 @@ class TrajectoryResult(tuple[float, bool]):
         return self
 
     def __reduce__(self) -> tuple[type, tuple[tuple[Any, ...]]]:
-        """Pickle as a plain pair: token arrays never go to another rank or into the harness's cache."""
+        """Pickle as a plain pair: token arrays are never sent to another rank or written to the harness's cache."""
         return tuple, (tuple(self),)

@@ -1,4 +1,4 @@
-"""Token tables: one Parquet file for each document, one row for each token, nulls where a token was not scored."""
+"""Token tables: one Parquet file for each document, with one row for each token. Unscored tokens have nulls."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _LABEL_NAMES = pa.array([label.label_name for label in Label])
 
 @dataclass(frozen=True, slots=True)
 class TokenTableFile:
-    """Where the token table of one document goes, and what the task adds to the model's signature."""
+    """The file of one document's token table, and the task's part of the signature in it."""
 
     folder: Path
     doc_id: int
     name: str
-    """Of the trajectory."""
+    """The name of the trajectory."""
     signature: dict[str, Any]
 
     def write(self, scores: TokenScores) -> Path:
-        """Write the table; the path written."""
+        """Write the table and return its path."""
         whole = replace(scores, signature=scores.signature | self.signature)
         return write_token_table(self.folder, self.doc_id, self.name, whole)
 

@@ -302,7 +302,7 @@ def test_only_bad_inputs(folder, capsys):
 def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):
     assert main(["show", "in"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "2 trajectories; this shows the first, --doc shows another",
+        "2 trajectories; this is the first, --doc shows another",
         "    1  a  1 segments, 1 steps",
         "    2  b\\x1b[2J  1 segments, 1 steps",
         "",

@@ -338,7 +338,7 @@ def test_the_same_refusal_of_two_forms_is_reported_once(served):
     assert str(raised.value) == (
         f"{served.url} returns no logprobs of prompts "
         f'(vllm, echo: /v1/completions: HTTP 400: {{"error": "no"}}; '
-        f'sglang: /generate: HTTP 400: {{"error": "no"}})'
+        f'sglang: /generate: HTTP 400: {{"error": "no"}}); use vLLM or SGLang as server'
     )
 
 
@@ -359,7 +359,8 @@ PAGE = b"\n<!doctype html><title>welcome</title>"
 )
 def test_a_refused_key_or_path_is_reported_once_with_what_to_do(served, expected, status, answer, message):
     served.gets["/v1/models"] = (status, answer)
-    of_list = f"{served.url}/v1/models: {message}; if the server has no such number, give max_length= in --model_args"
+    way_out = "if the server does not report its context length, give max_length= in --model_args"
+    of_list = f"{served.url}/v1/models: {message}; {way_out}"
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == of_list
@@ -387,7 +388,9 @@ def test_an_answer_that_is_not_json_is_reported_at_once(served, answer, message)
     served.gets["/v1/models"] = answer
     with pytest.raises(InputError) as raised:
         model(served, retry_wait=60).loglikelihood([request(TEXT)], disable_tqdm=True)
-    assert str(raised.value).startswith(f"{served.url}/v1/models: {message}; if the server has no such number")
+    assert str(raised.value).startswith(
+        f"{served.url}/v1/models: {message}; if the server does not report its context length"
+    )
 
 
 def test_json_null_is_not_reported_as_a_web_page(served):
@@ -483,7 +486,7 @@ def no_loading(served, monkeypatch):
 
 @pytest.mark.usefixtures("no_loading")
 def test_a_name_that_is_not_served_is_reported_with_those_that_are(served):
-    with pytest.raises(InputError, match=rf"serves no model 'my/model' but {served.name}"):
+    with pytest.raises(InputError, match=rf"does not serve 'my/model', but {served.name}"):
         model(served, model="my/model")
 
 
@@ -546,7 +549,7 @@ def test_the_key_takes_precedence_over_netrc(served, monkeypatch, tmp_path):
 @pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very-secr\u00e9t"])
 def test_a_key_that_a_header_cannot_contain_is_refused_without_being_shown(served, monkeypatch, key):
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    with pytest.raises(InputError, match="OPENAI_API_KEY holds") as raised:
+    with pytest.raises(InputError, match="OPENAI_API_KEY contains") as raised:
         model(served)
     assert "very" not in str(raised.value)
 
@@ -591,7 +594,7 @@ def test_secrets_among_the_arguments_are_refused(served, options):
     ("options", "reason"),
     [
         ({"base_url": None}, "needs base_url= and model="),
-        ({"server": "tgi"}, "server=tgi: expected auto, vllm, echo, sglang"),
+        ({"server": "tgi"}, "server=tgi: expected one of auto, vllm, echo, sglang"),
         ({"tokenizer": "/nowhere/at/all"}, "give tokenizer="),
         ({"stride": 256}, "stride=256: expected a number of tokens from 1 to 254"),
         ({"base_url": "127.0.0.1:9"}, "expected an address such as http"),
@@ -645,7 +648,7 @@ def test_a_reported_context_without_sense_is_refused_unless_one_is_given(served,
 @pytest.mark.usefixtures("no_loading")
 def test_several_processes_are_refused(served, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match=r"completions-topk: WORLD_SIZE=2, .*; run one, with num_concurrent="):
+    with pytest.raises(InputError, match=r"completions-topk: WORLD_SIZE=2, .*; run one process, with num_concurrent="):
         model(served)
 
 

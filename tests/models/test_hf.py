@@ -210,7 +210,7 @@ def test_a_window_of_one_token_is_refused(random_model):
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     prompt_tuned = replace(lm._rows.capabilities, shift=255)
     lm._rows = WantedRows(lm.model, name="tiny", capabilities=prompt_tuned)
-    with pytest.raises(InputError, match="its context leaves 1 tokens to a window, expected at least 2"):
+    with pytest.raises(InputError, match="its context leaves 1 tokens for a window, expected at least 2"):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
 
 

@@ -86,7 +86,7 @@ def test_several_calls_of_the_engine_and_entries_by_dict_give_the_same(lm, expec
 def test_another_k_and_one_that_is_too_large(lm, tiny_model):
     hf = HFTopK(pretrained=str(tiny_model), device="cpu", dtype="float32")
     assert_same(*(model.loglikelihood([request(TEXT, k=25)], disable_tqdm=True) for model in (lm, hf)))
-    with pytest.raises(InputError, match="max_logprobs=100; raise it"):
+    with pytest.raises(InputError, match="max_logprobs=100; raise max_logprobs"):
         lm.loglikelihood([request(TEXT, k=101)], disable_tqdm=True)
 
 
@@ -138,7 +138,7 @@ def test_an_engine_that_ends_gives_a_one_line_error(lm, monkeypatch):
         raise module.EngineDeadError
 
     monkeypatch.setattr(lm.model, "generate", die)
-    with pytest.raises(InputError, match=r"engine ended; its log above gives the reason\. With score_store="):
+    with pytest.raises(InputError, match=r"engine stopped; its log above gives the reason\. With score_store="):
         lm.loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
@@ -168,7 +168,7 @@ def test_data_parallel_without_ray_is_refused():
 
 def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match=r"vllm-topk: WORLD_SIZE=2, .*; run one, with tensor_parallel_size="):
+    with pytest.raises(InputError, match=r"vllm-topk: WORLD_SIZE=2, .*; run one process, with tensor_parallel_size="):
         VLLMTopK()
 
 

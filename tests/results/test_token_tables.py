@@ -105,7 +105,7 @@ def test_the_command_prints_every_measure_and_the_difference(tmp_path, capsys):
     [
         (["no/such"], "no token table"),
         (["DIR", "--scopes", "actions"], "scopes should be a list of names out of"),
-        (["DIR", "DIR", "--threshold", "otsu"], "compared at one fixed threshold"),
+        (["DIR", "DIR", "--threshold", "otsu"], "compared with one fixed threshold"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(tmp_path, capsys, arguments, message):
@@ -155,13 +155,13 @@ def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
     write(tmp_path / "settings")
     assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 8
     write(tmp_path / "others")
-    with pytest.raises(InputError, match="a score store of 2 models or settings; name one"):
+    with pytest.raises(InputError, match="is a score store with 2 models or settings; name the folder of one"):
         read_tables(tmp_path, CHOSEN, EPSILON)
 
 
 def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
     folder = str(write(tmp_path, epsilon=1.0))
     assert main(["measure", folder]) == 0
-    assert "was scored with epsilon 1; this measures with 1.24245" in capsys.readouterr().err
+    assert "was scored with epsilon 1; now measured with 1.24245" in capsys.readouterr().err
     assert main(["measure", folder, "--epsilon", "1.0"]) == 0
     assert capsys.readouterr().err == ""

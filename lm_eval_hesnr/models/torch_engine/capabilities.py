@@ -1,4 +1,4 @@
-"""Which ways of running a model give its own full logits: tested on a few random tokens when the model is loaded."""
+"""The test at load: which ways of running a model give its own full logits, on a few random tokens."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Capabilities:
     """What a model can do, as the test at load showed."""
 
     vocabulary: int
-    """Entries of a row of logits; may be more than the tokenizer has."""
+    """Entries of a row of logits. They can be more than the tokenizer's entries."""
     shift: int
-    """How many rows of logits come before the first token's row: prompt tuning adds virtual tokens there."""
+    """How many rows of logits come before the first token's row, because prompt tuning adds virtual tokens there."""
     head: Head | None
     """The head, if it can run separately and gives the same logits."""
     chunks_agree: bool
@@ -43,11 +43,11 @@ def find_capabilities(model: Any, name: str, *, float32_is_free: bool | None = N
     Args:
         model: a causal LM of `transformers`, or a wrapper of one (PEFT).
         name: the model's name in error messages.
-        float32_is_free: whether float32 logits of a 16-bit model take no longer; decided by the device if None.
+        float32_is_free: whether float32 logits of a 16-bit model take no extra time. If None, the device decides.
 
     Raises:
-        InputError: the model does not take `logits_to_keep`, ignores it, or gives other logits with it; its logits are
-            not finite; or they depend on the text after a token.
+        InputError: the model does not accept `logits_to_keep`, ignores it, or computes other logits with it. Or its
+            logits are not finite, or depend on the text after a token.
     """
     generator = torch.Generator().manual_seed(0)
     embeddings = model.get_input_embeddings()
@@ -75,7 +75,7 @@ def _tested_logits(model: Any, name: str, ids: torch.Tensor, rows: torch.Tensor)
         shift = len(full) - _TEST_TOKENS
         kept = model(input_ids=ids[None], use_cache=False, logits_to_keep=rows + shift).logits[0]
     except TypeError as error:
-        raise InputError(f"{name}: {kind} takes no logits_to_keep ({error}); {_USE_ANOTHER}") from error
+        raise InputError(f"{name}: {kind} does not accept logits_to_keep ({error}); {_USE_ANOTHER}") from error
     if not bool(full.isfinite().all()):
         raise InputError(f"{name}: the logits of {_TEST_TOKENS} random tokens are not finite; try another dtype")
     if len(kept) != len(rows):
@@ -83,18 +83,18 @@ def _tested_logits(model: Any, name: str, ids: torch.Tensor, rows: torch.Tensor)
             f"{name}: {kind} ignores logits_to_keep (expected {len(rows)} rows, got {len(kept)}); {_USE_ANOTHER}"
         )
     if not _close(kept, full[rows + shift]):
-        raise InputError(f"{name}: {kind} gives other logits with logits_to_keep than without; {_USE_ANOTHER}")
+        raise InputError(f"{name}: {kind} computes other logits with logits_to_keep than without; {_USE_ANOTHER}")
     return full
 
 
 def _refuse_sight_of_the_future(model: Any, name: str, ids: torch.Tensor, full: torch.Tensor) -> None:
     half = model(input_ids=ids[None, : _TEST_TOKENS // 2], use_cache=False).logits[0]
-    # rounding may send a few tokens to another expert; in a model that reads the future, most tokens change
+    # rounding may send a few tokens to another expert; in a model that sees later tokens, most rows change
     changed = [not _close(*pair) for pair in zip(half, full[: len(half)], strict=True)]
     if 2 * sum(changed) > len(changed):
         raise InputError(
-            f"{name}: the logits of a token of {type(model).__name__} change with the text after it: it is not a "
-            "causal language model, or is not configured as one (is_decoder?)"
+            f"{name}: in {type(model).__name__}, a token's logits change with the text after it: it is not a causal "
+            "language model, or is not configured as one (is_decoder?)"
         )
 
 
@@ -105,7 +105,7 @@ def _agreeing_head(
         head = Head(model, body)
         try:
             hidden, _ = head.hidden(ids, use_cache=False)
-            # in two calls and another order, so that the logits can come from nothing but the hidden states
+            # in two calls and another order, so that the logits can come only from the hidden states
             parts = [head.native_logits(hidden[some]) for some in (rows[:1], rows[1:].flip(0))]
             if not _close(torch.cat([parts[0], parts[1].flip(0)]), expected):
                 continue
@@ -132,14 +132,14 @@ def _chunks_agree(model: Any, ids: torch.Tensor, full: torch.Tensor) -> bool:
 
 
 def _attentions_of(model: Any, ids: torch.Tensor, full: torch.Tensor) -> int:
-    """Attention calls of a forward pass; 0 if the last row changes when the last call leaves out all other rows."""
+    """Attention calls of a forward pass; 0 if the last row changes when the last call leaves out all others."""
     last_row = torch.tensor([len(full) - 1], device=ids.device)
     try:
         with LastAttention() as counted:
             model(input_ids=ids[None], use_cache=False)
         with LastAttention(counted.n_seen, last_row, len(full)) as last:
             got = model(input_ids=ids[None], use_cache=False, logits_to_keep=last_row).logits[0]
-    except Exception:  # a model that meets NaN may raise anything
+    except Exception:  # a model may raise any error when it reads NaN
         return 0
     return last.n_seen if last.is_restricted and _close(got, full[-1:]) else 0
 

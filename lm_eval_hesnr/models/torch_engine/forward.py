@@ -1,4 +1,4 @@
-"""Statistics of the requested rows of logits from a causal LM of `transformers`, without making the other rows.
+"""Statistics of the requested rows of logits from a causal LM of `transformers`. Other rows are not computed.
 
 The model's body runs once over a window. Then the model's own head runs over the requested rows, block by block. If the
 head cannot run separately, the model gets `logits_to_keep` with a 1-D index, and applies its head to those rows only. A
@@ -28,7 +28,7 @@ from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, row_statistics
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _CPU_NUMBERS, _GPU_NUMBERS = 2**21, 2**26
-"""How many logits are turned into statistics at once: what a CPU's cache holds; on a GPU a quarter of a GiB."""
+"""How many logits are turned into statistics at once. On a CPU they fit into its cache; on a GPU they take 1/4 GiB."""
 
 
 class _RowsAreNeededError(Exception):
@@ -52,12 +52,12 @@ class WantedRows:
         Args:
             model: a causal LM of `transformers`, or a wrapper of one (PEFT).
             name: the model's name in messages.
-            mem_budget: bytes that scoring may use beside the weights; from the device's free memory if None.
+            mem_budget: bytes that scoring may use in addition to the weights; if None, they depend on the free memory.
             capabilities: what the model can do; tested now if None.
             budget: block sizes; planned from `mem_budget` if None.
 
         Raises:
-            InputError: the model does not apply `logits_to_keep`.
+            InputError: the model does not support `logits_to_keep`.
         """
         self.model, self.name = model, name
         self.capabilities = capabilities or find_capabilities(model, name)
@@ -77,14 +77,16 @@ class WantedRows:
 
     @property
     def needs_whole_text(self) -> bool:
-        """Whether the model must read a window to its end, although no token after the last target is scored."""
+        """Whether the model must read a window to its end, even if no token after the last target is scored."""
         return self.capabilities.needs_whole_text
 
     @property
     def n_virtual(self) -> int:
-        """How many tokens of the context the virtual tokens of PEFT's prompt or prefix tuning take."""
+        """How many tokens of the context are taken by the virtual tokens of PEFT's prompt or prefix tuning."""
         config_value = getattr(getattr(self.model, "active_peft_config", None), "num_virtual_tokens", None)
-        return max(self.capabilities.shift, config_value or 0)  # a prefix is in the cache only: it shifts no row
+        return max(
+            self.capabilities.shift, config_value or 0
+        )  # a prefix is only in the cache, so it does not shift rows
 
     def all_ranks(self, own: bool) -> bool:
         """Whether `own` is true in every process of a tensor-parallel model."""
@@ -120,7 +122,7 @@ class WantedRows:
                 again.
 
         Raises:
-            InputError: the device has no memory for the smallest blocks.
+            InputError: the device's memory is too small for the smallest blocks.
         """
         if k > self.capabilities.vocabulary:
             raise InputError(
@@ -142,14 +144,14 @@ class WantedRows:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if self.is_sharded:  # the other processes wait for this one, with blocks of the old size
+                if self.is_sharded:  # the other processes wait for this one and use the old block size
                     raise InputError(
                         f"{self.name}: out of memory on {self.device} over {len(ids)} tokens; give a smaller "
                         "mem_budget= in --model_args, or use more processes"
                     ) from error
                 change = self._shrink
             on_read(-n_read)
-            change(len(ids))  # outside the except block, whose traceback would keep the large tensors alive
+            change(len(ids))  # not in the except block: its traceback would keep the large tensors alive
 
     def _warn_of_small_budget(self, n_tokens: int) -> None:
         if self._given_bytes is None:
@@ -157,7 +159,7 @@ class WantedRows:
         least = self.budget.least(n_tokens, can_chunk=self.capabilities.chunks_agree)
         if least > self._given_bytes:
             eval_logger.warning(
-                "mem_budget=%d bytes is too small: %s takes about %d, which %d tokens need in the smallest blocks",
+                "mem_budget=%d bytes is too small: %s uses about %d, which %d tokens need even in the smallest blocks",
                 self._given_bytes, self.name, least, n_tokens,
             )  # fmt: skip
             self._given_bytes = None
@@ -171,13 +173,13 @@ class WantedRows:
         at_once = max((_CPU_NUMBERS if self.on_cpu else _GPU_NUMBERS) // self.capabilities.vocabulary, 1)
         for logits in self._logits(ids, rows, on_read):
             for block in logits.split(at_once):
-                # a model that is spread over devices may have its head and its input on different ones
+                # if a model is spread over devices, its head and its input may be on different devices
                 parts.append(row_statistics(block, targets[done : done + len(block)].to(block.device), k))
                 done += len(block)
             del logits, block  # free them before the next ones are made
         whole = RowStatistics(*(torch.cat(column) for column in zip(*parts, strict=True)))
         if self.capabilities.n_attentions and not bool(whole.logprob.isfinite().all()):
-            raise _RowsAreNeededError  # if the model itself makes NaN, the next try fails too
+            raise _RowsAreNeededError  # if the model itself computes NaN, the next attempt fails too
         return whole
 
     def _leave_nothing_out(self, n_tokens: int) -> None:
@@ -231,7 +233,7 @@ class WantedRows:
             on_read(len(piece))
 
     def _repeated(self, ids: torch.Tensor, rows: np.ndarray) -> Iterator[torch.Tensor]:
-        """Read the window again for each group of rows: slow, for models whose head and cache cannot be used."""
+        """Read the window again for each group of rows: slow, but it needs neither a separate head nor a cache."""
         for group in np.split(rows, range(self.budget.rows_per_call, len(rows), self.budget.rows_per_call)):
             end = len(ids) if self.needs_whole_text else group[-1] + 1
             yield from self._blocks(self._run(ids[:end], group, use_cache=False)[0])

@@ -1,9 +1,9 @@
-"""A model's head, run separately: the body runs once, and the logits are made block by block.
+"""Runs a model's head separately: the body runs once, and the logits are computed block by block.
 
-The model's whole `forward` is called with its body replaced by a function that returns the hidden states from before.
-So the model itself applies its scales, caps and biases. If a 16-bit model's head is nothing but a matrix (tested at
-load) and it costs no time, the logits are made in float32. Then the products are exact, and two different logits are
-not rounded to the same value.
+For each block, the model's whole `forward` is called. Its body is replaced by a function that returns the hidden states
+computed before. So the model itself applies its scales, caps and biases. If the head of a 16-bit model is only a matrix
+(tested at load), and if float32 costs no extra time, the logits are computed in float32. Then the products are exact,
+and two different logits are not rounded to the same value.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 from transformers.utils import ModelOutput
 
 _TILE = 8192
-"""How many vocabulary entries have their weights converted to float32 at once."""
+"""The number of vocabulary entries whose weights are converted to float32 at once."""
 
 
 class Head:
@@ -30,11 +30,11 @@ class Head:
         """
         self.model, self.body = model, body
         self.matrix: nn.Linear | None = None
-        """Set if the head is known to be nothing but this matrix."""
+        """The head's matrix, if the head is known to be only a matrix."""
         self._like: Any = None
 
     def hidden(self, ids: torch.Tensor, **options: Any) -> tuple[torch.Tensor, Any]:
-        """(T, d) hidden states that the model gives to its head, and the model's output with the logits of one row.
+        """(T, d) hidden states, the input of the model's head; and the model's output, with the logits of one row.
 
         Raises:
             LookupError: the model does not call its body.
@@ -56,7 +56,7 @@ class Head:
         return self.native_logits(hidden) if self.matrix is None else matrix_logits(self.matrix, hidden)
 
     def native_logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(R, V) logits of (R, d) hidden states, as the model itself makes them.
+        """(R, V) logits of (R, d) hidden states, as the model itself computes them.
 
         Raises:
             LookupError: the model did not use these hidden states.
@@ -79,12 +79,12 @@ class Head:
                 self.body.forward = before
         if len(calls) != 1:
             raise LookupError(f"{type(self.model).__name__} called its body {len(calls)} times")
-        return logits[-len(hidden) :]  # prompt tuning puts virtual tokens before
+        return logits[-len(hidden) :]  # prompt tuning puts virtual tokens first
 
     def find_matrix(self, hidden: torch.Tensor) -> None:
-        """Set `matrix` if the product with it gives the model's own logits, for small and for large hidden states.
+        """Set `matrix` if multiplying by it gives the model's own logits, for small and for large hidden states.
 
-        A cap on logits shows only if they are large, so scaled hidden states are tested too.
+        A cap changes only large logits, so scaled hidden states are tested too.
 
         Args:
             hidden: (R, d) 16-bit hidden states.
@@ -98,7 +98,7 @@ class Head:
             expected = self.native_logits(hidden * scale).float()
             try:
                 got = matrix_logits(head, hidden * scale)
-            except (TypeError, RuntimeError):  # this PyTorch or device has no such product
+            except (TypeError, RuntimeError):  # this PyTorch version or device does not support it
                 return
             if got.shape != expected.shape or not bool(expected.isfinite().all()):
                 return
@@ -123,8 +123,8 @@ def matrix_logits(head: nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
 def float32_costs_nothing(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether `matrix_logits` is as fast as the head in its own dtype.
 
-    It is on CUDA, and on a CPU without instructions for bfloat16, where it is 1.3 times faster. With AMX it takes five
-    times as long. Other devices were not measured.
+    This is true on CUDA, and on a CPU without instructions for bfloat16, where it is 1.3 times faster. On a CPU with
+    AMX it takes five times as long. Other devices were not measured.
     """
     if device.type == "cuda":
         return True
@@ -132,7 +132,7 @@ def float32_costs_nothing(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def input_device(model: Any) -> torch.device:
-    """The device for a model's token ids, also if accelerate keeps the weights elsewhere until they are needed."""
+    """The device for a model's token ids, even if accelerate keeps the weights elsewhere until they are needed."""
     device: torch.device = model.device
     if device.type != "meta":
         return device

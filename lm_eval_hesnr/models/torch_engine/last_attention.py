@@ -1,13 +1,13 @@
-"""A model's last attention, computed at the requested rows only: after it, rows no longer affect each other.
+"""A model's last attention, computed only at the requested rows, because rows do not affect each other after it.
 
-All attentions before the last need every row, since a row's keys and values serve the next layer. The last one needs
-the queries of the requested rows only. With L layers and a share f of requested rows, this saves about
-(1 - 1.7 f) / L of the attention time: most for few layers and long texts. It is right only if everything after the last
-attention treats each row separately. The test at load checks this, and every later run does too: the rows that are left
-out become NaN, so a row that depends on one of them becomes NaN as well.
+All attentions before the last need every row, because the next layer needs all keys and values. The last one needs only
+the queries of the requested rows. With L layers and a share f of requested rows, this saves about (1 - 1.7 f) / L of
+the attention time. It saves most for few layers and long texts. It is correct only if everything after the last
+attention treats each row separately. The test at load and every later run check this. The rows that are left out become
+NaN, so a row that depends on one of them becomes NaN too.
 
-It is done in float32 on a CPU only. In a 16-bit type the same row would be rounded differently, by up to a hundredth.
-On a GPU, attention without a mask is fast already.
+It is used only in float32 on a CPU. In a 16-bit type, the same row would be rounded differently, by up to a hundredth.
+On a GPU, attention without a mask is already fast.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 _ROWS, _MASK = 128, 2**22
-"""The most rows of a block, and the most entries of its mask: a longer text gets fewer rows per block."""
+"""The largest number of rows in a block, and of entries in its mask. A longer text gets fewer rows per block."""
 
 
 class LastAttention(TorchFunctionMode):
-    """Inside this context, the last scaled dot-product attention of one forward pass leaves out rows.
+    """A context manager in which the last scaled dot-product attention of one forward pass leaves out rows.
 
-    It does so only for plain causal attention over one text of `n_rows` without a mask, and if at most half of the rows
-    are requested: a row that is computed separately costs 1.7 times as much. `n_seen` counts the attention calls.
-    `is_restricted` is true once rows were left out; these rows are NaN.
+    It does so only for plain causal attention over one text of `n_rows` rows without a mask. At most half of the rows
+    may be requested, because a row that is computed separately costs 1.7 times as much. `n_seen` counts the attention
+    calls. `is_restricted` is true if rows were left out; these rows are NaN.
     """
 
     def __init__(self, n_calls: int = 0, rows: torch.Tensor | None = None, n_rows: int = 0) -> None:
-        """Set up the count. Without `rows` nothing is left out.
+        """Set the requested rows. If they are None, attention calls are only counted.
 
         Args:
             n_calls: how many attention calls one forward pass of the model makes.

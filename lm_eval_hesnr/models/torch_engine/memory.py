@@ -1,4 +1,4 @@
-"""From a number of bytes: how many rows of logits and how many tokens are run at once."""
+"""How many rows of logits and how many tokens are run at once, for a given number of bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lm_eval_hesnr.errors import InputError
 
 _CHUNKS = (4096, 2048, 1024, 512)
 SMALLEST_CHUNK = 256
-"""Products of fewer rows are rounded differently, by more than the 1e-5 by which two ways of running may differ."""
+"""Products of fewer rows are rounded differently, by more than the allowed difference of 1e-5."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -33,13 +33,13 @@ class ModelShape(NamedTuple):
     itemsize: int
     """Bytes of a number."""
     attention: str
-    """`sdpa`, `eager`, or the name of a kernel that makes no attention mask."""
+    """`sdpa`, `eager`, or the name of a kernel that does not need an attention mask."""
     has_windows: bool
-    """Whether some layers have a sliding window: their attention mask is made even for a whole text."""
+    """Whether some layers have a sliding window. They need an attention mask even for a whole text."""
 
     @classmethod
     def of(cls, model: Any, vocabulary: int) -> ModelShape:
-        """The shape in a model's configuration. Sizes that are missing there are guessed from the hidden size."""
+        """The shape from a model's configuration. Missing sizes are guessed from the hidden size."""
         config = model.config.get_text_config()
 
         def _size(*names: str, default: int) -> int:
@@ -64,7 +64,7 @@ class ModelShape(NamedTuple):
         )
 
     def one_shot_bytes(self, n_tokens: int) -> int:
-        """Bytes for one call over n tokens without a cache: beside the weights, and without the head."""
+        """Bytes for one call over n tokens without a cache, in addition to the weights and without the head."""
         return self._activations(n_tokens) + self._mask(n_tokens, n_tokens)
 
     def chunked_bytes(self, n_tokens: int, chunk: int) -> int:
@@ -93,20 +93,20 @@ class Budget:
 
         Args:
             shape: the model's shape.
-            n_bytes: bytes that scoring may use beside the weights.
-            on_cpu: 128 rows are enough on a CPU, more are not faster. On a GPU a block takes up to 1 GiB.
+            n_bytes: bytes that scoring may use in addition to the weights.
+            on_cpu: on a CPU, a block has at most 128 rows, because more are not faster. On a GPU it takes up to 1 GiB.
         """
         self.shape, self.n_bytes = shape, n_bytes
         a_row = 8 * shape.vocabulary  # the logits and one float32 copy
         most = min(128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // a_row
         self.rows = max(min(most, n_bytes // 4 // a_row), 1)
         self.largest_chunk: int | None = None
-        """Tokens; None until memory ran out once."""
+        """In tokens; None as long as memory has not run out."""
 
     def chunk(self, n_tokens: int) -> int | None:
         """Tokens per call for a text of n tokens; None for all of them in one call without a cache.
 
-        A cache costs memory too: for a deep model with narrow layers it can be larger than what the chunks save.
+        A cache also needs memory. For a deep model with narrow layers, this can be more than the chunks save.
         """
         if self.largest_chunk is not None and n_tokens > self.largest_chunk:
             sizes = [size for size in _CHUNKS if size <= self.largest_chunk] or [self.largest_chunk]
@@ -126,11 +126,11 @@ class Budget:
 
     @property
     def rows_per_call(self) -> int:
-        """Rows of logits that a model may make in one call if its head cannot run separately."""
+        """Rows of logits that a model may compute in one call if its head cannot run separately."""
         return max(self.n_bytes // 4 // (self.shape.vocabulary * self.shape.itemsize), self.rows)
 
     def halve(self, n_tokens: int, *, can_chunk: bool) -> bool:
-        """Halve the rows and the chunk after n tokens needed too much memory; false if nothing is left to halve."""
+        """Halve the rows and the chunk, because n tokens needed too much memory; false if nothing can be halved."""
         chunk = min(self.chunk(n_tokens) or n_tokens, n_tokens)
         smaller_chunk = can_chunk and chunk > SMALLEST_CHUNK
         if self.rows == 1 and not smaller_chunk:
@@ -165,7 +165,8 @@ def parse_bytes(text: str | int) -> int:
 def default_bytes(device: torch.device) -> int:
     """Bytes that scoring uses by default: 9/10 of a CUDA device's free memory, or half of the CPU's free memory.
 
-    The processes of one machine share the CPU's memory equally. The limit of a container or a batch job counts.
+    The processes of one machine share the CPU's memory equally. The memory limits of containers and batch jobs are
+    respected.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -175,7 +176,7 @@ def default_bytes(device: torch.device) -> int:
 
 
 def _bytes_left_in_control_groups(root: Path = Path("/")) -> list[int]:
-    """Bytes left under each memory limit that Linux sets for this process: a container's, a batch job's."""
+    """Bytes left under each memory limit of Linux for this process, such as that of a container or a batch job."""
     left = []
     with suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
@@ -189,7 +190,7 @@ def _bytes_left_in_control_groups(root: Path = Path("/")) -> list[int]:
                 continue
             own = Path(path.lstrip("/"))
             for folder in (root / "sys/fs/cgroup" / top / each for each in (own, *own.parents)):
-                with suppress(OSError, ValueError, KeyError):  # no such group, or a group without a limit
+                with suppress(OSError, ValueError, KeyError):  # there is no such group, or it has no limit
                     most = int((folder / limit).read_text())
                     usages = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
                     left.append(most - int((folder / usage).read_text()) + int(usages[cached]))

@@ -1,4 +1,4 @@
-"""RoPE: how a loaded model's context is extended, and which kinds have angles that depend on the length of the text."""
+"""RoPE: extends a loaded model's context, and finds out whether its angles depend on the length of the text."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class RopeExtension(NamedTuple):
 
 
 def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | None = None) -> RopeExtension:
-    """Scale a loaded model's RoPE, as if it had been loaded with these `rope_parameters` in its configuration.
+    """Scale a loaded model's RoPE, as if its configuration had contained these `rope_parameters` at load.
 
-    `yarn` and `longrope` use the model's present context as `original_max_position_embeddings`. `longrope` uses 1 and
-    `factor` as its short and long factor in every dimension, since a search for a model's own factors is not done here.
-    `dynamic` keeps `max_position_embeddings`: its formula needs the original context.
+    `yarn` and `longrope` use the model's present context as `original_max_position_embeddings`. `longrope` uses 1 as
+    short factor and `factor` as long factor in every dimension, because this function does not search for a model's own
+    factors. `dynamic` keeps `max_position_embeddings`, because its formula needs the original context.
 
     Args:
         model: a causal LM of `transformers` with RoPE that is not scaled yet.
@@ -51,7 +51,7 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
         max_length: the new context in tokens; `factor` times the present one if None.
 
     Raises:
-        InputError: this model cannot be extended, or not in this way.
+        InputError: this model cannot be extended in this way.
     """
     if rope_type not in EXTENSIONS:
         raise InputError(f"rope_type={rope_type}: expected one of {', '.join(EXTENSIONS)}")
@@ -61,7 +61,7 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     now = _extendable(config, rope_type)
     modules = {name: module for name, module in model.named_modules() if _is_rotary(module)}
     if not modules:
-        raise InputError(f"rope_type={rope_type}: {type(model).__name__} has no rotary embedding to replace")
+        raise InputError(f"rope_type={rope_type}: {type(model).__name__} has no rotary embedding; leave out rope_type=")
     original = int(config.max_position_embeddings)
     extension = RopeExtension(rope_type, float(factor), original, int(max_length or round(original * factor)))
     if extension.max_length < original:
@@ -79,8 +79,8 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
         parameters["original_max_position_embeddings"] = original
     if rope_type == "longrope":
         eval_logger.warning(
-            "rope_type=longrope: this model has no short_factor and long_factor, which a search must find for each "
-            "model; texts beyond its context get %g in every dimension, as with linear scaling", factor
+            "rope_type=longrope: this model has no short_factor and long_factor of its own, which a search would find; "
+            "texts beyond its context use %g in every dimension, as with linear scaling", factor
         )  # fmt: skip
         angles = next(iter(modules.values())).inv_freq.shape[-1]
         parameters |= {"short_factor": [1.0] * angles, "long_factor": [float(factor)] * angles}
@@ -96,16 +96,16 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
 
 
 def context_of(model: Any) -> int | None:
-    """The context in the configuration of a RoPE model, in tokens; None for other models, or if it is not there."""
+    """The context in the configuration of a RoPE model, in tokens; None for other models, or if it is missing."""
     config = model.config.get_text_config()
     config_value = getattr(config, "max_position_embeddings", None)
     return int(config_value) if config_value and getattr(config, "rope_parameters", None) else None
 
 
 def position_table_of(model: Any) -> int | None:
-    """How many tokens fit into a model's table of positions; longer texts fail. None for RoPE or no table."""
+    """How many tokens fit into a model's table of positions; longer texts fail. None for RoPE, or without a table."""
     config = model.config.get_text_config()
-    if getattr(config, "rope_parameters", None):  # a table then belongs to the part that reads pictures or sound
+    if getattr(config, "rope_parameters", None):  # a table then belongs to the part for images or sound
         return None
     config_value = getattr(config, "max_position_embeddings", None)
     # with padding, as in RoBERTa, the positions of the text start after the padding's position
@@ -118,12 +118,12 @@ def position_table_of(model: Any) -> int | None:
 
 
 def depends_on_length(model: Any) -> bool:
-    """Whether a token's angles depend on the length of the whole text: in chunks its logits would differ."""
+    """Whether a token's angles depend on the length of the whole text. If so, chunks would change its logits."""
     return bool(_rope_types(model) & _LENGTH_DEPENDENT)
 
 
 def forget_longest(model: Any) -> None:
-    """Reset `dynamic` RoPE to its state at load: in `transformers`, a text's angles depend on longer texts before it.
+    """Reset `dynamic` RoPE to its state at load. Otherwise a text's angles would depend on longer texts before it.
 
     Raises:
         InputError: this function does not find where the model stores its angles.
@@ -140,7 +140,7 @@ def forget_longest(model: Any) -> None:
             found = True
     if not found:
         raise InputError(
-            f"{type(model).__name__}: its dynamic RoPE makes a text's scores depend on the texts before, and cannot be "
+            f"{type(model).__name__}: its dynamic RoPE makes a text's scores depend on earlier texts, and cannot be "
             "reset; use rope_type=yarn or linear"
         )
 
@@ -150,10 +150,13 @@ def _extendable(config: Any, rope_type: str) -> dict[str, Any]:
     now = getattr(config, "rope_parameters", None)
     if not now or not getattr(config, "max_position_embeddings", None):
         raise InputError(
-            f"rope_type={rope_type}: the configuration of a {config.model_type} model has no rope_parameters"
+            f"rope_type={rope_type}: a {config.model_type} configuration has no rope_parameters; leave out rope_type="
         )
     if any(isinstance(value, dict) for value in now.values()):
-        raise InputError(f"rope_type={rope_type}: {config.model_type} has other RoPE settings for each kind of layer")
+        raise InputError(
+            f"rope_type={rope_type}: {config.model_type} has separate RoPE settings for each kind of layer, which "
+            "cannot be extended; leave out rope_type="
+        )
     present = now.get("rope_type", "default")
     if present != "default":
         raise InputError(
@@ -161,7 +164,9 @@ def _extendable(config: Any, rope_type: str) -> dict[str, Any]:
             "before that extension"
         )
     if now.get("mscale_all_dim"):  # its attention layers have computed a scale from it already
-        raise InputError(f"rope_type={rope_type}: {config.model_type} also scales attention by mscale_all_dim")
+        raise InputError(
+            f"rope_type={rope_type}: {config.model_type} also scales attention by mscale_all_dim; leave out rope_type="
+        )
     return dict(now)
 
 

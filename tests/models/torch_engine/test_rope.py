@@ -126,7 +126,7 @@ def test_what_cannot_be_extended_is_refused(lm, rope_type, factor, max_length, m
 def test_gemma3_with_its_two_kinds_of_rope_is_refused():
     from transformers import Gemma3TextConfig
 
-    with pytest.raises(InputError, match="other RoPE settings for each kind of layer"):
+    with pytest.raises(InputError, match="separate RoPE settings for each kind of layer"):
         extend_rope(model(Gemma3TextConfig, head_dim=16), "yarn", 2.0)
 
 
