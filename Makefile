@@ -1,34 +1,45 @@
-# Two commands do all the set-up on a fresh machine: `make demo` and `make test`. Both make .venv themselves.
+# `make demo` and `make test` do all the set-up on a fresh machine: each makes .venv where it is missing.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Threads that spin while they wait are many times slower where a core is shared: by machines of CI, say.
+# Waiting threads sleep. Threads that spin are many times slower where processes share cores, for example in CI.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-vllm check format clean
+# The tests use two processes of one thread each (`make test WORKERS=4` uses four). All tests of a file run in the same
+# process, so what they share is made once.
+WORKERS ?= 2
+PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+.PHONY: help demo test test-all test-vllm check format clean
+
+help:  ## list these targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
 demo: $(READY)  ## score the embedded sample set with the embedded tiny model and print the table
 	$(BIN)/lm_eval --tasks swe_hesnr --model hf-topk
 
-test: $(READY)  ## run all tests, offline
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: $(READY)  ## run the tests that stay in one process, in a few minutes, offline
+	$(PYTEST) -m "not end_to_end"
 
-test-vllm: .venv-vllm/.ready  ## the tests that need vLLM, in an environment of their own
+test-all: $(READY)  ## run all tests, also those that start processes, servers and environments, offline
+	$(PYTEST)
+
+test-vllm: .venv-vllm/.ready  ## run the tests that need vLLM, in an environment of their own
 	HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 .venv-vllm/bin/python -m pytest tests/models/test_vllm.py
 
-check: $(READY)  ## lint, format, types: what CI runs before the tests
+check: $(READY)  ## check lint, format and types, as CI does before the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY)
+format: $(READY)  ## mend lint and format where ruff can do so
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
+clean:  ## remove both environments
 	rm -rf $(VENV) .venv-vllm
 
 $(READY): pyproject.toml constraints.txt

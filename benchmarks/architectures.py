@@ -22,6 +22,7 @@ import copy
 import logging
 import time
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 
 VOCABULARY, LAYERS, TOKENS, CHUNK, K = 1500, 4, 97, 32, 10
@@ -255,21 +257,23 @@ def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
     expected = definitions(model(input_ids=ids[None], use_cache=False).logits[0][rows], targets)
     errors = {}
     for way in ("head", "logits_to_keep", "repeated", "head in chunks", "chunks"):
-        scorer = WantedRows(model, name=model.config.model_type, mem_budget=2**33)
-        if way.startswith("head") and scorer.abilities.head is None:
+        capabilities = find_capabilities(model, model.config.model_type)
+        if way.startswith("head") and capabilities.head is None:
             continue
-        if "chunks" in way and not scorer.abilities.chunks_agree:
+        if "chunks" in way and not capabilities.chunks_agree:
             continue
         if not way.startswith("head"):
-            object.__setattr__(scorer.abilities, "head", None)
+            capabilities = replace(capabilities, head=None)
         if way == "repeated":
-            object.__setattr__(scorer.abilities, "chunks_agree", False)
+            capabilities = replace(capabilities, chunks_agree=False)
+        scorer = WantedRows(model, name=model.config.model_type, mem_budget=2**33, capabilities=capabilities)
+        if way == "repeated":
             scorer.budget.n_bytes, scorer.budget.rows = 1, 9
         if "chunks" in way:
             scorer.budget.largest_chunk = CHUNK
         scorer.budget.rows = min(scorer.budget.rows, 9)
         errors[way] = difference(scorer.statistics(ids[:-1], rows, targets, K), expected)
-    return errors, scorer.abilities.n_attentions > 0
+    return errors, scorer.capabilities.n_attentions > 0
 
 
 @torch.inference_mode()

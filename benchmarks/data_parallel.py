@@ -21,7 +21,7 @@ from transformers import AutoTokenizer
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.labelling.render import transcript
-from lm_eval_hesnr.ranks import deal
+from lm_eval_hesnr.ranks import split_by_size
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 TIMES = ("date", "total_evaluation_time_seconds")
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"{len(runs)} trajectories, {sum(tokens)} tokens, longest {max(tokens)}")
     first: tuple[float, dict[str, Any]] | None = None
     for n in arguments.processes:
-        loads = [sum(tokens[i] for i in indices) for indices in deal(characters, n)]
+        loads = [sum(tokens[i] for i in indices) for indices in split_by_size(characters, n)]
         seconds, results = run_with(n, arguments.trajectories, arguments.limit)
         first = first or (seconds, results)
         print(

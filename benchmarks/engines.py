@@ -38,7 +38,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.models.base import Reading
+from lm_eval_hesnr.models.window_request import WindowRequest
 
 CONTEXT, PORT, PROXY_PORT = 2048, 8931, 8932
 PATIENCE_SECONDS = 300
@@ -84,8 +84,8 @@ def in_process(instances: list[Any], expected: list[Any], repeats: int) -> None:
 
     lm = VLLMTopK(pretrained=NAME, dtype="float32", enforce_eager=True)
     compare("vllm-topk", lm.loglikelihood(instances, disable_tqdm=True), expected)
-    encoded = [lm._encode(instance) for instance in instances]
-    prompts = [Reading(one.ids, window, 10).prompt for one in encoded for window in one.plan]
+    encoded = [lm.encode(instance) for instance in instances]
+    prompts = [WindowRequest(one.tokens.ids, window, 10).prompt for one in encoded for window in one.plan]
 
     def bare(**options: Any) -> Callable[[], object]:
         params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=10, **options)

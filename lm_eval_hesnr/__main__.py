@@ -1,10 +1,10 @@
-"""`python -m lm_eval_hesnr ...`: the harness's own command line with the plugin registered."""
+"""`python -m lm_eval_hesnr ...`: the harness's command line with this plugin registered."""
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Register the plugin, then hand over to the harness's command line."""
+    """Register the plugin, then run the harness's command line."""
     from lm_eval_hesnr import plugin
 
     plugin.install()

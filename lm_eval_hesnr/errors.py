@@ -3,7 +3,7 @@
 ValueError
 ├── InputError (also SystemExit)         the caller made a mistake
 │   ├── BadFileError                     a file is bad, and `strict` is on
-│   └── AnswerError                      a server gave an answer that a second request would not change
+│   └── AnswerError                      a server's answer is unusable, and a second request would not help
 │       └── RequestRefusedError          the server does not read the request at all
 └── UnknownFormatError                   no reader knows the format of a record
 KeyboardInterrupt
@@ -14,10 +14,10 @@ from __future__ import annotations
 
 
 class InputError(ValueError, SystemExit):
-    """The caller's mistake: one line that names the place, what was found, what was expected and what to do.
+    """The caller's mistake, as one line: the place, what was found, what was expected and what to do.
 
-    Library code can catch it as a `ValueError`. If nobody catches it, it ends the program as `SystemExit` does: the
-    line on stderr, exit status 1, no traceback. The harness's command line does not catch errors, and its traceback of
+    Library code can catch it as a `ValueError`. If it is not caught, it ends the program as `SystemExit` does: with the
+    line on stderr, exit status 1 and no traceback. The harness's command line does not catch errors, and a traceback of
     forty frames would hide the one line that helps.
     """
 
@@ -35,7 +35,7 @@ class AnswerError(InputError):
 
 
 class RequestRefusedError(AnswerError):
-    """The server does not read the request: it refuses the API key, or the address belongs to something else."""
+    """The server does not read the request: it refuses the API key, or the address does not belong to its API."""
 
 
 class UnknownFormatError(ValueError):
@@ -43,6 +43,6 @@ class UnknownFormatError(ValueError):
 
 
 class Interrupted(KeyboardInterrupt, SystemExit):
-    """Ctrl-C, after one line has said how to continue. The program ends without a traceback, with exit status 130."""
+    """Ctrl-C, after a line about how to continue. The program ends without a traceback, with exit status 130."""
 
     code = 130

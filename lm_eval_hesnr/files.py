@@ -15,7 +15,7 @@ def make_folder(folder: str | Path, option: str) -> Path:
     """The folder, created if it does not exist; `~` is expanded.
 
     Args:
-        folder: as the user wrote it.
+        folder: the folder, as the user wrote it.
         option: the name of the option, for the error message.
 
     Raises:
@@ -33,7 +33,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file completely or not at all. Readers see the old file or the new one, never a part.
 
     Raises:
-        OSError: the disk refuses. The old file is unchanged.
+        OSError: the file cannot be written. The old file is unchanged.
     """
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")  # unique on all machines that share the disk
     try:
@@ -44,6 +44,6 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 
 def unfinished_name(path: Path) -> str | None:
-    """The name that this file would have got, if `replace_file` did not finish it; None for any other file."""
+    """The final name of a file that `replace_file` did not finish; None for any other file."""
     found = _UNFINISHED.fullmatch(path.name)
     return found[1] if found else None

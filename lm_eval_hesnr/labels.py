@@ -1,37 +1,37 @@
-"""What a character of a trajectory is, and the named sets of labels that measures are taken over."""
+"""The labels of a trajectory's characters, and scopes: named sets of labels that measures are computed over."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 LABEL_RULES_VERSION = 3
-"""Raised whenever the same trajectory would be labelled differently; part of every run's signature."""
+"""Increase it whenever the labels of any trajectory change. It is part of every run's signature."""
 
 
 class Label(IntEnum):
-    """What one character (and then one token) of a rendered trajectory is; the value is its code in uint8 arrays."""
+    """The label of a character or a token of a rendered trajectory. Its value is the code in uint8 arrays."""
 
     CODE = 0
-    """Action text that is kept: what the headline scope counts."""
+    """The code of an action. The scope `action`, the main one, contains only this label."""
     MARKUP = 1
-    """Action text that only carries the action: fences, tags, the braces, keys and quotes of a tool call."""
+    """Action text around the code: fences, tags, and the braces, keys and quotes of a tool call."""
     COMMENT = 2
-    """Comments of the action's code."""
+    """Comments in the action's code."""
     WHITESPACE = 3
-    """Blanks and line ends of the action's code."""
+    """Blanks and line ends in the action's code."""
     DECORATION = 4
-    """Runs of three or more of one punctuation sign drawn as a rule, such as `-----`."""
+    """Separator lines: one punctuation sign, repeated three or more times, such as `-----`."""
     THOUGHT = 5
-    """Text the model wrote that is not an action."""
+    """Text that the model wrote and that is not an action."""
     OBSERVATION = 6
-    """What the environment answered."""
+    """The answer of the environment."""
     SYSTEM = 7
     TASK = 8
     """The issue and other instructions."""
     OTHER = 9
-    """Text that no model generated and no environment printed: exit notes, nudges, the echoed patch."""
+    """Text that neither the model nor the environment wrote: exit notes, reminders, the repeated patch."""
     TEMPLATE = 10
-    """What the rendering added: role headings, template tags."""
+    """Text that the rendering added: role headings, tags of the chat template."""
 
     @property
     def label_name(self) -> str:
@@ -50,4 +50,4 @@ SCOPES: dict[str, frozenset[Label]] = {
     "observation": frozenset({Label.OBSERVATION}),
     "all": frozenset(Label),
 }
-"""Named sets of labels. Every scope counts only tokens after the context, the leading system and task segments."""
+"""Scope name to its labels. All scopes exclude the context: the system and task segments at the beginning."""

@@ -1,4 +1,4 @@
-"""What a run can be told by `--metadata`: names, defaults, and checks that name the key and what was expected."""
+"""The keys of `--metadata`: names, defaults, and checks whose errors name the key and the expected value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lm_eval_hesnr.metrics.thresholds import METHODS
 DEFAULT_SCOPES = ("action", "all")
 
 _NO_TYPO = {"token"}
-"""Model arguments that begin like a key of ours and mean their own."""
+"""Model arguments that look like one of our keys misspelt, but have their own meaning."""
 
 _ALSO_CALLED = {
     "runs": "trajectories",
@@ -25,42 +25,42 @@ _ALSO_CALLED = {
     "data_path": "trajectories",
     "top_k": "k",
 }
-"""What users may write for a key of ours, and no model of the harness takes: passing it by would score the samples."""
+"""Wrong names that users may give our keys. If one were ignored, the embedded samples could be scored by mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The keys of `--metadata` that are ours. The harness mixes its own and all model arguments into the same one."""
+    """Our keys of `--metadata`. The harness adds its own keys and all model arguments to the same dictionary."""
 
     trajectories: str | list[str] | None = None
-    """A path or a list of them: files, folders, globs. None for the embedded sample set."""
+    """A path or a list of paths: files, folders, globs. None for the embedded sample set."""
     only_resolved: bool = True
-    """Leave out runs known to have failed, as the paper does; unknown ones stay."""
+    """Leave out runs that are known to have failed, as the paper does. Runs of unknown outcome stay."""
     score: str = "all"
-    """`all`: every token after the context; `action`: only what the scope `action` counts, the rest is N/A."""
+    """`all`: score every token after the context. `action`: score only tokens of the scope `action`; others are N/A."""
     scopes: dict[str, frozenset[Label]] = field(default_factory=lambda: {name: SCOPES[name] for name in DEFAULT_SCOPES})
-    """Which scopes are printed: a list of names of `labels.SCOPES`, or an object of own names and lists of labels."""
+    """The scopes to report: names of `labels.SCOPES`, or an object that maps new names to lists of labels."""
     epsilon: float = EPSILON
-    """Threshold on entropy, nats."""
+    """Threshold on the entropy, nats."""
     threshold: str = "static"
-    """`static`: epsilon; else `quantile`, `valley` or `otsu`: found for each scope in its pooled profile."""
+    """`static` uses epsilon; `quantile`, `valley` and `otsu` find a threshold in each scope's pooled profile."""
     k: int = 10
     """Size of the candidate set."""
     render: str | None = None
-    """`transcript` or `chat`; None for chat with the harness's --apply_chat_template, else transcript."""
+    """`transcript` or `chat`. None means chat if --apply_chat_template is given, and transcript otherwise."""
     max_tokens: int | None = None
-    """Trajectories with more tokens are left out, and counted."""
+    """Trajectories with more tokens are left out and counted."""
     token_table: str | None = None
     """Folder for the token tables."""
     strict: bool = False
-    """Any bad file ends the run."""
+    """Whether the first bad file ends the run."""
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Options:
-        """Take our keys, let the others pass unless they are near misses of ours, and check every value.
+        """Take our keys and check their values. Other keys are ignored, unless they look like one of ours misspelt.
 
         Raises:
-            InputError: a misspelt key, or a value that is not as expected.
+            InputError: a key is misspelt, or a value is not as expected.
         """
         ours = [field.name for field in fields(cls)]
         for key in metadata:
@@ -75,9 +75,20 @@ class Options:
             raise _refuse("epsilon", options.epsilon, f"below ln k = {math.log(options.k):.4f} nats (k = {options.k})")
         return options
 
+    @property
+    def signature(self) -> dict[str, Any]:
+        """The options that two runs must share to be comparable, as plain values."""
+        return {
+            "k": self.k,
+            "epsilon": self.epsilon,
+            "threshold": self.threshold,
+            "score": self.score,
+            "scopes": {name: sorted(label.label_name for label in labels) for name, labels in self.scopes.items()},
+        }
+
 
 def _near_miss(key: str, ours: list[str]) -> str | None:
-    """The key of ours that was probably meant, if it is another than the one written."""
+    """The key of ours that was probably meant; None if the key is correct or does not resemble any of ours."""
     if key in ours or key in _NO_TYPO:
         return None
     plain = key.lower().replace("-", "_")
@@ -128,12 +139,12 @@ def _paths(name: str, value: Any) -> str | list[str]:
 
 
 def _one_of(*choices: str) -> Any:
-    def check(name: str, value: Any) -> str:
+    def _check(name: str, value: Any) -> str:
         if value not in choices:
             raise _refuse(name, value, f"one of {', '.join(choices)}")
         return str(value)
 
-    return check
+    return _check
 
 
 def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
@@ -144,7 +155,7 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
     }
     names = [item for item in items if not isinstance(item, dict)]
     if not (own or names) or any(not isinstance(scope, str) or scope not in SCOPES for scope in names):
-        expected = f"a list of names out of {', '.join(SCOPES)}, or an object of own names and lists of labels"
+        expected = f"a list of names out of {', '.join(SCOPES)}, or an object that maps new names to lists of labels"
         raise _refuse(name, value, expected)
     return {scope: SCOPES[scope] for scope in names} | own
 
@@ -152,14 +163,12 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
 def _labels(own: str, value: Any) -> frozenset[Label]:
     known = {label.label_name: label for label in Label}
     if own in SCOPES:
-        raise _refuse(f"scope {own!r}", value, "a name of your own: this one is taken")
+        raise _refuse(f"scope {own!r}", value, "another name: a built-in scope has this one")
     if "," in own or not isinstance(value, list) or not value or any(label not in known for label in value):
         raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)} (and no comma in its name)")
     labels = frozenset(known[label] for label in value)
     if labels <= {Label.SYSTEM, Label.TASK}:
-        raise _refuse(
-            f"scope {own!r}", value, "at least one label beside system and task, which are hardly ever scored"
-        )
+        raise _refuse(f"scope {own!r}", value, "at least one label besides system and task, which are rarely scored")
     return labels
 
 

@@ -1,9 +1,9 @@
-"""Every registration with lm-evaluation-harness, by lazy string: models, filters and the task folder.
+"""All registrations with lm-evaluation-harness: models and filters (as names, imported at first use), the task folder.
 
-The harness's main branch finds plugins by entry points (pyproject.toml). The released 0.4.13 has none, so an import
-hook waits for the two harness modules that matter and registers right after each is imported. The start-up files
-(`lm_eval_hesnr.pth`, and `.start` of PEP 829 for Python 3.15) call `autoload` in every interpreter: this module
-therefore imports nothing that a bare interpreter has not loaded already.
+The harness's main branch finds plugins by entry points (pyproject.toml). The released version 0.4.13 does not look for
+entry points. So an import hook waits for two harness modules, and registers right after each of them is imported. The
+start-up files (`lm_eval_hesnr.pth`, and `.start` of PEP 829 for Python 3.15) call `autoload` in every interpreter.
+Therefore this module imports only what a bare interpreter has already loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILTERS = {"hesnr_scope": "lm_eval_hesnr.scope_filter:ScopeFilter"}
 
 
 def task_folder() -> str:
-    """The folder that holds the task's YAML: inside the package in a wheel, beside it in an editable install."""
+    """The folder with the task's YAML: inside the package in a wheel, next to the package in an editable install."""
     package = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib is not loaded at start-up)
     inside = os.path.join(package, "tasks")  # noqa: PTH118
     beside = os.path.join(os.path.dirname(package), "tasks")  # noqa: PTH118, PTH120
@@ -37,7 +37,7 @@ def autoload() -> None:
 
 
 def install() -> None:
-    """Register with the harness now, where it is imported already, and else as soon as it is."""
+    """Register with the harness: now if it is already imported, otherwise as soon as it is imported."""
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterImport())
     for name, register in _REGISTRATIONS.items():
@@ -46,9 +46,10 @@ def install() -> None:
 
 
 class _AfterImport:
-    """A finder that finds nothing itself: it lets the others find, and registers once the module has been run."""
+    """An import finder that gets the module from the other finders, and registers after the module was executed."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+        """The spec of one of the two harness modules from another finder, with the registration added."""
         register = _REGISTRATIONS.get(name)
         if register is None:
             return None
@@ -61,15 +62,15 @@ class _AfterImport:
 
 
 def _then(exec_module, register):  # type: ignore[no-untyped-def]
-    def exec_and_register(module):  # type: ignore[no-untyped-def]
+    def _exec_and_register(module):  # type: ignore[no-untyped-def]
         exec_module(module)
         _quietly(register, module)
 
-    return exec_and_register
+    return _exec_and_register
 
 
 def _quietly(register, module) -> None:  # type: ignore[no-untyped-def]
-    """Never let a failing registration disturb a program that may not want the plugin at all."""
+    """Turn an error of a registration into a warning, because the program may not need the plugin."""
     try:
         register(module)
     except Exception as error:
@@ -83,12 +84,12 @@ def _register_models_and_filters(_models_module) -> None:  # type: ignore[no-unt
 
     for registry, names in ((model_registry, MODELS), (filter_registry, FILTERS)):
         for name, target in names.items():
-            if name not in registry:  # an entry point or an earlier call was first
+            if name not in registry:  # an entry point or an earlier call may have registered it
                 registry.register(name, target=target)
 
 
 def _add_task_folder(manager_module) -> None:  # type: ignore[no-untyped-def]
-    """Make every `TaskManager` that loads the harness's own tasks load ours too, before the user's `include_path`."""
+    """Make each `TaskManager` that loads the harness's own tasks also load ours, before the user's `include_path`."""
     import functools
     import inspect
 
@@ -98,21 +99,21 @@ def _add_task_folder(manager_module) -> None:  # type: ignore[no-untyped-def]
     signature = inspect.signature(init)
 
     @functools.wraps(init)
-    def with_our_tasks(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def _with_our_tasks(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         if bound.arguments.get("include_defaults"):
             given = bound.arguments["include_path"]
             theirs = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
-            bound.arguments["include_path"] = [task_folder(), *theirs]  # later paths win
+            bound.arguments["include_path"] = [task_folder(), *theirs]  # a later path overrides an earlier one
         init(*bound.args, **bound.kwargs)
 
-    with_our_tasks.adds_hesnr_tasks = True  # type: ignore[attr-defined]
-    manager_module.TaskManager.__init__ = with_our_tasks
+    _with_our_tasks.adds_hesnr_tasks = True  # type: ignore[attr-defined]
+    manager_module.TaskManager.__init__ = _with_our_tasks
 
 
 _REGISTRATIONS = {
     "lm_eval.models": _register_models_and_filters,
     "lm_eval.tasks.manager": _add_task_folder,
 }
-"""Harness module to what is done once it has been imported. The registry lives for models as for filters."""
+"""Harness module to the function that is called after its import. Models and filters share one registry module."""

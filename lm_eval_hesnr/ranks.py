@@ -1,4 +1,4 @@
-"""Which rank scores which trajectory, so that every rank has about as much to read, and what comes back from all."""
+"""Splits trajectories between ranks so that each reads about the same amount, and merges the ranks' results."""
 
 from __future__ import annotations
 
@@ -6,55 +6,59 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 
-def deal(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
-    """The indices that each rank gets, in order: each item, largest first, goes to the rank with the least so far.
+def split_by_size(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
+    """The indices of each rank's items, in ascending order.
 
-    With fewer items than ranks the smallest item is dealt to each idle rank once more: the harness lets no rank go
-    without, and `as_of_one_process` drops what comes back twice.
+    The largest item is assigned first, and each item goes to the rank with the smallest sum so far. If there are fewer
+    items than ranks, each idle rank gets the smallest item again, because the harness needs a document on every rank.
+    `merge_ranks` removes these repeated items.
 
     Args:
-        sizes: one an item, at least one item; the sum of a rank's is what is balanced.
+        sizes: one for each item, at least one.
         n_ranks: how many ranks there are.
     """
-    dealt: list[list[int]] = [[] for _ in range(n_ranks)]
+    assigned: list[list[int]] = [[] for _ in range(n_ranks)]
     total = [0] * n_ranks
     largest_first = sorted(range(len(sizes)), key=lambda i: (-sizes[i], i))
     for i in largest_first + largest_first[-1:] * (n_ranks - len(sizes)):
-        rank = min(range(n_ranks), key=lambda r: (total[r], len(dealt[r])))
-        dealt[rank].append(i)
+        rank = min(range(n_ranks), key=lambda r: (total[r], len(assigned[r])))
+        assigned[rank].append(i)
         total[rank] += sizes[i]
-    return [sorted(indices) for indices in dealt]
+    return [sorted(indices) for indices in assigned]
 
 
-def as_of_one_process(gathered: list[Any]) -> list[Any]:
-    """What the harness gathered from all ranks, each document once, and samples in the order that one process has.
+def merge_ranks(gathered: list[Any]) -> list[Any]:
+    """The results of all ranks, as one process would have them: each document once, samples in order.
 
     Args:
-        gathered: one dictionary a rank, as `evaluate` makes them: task to samples, or task to (metric, filter) to
-            values. A value tells its document by `scoped.document`; values that do not are kept as they are.
+        gathered: one dictionary for each rank, as the harness's `evaluate` makes them. It maps a task to its samples,
+            or a task to a dictionary from (metric, filter) to values. The document of a value is its `scoped.document`;
+            values without this attribute are kept unchanged.
     """
     seen: set[Hashable] = set()
 
-    def first(place: Hashable) -> bool:
+    def _is_new(place: Hashable) -> bool:
         new = place not in seen
         seen.add(place)
         return new
 
-    kept = []
+    merged = []
     samples: dict[Any, list[Any]] = {}
     for rank in gathered:
         own: dict[Any, Any] = {}
         for task, found in rank.items():
             if isinstance(found, list):
-                samples.setdefault(task, []).extend(s for s in found if first((task, s["doc_id"], s["filter"])))
+                samples.setdefault(task, []).extend(s for s in found if _is_new((task, s["doc_id"], s["filter"])))
                 own[task] = []
             else:
                 own[task] = {
-                    metric: [v for v in values if not hasattr(v, "scoped") or first((task, metric, v.scoped.document))]
+                    metric: [
+                        v for v in values if not hasattr(v, "scoped") or _is_new((task, metric, v.scoped.document))
+                    ]
                     for metric, values in found.items()
                 }
-        kept.append(own)
+        merged.append(own)
     for task, found in samples.items():
         filters = list(dict.fromkeys(sample["filter"] for sample in found))
-        kept[0][task] = sorted(found, key=lambda s: (filters.index(s["filter"]), s["doc_id"]))
-    return kept
+        merged[0][task] = sorted(found, key=lambda s: (filters.index(s["filter"]), s["doc_id"]))
+    return merged

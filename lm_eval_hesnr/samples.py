@@ -1,4 +1,4 @@
-"""The embedded sample set, swe-mini, and its runs in the file formats of agents: the work of `hesnr sample`."""
+"""The embedded sample set, swe-mini, and how `hesnr sample` writes its runs in the file formats of agents."""
 
 from __future__ import annotations
 
@@ -19,61 +19,65 @@ from lm_eval_hesnr.trajectories.writers.convert import convert_run
 from lm_eval_hesnr.trajectories.writers.turns import split_run
 
 CURATED = "curated"
-FORM_NAMES = (CURATED, *FILE_FORMATS)
+FORMAT_NAMES = (CURATED, *FILE_FORMATS)
 
 _ISSUE = re.compile(r"<issue>\n(.*)\n</issue>", re.DOTALL)
 _SECONDS = re.compile(r"stopped after (\d+) seconds")
 
 
 class Instructions(NamedTuple):
-    """What an agent is told before its first reply."""
+    """The texts that an agent gets before its first reply."""
 
     system: str
     task: str
-    """With the fields `name`, `issue` and `seconds` to fill in."""
+    """A template with the fields `name`, `issue` and `seconds`."""
 
 
 class Written(NamedTuple):
-    """A run in a form."""
+    """A run in a file format."""
 
     text: str
-    """The file's content."""
+    """The content of the file."""
     trajectory: Trajectory
-    """What it holds: the run, or what an agent of another style would have made of it."""
+    """The run as the file contains it: the original, or the run converted to another agent's format."""
 
 
 @cache
 def instructions(agent: str) -> Instructions:
-    """The instructions of swe-mini for agents of one style."""
+    """The instructions of swe-mini for one agent."""
     folder = TRAJECTORIES.parent / "prompts"
     texts = ((folder / f"{agent}.{name}.txt").read_text(encoding="utf-8") for name in Instructions._fields)
     return Instructions(*(text.removesuffix("\n") for text in texts))
 
 
 def samples() -> list[Trajectory]:
-    """All trajectories of the set, by name."""
-    lines = TRAJECTORIES.read_text(encoding="utf-8").split("\n")  # a line holds other line ends of Unicode as they are
+    """All trajectories of the set, sorted by name."""
+    lines = TRAJECTORIES.read_text(encoding="utf-8").split("\n")  # not splitlines: a line may contain Unicode line ends
     return [curated.read(json.loads(line), TRAJECTORIES) for line in lines if line]
 
 
 def name_of(trajectory: Trajectory) -> str:
-    """What the run is called on the command line."""
+    """The name of the run on the command line."""
     return trajectory.id.removeprefix("swe-mini/")
 
 
 def sample(name: str) -> Trajectory:
-    """The run of this name; InputError where there is none."""
+    """The run with this name.
+
+    Raises:
+        InputError: there is no such run; the message names a similar one.
+    """
     by_name = {name_of(trajectory): trajectory for trajectory in samples()}
     found = by_name.get(name.removeprefix("swe-mini/"))
     if found is None:
         near = difflib.get_close_matches(name, by_name, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"no sample {name!r}; {hint}there are {', '.join(by_name)}")
+        raise InputError(f"no sample {name!r}; {hint}the names are {', '.join(by_name)}")
     return found
 
 
 def table(trajectories: Sequence[Trajectory]) -> list[str]:
-    """A line for each run under a heading."""
+    """A heading, then one line for each run."""
     outcome = {True: "yes", False: "no", None: "unknown"}
     rows = [("name", "agent", "language", "steps", "resolved", "title")]
     for run in trajectories:
@@ -83,60 +87,78 @@ def table(trajectories: Sequence[Trajectory]) -> list[str]:
     return aligned(rows, right=[rows[0].index("steps")])
 
 
-def in_form(trajectory: Trajectory, form: str) -> Written:
-    """A file of a form, by its name; InputError where the run cannot have it."""
+def in_format(trajectory: Trajectory, file_format: str) -> Written:
+    """The run as the content of a file.
+
+    Args:
+        trajectory: a run of swe-mini.
+        file_format: one of `FORMAT_NAMES`.
+
+    Raises:
+        InputError: the format cannot hold the run; the message names the formats that can.
+    """
     try:
-        return _written(trajectory, form)
+        return _written(trajectory, file_format)
     except ValueError as error:
-        possible = ", ".join(name for name in FORM_NAMES if _is_possible(trajectory, name))
-        raise InputError(f"{name_of(trajectory)} cannot be written as {form}: {error}; it can be {possible}") from None
+        possible = ", ".join(name for name in FORMAT_NAMES if _is_possible(trajectory, name))
+        raise InputError(
+            f"{name_of(trajectory)} cannot be written as {file_format}: {error}; it can be {possible}"
+        ) from None
 
 
-def ending_of(form: str) -> str:
-    """How the names of files of a form end, by which people and agents know them."""
-    return ".jsonl" if form == CURATED else FILE_FORMATS[form].ENDING
+def ending_of(file_format: str) -> str:
+    """The usual file ending of a format, by which people and agents recognise it."""
+    return ".jsonl" if file_format == CURATED else FILE_FORMATS[file_format].ENDING
 
 
-def lost_in(trajectory: Trajectory, form: str) -> str | None:
-    """What a file of this form has no place for, and where readers look for it; None if nothing is lost."""
-    if form in (CURATED, "swe-smith-xml"):
+def lost_in(trajectory: Trajectory, file_format: str) -> str | None:
+    """A message about what the format cannot hold, and how to keep it; None if nothing is lost."""
+    if file_format in (CURATED, "swe-smith-xml"):
         return None
-    name = "NAME" if form == "swe-agent" else trajectory.id
+    name = "NAME" if file_format == "swe-agent" else trajectory.id
     outcome = json.dumps({name: {"resolved": trajectory.resolved}})
-    told = f"{form} files have no place for the outcome: a report.json beside it with {outcome} tells it"
-    return f"{told}; NAME, the file's without its ending, is what the run is called" if form == "swe-agent" else told
+    message = (
+        f"{file_format} files have no place for the outcome: to keep it, write {outcome} into a file report.json in "
+        "the same folder"
+    )
+    return f"{message}, where NAME is the file's name without its ending" if name == "NAME" else message
 
 
-def changed_in(trajectory: Trajectory, form: str) -> str | None:
-    """What was left out or replaced for the form of another agent; None for the run's own."""
-    if form in (CURATED, trajectory.source):
+def changed_in(trajectory: Trajectory, file_format: str) -> str | None:
+    """A message about what is replaced or left out in another agent's format; None for the run's own format."""
+    if file_format in (CURATED, trajectory.source):
         return None
-    told = f"the instructions of {trajectory.source} and its way to hand in are replaced by those of {form}"
+    own = trajectory.source
+    message = f"the instructions of {own} and its way to submit the patch are replaced by those of {file_format}"
     refused = sum(turn.call is None for turn in split_run(trajectory).turns)
-    return f"{told}; refused replies are left out with the notes about them ({refused})" if refused else told
+    return f"{message}; refused replies and the notes about them are left out ({refused})" if refused else message
 
 
-def _written(trajectory: Trajectory, form: str) -> Written:
-    if form == CURATED:
+def _written(trajectory: Trajectory, file_format: str) -> Written:
+    if file_format == CURATED:
         return Written(json.dumps(trajectory.to_json(), ensure_ascii=False) + "\n", trajectory)
-    held = trajectory if form == trajectory.source else carried(trajectory, form)
-    return Written(as_text(FILE_FORMATS[form], held), held)
+    own = trajectory if file_format == trajectory.source else carried(trajectory, file_format)
+    return Written(as_text(FILE_FORMATS[file_format], own), own)
 
 
-def _is_possible(trajectory: Trajectory, form: str) -> bool:
+def _is_possible(trajectory: Trajectory, file_format: str) -> bool:
     try:
-        _written(trajectory, form)
+        _written(trajectory, file_format)
     except ValueError:
         return False
     return True
 
 
-def carried(trajectory: Trajectory, form: str) -> Trajectory:
-    """The run as an agent of another style would have written it; ValueError where that agent has no way to."""
+def carried(trajectory: Trajectory, file_format: str) -> Trajectory:
+    """The run as another agent would have written it.
+
+    Raises:
+        ValueError: the other agent has no way to express the run.
+    """
     task = "".join(segment.text for segment in trajectory.segments if segment.kind == "task")
     issue, seconds = _ISSUE.search(task), _SECONDS.search(task)
     if issue is None or seconds is None:
-        raise ValueError("its task is not in the words of swe-mini")
-    told = instructions(form)
-    filled = told.task.format(name=name_of(trajectory), issue=issue[1], seconds=seconds[1])
-    return convert_run(trajectory, form, told.system, filled)
+        raise ValueError("its task does not have the wording of swe-mini")
+    texts = instructions(file_format)
+    filled = texts.task.format(name=name_of(trajectory), issue=issue[1], seconds=seconds[1])
+    return convert_run(trajectory, file_format, texts.system, filled)

@@ -1,9 +1,13 @@
-"""Fixtures shared by all tests: where the real trajectories are, if they are there."""
+"""Fixtures that all tests share: real trajectories, two models, and the records that our code logs."""
 
+import json
+import logging
 import os
 from pathlib import Path
 
 import pytest
+
+from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -13,14 +17,14 @@ REAL = Path(__file__).parent.parent.parent / "shared" / "trajectories"
 
 @pytest.fixture(scope="session")
 def real_trajectories() -> Path:
-    """The folder with real agent runs; the test skips itself where it is not."""
+    """The folder with real agent runs. A test that needs it is skipped where it is missing."""
     if not REAL.is_dir():
         pytest.skip("no real trajectories beside the checkout (shared/trajectories)")
     return REAL
 
 
 def byte_level_tokenizer(**options):
-    """A small byte-level BPE, as GPT-2 and Llama 3 have it, of a few Python sources of the package."""
+    """Return a small byte-level BPE tokenizer, like that of GPT-2 and Llama 3, trained on the embedded runs."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -34,8 +38,8 @@ def byte_level_tokenizer(**options):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    sources = Path(__file__).parent.parent / "lm_eval_hesnr" / "metrics"
-    tokenizer.train([str(path) for path in sorted(sources.glob("*.py"))], trainer)
+    rows = map(json.loads, TRAJECTORIES.read_text(encoding="utf-8").splitlines())
+    tokenizer.train_from_iterator((segment["text"] for row in rows for segment in row["segments"]), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>", **options
     )
@@ -65,7 +69,15 @@ def random_model(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def harness_logs(monkeypatch, caplog):
+    """The records that our code logs from level INFO on. The harness does not pass its log on to pytest by default."""
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    caplog.set_level(logging.INFO, logger="lm_eval.hesnr")
+    return caplog
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
-    """The folder of the embedded tiny model, which has learned something: it has decisions to make."""
-    return Path(__file__).parent.parent / "lm_eval_hesnr" / "assets" / "tiny_swe_lm"
+    """The folder of the embedded tiny model. It is trained, unlike `random_model`, so that it has decisions."""
+    return EMBEDDED_MODEL

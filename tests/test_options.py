@@ -1,6 +1,7 @@
 import ast
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_a_near_miss_names_the_key_meant(key, meant):
 
 def test_no_model_argument_of_the_harness_is_taken_for_a_typo():
     """Read from the harness's sources: not every engine is installed here."""
-    (folder,) = importlib.util.find_spec("lm_eval.models").submodule_search_locations
+    spec: Any = importlib.util.find_spec("lm_eval.models")
+    (folder,) = spec.submodule_search_locations
     names = {"score_store", "mem_budget", "rope_type", "rope_factor", "token", "attn_implementation", "foo", "stride"}
     for path in sorted(Path(folder).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -59,9 +61,9 @@ def test_own_scopes_beside_the_built_in_ones():
     [
         ({"trajectories": 3}, "trajectories should be a path, found 3"),
         ({"trajectories": None}, "trajectories should be a path; leave the key out for the embedded sample set"),
-        ({"scopes": {"action": ["thought"]}}, "scope 'action' should be a name of your own"),
+        ({"scopes": {"action": ["thought"]}}, "scope 'action' should be another name: a built-in scope has this one"),
         ({"scopes": {"mine": ["comments"]}}, "scope 'mine' should be a list of labels out of code, markup"),
-        ({"scopes": {"mine": ["task"]}}, "at least one label beside system and task"),
+        ({"scopes": {"mine": ["task"]}}, "at least one label besides system and task"),
         ({"only_resolved": "yes"}, "only_resolved should be true or false, found 'yes'"),
         ({"score": "thoughts"}, "score should be one of all, action, found 'thoughts'"),
         ({"scopes": ["actions"]}, "scopes should be a list of names out of action, "),

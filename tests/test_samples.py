@@ -1,4 +1,4 @@
-"""`hesnr sample`: the list, every native form of every run, and what is refused."""
+"""`hesnr sample`: the list, every run in every file format, and what is refused."""
 
 import json
 import subprocess
@@ -8,11 +8,11 @@ import pytest
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.samples import (
-    FORM_NAMES,
+    FORMAT_NAMES,
     carried,
     changed_in,
     ending_of,
-    in_form,
+    in_format,
     lost_in,
     name_of,
     sample,
@@ -31,10 +31,10 @@ def has_editor(run):
     return any(call.tool == "str_replace_editor" for segment in run.segments for call in segment.calls)
 
 
-def read_back(folder, form, run):
+def read_back(folder, file_format, run):
     """What the project's reader finds in the run's native file, with a report beside it as an evaluation writes one."""
-    path = folder / f"{name_of(run)}{FILE_FORMATS[form].ENDING}"
-    path.write_text(as_text(FILE_FORMATS[form], run), encoding="utf-8")
+    path = folder / f"{name_of(run)}{FILE_FORMATS[file_format].ENDING}"
+    path.write_text(as_text(FILE_FORMATS[file_format], run), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps({"resolved": run.resolved}))
     (found,) = load_trajectories(path, strict=True).trajectories
     return found
@@ -52,7 +52,7 @@ def json_or_text(value):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_run_in_its_own_form_reads_back_the_same(name, tmp_path):
+def test_a_run_in_its_own_format_reads_back_the_same(name, tmp_path):
     run = SAMPLES[name]
     found = read_back(tmp_path, run.source, run)
     assert found.segments == run.segments
@@ -60,16 +60,18 @@ def test_a_run_in_its_own_form_reads_back_the_same(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_run_in_the_forms_of_other_agents_has_the_same_calls(name, tmp_path):
+def test_a_run_in_the_formats_of_other_agents_has_the_same_calls(name, tmp_path):
     run = SAMPLES[name]
     others = [
-        form for form in FILE_FORMATS if form != run.source and not (form == "mini-swe-agent" and has_editor(run))
+        file_format
+        for file_format in FILE_FORMATS
+        if file_format != run.source and not (file_format == "mini-swe-agent" and has_editor(run))
     ]
     assert len(others) == (1 if has_editor(run) else 2)
-    for form in others:
-        other = carried(run, form)
-        (tmp_path / form).mkdir()
-        found = read_back(tmp_path / form, form, other)
+    for file_format in others:
+        other = carried(run, file_format)
+        (tmp_path / file_format).mkdir()
+        found = read_back(tmp_path / file_format, file_format, other)
         assert (found.segments, found.resolved) == (other.segments, run.resolved)
         assert calls_of(found) == calls_of(run)
         assert calls_of(carried(other, run.source)) == calls_of(run)
@@ -86,7 +88,7 @@ def test_outputs_and_exit_codes_are_carried_over():
 
 def test_the_row_carries_the_outcome_and_the_patch():
     for name in ("linediff", "spans"):
-        row = json.loads(in_form(sample(name), "swe-smith-xml").text)
+        row = json.loads(in_format(sample(name), "swe-smith-xml").text)
         assert row["resolved"] is SAMPLES[name].resolved
         assert row["patch"] == SAMPLES[name].segments[-1].text
 
@@ -101,21 +103,21 @@ def test_swe_agent_types_a_call_as_a_command_line():
     assert command_line(Call("submit", {}, True)) == "submit"
 
 
-def test_what_a_form_has_no_place_for():
-    told = (Segment("system", "s"), Segment("task", "t"))
+def test_what_a_format_has_no_place_for():
+    instructions = (Segment("system", "s"), Segment("task", "t"))
     prose = Segment("thought", "hm", generated=True)
     action = Segment("action", "{}", generated=True, calls=(Call("submit", {}, True),))
-    for form, segments, reason in [
-        ("swe-agent", (*told, prose), "one text and one tool call"),
-        ("swe-smith-xml", (*told, prose), "a reply without a call"),
-        ("swe-smith-xml", (*told, prose, action), "several strings"),
-        ("mini-swe-agent", (*told, prose, action), "only bash"),
-        ("mini-swe-agent", (told[1], told[0], prose), "then the task"),
-        ("mini-swe-agent", (*told, prose, told[1]), "segment 4: expected an answer"),
+    for file_format, segments, reason in [
+        ("swe-agent", (*instructions, prose), "one text and one tool call"),
+        ("swe-smith-xml", (*instructions, prose), "a reply without a call"),
+        ("swe-smith-xml", (*instructions, prose, action), "several strings"),
+        ("mini-swe-agent", (*instructions, prose, action), "only bash"),
+        ("mini-swe-agent", (instructions[1], instructions[0], prose), "then the task"),
+        ("mini-swe-agent", (*instructions, prose, instructions[1]), "segment 4: expected an answer"),
     ]:
-        run = Trajectory("x", form, None, None, segments)
+        run = Trajectory("x", file_format, None, None, segments)
         with pytest.raises(ValueError, match=reason):
-            FILE_FORMATS[form].write(run)
+            FILE_FORMATS[file_format].write(run)
 
 
 # The command
@@ -130,14 +132,15 @@ def test_the_list(capsys):
     assert row.split(maxsplit=5) == ["linediff", "mini-swe-agent", "Python", "21", "no", "diffs from git do not apply"]
 
 
-@pytest.mark.parametrize("form", FORM_NAMES)
-def test_a_run_on_stdout_in_a_form(form, capfdbinary):
-    command = [sys.executable, "-m", "lm_eval_hesnr.cli", "sample", "spans", "--form", form]
+@pytest.mark.parametrize("file_format", FORMAT_NAMES)
+@pytest.mark.end_to_end
+def test_a_run_on_stdout_in_a_format(file_format, capfdbinary):
+    command = [sys.executable, "-m", "lm_eval_hesnr.cli", "sample", "spans", "--form", file_format]
     done = subprocess.run(command, capture_output=True, check=True, env={"PYTHONIOENCODING": "ascii"})
-    assert done.stdout.decode("utf-8") == in_form(sample("spans"), form).text
+    assert done.stdout.decode("utf-8") == in_format(sample("spans"), file_format).text
 
 
-def test_the_form_is_curated_unless_told(tmp_path, monkeypatch):
+def test_the_format_is_curated_by_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["sample", "swe-mini/spans", "-o", "spans.jsonl"]) == 0
     assert load_trajectories("spans.jsonl").trajectories == [SAMPLES["spans"]]
@@ -156,7 +159,7 @@ def test_a_file_that_is_there_is_kept(tmp_path, monkeypatch, capsys):
 def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     segments = len(SAMPLES["spans"].segments)
-    replaced = "the instructions of mini-swe-agent and its way to hand in are replaced by those of swe-agent\n"
+    replaced = "the instructions of mini-swe-agent and its way to submit the patch are replaced by those of swe-agent\n"
     assert main(["sample", "spans", "-o", "a.jsonl"]) == 0
     assert capsys.readouterr() == (f"a.jsonl: spans as curated, {segments} segments\n", "")
     assert main(["sample", "spans", "--form", "swe-agent", "-o", "a.json"]) == 0
@@ -165,66 +168,66 @@ def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys)
     assert error == (
         "note: swe-agent files usually end in .traj; in a folder, this file may be skipped\n"
         f"{replaced}"
-        'swe-agent files have no place for the outcome: a report.json beside it with {"NAME": {"resolved": true}} '
-        "tells it; NAME, the file's without its ending, is what the run is called\n"
+        'swe-agent files have no place for the outcome: to keep it, write {"NAME": {"resolved": true}} into a file '
+        "report.json in the same folder, where NAME is the file's name without its ending\n"
     )
     (tmp_path / "report.json").write_text('{"a": {"resolved": true}}')
     assert load_trajectories("a.json").trajectories[0].resolved is True
 
 
 @pytest.mark.parametrize("name", ["argtable", "ttlcache"])
-@pytest.mark.parametrize("form", ["swe-agent", "swe-smith-xml"])
-def test_refused_replies_are_not_carried_and_not_counted(name, form, tmp_path, capsys):
-    run, path = SAMPLES[name], tmp_path / f"a{ending_of(form)}"
-    assert main(["sample", name, "--form", form, "-o", str(path)]) == 0
+@pytest.mark.parametrize("file_format", ["swe-agent", "swe-smith-xml"])
+def test_refused_replies_are_not_carried_and_not_counted(name, file_format, tmp_path, capsys):
+    run, path = SAMPLES[name], tmp_path / f"a{ending_of(file_format)}"
+    assert main(["sample", name, "--form", file_format, "-o", str(path)]) == 0
     out, error = capsys.readouterr()
     (found,) = load_trajectories(path, strict=True).trajectories
-    assert out.endswith(f": {name} as {form}, {len(found.segments)} segments\n")
+    assert out.endswith(f": {name} as {file_format}, {len(found.segments)} segments\n")
     refused = [i for i, segment in enumerate(run.segments) if segment.text.startswith("Nothing was executed: ")]
-    in_the_row = form == "swe-smith-xml"  # the patch is a column of it, and not a segment
+    in_the_row = file_format == "swe-smith-xml"  # the patch is a column of it, and not a segment
     assert len(found.segments) == len(run.segments) - 2 * len(refused) - in_the_row
-    assert f"; refused replies are left out with the notes about them ({len(refused)})\n" in error
+    assert f"; refused replies and the notes about them are left out ({len(refused)})\n" in error
 
 
-def test_nothing_is_changed_in_a_runs_own_form():
-    for form in ("curated", "mini-swe-agent"):
-        assert changed_in(SAMPLES["argtable"], form) is None
-        assert in_form(SAMPLES["argtable"], form).trajectory == SAMPLES["argtable"]
+def test_nothing_is_changed_in_a_runs_own_format():
+    for file_format in ("curated", "mini-swe-agent"):
+        assert changed_in(SAMPLES["argtable"], file_format) is None
+        assert in_format(SAMPLES["argtable"], file_format).trajectory == SAMPLES["argtable"]
 
 
-@pytest.mark.parametrize("form", FORM_NAMES)
-def test_what_is_said_to_be_lost_is_lost_and_nothing_else(form, tmp_path):
+@pytest.mark.parametrize("file_format", FORMAT_NAMES)
+def test_what_is_said_to_be_lost_is_lost_and_nothing_else(file_format, tmp_path):
     run = SAMPLES["spans"]
-    (tmp_path / f"a{ending_of(form)}").write_text(in_form(run, form).text)
+    (tmp_path / f"a{ending_of(file_format)}").write_text(in_format(run, file_format).text)
     (found,) = load_trajectories(tmp_path, strict=True).trajectories
-    assert (found.resolved is None) == (lost_in(run, form) is not None)
-    assert (found.id == run.id) == (form != "swe-agent")
+    assert (found.resolved is None) == (lost_in(run, file_format) is not None)
+    assert (found.id == run.id) == (file_format != "swe-agent")
     (tmp_path / "report.json").write_text(json.dumps({found.id: {"resolved": run.resolved}}))
     (found,) = load_trajectories(tmp_path, strict=True).trajectories
     assert found.resolved == run.resolved
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["nope"], "error: no sample 'nope'; there are argtable, "),
-        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? there are argtable, "),
+        (["nope"], "error: no sample 'nope'; the names are argtable, "),
+        (["linedif"], "error: no sample 'linedif'; did you mean 'linediff'? the names are argtable, "),
         (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
             "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
-        (["--form", "swe-agent"], "error: --form and -o need one run: give its NAME"),
+        (["--form", "swe-agent"], "error: --form and -o need the NAME of a run"),
         (
             ["spans", "-o", "missing/a.traj"],
-            "error: missing/a.traj: there is no folder missing; create it, or name another\n",
+            "error: missing/a.traj: the folder missing does not exist; create it, or name another\n",
         ),
     ],
 )
-def test_mistakes_are_one_line(arguments, told, tmp_path, monkeypatch, capsys):
+def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["sample", *arguments]) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1

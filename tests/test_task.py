@@ -1,6 +1,7 @@
 import json
 import logging
 import math
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,12 +12,9 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import EPSILON
+from tests.builders import bash_action, curated_row, segment, write_rows
 
 COMMAND = "grep -rn 'needle' src/  # where is it\nsed -i 's/a/b/' src/x.py\n"
-
-
-def segment(kind, text, generated=False, **more):
-    return {"kind": kind, "text": text, "generated": generated} | more
 
 
 def run(name, resolved=True, turns=3):
@@ -25,34 +23,17 @@ def run(name, resolved=True, turns=3):
         command = COMMAND + f"python -m unittest tests.test_{name}{i}"
         segments += [
             segment("thought", f"THOUGHT: look {i}\n\n", True),
-            segment(
-                "action",
-                f"```bash\n{command}\n```",
-                True,
-                continues=True,
-                calls=[{"tool": "bash", "arguments": {"command": command}, "executed": True}],
-            ),
+            bash_action(command) | {"text": f"```bash\n{command}\n```", "continues": True},
             segment("observation", f"<returncode>{i}</returncode>\n<output>\nsrc/x.py:{i}: needle\n</output>"),
         ]
-    return {
-        "format": "hesnr-trajectory", "version": 1, "id": name, "source": "test", "resolved": resolved,
-        "model": None, "segments": segments, "meta": {},
-    }  # fmt: skip
+    return curated_row(name, *segments, resolved=resolved)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Four good runs, one of them failed and one of unknown outcome."""
-    path = tmp_path_factory.mktemp("runs") / "runs.jsonl"
     rows = [run("alpha"), run("beta", turns=5), run("gamma", resolved=False), run("delta", resolved=None, turns=1)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-@pytest.fixture
-def harness_logs(monkeypatch):
-    """The harness keeps its log from the root logger, where pytest listens."""
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    return write_rows(tmp_path_factory.mktemp("runs") / "runs.jsonl", rows)
 
 
 @pytest.fixture
@@ -92,6 +73,42 @@ def test_every_measure_of_both_scopes_with_its_standard_error(evaluate, runs):
     for key in ("model", "revision", "dtype", "label_rules", "render", "window", "lm_eval_hesnr"):
         assert signature[key] is not None, key
     json.dumps(results, allow_nan=False, default=str)
+
+
+def test_diagnostics_have_no_direction_and_no_arrow_in_the_table(evaluate, runs):
+    from lm_eval.utils import make_table
+
+    results = evaluate(metadata={"trajectories": str(runs), "scopes": "action"}, limit=1)
+    cells = [[cell.strip() for cell in line.split("|")] for line in make_table(results).splitlines()[2:]]
+    arrows = {row[5]: row[6] for row in cells if len(row) > 6}
+    assert arrows == {
+        "he_snr": "↑", "he_ppl": "↓", "ppl": "↓", "top1_acc": "↑", "topk_acc": "↑",
+        "decisions": "", "decision_rate": "", "mean_entropy": "", "mean_top_mass": "",
+    }  # fmt: skip
+
+
+def test_a_group_of_our_tasks_has_an_average_and_keeps_the_directions(tiny_model, runs, tmp_path):
+    plugin.install()
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+    from lm_eval.utils import make_table
+
+    (tmp_path / "both.yaml").write_text(
+        "group: both\ntask: [swe_hesnr, swe_hesnr_ablation]\n"
+        "aggregate_metric_list: [{metric: mean_top_mass, weight_by_size: false, filter_list: action}]\n"
+    )
+    arguments = {"pretrained": str(tiny_model), "dtype": "float32"}
+    paths = [plugin.task_folder(), str(tmp_path)]
+    metadata = arguments | {"trajectories": str(runs)}
+    manager = TaskManager(include_defaults=False, include_path=paths, metadata=metadata)
+    results = lm_eval.simple_evaluate(
+        "hf-topk", arguments, ["both"], task_manager=manager, device="cpu", log_samples=False, limit=1
+    )
+    own, of_group = results["results"]["swe_hesnr"], results["results"]["both"]
+    assert of_group["mean_top_mass,action"] == pytest.approx(own["mean_top_mass,action"])
+    assert results["higher_is_better"]["both"] == HIGHER_IS_BETTER
+    assert "mean_top_mass" in make_table(results, "groups")
+    json.dumps(results, default=str)
 
 
 def test_results_equal_those_of_the_token_table(evaluate, runs, tmp_path):
@@ -180,6 +197,23 @@ def test_long_trajectories_are_left_out_and_counted(evaluate, runs):
         evaluate(metadata={"trajectories": str(runs), "max_tokens": 3})
 
 
+@pytest.mark.parametrize("render", ["transcript", "chat"])
+def test_with_max_tokens_each_trajectory_is_rendered_once(runs, chat_model, render, monkeypatch):
+    from lm_eval_hesnr import task as module
+
+    rendered: Any = []
+    for name in ("transcript", "chat"):
+        original = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda run, *a, original=original: rendered.append(run.id) or original(run, *a)
+        )
+    metadata = {"trajectories": str(runs), "max_tokens": 240, "render": render} | chat_model
+    task = module.SweHesnr({"task": "swe_hesnr", "metadata": metadata})
+    task.build_all_requests(rank=0, world_size=1)
+    assert [instance.doc["id"] for instance in task.instances] == ["delta"]
+    assert sorted(rendered) == ["alpha", "beta", "delta"]
+
+
 def test_bad_files_are_named_and_the_good_ones_scored(evaluate, runs, tmp_path, caplog, harness_logs):
     (tmp_path / "good.jsonl").write_text(runs.read_text())
     (tmp_path / "cut.json").write_text('{"a": [1, 2')
@@ -236,6 +270,52 @@ def test_one_document_has_no_standard_error(evaluate, runs):
     row = results["results"]["swe_hesnr"]
     assert isinstance(row["he_snr,all"], float)
     assert row["he_snr_stderr,all"] == "N/A"
+
+
+def digest_in(results):
+    return results["configs"]["swe_hesnr"]["signature"]["trajectories"]
+
+
+def digests_in(folder):
+    return {json.loads(pq.read_schema(path).metadata[b"hesnr"])["trajectories"] for path in folder.glob("*.parquet")}
+
+
+def test_results_and_token_tables_have_one_digest_that_of_what_was_scored(evaluate, runs, tmp_path):
+    def digest(name, **options):
+        results = evaluate(metadata={"trajectories": str(runs), "token_table": str(tmp_path / name)}, **options)
+        assert digests_in(tmp_path / name) == {digest_in(results)}
+        return digest_in(results)
+
+    whole = digest("whole")
+    assert whole == digest("three", limit=3)  # the failed one is left out
+    first = digest("first", limit=1)
+    assert len({whole, first, digest("second", samples={"swe_hesnr": [1]})}) == 3
+    assert first == digest("the first again", samples={"swe_hesnr": [0]})
+
+
+def test_every_rank_knows_the_digest_of_what_all_ranks_score(runs):
+    from lm_eval_hesnr.task import SweHesnr
+
+    def requests(rank, n_ranks):
+        task = SweHesnr({"task": "swe_hesnr", "metadata": {"trajectories": str(runs), "token_table": str(runs.parent)}})
+        task.build_all_requests(rank=rank, world_size=n_ranks, limit=2)
+        return [(i.doc["id"], i.args[1].token_table.signature["trajectories"]) for i in task.instances]
+
+    one = requests(0, 1)
+    assert len({digest for _, digest in one}) == 1
+    assert sorted(requests(0, 2) + requests(1, 2)) == sorted(one)
+
+
+def test_a_task_object_can_run_twice(runs):
+    """The second run begins with all that was loaded, not with what the first one left."""
+    from lm_eval_hesnr.task import SweHesnr
+
+    task = SweHesnr({"task": "swe_hesnr", "metadata": {"trajectories": str(runs), "max_tokens": 240}})
+    counts = []
+    for limit in (1, None):
+        task.build_all_requests(rank=0, world_size=1, limit=limit)
+        counts.append([task.selection.counts[key] for key in ("left_out_too_long", "scored")])
+    assert counts == [[2, 1], [2, 1]]
 
 
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}"

@@ -30,7 +30,7 @@ from lm_eval_hesnr.results.token_tables import compare_tables, read_tables
 logger = logging.getLogger(__name__)
 BAR = 0.05  # nats, width of a histogram bar
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
-CAPTION = "What changed from one to the next, paired by trajectory:"
+CAPTION = "Differences between two checkpoints, paired by trajectory:"
 COLUMNS = "| checkpoint | context | PPL, all | PPL | HE-PPL | HE-SNR | 95 % interval | decisions | topk_acc |"
 
 

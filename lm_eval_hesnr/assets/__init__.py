@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 TRAJECTORIES = Path(__file__).parent / "swe_mini" / "trajectories.jsonl"
-"""The sample set, one curated trajectory a line."""
+"""The sample set, one curated trajectory in each line."""
 
 EMBEDDED_MODEL = Path(__file__).parent / "tiny_swe_lm"
 """The tiny model's folder, as `transformers` loads it."""

@@ -1,6 +1,6 @@
-"""The `hesnr` command. Each module is one subcommand: its arguments (`add_to`) and its work (`run`).
+"""The `hesnr` command. Each module is one subcommand: `add_to` adds its arguments, and `run` does the work.
 
-Exit status: 0 done, 1 some inputs were bad, 2 wrong usage, 130 stopped with Ctrl-C.
+Exit status: 0 if done, 1 if some inputs were bad, 2 for wrong usage, 130 if stopped with Ctrl-C.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m lm_eval_hesnr.cli`: the `hesnr` command where its script is not on the PATH."""
+"""`python -m lm_eval_hesnr.cli`: the `hesnr` command, for when its script is not on the PATH."""
 
 import sys
 

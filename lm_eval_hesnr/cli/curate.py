@@ -1,4 +1,4 @@
-"""`hesnr curate`: convert trajectories of any known format to one file, and report what became of every input file."""
+"""`hesnr curate`: convert trajectories of any known format to one file, and report on every input file."""
 
 # ruff: noqa: T201 (printing lives in this package)
 
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> bool:
 
 
 def _not_found(sources: list[str], tally: Tally) -> str:
-    """The first requested format that no input has, with the formats that there are; empty if all were found."""
+    """A message with the first requested format that no input has, and the formats found; empty if all were found."""
     found = sorted({source for source, _ in tally.counts})
     for name in sources:
         if name not in found:
@@ -107,7 +107,7 @@ def _not_found(sources: list[str], tally: Tally) -> str:
 
 
 def _curate(arguments: argparse.Namespace) -> Tally:
-    """Do the work under a progress bar. Ctrl-C prints how to continue."""
+    """Do the work with a progress bar. On Ctrl-C, print how to continue."""
     filters = Filters(
         known_resolved=arguments.known_resolved,
         sources=tuple(arguments.source),
@@ -134,7 +134,7 @@ def _curate(arguments: argparse.Namespace) -> Tally:
 
 
 class _ProgressBar:
-    """Files read so far, out of all files; for a data set of the Hub, trajectories."""
+    """Shows the number of files read, out of all files; for a data set of the Hub, the number of trajectories."""
 
     def __init__(self) -> None:
         self._bar = tqdm(unit=" files", disable=None)
@@ -144,12 +144,12 @@ class _ProgressBar:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is None and self._bar.total:  # the last files may be of unknown kinds
+        if error[0] is None and self._bar.total:  # no trajectory may come from the last files
             self._bar.update(self._bar.total - self._bar.n)
         self._bar.close()
 
     def update(self, path: Path, tally: Tally) -> None:
-        """Move the bar to the file that the last trajectory was read from."""
+        """Move the bar to the file of the last trajectory."""
         if tally.files and not self._number_of:
             self._number_of = {file: number for number, file in enumerate(tally.files, start=1)}
             self._bar.total = len(tally.files)
@@ -171,7 +171,7 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
 
 
 def _tables(tally: Tally) -> Iterator[str]:
-    """Two tables with one row a format: numbers of trajectories, and characters of each label."""
+    """Two tables with one row for each format: numbers of trajectories, and characters of each label."""
     left_out = [column for column in LEFT_OUT if tally.total(column)]
     yield from _table(tally, ["files", "read", "resolved", "unresolved", "unknown", *left_out, "written", "steps"])
     yield ""
@@ -188,7 +188,7 @@ def _table(tally: Tally, columns: list[str]) -> list[str]:
 
 
 def _accounts(tally: Tally, verbose: bool) -> Iterator[str]:
-    """How many files held trajectories, and for all others the reason, with the number of files for each reason."""
+    """The number of files with trajectories; and for each reason to skip files, their number and names."""
     files = tally.files
     if not files:  # a data set of the Hub
         return

@@ -1,4 +1,4 @@
-"""`hesnr diagnose`: what may be wrong with results, with evidence and advice."""
+"""`hesnr diagnose`: lists what may be wrong with results, with evidence and advice."""
 
 # ruff: noqa: T201 (printing lives in this package)
 
@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> bool:
-    """Print one line a finding, and their number."""
+    """Print one line for each finding, and their number."""
     runs = [found for path in arguments.results for found in _runs_in(path)]
     findings = diagnose(runs)
     for finding in findings:
@@ -42,7 +42,7 @@ def _runs_in(path: Path) -> list[Run]:
         raise InputError(f"{path}: is a folder; give its results_*.json files, in order of training")
     try:
         found = runs_of(json.loads(path.read_bytes()), str(path))
-        diagnose(found)  # errors of this file are reported here, before it is compared with others
+        diagnose(found)  # report errors in this file before it is compared with others
     except KeyError as error:
         raise InputError(f"{path}: key {error} is missing; give the results_*.json as lm_eval wrote it") from error
     except UnicodeDecodeError as error:
@@ -50,5 +50,7 @@ def _runs_in(path: Path) -> list[Run]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except (AttributeError, RecursionError, TypeError) as error:
-        raise InputError(f"{path}: is not as lm_eval writes results ({error}); give the file unchanged") from error
+        raise InputError(
+            f"{path}: is not a results file as lm_eval writes it ({error}); give the file unchanged"
+        ) from error
     return found

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> bool:
     except InputError as error:  # the options of this command have the same names as the keys of --metadata
         raise InputError(str(error).replace("--metadata: ", "--", 1)) from None
     if arguments.other and options.threshold != "static":
-        raise InputError("two runs are compared at one fixed threshold: give --epsilon instead of --threshold")
+        raise InputError("two runs are compared with one fixed threshold: give --epsilon instead of --threshold")
     epsilon = EPSILON if arguments.epsilon is None else arguments.epsilon
     if not 0 < epsilon < math.inf:
         raise InputError(f"--epsilon should be a positive number of nats, found {epsilon}")
@@ -71,18 +71,18 @@ def run(arguments: argparse.Namespace) -> bool:
 
 def _read(folder: Path, scopes: Mapping[str, frozenset[Label]], epsilon: float) -> Tables:
     """The tables of one run, with a note if it was scored with another epsilon."""
-    tables = read_tables(folder, scopes, epsilon)  # the tables hold k, and k bounds epsilon
+    tables = read_tables(folder, scopes, epsilon)  # also checks that epsilon is below ln k
     own = tables.signature.get("epsilon")
     if isinstance(own, float) and own != epsilon:
         print(
-            f"note: {folder} was scored with epsilon {own:.6g}; this measures with {epsilon:.6g} (--epsilon)",
+            f"note: {folder} was scored with epsilon {own:.6g}; now measured with {epsilon:.6g} (--epsilon changes it)",
             file=sys.stderr,
         )
     return tables
 
 
 def _measures_table(tables: Tables, summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A line on the run and the threshold of each scope, then one line a measure."""
+    """A line about the run and the threshold of each scope, then one line for each measure."""
     rows = [("scope", "measure", "value", "stderr", "95 % interval")]
     thresholds = []
     for scope, found in summary.items():
@@ -97,7 +97,7 @@ def _measures_table(tables: Tables, summary: Mapping[str, Mapping[str, Any]]) ->
 
 
 def _differences_table(a: Tables, b: Tables, differences: Mapping[str, Mapping[str, Difference | None]]) -> list[str]:
-    """One line a measure: B minus A, paired by trajectory."""
+    """One line for each measure: B minus A, paired by trajectory."""
     rows = [("scope", "measure", "B - A", "95 % interval", "p")]
     for scope, found in differences.items():
         for name, difference in found.items():
@@ -108,7 +108,7 @@ def _differences_table(a: Tables, b: Tables, differences: Mapping[str, Mapping[s
 
 
 def _as_json(differences: Mapping[str, Mapping[str, Difference | None]]) -> str:
-    """The differences as JSON; null where there is no number."""
+    """The differences as JSON, with null for a missing number."""
     rows = {
         scope: {name: None if found is None else found._asdict() for name, found in row.items()}
         for scope, row in differences.items()

@@ -10,7 +10,17 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import one_line, print_lines
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.samples import FORM_NAMES, changed_in, ending_of, in_form, lost_in, name_of, sample, samples, table
+from lm_eval_hesnr.samples import (
+    FORMAT_NAMES,
+    changed_in,
+    ending_of,
+    in_format,
+    lost_in,
+    name_of,
+    sample,
+    samples,
+    table,
+)
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command = commands.add_parser("sample", help="list the embedded trajectories, or write one in an agent's format")
     command.add_argument("name", nargs="?", metavar="NAME", help="the trajectory to write (default: list them all)")
     command.add_argument(
-        "--form", choices=FORM_NAMES, help="file format (default: curated, one JSON line that all commands read)"
+        "--form", choices=FORMAT_NAMES, help="file format (default: curated, one JSON line that all commands read)"
     )
     command.add_argument("-o", "--out", type=Path, metavar="FILE", help="output file (default: stdout)")
     command.add_argument("--force", action="store_true", help="replace FILE if it exists")
@@ -30,15 +40,15 @@ def run(arguments: argparse.Namespace) -> bool:
     out: Path | None = arguments.out
     if arguments.name is None:
         if arguments.form or out:
-            raise InputError("--form and -o need one run: give its NAME, as `hesnr sample` lists them")
+            raise InputError("--form and -o need the NAME of a run; `hesnr sample` lists the names")
         print_lines(table(samples()), paged=False)
         return True
-    form = arguments.form or FORM_NAMES[0]
+    form = arguments.form or FORMAT_NAMES[0]
     trajectory = sample(arguments.name)
-    written = in_form(trajectory, form)
+    written = in_format(trajectory, form)
     if out is None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON is UTF-8, also if the terminal is not
+        sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON is UTF-8, even if the terminal is not
     else:
         _check(out, f"{name_of(trajectory)}{ending_of(form)}", force=arguments.force)
         out.write_text(written.text, encoding="utf-8")
@@ -60,6 +70,6 @@ def _check(out: Path, usual_name: str, *, force: bool) -> None:
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it, such as {out / usual_name}")
     if not out.parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}; create it, or name another")
+        raise InputError(f"{out}: the folder {out.parent} does not exist; create it, or name another")
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")

@@ -1,7 +1,8 @@
 """`hesnr show`: one trajectory in the terminal, each label in its own colour.
 
-Trajectories are hostile text. Characters that could move the cursor, hide or reorder text, or control the terminal
-are shown as escapes. The only escape codes in a line are the colours that this module adds. No line ends in colour.
+The text of a trajectory is not trusted. Characters that could move the cursor, hide or reorder text, or control the
+terminal are shown as escapes. The only escape codes in a line are the colours that this module adds. Every colour ends
+before the end of its line.
 """
 
 # ruff: noqa: T201 (printing lives in this package)
@@ -62,13 +63,13 @@ def run(arguments: argparse.Namespace) -> bool:
     on_terminal = sys.stdout.isatty() and not arguments.plain
     text: Iterable[str] = lines(chosen, arguments.labels, colours=on_terminal and not os.environ.get("NO_COLOR"))
     if arguments.doc is None and len(listed) > 1:
-        text = [f"{len(listed)} trajectories; this shows the first, --doc shows another", *listed, "", *text]
+        text = [f"{len(listed)} trajectories; this is the first, --doc shows another", *listed, "", *text]
     print_lines(text, paged=on_terminal)
     return not n_bad
 
 
 def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int]:
-    """The trajectory to show, one line for each trajectory read, and the number of bad ones."""
+    """The trajectory to show, one line for each trajectory that was read, and the number of bad ones."""
     chosen: Trajectory | None = None
     listed: list[str] = []
     first_id = ""
@@ -95,7 +96,7 @@ def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, co
 
     Args:
         trajectory: what to show.
-        labels: show only characters of these labels, with a mark where others are left out; all if None.
+        labels: show only characters with these labels, and a mark instead of the others; all if None.
         colours: add escape codes.
     """
     outcome = {True: "resolved", False: "not resolved", None: "outcome unknown"}[trajectory.resolved]
@@ -126,7 +127,7 @@ def _heading(number: int, segment: Segment, codes: np.ndarray) -> str:
 
 
 def _body(text: str, codes: np.ndarray, labels: Collection[Label] | None, colours: bool) -> Iterator[str]:
-    """The text's lines. Colour ends with each line, because pagers and terminals would carry it into the next."""
+    """The text's lines. Each colour ends with its line: pagers and terminals would continue it in the next."""
     line: list[str] = []
     for label, stretch in _stretches(text, codes, labels):
         first, *rest = visible(stretch).split("\n")
@@ -139,7 +140,7 @@ def _body(text: str, codes: np.ndarray, labels: Collection[Label] | None, colour
 
 
 def _stretches(text: str, codes: np.ndarray, labels: Collection[Label] | None) -> Iterator[tuple[Label | None, str]]:
-    """Stretches of one label each. One mark replaces hidden text; blanks between shown stretches stay."""
+    """Yield stretches of one label each. A mark replaces hidden text; blanks between shown stretches are kept."""
     shown = codes if labels is None else np.where(np.isin(codes, list(labels)), codes, _HIDDEN)
     ends = [*(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(text)] if text else []
     start = 0

@@ -1,4 +1,4 @@
-"""Printing to a terminal: hostile text made visible, colours of labels, the pager, error lines."""
+"""Printing to a terminal: escapes for control characters, colours of labels, the pager, error lines."""
 
 # ruff: noqa: T201 (printing lives in this package)
 
@@ -17,7 +17,7 @@ COLOURS = {
     Label.CODE: "32",
     Label.MARKUP: "34",
     Label.COMMENT: "33",
-    Label.WHITESPACE: "100",  # a background colour: blanks have no ink
+    Label.WHITESPACE: "100",  # a background colour, because blanks show no other
     Label.DECORATION: "35",
     Label.THOUGHT: "36",
     Label.OBSERVATION: "90",
@@ -31,7 +31,7 @@ _STRANGE = re.compile(r"[^\x20-\x7e\n\t]")
 
 
 def visible(text: str) -> str:
-    r"""The text with an escape such as `\x1b` for every character that a terminal would not print as itself."""
+    r"""The text with an escape, such as `\x1b`, for every character that is not printable."""
     return _STRANGE.sub(lambda found: _escaped(found[0]), text)
 
 
@@ -40,7 +40,7 @@ def _escaped(character: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text made visible, with escapes for line ends too."""
+    """The text in one line: `visible`, and line ends as escapes."""
     return visible(text).replace("\n", "\\n")
 
 

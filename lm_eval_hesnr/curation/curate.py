@@ -1,8 +1,8 @@
 """The work of `hesnr curate`: trajectories of any format, filtered and counted, as one file of curated JSON lines.
 
-One process reads the inputs in order. Several may label and count tokens, which takes most of the time. The output is
-written in blocks. Where a block ends depends on the trajectories alone, so neither the number of processes nor a stop
-in between changes a byte. A log next to the unfinished output records every block.
+One process reads the inputs in order. Several processes may label and count tokens, which takes most of the time. The
+output is written in blocks. The end of a block depends only on the trajectories. So neither the number of processes nor
+an interruption changes a byte. A log next to the unfinished output records every block.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
-from lm_eval_hesnr.curation.line_counts import LineCounts, load_tokenizer, with_counts
+from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, with_counts
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
@@ -27,10 +27,11 @@ from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
 
 BLOCK_BYTES = 2**20
-"""A block ends after the trajectory that makes it this long. A stop loses at most one block; a .zst frame is one."""
+"""A block ends after the trajectory that makes it this long. An interruption loses at most one block. In a .zst file,
+each block is one frame."""
 
 BLOCK_RESULTS = 1000
-"""A block also ends after this many trajectories read, because filters may leave out all of them."""
+"""A block also ends when this many trajectories were read, because filters may leave out all of them."""
 
 
 def curate(
@@ -45,16 +46,17 @@ def curate(
 ) -> Tally:
     """Write the trajectories of `inputs` to `out` and return the counts. If there are none, `out` is not created.
 
-    An unfinished output of the same inputs, filters and package version is continued. Any other is started again.
+    An unfinished output of the same inputs, filters and package version is continued. Any other unfinished output is
+    started again.
 
     Raises:
         InputError: an input or the tokenizer does not exist, `out` cannot be written, or it exists without `force`.
-        BadFileError: `strict`, and an input is bad. The blocks before it are kept for the next call.
+        BadFileError: `strict` is on, and an input is bad. The blocks before it are kept for the next call.
     """
     _check(inputs, out, force=force)
     found = find_inputs(inputs, leave_out=(out, *files_of(out)))
     if filters.tokenizer is not None:
-        load_tokenizer(filters.tokenizer)  # fails here rather than in every process
+        tokenizer_of_option(filters.tokenizer)  # fails here rather than in every process
     tally, block = Tally(files=found.files), Tally()
     with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
         for note in output.notes():
@@ -92,7 +94,7 @@ def _stop_if_bad(tally: Tally, strict: bool) -> None:
 
 
 def _signature(inputs: list[str], files: list[Path], filters: Filters) -> str:
-    """One line. An unfinished output is continued only if its signature is the same."""
+    """One line of settings. An unfinished output is continued only if its signature is the same."""
     digest = hashlib.sha256()
     for file in files:
         if has_known_ending(file) or str(file) in inputs:

@@ -12,7 +12,7 @@ LEFT_OUT = ("not resolved", "other source", "too long", "duplicate")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Takes the place of a good trajectory that a filter does not let through."""
+    """Replaces a good trajectory that a filter leaves out."""
 
     reason: str
     """One of `LEFT_OUT`."""
@@ -31,10 +31,10 @@ class Filters:
     tokenizer: str | None = None
     """A folder, or a name on the Hub."""
     dedupe: bool = False
-    """Only the first run of each instance, in input order, out of those that the other filters let through."""
+    """Only the first run of each instance, in input order, after the other filters."""
 
     def left_out(self, trajectory: Trajectory) -> LeftOut | None:
-        """Why the trajectory is not written, judged without its tokens and without other runs; None if it may be."""
+        """Why the trajectory is left out, except for `max_tokens` and `dedupe`; None if it is not."""
         if self.known_resolved and trajectory.resolved is not True:
             return LeftOut("not resolved")
         return LeftOut("other source") if self.sources and trajectory.source not in self.sources else None
@@ -43,7 +43,8 @@ class Filters:
 def instance_key(trajectory: Trajectory) -> str:
     """A key that all runs of one instance share: the instance's name, if the file contains it.
 
-    Otherwise the id with a digest of the text. The id alone is not enough: it may be a file name that many runs share.
+    Otherwise, the key is the id with a digest of the text. The id alone is not enough: it may be a file name that many
+    runs share.
     """
     instance = trajectory.meta.get("instance_id")
     if isinstance(instance, str) and instance:

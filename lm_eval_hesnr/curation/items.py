@@ -1,4 +1,4 @@
-"""Reading: every good or bad trajectory of the inputs as one item on its way to the output."""
+"""Reads the inputs: each good or bad trajectory becomes one item."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Item:
 
 
 def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:
-    """What is read after the first `skip` results. `met` receives the files of all results, see `Tally.met`."""
+    """Yield the results after the first `skip` ones. The files of all results are added to `met`, see `Tally.met`."""
     last: dict[str, Path] = {}
     number = -1
     for path, result in iterate_results(inputs):

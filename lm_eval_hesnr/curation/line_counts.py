@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.curation.items import Item, Line
-from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.records import Bad
 
@@ -29,7 +29,7 @@ class LineCounts(NamedTuple):
 
     steps: int
     characters: list[int]
-    """By label code, with those of the transcript's headings."""
+    """Number of characters by label code, including the transcript's headings."""
     n_tokens: int
     """0 if no tokenizer was given."""
 
@@ -42,7 +42,7 @@ def with_counts(
         for item in items:
             yield item, _count(item.content, tokenizer) if isinstance(item.content, Line) else None
         return
-    # Processes are spawned: a fork would copy the locks of a tokenizer's or a progress bar's threads in any state.
+    # Processes are spawned: a fork could copy a lock that a thread of a tokenizer or progress bar holds.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
     try:
         waiting: deque[tuple[Item, Future[LineCounts | Bad] | None]] = deque()
@@ -71,7 +71,7 @@ def _follow_the_parent() -> None:
 
 
 def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
-    """The counts of one line, read as every user of the file will read it; `Bad` if that fails."""
+    """The counts of one line, which is read again as users of the file will read it; `Bad` if that fails."""
     try:
         trajectory = curated.read(json.loads(line.data), Path())
     except (ValueError, RecursionError) as error:
@@ -80,20 +80,11 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
     return LineCounts(
         steps=trajectory.n_steps,
         characters=np.bincount(rendering.labels, minlength=len(Label)).tolist(),
-        n_tokens=len(load_tokenizer(tokenizer)(rendering.text, verbose=False)["input_ids"]) if tokenizer else 0,
+        n_tokens=len(tokenizer_of_option(tokenizer)(rendering.text, verbose=False)["input_ids"]) if tokenizer else 0,
     )
 
 
 @lru_cache(maxsize=1)
-def load_tokenizer(name: str) -> Any:
-    """The tokenizer of a folder or of the Hub, loaded once a process.
-
-    Raises:
-        InputError: it cannot be loaded.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except Exception as error:  # the Hub's client and a tokenizer's own files may raise anything
-        raise InputError(f"--tokenizer {name}: cannot be loaded ({' '.join(str(error).split()):.300})") from error
+def tokenizer_of_option(name: str) -> Any:
+    """The tokenizer of `--tokenizer`, loaded once in each process; raises InputError if it cannot be loaded."""
+    return load_tokenizer(name, "--tokenizer")

@@ -17,7 +17,7 @@ from lm_eval_hesnr.errors import InputError
 class ResumableFile:
     """OUT.part, which gets its final name when it is finished, and OUT.part.log, whose first line is the signature.
 
-    Every further line of the log stands for one block: the length of OUT.part at its end, and a note of the caller.
+    Every further line of the log describes one block: the length of OUT.part at its end, and a note of the caller.
     Data after the last complete block is cut off. Each block is one frame of a .zst file. If the disk cannot be
     written, every method raises `InputError` with the folder.
     """
@@ -48,7 +48,7 @@ class ResumableFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with suppress(OSError):  # the next call cuts off what a full disk refuses here
+        with suppress(OSError):  # the next call cuts off an incomplete block
             self._data.close()
         with suppress(OSError):
             self._log.close()

@@ -27,9 +27,9 @@ class Tally:
     n_results: int = 0
     """Number of good and bad trajectories read."""
     instances: set[str] = field(default_factory=set)
-    """Keys (`instance_key`) of the instances written; empty unless each instance is written once."""
+    """Keys (`instance_key`) of the instances written, for `--dedupe`; otherwise empty."""
     files: list[Path] = field(default_factory=list)
-    """Every file that the inputs mean, of any kind, in order; empty for data sets of the Hub."""
+    """Every file of the inputs, of any kind, in order; empty for data sets of the Hub."""
     met: dict[Path, bool | Skipped] = field(default_factory=dict)
     """Each file that was opened: True if it held a trajectory, False if it held only bad ones, or why it was skipped.
     All events of one folder count as their first file."""

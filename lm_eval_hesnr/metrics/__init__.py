@@ -1,1 +1,1 @@
-"""From per-token statistics to numbers with standard errors. Arrays in, numbers out: numpy and scipy, nothing else."""
+"""From per-token statistics to measures with standard errors: arrays in, numbers out, only numpy and scipy."""

@@ -1,17 +1,18 @@
 """Uncertainty by resampling whole trajectories: tokens of one trajectory are not independent.
 
-Standard errors and intervals of a pooled measure, the paired difference of two runs on the same trajectories, and how
-wide an interval more or fewer trajectories would give. Seeded: the same profiles give the same numbers, whatever the
-number of threads.
+This module computes standard errors and intervals of a pooled measure. It also computes the paired difference of two
+runs on the same trajectories, and the width of the interval for more or fewer trajectories. The resampling is seeded,
+so the same profiles give the same numbers for any number of threads.
 
-The plain percentile interval is too narrow for few trajectories: it takes the normal's quantile for Student's t and a
-variance that is short by (n - 1) / n. The *expanded* percentile interval takes the percentiles at
+The plain percentile interval is too narrow for few trajectories. It uses the normal quantile instead of Student's t,
+and a variance that is too small by the factor (n - 1) / n. The *expanded* percentile interval takes the percentiles at
 
     Phi(-+ sqrt(n / (n - 1)) t(n - 1, 0.975))
 
-(Hesterberg, What Teachers Should Know About the Bootstrap, 2015). Trajectories of unequal length are fewer than they
-look, so n is here the effective number of Kish, (sum of weights)^2 / sum of squared weights, with a trajectory's tokens
-as its weight (`effective_documents`). Coverages measured on simulated runs stand in docs/measures.md.
+(Hesterberg, What Teachers Should Know About the Bootstrap, 2015). Trajectories of unequal length contain less
+information than trajectories of equal length. Therefore n is Kish's effective number, (sum of weights)^2 / sum of
+squared weights, where a trajectory's weight is its number of tokens (`effective_documents`). docs/measures.md shows the
+coverage in simulated runs.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ SEED = 1234
 LEVEL = 0.95
 
 _LEAST = 5
-"""Documents, below which there is no interval."""
+"""Smallest number of documents that gives an interval."""
 _BLOCK = 2_000_000
-"""Draws held at a time; all of them would be 320 MB for 20 000 documents."""
+"""How many draws are in memory at a time. All draws would take 320 MB for 20 000 documents."""
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 """(..., C) summed rows of documents to (...,) values."""
@@ -51,47 +52,34 @@ class Difference(NamedTuple):
     value: float
     interval: Interval | None
     p_value: float | None
-    """Two-sided, in (0, 1]: below 0.05 just where the interval leaves 0 out."""
-
-
-def standard_error(name: str, document_totals: np.ndarray) -> float | None:
-    """Standard deviation of a pooled measure over bootstrap resamples of D documents, times sqrt(D / (D - 1)).
-
-    The factor makes it that of a mean by the usual formula, with D - 1, where the measure is a mean.
-
-    Args:
-        name: the measure.
-        document_totals: (D, 2 * len(SUMS)), a row of `measures.totals` for each document.
-
-    Returns:
-        In the measure's own unit; None for fewer than two documents, or where a resample has nothing to measure.
-    """
-    values = replicates(lambda total: measure(name, total), document_totals)
-    return None if values is None else spread(values, len(document_totals))
+    """Two-sided, in (0, 1]. It is below 0.05 exactly when the interval excludes 0."""
 
 
 def spread(values: np.ndarray, n_docs: int) -> float | None:
-    """The standard error that replicates over n_docs documents show; None if one of them is no number."""
+    """The standard error from replicates over n_docs documents: their standard deviation times sqrt(D / (D - 1)).
+
+    D is n_docs. With this factor, the standard error of a mean equals that of the usual formula, which divides by D -
+    1. The result is None if a replicate is not a finite number.
+    """
     with np.errstate(invalid="ignore"):  # infinite replicates
         return number_or_none(values.std(ddof=1) * math.sqrt(n_docs / (n_docs - 1)))
 
 
 def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) -> np.ndarray | None:
-    """(RESAMPLES,) values of a statistic of summed rows, each over a draw of whole documents with replacement.
+    """(RESAMPLES,) bootstrap replicates of a statistic; None for fewer than two documents.
+
+    Each replicate is the statistic of the summed rows of whole documents, drawn with replacement.
 
     Args:
-        statistic: what is computed of the sums.
-        rows: (D, C), one row a document.
+        statistic: a function of the sums.
+        rows: (D, C), one row for each document.
         size: how many documents to draw; D if None.
-
-    Returns:
-        None for fewer than two documents.
     """
     return None if len(rows) < 2 else statistic(resampled(rows, size or len(rows)))
 
 
 def resampled(rows: np.ndarray, size: int) -> np.ndarray:
-    """(RESAMPLES, C) sums of rows over `size` documents drawn with replacement; the same draws for the same D."""
+    """(RESAMPLES, C) sums of rows over `size` documents drawn with replacement. D and `size` fix the draws."""
     n_docs = len(rows)
     rng = np.random.default_rng(SEED)
     step = max(1, _BLOCK // max(n_docs, size))
@@ -100,45 +88,45 @@ def resampled(rows: np.ndarray, size: int) -> np.ndarray:
         n = min(step, RESAMPLES - start)
         drawn = rng.integers(n_docs, size=(n, size)) + n_docs * np.arange(n)[:, None]
         times = np.bincount(drawn.ravel(), minlength=n * n_docs).reshape(n, n_docs).astype(np.float64)
-        # not `times @ rows`: BLAS sums in another order for another number of threads
+        # not `times @ rows`: the order in which BLAS sums depends on the number of threads
         sums[start : start + n] = np.einsum("rd,dc->rc", times, rows)
     return sums
 
 
 def effective_documents(document_weights: np.ndarray) -> float | None:
-    """How many documents of equal weight would say as much (Kish, Survey Sampling, 1965), but at least five.
+    """The number of equally weighted documents with the same information (Kish, Survey Sampling, 1965), at least five.
 
-    Five is where the percentile that is wanted reaches the outermost replicate. None where fewer than five documents
-    have any weight: they give no interval.
+    At five documents the percentile reaches the outermost replicate. The result is None if fewer than five documents
+    have a weight above 0: there is then no interval.
     """
     if not np.isfinite(document_weights).all() or np.count_nonzero(document_weights) < _LEAST:
         return None
     return max(float(_LEAST), float(document_weights.sum() ** 2 / (document_weights**2).sum()))
 
 
-def interval(values: np.ndarray | None, effective: float | None, wanted: float | None = None) -> Interval | None:
+def interval(values: np.ndarray | None, effective: float | None, target: float | None = None) -> Interval | None:
     """The expanded percentile interval of replicates.
 
     Args:
         values: (RESAMPLES,), or None.
-        effective: the effective number of documents that were resampled, or None.
-        wanted: that of the run whose interval is wanted; the same if None.
+        effective: the effective number of the resampled documents, or None.
+        target: the effective number of documents in the run whose interval is computed; `effective` if None.
 
     Returns:
-        None where one of the two is missing, or one of the replicates is no number.
+        None if an argument is missing, or a replicate is not a finite number.
     """
     if values is None or effective is None or not np.isfinite(values).all():
         return None
-    t = stdtrit(max(_LEAST, wanted or effective) - 1, (1 + LEVEL) / 2)
+    t = stdtrit(max(_LEAST, target or effective) - 1, (1 + LEVEL) / 2)
     nth = math.floor(ndtr(-t * math.sqrt(effective / (effective - 1))) * (RESAMPLES + 1))
     values = np.sort(values)
     return Interval(float(values[nth - 1]), float(values[-nth]))
 
 
 def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | None:
-    """A measure of B minus A, where row i of both is the same trajectory; documents are drawn for both at once.
+    """A measure of B minus A. Row i of both is the same trajectory, and each draw takes the same documents of both.
 
-    The p-value inverts the interval: the least level at which it would leave 0 out.
+    The p-value inverts the interval: it is the smallest level at which the interval would exclude 0.
 
     Args:
         name: the measure.
@@ -146,20 +134,20 @@ def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | N
         b: (D, 2 * len(SUMS)) document totals of run B.
 
     Returns:
-        None where one of the runs has nothing to measure.
+        None if one of the runs has nothing to measure.
     """
     if a.shape != b.shape:
         raise ValueError(f"paired runs need the same trajectories: {len(a)} and {len(b)} were given")
     half = a.shape[1]
 
-    def difference(total: np.ndarray) -> np.ndarray:
+    def _difference(total: np.ndarray) -> np.ndarray:
         return measure(name, total[..., half:]) - measure(name, total[..., :half])
 
     both = np.concatenate([a, b], axis=1)
-    value = number_or_none(difference(both.sum(axis=0)))
+    value = number_or_none(_difference(both.sum(axis=0)))
     if value is None:
         return None
-    values = replicates(difference, both)
+    values = replicates(_difference, both)
     of_a, of_b = (effective_documents(weights(name, rows)) for rows in (a, b))
     effective = None if of_a is None or of_b is None else min(of_a, of_b)
     found = interval(values, effective)
@@ -169,7 +157,7 @@ def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | N
 
 
 def _p_value(values: np.ndarray, effective: float) -> float:
-    """Two-sided; at least what one of RESAMPLES + 1 is worth: no finite number of resamples shows that it is 0."""
+    """The two-sided p-value, above 0: the tail is at least 1 / (RESAMPLES + 1)."""
     tail = (1 + min(int((values <= 0).sum()), int((values >= 0).sum()))) / (RESAMPLES + 1)
     t = -ndtri(min(tail, 0.5)) * math.sqrt((effective - 1) / effective)
     return float(2 * stdtr(effective - 1, -t))
@@ -178,7 +166,7 @@ def _p_value(values: np.ndarray, effective: float) -> float:
 def width_by_size(
     name: str, document_totals: np.ndarray, sizes: tuple[int, ...] = (50, 100, 200, 500)
 ) -> dict[int, float]:
-    """How wide the measure's interval would be with so many trajectories like these; empty where it cannot be told."""
+    """The expected width of the measure's interval for each number of trajectories; empty without an interval."""
     n_docs, effective = len(document_totals), effective_documents(weights(name, document_totals))
     widths = {}
     for size in sizes:

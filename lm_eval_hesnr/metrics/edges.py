@@ -1,7 +1,8 @@
-"""Where the bins of a profile end: a fixed grid, and exact edges wherever a number is defined by an entropy.
+"""The edges of a profile's bins: a fixed grid, and exact edges at every entropy that defines a number.
 
-Exact are ln 1 ... ln 50, ln k, epsilon and epsilon +- 0.01, the windows around ln n and the thresholds of the sweep.
-The grid is the same for every k and epsilon, so that shape and adaptive thresholds do not depend on either.
+The exact edges are ln 1 ... ln 50, ln k, epsilon and epsilon +- 0.01, the ends of the windows around ln n, and the
+thresholds of the sweep. The grid is the same for every k and epsilon, so shape and adaptive thresholds do not depend on
+them.
 """
 
 from __future__ import annotations
@@ -13,35 +14,35 @@ from itertools import pairwise
 import numpy as np
 
 EPSILON = (math.log(3) + math.log(4)) / 2
-"""Default threshold in nats, 1.242453...: half way between the peaks of a choice of three and of four."""
+"""Default threshold in nats, 1.242453...: half way between ln 3 and ln 4, the peaks of choices among three and four."""
 
 ORDERS = (1, 2, 3, 4, 5, 10)
-"""The n whose neighbourhoods ln n are looked at."""
+"""The n for which the neighbourhood of ln n is examined."""
 WINDOW = 0.06
 """Half width of the window around ln n, nats. Neighbouring windows up to ln 5 do not overlap."""
 NEAR_EPSILON = 0.01
-"""Half width of the window around epsilon in which low precision may move a token over it, nats."""
+"""Half width, in nats, of the window around epsilon where low precision may move a token across epsilon."""
 
 _ANCHORS = (math.log(2), math.log(3), EPSILON, math.log(4), math.log(5))
 SWEEP = (*(low + (high - low) * i / 4 for low, high in pairwise(_ANCHORS) for i in range(4)), _ANCHORS[-1])
-"""The 17 thresholds of the sweep, nats: ln 2, ln 3, epsilon, ln 4 and ln 5, and three between each two of them."""
+"""The 17 thresholds of the sweep, nats: ln 2, ln 3, epsilon, ln 4, ln 5, and three between each pair of neighbours."""
 
 SAME = 1e-9
-"""Edges closer than this are one edge."""
+"""Edges that are closer than this, in nats, count as one edge."""
 
-_LAST_LOG = 50  # ln n beyond this are closer together than the grid, and a profile must stay below 64 KB
-_FINE_END = 2.5  # past ln 10 and what is compared around it
+_LAST_LOG = 50  # above it, ln n are closer together than the grid points; a profile must stay below 64 KB
+_FINE_END = 2.5  # above ln 10 and the flanks around it
 
 
 def fixed_grid(top: float) -> np.ndarray:
-    """(G,) float64: 0, 0.01, ... 2.5 and then steps of 0.1 nats, as far as they are below `top`."""
+    """(G,) float64: the points 0, 0.01, ... 2.5 and then every 0.1 nats, all below `top`."""
     grid = np.concatenate([np.arange(0, round(100 * _FINE_END)) / 100, np.arange(25, 10 * max(top, 3) + 1) / 10])
     return grid[grid < top - SAME]
 
 
 @lru_cache(maxsize=32)
 def profile_edges(k: int, epsilon: float) -> np.ndarray:
-    """(B + 1,) float64, ascending, nats: the exact edges, and the grid where it keeps its distance; read-only.
+    """(B + 1,) float64, ascending, nats, read-only: the exact edges, and all grid points that differ from them.
 
     The first bin, (-1, 0], holds exact zeros; the last ends at ln k.
     """

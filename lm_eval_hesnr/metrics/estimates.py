@@ -13,7 +13,7 @@ from lm_eval_hesnr.metrics.profile import EntropyProfile
 
 
 class Estimate(NamedTuple):
-    """A measure, in its own unit; None for what cannot be told."""
+    """A measure, in its own unit. A field is None if it cannot be computed."""
 
     value: float | None
     stderr: float | None
@@ -21,11 +21,12 @@ class Estimate(NamedTuple):
 
 
 def estimates(profiles: Sequence[EntropyProfile], epsilon: float | None) -> dict[str, Estimate]:
-    """Measure to its estimate over at least one document, all measures from the same resamples.
+    """Measure name to its estimate over at least one document. All measures use the same resamples.
 
     Args:
-        profiles: one a document.
-        epsilon: an edge; None where an adaptive threshold found none: then no measure of decisions is a number.
+        profiles: one for each document.
+        epsilon: the threshold, an edge of the profiles. If it is None (no threshold was found), the measures of
+            decisions are None.
     """
     rows = np.stack([totals(profile, epsilon) for profile in profiles])
     sums = resampled(rows, len(rows)) if len(rows) > 1 else None

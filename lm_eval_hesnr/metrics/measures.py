@@ -1,4 +1,4 @@
-"""Every measure, as a pure function of summed profiles. Formulas after HE-SNR (arXiv 2601.20255).
+"""Every measure, as a pure function of summed profiles. The formulas are those of HE-SNR (arXiv 2601.20255).
 
 With H the tokens of the scope with entropy > epsilon and rank <= k:
 
@@ -12,7 +12,7 @@ With H the tokens of the scope with entropy > epsilon and rank <= k:
     mean_entropy   mean entropy over the scope, nats
     mean_top_mass  mean probability of the k most likely tokens over the scope
 
-A measure of nothing is no number: NaN in arrays here, null in files, never 0.
+A measure without tokens is not a number: NaN in arrays, null in files, never 0.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ import numpy as np
 
 from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile
 
-HIGHER_IS_BETTER = {
+HIGHER_IS_BETTER: dict[str, bool | None] = {
     "he_snr": True,
     "he_ppl": False,
     "ppl": False,
-    "decisions": False,
-    "decision_rate": False,
+    "decisions": None,
+    "decision_rate": None,
     "top1_acc": True,
     "topk_acc": True,
-    "mean_entropy": False,
-    "mean_top_mass": True,
+    "mean_entropy": None,
+    "mean_top_mass": None,
 }
-"""Every measure, and whether a better model has more of it."""
+"""Every measure, and whether a better model has a higher value. None for a diagnostic: a better model may have a higher
+or a lower value, so the harness's table shows no arrow."""
 
 _SCOPE, _DECISIONS = 0, len(SUMS)
 _COLUMN = {name: i for i, name in enumerate(SUMS)}
@@ -44,9 +45,9 @@ _WEIGHTS = dict.fromkeys(("he_snr", "he_ppl", "decisions"), (_DECISIONS, "top_k"
 
 
 def totals(profile: EntropyProfile, epsilon: float | None) -> np.ndarray:
-    """(2 * len(SUMS),): the sums over the whole scope, then over entropy > epsilon. Totals of documents add up.
+    """(2 * len(SUMS),): the sums over the whole scope, then over entropy > epsilon. Totals of documents can be added.
 
-    Without an epsilon the second half is NaN: no measure of decisions is a number then.
+    Without an epsilon the second half is NaN, and so are the measures of decisions.
     """
     above = np.full(len(SUMS), np.nan) if epsilon is None else profile.above(epsilon)
     return np.concatenate([profile.sums.sum(axis=0), above])
@@ -67,7 +68,7 @@ def _ratio(part: int, above: str, below: str) -> Callable[[np.ndarray], np.ndarr
 
 
 def _decisions(total: np.ndarray) -> np.ndarray:
-    """How many; of no tokens at all not 0 but nothing."""
+    """The number of decisions; NaN, not 0, for a scope without tokens."""
     return np.where(_of(total, _SCOPE, "tokens") > 0, _of(total, _DECISIONS, "top_k"), np.nan)
 
 
@@ -85,16 +86,16 @@ _FORMULAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def weights(name: str, document_totals: np.ndarray) -> np.ndarray:
-    """(D,): by how many tokens each document enters a measure: its decisions, or all its tokens of the scope."""
+    """(D,): how many tokens of each document a measure uses: its decisions, or all its tokens of the scope."""
     return _of(document_totals, *_WEIGHTS.get(name, (_SCOPE, "tokens")))
 
 
 def measures(profiles: Sequence[EntropyProfile], epsilon: float) -> dict[str, float | None]:
-    """Every measure of the documents pooled; None where there is nothing to measure."""
+    """Measure name to its value over all documents pooled; None where there is nothing to measure."""
     total = np.sum([totals(profile, epsilon) for profile in profiles], axis=0)
     return {name: number_or_none(measure(name, total)) for name in _FORMULAS}
 
 
 def number_or_none(value: np.ndarray | float) -> float | None:
-    """A finite number as it is, anything else as None."""
+    """The number if it is finite, else None."""
     return float(value) if np.isfinite(value) else None

@@ -1,8 +1,8 @@
-"""The mergeable value that every measure is a function of: one document and scope, as a histogram over entropy.
+"""The entropy profile: a histogram over entropy of one document in one scope. Every measure is a function of it.
 
-Profiles of documents add up to the profile of all of them, in any order (but for rounding) and over any number of
-processes. Epsilon and ln n are exact edges (all in `metrics.edges`), so that measures from a profile equal those from
-the tokens.
+The sum of the profiles of several documents is the profile of all of them, in any order (up to rounding) and over any
+number of processes. Epsilon and ln n are exact edges (`metrics.edges` defines all edges), so measures from a profile
+equal measures from the tokens.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FORMAT = "hesnr-profile"
 VERSION = 1
 
 SUMS = ("tokens", "top_k", "rank_1", "nll", "nll_top_k", "snr", "entropy", "top_mass")
-"""What a bin holds of its tokens: how many, how many with rank <= k and rank = 1, the sums of -logprob over all and
-over those with rank <= k, of p/entropy over those with rank <= k, of entropy, and of top_mass."""
+"""The columns of a bin. Counts: all tokens, tokens with rank <= k, tokens with rank = 1. Sums: -logprob over all
+tokens; -logprob and p/entropy over tokens with rank <= k; entropy and top_mass over all tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntropyProfile:
     """Counts and sums per entropy bin. `a + b` is the profile of both; `EntropyProfile.zero(...)` changes nothing.
 
-    `+` commutes to the last bit. It is associative up to rounding in the last digits: counts are exact whatever the
-    order, sums of floats are not, so add documents in one order where the same bytes are wanted.
+    `a + b` and `b + a` are equal to the last bit. Counts are exact in any order. Sums of floats are rounded, so add
+    documents in the same order to get the same bytes.
     """
 
     edges: np.ndarray
@@ -58,15 +58,15 @@ class EntropyProfile:
         """The profile of n tokens.
 
         Args:
-            logprob: (n,) nats; minus infinity is a probability of 0.
+            logprob: (n,) nats; minus infinity means a probability of 0.
             entropy: (n,) nats, of the k most likely tokens.
             rank: (n,) int.
             top_mass: (n,) probability of the k most likely tokens.
             k: size of the candidate set.
-            epsilon: a threshold that shall be an exact edge, nats.
+            epsilon: a threshold in nats; it becomes an exact edge.
 
         Raises:
-            ValueError: a statistic is no number.
+            ValueError: a statistic is not a number.
         """
         for name, column in (("entropy", entropy), ("top_mass", top_mass)):
             _refuse(name, column, ~np.isfinite(column))
@@ -76,9 +76,9 @@ class EntropyProfile:
         entropy = entropy.astype(np.float64)
         in_top_k = rank <= k
         snr = np.divide(np.exp(-nll), entropy, out=np.zeros_like(nll), where=(entropy > 0) & in_top_k)
-        nll_top_k = np.where(in_top_k, nll, 0.0)  # not a product: infinity times 0 is no number
+        nll_top_k = np.where(in_top_k, nll, 0.0)  # not a product: infinity times 0 is not a number
         values = (np.ones_like(nll), in_top_k, rank == 1, nll, nll_top_k, snr, entropy, top_mass)
-        # only the bin is clipped, not the value: float32 can round past ln k
+        # clip only the bin, not the value: float32 can round past ln k
         bins = np.searchsorted(edges, np.clip(entropy, 0.0, edges[-1]), side="left") - 1
         columns = [np.bincount(bins, weights=value, minlength=len(edges) - 1) for value in values]
         return cls(edges, np.stack(columns, axis=1))
@@ -101,12 +101,12 @@ class EntropyProfile:
         return self.sums[i:].sum(axis=0)
 
     def up_to(self, entropies: np.ndarray) -> np.ndarray:
-        """(n, len(SUMS)): the sums over tokens with entropy at most each of (n,) values, edges to within 1e-9 nats.
+        """(n, len(SUMS)): the sums over tokens with entropy <= each of (n,) values.
 
-        A value below 0 has no tokens, one above ln k has all.
+        Each value is an edge, up to 1e-9 nats. Below 0 the sums are 0; above ln k they cover all tokens.
 
         Raises:
-            ValueError: a value between is not an edge.
+            ValueError: a value between 0 and ln k is not an edge.
         """
         i = np.searchsorted(self.edges, entropies - SAME)  # bins below edge i are the first i
         last = len(self.edges) - 1
@@ -117,7 +117,7 @@ class EntropyProfile:
         return np.asarray(cumulative[np.where(entropies < -SAME, 0, np.minimum(i, last))])
 
     def to_json(self) -> dict[str, Any]:
-        """A versioned dictionary that `json.dumps` takes: the edges, and the bins that hold something, as rows."""
+        """A versioned dictionary that `json.dumps` accepts: the edges, and the bins that are not empty, as rows."""
         filled = np.flatnonzero(self.sums.any(axis=1))
         rows = [[int(i), *self.sums[i].tolist()] for i in filled]
         return {"format": FORMAT, "version": VERSION, "sums": list(SUMS), "edges": self.edges.tolist(), "bins": rows}
@@ -139,14 +139,14 @@ class EntropyProfile:
         return cls(edges, sums)
 
     def __str__(self) -> str:
-        """Short: the harness writes filtered responses into its sample files by `str`."""
+        """A short text, because the harness writes `str` of filtered responses into its sample files."""
         return f"EntropyProfile({int(self.sums[:, 0].sum())} tokens)"
 
     __repr__ = __str__
 
 
 def pooled(profiles: Sequence[EntropyProfile]) -> EntropyProfile:
-    """The profile of all documents together; of at least one."""
+    """The profile of all documents together, at least one."""
     return reduce(operator.add, profiles)
 
 
@@ -154,6 +154,6 @@ def _refuse(name: str, column: np.ndarray, bad: np.ndarray) -> None:
     if bad.any():
         first = int(bad.argmax())
         raise ValueError(
-            f"{name} of {int(bad.sum())} of {len(column)} tokens is no number, first {column[first]} of token {first}; "
-            "give the scored tokens only, and look at the model's dtype if they are scored"
+            f"{name} is not a number for {bad.sum()} of {len(column)} tokens (token {first}: {column[first]}); "
+            "pass only scored tokens, or try another dtype for the model if these are scored"
         )

@@ -1,12 +1,13 @@
-"""The shape of a model's uncertainty: where the entropies pile up.
+"""The shape of a model's uncertainty: the peaks in the histogram of entropies.
 
-A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3, ln 4; stronger
-checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). Around each ln n a window of +- 0.06 nats is looked
-at, on the side where entropies can be if n is 1 or k.
+A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3 and ln 4. Stronger
+checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). This module examines a window of +- 0.06 nats around
+each ln n. At ln 1 and ln k the window has only the side where entropies are possible.
 
-A peak is looked for by *cores*, 0.06 nats wide, every 0.01 nats within the window: the densest is one if it is denser
-than the 0.06 nats on either side, 0.02 nats off, by more than chance and by more than 5 %. Chance is three standard
-errors of a difference of counts, sqrt(count) each. Below 0 and above ln k there is no flank, and none is asked.
+The search for a peak uses *cores*, 0.06 nats wide, every 0.01 nats within the window. The densest core is a peak if it
+is denser than both flanks, by more than chance and by more than 5 %. A flank is 0.06 nats wide and 0.02 nats away from
+the core. More than chance means more than three standard errors of the difference of counts. The standard error of a
+count is its square root. A flank below 0 or above ln k is not compared.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from lm_eval_hesnr.metrics.edges import ORDERS, SAME, WINDOW, fixed_grid
 from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile
 
 CORE = 0.03
-"""Half width of what is compared, nats."""
+"""Half width of a core and of a flank, nats."""
 _FLANK = 0.08
 """From the middle of a core to the middle of its flanks, nats."""
 _REACH = WINDOW + _FLANK + CORE
@@ -30,17 +31,17 @@ _COLUMNS = [SUMS.index("tokens"), SUMS.index("entropy")]
 
 
 class Peak(NamedTuple):
-    """What is near ln n."""
+    """The tokens near ln n."""
 
     order: int
     mass: float
-    """Share of the scope's tokens within the window; exact zeros belong to ln 1."""
+    """Share of the scope's tokens in the window. Exact zeros belong to ln 1."""
     location: float | None
-    """Mean entropy of the densest core, nats; None if it is no peak."""
+    """Mean entropy of the densest core, nats; None if it is not a peak."""
 
 
 class Cumulative(NamedTuple):
-    """Tokens and their entropy up to each bound, of one profile or of many resamples of profiles."""
+    """Numbers of tokens and sums of entropies up to each bound, for one profile or for many resamples."""
 
     bounds: np.ndarray
     """(E,) float64, ascending, nats: from below 0 to ln k."""
@@ -48,11 +49,11 @@ class Cumulative(NamedTuple):
     """(..., E, 2) float64: number of tokens with entropy <= bound, and the sum of their entropies."""
 
     def between(self, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
-        """(..., 2) or (..., m, 2): the sums over (low, high], each a bound or out of range."""
+        """(..., 2) or (..., m, 2): the sums over (low, high]. Both ends are bounds, or lie outside [0, ln k]."""
         return np.asarray(self.sums[..., self._index(high), :] - self.sums[..., self._index(low), :])
 
     def widths(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """(m,): how much of (low, high] lies within [0, ln k], nats."""
+        """(m,): the length, in nats, of the part of (low, high] within [0, ln k]."""
         return np.clip(high, 0.0, self.bounds[-1]) - np.clip(low, 0.0, self.bounds[-1])
 
     def _index(self, values: np.ndarray | float) -> np.ndarray:
@@ -61,7 +62,7 @@ class Cumulative(NamedTuple):
 
 
 def cumulative(profiles: Sequence[EntropyProfile]) -> tuple[np.ndarray, np.ndarray]:
-    """(E,) bounds and (D, 2 * E) rows, a document each; sums of rows are what `shaped` takes."""
+    """(E,) bounds, and (D, 2 * E) rows, one for each document. `shaped` accepts sums of rows."""
     top = float(profiles[0].edges[-1])
     grid = fixed_grid(top)
     needed = np.abs(grid[:, None] - np.log(ORDERS)).min(axis=1) <= _REACH
@@ -73,12 +74,12 @@ def cumulative(profiles: Sequence[EntropyProfile]) -> tuple[np.ndarray, np.ndarr
 
 
 def shaped(bounds: np.ndarray, sums: np.ndarray) -> Cumulative:
-    """Of (..., 2 * E) sums of rows."""
+    """The cumulative sums, from (..., 2 * E) sums of rows."""
     return Cumulative(bounds, sums.reshape(*sums.shape[:-1], len(bounds), 2))
 
 
 def peaks(whole: Cumulative) -> list[Peak] | None:
-    """A peak for each of `ORDERS` that the candidate set can reach; None without tokens."""
+    """One `Peak` for each of `ORDERS` up to k; None without tokens."""
     if not whole.sums[-1, 0]:
         return None
     return [
@@ -100,7 +101,7 @@ def mass(whole: Cumulative, order: int) -> np.ndarray:
 
 
 def ln3_ln4_shift(whole: Cumulative) -> np.ndarray:
-    """(...,) in [0, 1]: mass near ln 3 over mass near ln 3 plus ln 4; NaN without either, or if k < 4."""
+    """(...,) in [0, 1]: the mass near ln 3, divided by the mass near ln 3 and ln 4; NaN if both are 0 or k < 4."""
     if whole.bounds[-1] < math.log(4) - SAME:
         return np.full(whole.sums.shape[:-2], np.nan)
     three, four = near(whole, 3), near(whole, 4)
@@ -129,7 +130,7 @@ def is_peak(whole: Cumulative, order: int) -> bool:
 def exceeds(whole: Cumulative, high: float, low: float) -> bool:
     """Whether the core at `high` is denser than the one at `low`, by more than chance and by more than 5 %.
 
-    True where less than half of the lower one lies within [0, ln k]: there is nothing to compare with.
+    True if less than half of the core at `low` lies within [0, ln k]: such a core is not compared.
     """
     middles = np.array([high, low])
     widths = whole.widths(middles - CORE, middles + CORE)
@@ -141,7 +142,7 @@ def exceeds(whole: Cumulative, high: float, low: float) -> bool:
 
 
 def middles_near(whole: Cumulative, order: int) -> np.ndarray:
-    """(m,) grid points within the window around ln `order`, in the middle of cores that lie half within [0, ln k]."""
+    """(m,): the grid points within the window around ln `order`. Each is the middle of a core."""
     grid = fixed_grid(float(whole.bounds[-1]))
     return grid[np.abs(grid - math.log(order)) <= WINDOW]
 

@@ -1,8 +1,8 @@
-"""Everything else that one scope's profiles tell, as plain values for the results JSON."""
+"""The summary of one scope: further numbers from its profiles, as plain values for the results JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from lm_eval_hesnr.metrics import shape
 from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, resampled, width_by_size
 from lm_eval_hesnr.metrics.edges import NEAR_EPSILON, SAME, SWEEP, fixed_grid
-from lm_eval_hesnr.metrics.estimates import estimates
+from lm_eval_hesnr.metrics.estimates import Estimate, estimates
 from lm_eval_hesnr.metrics.measures import measure, number_or_none, totals
 from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile, pooled
 from lm_eval_hesnr.metrics.thresholds import METHODS, threshold
@@ -20,14 +20,19 @@ _TOKENS = SUMS.index("tokens")
 
 
 def summary(
-    profiles: Sequence[EntropyProfile], epsilon: float | None, *, static: float | None = None
+    profiles: Sequence[EntropyProfile],
+    epsilon: float | None,
+    *,
+    static: float | None = None,
+    found: Mapping[str, Estimate] | None = None,
 ) -> dict[str, Any]:
-    """Intervals, sweep, thresholds, shape, histogram and advice on the number of trajectories, of one scope.
+    """Intervals, sweep, thresholds, shape, histogram, and interval widths by number of trajectories, of one scope.
 
     Args:
-        profiles: one a document.
-        epsilon: the threshold that the measures were taken with, an edge; None where an adaptive one found none.
-        static: what the run was told as epsilon, where the measures were taken with an adaptive threshold.
+        profiles: one for each document.
+        epsilon: the threshold of the measures, an edge; None if an adaptive method found no threshold.
+        static: the run's own epsilon, if the threshold is adaptive.
+        found: `estimates(profiles, epsilon)`, if the caller has computed them already.
     """
     whole = pooled(profiles)
     rows = np.stack([totals(profile, epsilon) for profile in profiles])
@@ -38,7 +43,7 @@ def summary(
         "epsilon": epsilon,
         "largest_influence": largest_influence(rows),
         "near_epsilon": near_epsilon(whole, epsilon),
-        "intervals": {name: _listed(found.interval) for name, found in estimates(profiles, epsilon).items()},
+        "intervals": {name: _listed(one.interval) for name, one in (found or estimates(profiles, epsilon)).items()},
         "sweep": sweep(whole),
         "thresholds": {"static": epsilon if static is None else static} | thresholds,
         "shape": _shape(profiles),
@@ -59,15 +64,15 @@ def sweep(profile: EntropyProfile) -> list[dict[str, float | None]]:
 
 
 def largest_influence(rows: np.ndarray) -> dict[str, float | None] | None:
-    """The document without which he_snr would change most, and by what share of it.
+    """The document whose removal would change he_snr most, and the relative change.
 
-    The share is None if nothing would be left to measure without it. None at all for fewer than two documents, or where
-    he_snr is 0 or no number.
+    The share is None if there would be no decisions without this document. The result is None for fewer than two
+    documents, and if he_snr is 0 or not a number.
     """
     value = measure("he_snr", rows.sum(axis=0))
     if len(rows) < 2 or not np.isfinite(value) or not value:
         return None
-    without = measure("he_snr", rows.sum(axis=0) - rows)  # (D,), one document left out of each
+    without = measure("he_snr", rows.sum(axis=0) - rows)  # (D,): document i is left out of value i
     if not np.isfinite(without).all():
         return {"document": int((~np.isfinite(without)).argmax()), "share": None}
     change = np.abs(without - value) / value
@@ -78,8 +83,8 @@ def largest_influence(rows: np.ndarray) -> dict[str, float | None] | None:
 def near_epsilon(profile: EntropyProfile, epsilon: float | None) -> float | None:
     """Share of the scope's tokens with entropy within 0.01 nats of epsilon: in (epsilon - 0.01, epsilon + 0.01].
 
-    None without tokens or epsilon, or if the window does not end at edges: the epsilon that the profile was made with
-    and every grid point up to 2.4 nats have theirs.
+    None without tokens or epsilon, and if the ends of the window are not edges. They are edges for the profile's own
+    epsilon and for every grid point up to 2.4 nats.
     """
     tokens = profile.sums[:, _TOKENS].sum()
     if epsilon is None or not tokens:
@@ -92,9 +97,9 @@ def near_epsilon(profile: EntropyProfile, epsilon: float | None) -> float | None
 
 
 def histogram(profile: EntropyProfile) -> list[list[float]]:
-    """[upper edge in nats, tokens] of the cells of the fixed grid that hold some; a cell is (edge before it, edge].
+    """[upper edge in nats, tokens] of each cell of the fixed grid that is not empty; a cell is (previous edge, edge].
 
-    The first cell, with upper edge 0, is of exact zeros; the last ends at ln k.
+    The first cell, with upper edge 0, holds exact zeros. The last one ends at ln k.
     """
     edges = np.append(fixed_grid(float(profile.edges[-1])), profile.edges[-1])
     counts = np.diff(profile.up_to(edges)[:, _TOKENS], prepend=0.0)
@@ -110,7 +115,7 @@ def _shape(profiles: Sequence[EntropyProfile]) -> dict[str, Any] | None:
         return None
     draws = shape.shaped(bounds, resampled(rows, len(rows))) if len(rows) > 1 else None
 
-    def spread(statistic: Callable[[shape.Cumulative], np.ndarray], weights: np.ndarray) -> list[float] | None:
+    def _spread(statistic: Callable[[shape.Cumulative], np.ndarray], weights: np.ndarray) -> list[float] | None:
         return None if draws is None else _listed(interval(statistic(draws), effective_documents(weights)))
 
     peaks = []
@@ -119,16 +124,16 @@ def _shape(profiles: Sequence[EntropyProfile]) -> dict[str, Any] | None:
         peaks.append(
             peak._asdict()
             | {
-                "mass_interval": spread(partial(shape.mass, order=order), documents.sums[:, -1, 0]),
+                "mass_interval": _spread(partial(shape.mass, order=order), documents.sums[:, -1, 0]),
                 "location_interval": None
                 if peak.location is None
-                else spread(partial(shape.location, order=order), tokens),
+                else _spread(partial(shape.location, order=order), tokens),
             }
         )
     return {
         "peaks": peaks,
         "ln3_ln4_shift": number_or_none(shape.ln3_ln4_shift(whole)),
-        "ln3_ln4_shift_interval": spread(shape.ln3_ln4_shift, shape.near(documents, 3) + shape.near(documents, 4)),
+        "ln3_ln4_shift_interval": _spread(shape.ln3_ln4_shift, shape.near(documents, 3) + shape.near(documents, 4)),
     }
 
 

@@ -1,8 +1,8 @@
-"""Where to put epsilon: fixed, by a quantile, in the valley between ln 3 and ln 4, or by Otsu's method.
+"""Methods to choose the threshold: fixed, by a quantile, in the valley between ln 3 and ln 4, or by Otsu's method.
 
-An adaptive threshold is an edge of the fixed grid (`edges.fixed_grid`), whatever the profile's own epsilon, so that
-measures with it are exact. One that finds nothing gives no number: nothing at all, no valley deeper than chance, or
-nothing above the threshold that is left of the range.
+An adaptive threshold is a point of the fixed grid (`edges.fixed_grid`). These points are edges of every profile, so
+measures with it are exact. It is None if there are no tokens, if there is no valley deeper than chance, or if no grid
+point qualifies.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _TOKENS, _ENTROPY = SUMS.index("tokens"), SUMS.index("entropy")
 
 
 def threshold(profile: EntropyProfile, method: str, *, epsilon: float, quantile: float = 0.8) -> float | None:
-    """The threshold in nats by one method; None where an adaptive one finds nothing. An adaptive one is below ln k.
+    """The threshold in nats by one method. An adaptive threshold is below ln k; it is None if the method finds none.
 
     Args:
-        profile: of all documents together.
+        profile: the profile of all documents together.
         method: a name of `METHODS`.
-        epsilon: the static one, given back as it is.
-        quantile: share of the tokens that shall not be above, for `quantile`.
+        epsilon: the static threshold, returned unchanged.
+        quantile: for `quantile`, the share of tokens at or below the threshold.
     """
     if method == "static":
         return epsilon
@@ -41,7 +41,7 @@ def threshold(profile: EntropyProfile, method: str, *, epsilon: float, quantile:
 
 
 def quantile_threshold(profile: EntropyProfile, quantile: float) -> float | None:
-    """The lowest grid point that at least this share of the tokens is not above; None if there is none below ln k."""
+    """The lowest grid point with at least this share of the tokens at or below it; None if there is none below ln k."""
     tokens = profile.sums[:, _TOKENS].sum()
     if not tokens:
         return None
@@ -51,9 +51,9 @@ def quantile_threshold(profile: EntropyProfile, quantile: float) -> float | None
 
 
 def valley_threshold(profile: EntropyProfile) -> float | None:
-    """The antimode: the middle of the emptiest 0.06 nats between the densest near ln 3 and the densest near ln 4.
+    """The antimode: the middle of the least dense core between the densest cores near ln 3 and ln 4.
 
-    None unless both are denser than it by more than chance and by more than 5 % (`shape.exceeds`).
+    None unless both of these cores are denser than it, by more than chance and by more than 5 % (`shape.exceeds`).
     """
     whole = shape.shaped(*_alone(profile))
     if whole.bounds[-1] < math.log(4) - SAME:
@@ -74,8 +74,8 @@ def valley_threshold(profile: EntropyProfile) -> float | None:
 def otsu_threshold(profile: EntropyProfile) -> float | None:
     """The grid point that splits the tokens into two classes with the greatest variance between their mean entropies.
 
-    (Otsu, A Threshold Selection Method from Gray-Level Histograms, 1979.) In the middle where several do, as between
-    two classes with nothing between them. None if no grid point splits them.
+    (Otsu, A Threshold Selection Method from Gray-Level Histograms, 1979.) If several grid points have this variance
+    because no token lies between them, the result is the middle one. None if no grid point splits the tokens.
     """
     cuts = _cuts(profile)
     below, entropy_below = profile.up_to(cuts)[:, [_TOKENS, _ENTROPY]].T
@@ -87,7 +87,7 @@ def otsu_threshold(profile: EntropyProfile) -> float | None:
 
 
 def _cuts(profile: EntropyProfile) -> np.ndarray:
-    """(G,): the edges of the profile that are on the fixed grid, below ln k; bit for bit as the profile has them."""
+    """(G,): the profile's edges that are on the fixed grid, below ln k, bit for bit."""
     return np.asarray(profile.edges[np.searchsorted(profile.edges, fixed_grid(float(profile.edges[-1])) - SAME)])
 
 
@@ -97,6 +97,6 @@ def _alone(profile: EntropyProfile) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _middle(values: np.ndarray, chosen: np.ndarray) -> float:
-    """The middle one of those chosen, the lower of two."""
+    """The median of the chosen values; of two in the middle, the lower one."""
     found = values[chosen]
     return float(found[(len(found) - 1) // 2])

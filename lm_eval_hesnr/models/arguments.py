@@ -1,9 +1,10 @@
-"""Model arguments that a user got wrong, said in one line."""
+"""Checks of model arguments: each mistake becomes one line that says what to do."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 import math
 import os
 import re
@@ -11,19 +12,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
+
+
+def embedded_model(options: dict[str, Any]) -> str:
+    """The embedded tiny model's folder. Logs a warning, and sets `dtype` to float32 if the user does not give it."""
+    eval_logger.warning(
+        "no pretrained= in --model_args: using the embedded tiny model, whose numbers say nothing about yours"
+    )
+    if options.get("dtype") in (None, "auto"):
+        options["dtype"] = "float32"
+    return str(EMBEDDED_MODEL)
 
 
 @contextmanager
 def named_arguments(name: str, *models: type) -> Iterator[None]:
-    """Turn an unknown argument, which some layer far below complains about, into the caller's mistake.
+    """Turn a TypeError about an unknown argument, raised deep inside a constructor, into an `InputError`.
 
     Args:
-        name: of the model, as `--model` takes it.
-        models: the classes whose constructors know arguments.
+        name: the model's name for `--model`.
+        models: the classes whose constructors take the arguments.
 
     Raises:
-        InputError: in the place of a TypeError about an unexpected keyword argument.
+        InputError: a constructor raised a TypeError about an unexpected keyword argument.
     """
     try:
         yield
@@ -35,25 +49,25 @@ def named_arguments(name: str, *models: type) -> Iterator[None]:
 
 
 def known_arguments(*models: type) -> set[str]:
-    """The names that the constructors of these classes take."""
+    """The argument names of these classes' constructors."""
     return {key for model in models for key in inspect.signature(model).parameters} - {"self", "kwargs"}
 
 
 def unknown_argument(name: str, key: str, known: set[str]) -> InputError:
-    """The error about `key`, with the known name that was probably meant."""
+    """The error for an unknown argument `key`, with the known name that is most similar."""
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]}=?" if near else "leave it out"
     return InputError(f"{name}: --model_args has no {key}=; {hint}")
 
 
 def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:
-    """The number that a model argument holds: an int, or a float where it need not be whole.
+    """The value of a model argument as a number: an int if it must be `whole`, else a float.
 
     Raises:
-        InputError: it is none, infinite, or smaller than `least`.
+        InputError: it is not a number, is infinite, or is smaller than `least`.
     """
     try:
-        number = float(str(value))  # of True as well: no number
+        number = float(str(value))  # through str, so that True is not a number
     except ValueError:
         number = math.nan
     if least <= number < math.inf and (number.is_integer() or not whole):
@@ -63,16 +77,22 @@ def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool =
 
 
 def as_number_or_none(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:
-    """As `as_number`, of an argument that need not be given."""
+    """Like `as_number`; None if the argument is not given."""
     return None if value is None else as_number(key, value, least, unit, whole=whole)
 
 
 def refuse_several_processes(name: str, instead: str) -> None:
-    """Each process of a launcher would score everything: these models are dealt no trajectories.
+    """Refuse to run in several processes. This model does not split the trajectories: each process would score all.
+
+    Args:
+        name: the model's name for `--model`.
+        instead: the end of the message: what to do instead.
 
     Raises:
-        InputError: a launcher has started several.
+        InputError: a launcher has started several processes.
     """
     n_processes = os.environ.get("WORLD_SIZE", "")
     if n_processes not in ("", "0", "1"):
-        raise InputError(f"{name}: WORLD_SIZE={n_processes}, each process would score everything; run one, {instead}")
+        raise InputError(
+            f"{name}: WORLD_SIZE={n_processes}, and each process would score everything; run one process, {instead}"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,25 @@ from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder
-from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, named_arguments
-from lm_eval_hesnr.models.base import Encoded, Reading, TrajectoryModel, embedded_model
+from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, embedded_model, named_arguments
+from lm_eval_hesnr.models.base import TrajectoryModel
+from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
-from lm_eval_hesnr.ranks import as_of_one_process
+from lm_eval_hesnr.models.window_request import WindowRequest
+from lm_eval_hesnr.ranks import merge_ranks
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
-from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.statistics import Statistics
-from lm_eval_hesnr.scoring.store import ScoreStore
-from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
+from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
 
 class HFTopK(TrajectoryModel, HFLM):
-    """The harness's `hf` model for every stock request; requests that carry labels are scored whole, in one pass.
+    """The harness's `hf` model. Requests with labels are scored as whole trajectories; all others by the harness.
 
-    Takes all arguments of `hf`. Without `pretrained` the embedded tiny model is used, and said so.
+    It takes all arguments of `hf`. Without `pretrained`, it uses the embedded tiny model and logs a warning.
     """
 
     def __init__(
@@ -53,50 +54,50 @@ class HFTopK(TrajectoryModel, HFLM):
         Args:
             pretrained: as in `hf`; None for the embedded tiny model.
             stride: tokens between windows over a trajectory longer than the model's context; half a window if None.
-            score_store: folder that scores are read from and written to, see `scoring.store`.
-            mem_budget: memory that scoring may use beside the weights, bytes or such as "2GiB"; from the device's free
-                memory if None.
+            score_store: the folder where scores are read and written, see `scoring.store`.
+            mem_budget: memory for scoring in addition to the weights, in bytes or as "2GiB". If None, it depends on the
+                device's free memory.
             rope_type: extend the model's context by scaling its RoPE (`models.torch_engine.rope`); needs `rope_factor`.
-                The context becomes `max_length` tokens, or `rope_factor` times what it was.
-            rope_factor: how many times longer.
-            **kwargs: whatever `hf` takes.
+                The context becomes `max_length` tokens, or `rope_factor` times its old length.
+            rope_factor: how many times longer the context becomes.
+            **kwargs: all other arguments of `hf`.
 
         Raises:
-            InputError: no such checkpoint, or arguments that make no sense.
+            InputError: the checkpoint does not exist, or an argument is invalid.
         """
         if pretrained is None:
             pretrained = embedded_model(kwargs)
-        if not torch.cuda.is_available() and str(kwargs.get("device") or "cuda").startswith("cuda"):
-            kwargs["device"] = "cpu"  # hf would insist on its default, cuda, or believe in it
-        if not torch.accelerator.is_available():
-            os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else its processes would not know of each other
+        _prefer_cpu_without_accelerator(kwargs)
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
-        if (rope_type is None) is not (rope_factor is None):
-            given, lacking = ("rope_type", "rope_factor") if rope_factor is None else ("rope_factor", "rope_type")
-            raise InputError(f"{given} is given without {lacking}: a context extension needs both")
-        factor = as_number_or_none("rope_factor", rope_factor, 1, whole=False)
+        factor = _checked_rope_factor(rope_type, rope_factor)
         if kwargs.get("max_length") is not None:
             kwargs["max_length"] = as_number("max_length", kwargs["max_length"], 2, "tokens")
-        stride = as_number_or_none("stride", stride, 1, "tokens")
+        self.given_stride = as_number_or_none("stride", stride, 1, "tokens")
         if score_store is not None:
             make_folder(score_store, "score_store")
-        self.score_store, self._given_stride = score_store, stride
+        self.score_store = score_store
+        self._load(pretrained, kwargs)
+        self._set_context(rope_type, factor, kwargs.get("max_length"))
+        if self.given_stride is not None:
+            self.check_stride()
+
+    def _load(self, pretrained: Any, options: dict[str, Any]) -> None:
+        """Run the constructor of `hf`."""
         with named_arguments("hf-topk", HFTopK, HFLM):
             try:
-                super().__init__(pretrained=pretrained, **kwargs)
-            except (
-                OSError,
-                ValueError,
-                SafetensorError,
-            ) as error:  # what transformers raises of no checkpoint, or of wrong options
+                super().__init__(pretrained=pretrained, **options)
+            except (OSError, ValueError, SafetensorError) as error:  # no checkpoint, a damaged one, wrong options
                 is_folder = not isinstance(pretrained, str) or Path(pretrained).is_dir()
-                known = "" if is_folder else "there is no such folder, and as a name on the Hub it gives: "
+                known = "" if is_folder else "there is no such folder, and loading this name from the Hub fails: "
                 raise InputError(f"hf-topk, pretrained={pretrained}: {known}{' '.join(str(error).split())}") from error
-        if getattr(self, "accelerator", None) is not None:  # hf takes the local rank, and on a CPU none
+        if getattr(self, "accelerator", None) is not None:  # hf uses the local rank, and does not set a rank on a CPU
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
+
+    def _set_context(self, rope_type: str | None, factor: float | None, max_length: int | None) -> None:
+        """Extend the context if `rope_type` is given, and compare `max_length` with what the model can read."""
         self.rope_extension = None
         if rope_type is not None and factor is not None:
-            self.rope_extension = extend_rope(self.model, rope_type, factor, kwargs.get("max_length"))
+            self.rope_extension = extend_rope(self.model, rope_type, factor, max_length)
             self._max_length: int | None = self.rope_extension.max_length
             eval_logger.info("%s: context extended by %s", self.model_name, self.rope_extension)
         elif (context := context_of(self.model)) and self.max_length > context:
@@ -105,35 +106,33 @@ class HFTopK(TrajectoryModel, HFLM):
                 self.max_length, context, self.model_name,
             )  # fmt: skip
         self._n_positions = position_table_of(self.model)
-        if kwargs.get("max_length") and self._n_positions and self.max_length > self._n_positions:
+        if max_length and self._n_positions and self.max_length > self._n_positions:
             raise InputError(
-                f"max_length={self.max_length}: {self.model_name} has a table of {self._n_positions} positions and "
-                "knows no others; drop max_length=, or give no more"
+                f"max_length={self.max_length}: {self.model_name} has a table of only {self._n_positions} positions; "
+                "leave out max_length=, or give a smaller one"
             )
-        if stride is not None:
-            self.stride  # noqa: B018 (a wrong one is said at once)
 
     def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
-        """One object a rank, on rank `dst`, where the harness's samples and values become those of one process."""
+        """One object per rank. On rank `dst`, samples and values are merged to equal those of one process."""
         gathered: list[Any] | None = super().gather_object(obj, dst)
-        return gathered and as_of_one_process(gathered)
+        return gathered and merge_ranks(gathered)
 
     @property
     def model_name(self) -> str:
-        """What the model is called in messages and signatures."""
+        """The model's name in messages and signatures."""
         name = self.pretrained if isinstance(self.pretrained, str) else self.model.config.name_or_path
         return Path(name).name if name == str(EMBEDDED_MODEL) else str(name)
 
     @property
     def signature(self) -> dict[str, Any]:
-        """What of this model determines the scores."""
+        """The settings that determine the scores."""
         return {
             "model": self.model_name,
             "revision": self.revision,
             "peft": self.peft,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "attention": getattr(self.model.config, "_attn_implementation", None),
-            "tokenizer": self._tokenizer_digest,
+            "tokenizer": self.tokenizer_digest,
             "add_bos_token": self.add_bos_token,
             "window": self.max_length,
             "stride": self.stride,
@@ -145,52 +144,75 @@ class HFTopK(TrajectoryModel, HFLM):
             "lm_eval_hesnr": __version__,
         }
 
-    @cached_property
-    def _rows(self) -> WantedRows:
-        if self.backend != "causal":
-            raise InputError(
-                f"{self.model_name}: HE-SNR is defined for causal language models, this one is {self.backend}"
-            )
-        with self._autocast():
-            return WantedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
-
-    def _autocast(self) -> torch.autocast:
-        """The precision that `mixed_precision_dtype` asks for."""
-        return torch.autocast(
-            device_type=self.device.type,
-            dtype=self.mixed_precision_dtype,
-            enabled=self.mixed_precision_dtype is not None,
-        )
-
     @property
-    def _window(self) -> int:
+    def window(self) -> int:
+        """The model's context in tokens, minus the virtual tokens of PEFT's prompt tuning."""
         return min(int(self.max_length), self._n_positions or int(self.max_length)) - self._rows.n_virtual
 
+    def read(self, requests: Sequence[WindowRequest], progress: Progress) -> Iterator[tuple[int, Statistics]]:
+        """Yield each request's index with the statistics of its tokens, one request after the other."""
+        for i, request in enumerate(requests):
+            yield i, self._statistics(request, progress)
+
     @property
-    def _settings(self) -> dict[str, Any]:
+    def store_settings(self) -> dict[str, Any]:
+        """The settings that key the score store: what changes numbers by more than rounding, and the precision."""
         precision = {
             "mixed_precision_dtype": str(self.mixed_precision_dtype),
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
         return {key: value for key, value in self.signature.items() if key not in PLAN_KEYS} | precision
 
-    def _fingerprint_of_weights(self) -> str:
-        """Of the model as it is now: a training loop may have changed it since the last call."""
+    def weights_fingerprint(self) -> str:
+        """A digest of the model as it is now: a training loop may have changed it since the last call."""
         return fingerprint_of_model(self.model)
 
-    def _stored(self, store: ScoreStore | None, encoded: Encoded, text: LabelledText) -> TokenScores | None:
-        """As any model, but all processes of a tensor-parallel one score what one of them does not find."""
-        stored = super()._stored(store, encoded, text)
-        return stored if store is None or self._rows.all_ranks(stored is not None) else None
+    def all_processes(self, own: bool) -> bool:
+        """Whether `own` is true in every process of a tensor-parallel model. All of them must score the same texts."""
+        return self._rows.all_ranks(own)
 
-    def _statistics(self, reading: Reading) -> Statistics:
-        window = reading.window
-        ids = torch.as_tensor(reading.ids, device=self._rows.device)
+    @cached_property
+    def _rows(self) -> WantedRows:
+        if self.backend != "causal":
+            raise InputError(f"{self.model_name}: expected a causal language model, but this one is {self.backend}")
+        with self._autocast():
+            return WantedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
+
+    def _autocast(self) -> torch.autocast:
+        """The precision that `mixed_precision_dtype` sets."""
+        return torch.autocast(
+            device_type=self.device.type,
+            dtype=self.mixed_precision_dtype,
+            enabled=self.mixed_precision_dtype is not None,
+        )
+
+    def _statistics(self, request: WindowRequest, progress: Progress) -> Statistics:
+        window, rows = request.window, self._rows
+        ids = torch.as_tensor(request.ids, device=rows.device)
         targets = ids[torch.as_tensor(window.positions, device=ids.device)]
-        # the last wanted token is not read; where it matters, all is: scores may not depend on what is wanted
-        end = window.start + self._window if self._rows.needs_whole_text else window.end - 1
+        # Usually the model need not read the last target. But if logits depend on the length of the text, it reads the
+        # whole window, so that scores do not depend on which tokens are scored.
+        end = window.start + self.window if rows.needs_whole_text else window.end - 1
         with self._autocast():
             # the row at position t - 1 predicts token t
-            found = self._rows.statistics(ids[window.start : end], reading.rows - 1, targets, reading.k, self._say_read)
+            found = rows.statistics(
+                ids[window.start : end], request.rows - 1, targets, request.k, on_read=progress.advance
+            )
         bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all four
         return Statistics(*(column.view(own.dtype).numpy() for column, own in zip(bits, found, strict=True)))
+
+
+def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
+    """Set `device` and accelerate to the CPU if PyTorch has no other device."""
+    if not torch.cuda.is_available() and str(options.get("device") or "cuda").startswith("cuda"):
+        options["device"] = "cpu"  # hf would use its default, cuda, and fail
+    if not torch.accelerator.is_available():
+        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # otherwise accelerate's processes do not find each other
+
+
+def _checked_rope_factor(rope_type: str | None, rope_factor: Any) -> float | None:
+    if (rope_type is None) is not (rope_factor is None):
+        given, missing = ("rope_type", "rope_factor") if rope_factor is None else ("rope_factor", "rope_type")
+        raise InputError(f"{given} is given without {missing}: a context extension needs both")
+    factor: float | None = as_number_or_none("rope_factor", rope_factor, 1, whole=False)
+    return factor

@@ -1,1 +1,1 @@
-"""What is done with results once they are there."""
+"""Work on finished results: token tables, findings, text tables."""

@@ -1,10 +1,10 @@
-"""Every measure again from token tables, without a model: other scopes, epsilon, threshold, and paired differences."""
+"""Every measure computed again from token tables, without a model, also for other scopes, epsilon or threshold."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,11 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.bootstrap import Difference, paired_difference
-from lm_eval_hesnr.metrics.estimates import estimates
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
-from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
-from lm_eval_hesnr.metrics.summary import summary
-from lm_eval_hesnr.metrics.thresholds import threshold
+from lm_eval_hesnr.metrics.profile import EntropyProfile
+from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
-from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
+from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 from lm_eval_hesnr.scoring.token_table import read_token_table
 
 Scopes = Mapping[str, frozenset[Label]]
@@ -33,11 +31,11 @@ class Tables:
     folder: Path
     signature: dict[str, Any]
     names: list[str]
-    """Of the trajectories, one a document."""
+    """The id of each document's trajectory."""
     digests: list[str]
-    """Of each one's token ids: what makes two documents the same."""
+    """SHA-256 of each document's token ids. Equal digests mean equal documents."""
     profiles: dict[str, list[EntropyProfile]]
-    """Scope to one profile a document."""
+    """For each scope, one profile for each document."""
 
     def rows(self, scope: str, epsilon: float | None) -> np.ndarray:
         """(documents, columns) of `measures.totals`."""
@@ -48,20 +46,10 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     """The profiles of every token table in a folder, with epsilon as an exact edge.
 
     Raises:
-        InputError: there is none, one is damaged, or they were written with different settings.
+        InputError: there is no table, one is damaged, or they were written with different settings.
     """
+    folder = _folder_with_tables(folder)
     paths = sorted(folder.glob("*.parquet"))
-    settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
-    if not paths and len(settings) == 1:  # a score store of one model
-        return read_tables(settings[0], scopes, epsilon)
-    if settings and not paths:
-        raise InputError(
-            f"{folder}: a score store of {len(settings)} models or settings; name one, such as {settings[0]}"
-        )
-    if not paths:
-        raise InputError(
-            f'{folder}: no token table (*.parquet); make them with --metadata \'{{"token_table": "DIR"}}\''
-        )
     ignored = {*PLAN_KEYS, *(NOT_IN_ADDRESS if (folder / SETTINGS).exists() else ())}
     names: list[str] = []
     digests: list[str] = []
@@ -76,7 +64,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         if differing := sorted(key for key in keys if scores.signature.get(key) != signature.get(key)):
             raise InputError(
                 f"{path}: written with other settings than {paths[0].name} ({', '.join(differing)}); "
-                "keep one run to a folder"
+                "use one folder for each run"
             )
         if epsilon >= math.log(scores.k):
             raise InputError(
@@ -87,61 +75,75 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         names.append(name)
         digests.append(hashlib.sha256(scores.token_ids.tobytes()).hexdigest())
         for scope, labels in scopes.items():
-            # a run with score=action scored no other token: another scope has no number there, as in the run itself
-            whole = signature.get("score") != "action" or labels == SCOPES["action"]
-            chosen = scores.in_scope(labels) if whole else np.zeros_like(scores.scored)
             try:
-                profiles[scope].append(scores.profile(chosen, epsilon))
+                profiles[scope].append(_profile(scores, labels, epsilon))
             except ValueError as error:
                 raise InputError(f"{path}: {error}; write the tables again") from error
     return Tables(folder, signature, names, digests, profiles)
 
 
-def named_summary(
-    profiles: Sequence[EntropyProfile], epsilon: float | None, static: float, names: Sequence[str]
-) -> dict[str, Any]:
-    """The summary of a scope, with the name of the trajectory that carries most of it."""
-    told = summary(profiles, epsilon, static=static)
-    if told["largest_influence"]:
-        told["largest_influence"]["id"] = names[told["largest_influence"]["document"]]
-    return told
+def _folder_with_tables(folder: Path) -> Path:
+    """The folder itself. If it is a score store of one model, the one folder in it that contains tables."""
+    if any(folder.glob("*.parquet")):
+        return folder
+    settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
+    if not settings:
+        raise InputError(
+            f'{folder}: no token table (*.parquet); write them with --metadata \'{{"token_table": "DIR"}}\''
+        )
+    if len(settings) > 1:
+        raise InputError(
+            f"{folder}: is a score store with {len(settings)} models or settings; name the folder of one, such as "
+            f"{settings[0]}"
+        )
+    return settings[0]
+
+
+def _profile(scores: TokenScores, labels: frozenset[Label], epsilon: float) -> EntropyProfile:
+    """The profile of one scope; empty, as in the run itself, if the run did not score all tokens of the scope."""
+    available = scores.signature.get("score") != "action" or labels == SCOPES["action"]
+    chosen = scores.in_scope(labels) if available else np.zeros_like(scores.scored)
+    return scores.profile(chosen, epsilon)
 
 
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
-    """Scope to measures, standard errors and the summary, as a run prints and writes them."""
-    told = {}
-    for scope, profiles in tables.profiles.items():
-        chosen = threshold(pooled(profiles), method, epsilon=epsilon)
-        found = estimates(profiles, chosen)
-        told[scope] = {
-            "measures": {name: estimate.value for name, estimate in found.items()},
-            "stderr": {name: estimate.stderr for name, estimate in found.items()},
-            "summary": named_summary(profiles, chosen, epsilon, tables.names),
-        }
-    return told
+    """Measures, standard errors and summary of each scope, as a run computes them: plain values, None for no number."""
+    return {
+        scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon))
+        for scope, profiles in tables.profiles.items()
+    }
+
+
+def _plain(result: ScopeResult) -> dict[str, Any]:
+    return {
+        "measures": {name: found.value for name, found in result.estimates.items()},
+        "stderr": {name: found.stderr for name, found in result.estimates.items()},
+        "summary": result.summary,
+    }
 
 
 def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, Difference | None]]:
-    """Scope to measure to B minus A, paired by trajectory.
+    """The difference B minus A for each scope and measure, paired by trajectory.
 
     Raises:
-        InputError: the two runs are not of the same trajectories, or not comparable.
+        InputError: the runs have different trajectories or settings.
     """
     if sorted(a.names) != sorted(b.names):
         only = sorted(set(a.names) ^ set(b.names))
         raise InputError(
-            f"{a.folder} and {b.folder}: not the same trajectories ({len(a.names)} and {len(b.names)}; in one only: "
-            f"{only[0] if only else 'a repeated one'}); score both runs on the same files"
+            f"{a.folder} and {b.folder}: not the same trajectories ({len(a.names)} and {len(b.names)}; only in one of "
+            f"them: {only[0] if only else 'a repeated one'}); score both runs on the same files"
         )
     for key in ("k", "score", "render", "label_rules"):
         if a.signature.get(key) != b.signature.get(key):
             raise InputError(
-                f"{a.folder} and {b.folder}: {key} differs ({a.signature.get(key)!r} and {b.signature.get(key)!r})"
+                f"{a.folder} and {b.folder}: {key} differs ({a.signature.get(key)!r} and {b.signature.get(key)!r}); "
+                "score both runs with the same settings"
             )
     if sorted(a.digests) != sorted(b.digests):
         raise InputError(
-            f"{a.folder} and {b.folder}: the same trajectories as other tokens; only models with one tokenizer can be "
-            "paired, and only on the same text"
+            f"{a.folder} and {b.folder}: the same trajectories, but different tokens; only runs with the same "
+            "tokenizer and text can be paired"
         )
     order_a, order_b = (np.argsort(run.digests, kind="stable") for run in (a, b))
     return {

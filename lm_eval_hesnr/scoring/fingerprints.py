@@ -1,4 +1,4 @@
-"""Digests of a model, a tokenizer or a checkpoint's files by their content. The score store keys its entries by them.
+"""Digests of the content of a model, a tokenizer or a checkpoint's files. The score store keys its entries by them.
 
 Names and paths do not count: a model that was moved or downloaded again has the same fingerprint.
 """
@@ -18,7 +18,7 @@ from lm_eval_hesnr.files import replace_file
 _ORIGIN_KEYS = frozenset(
     {"_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "base_model_name_or_path", "revision"}
 )
-"""Configuration keys that do not count: where a model came from, and what the signature contains already."""
+"""Configuration keys that are left out: where a model came from, and what the signature contains already."""
 
 _WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin", "*.gguf")
 _CONFIG_FILES = ("config.json", "adapter_config.json")
@@ -32,9 +32,9 @@ def digest(data: bytes | memoryview, size: int = 32) -> str:
 def fingerprint_of_model(model: Any) -> str:
     """Digest of a PyTorch model: its class, configuration, adapters, and every byte of parameters and stored buffers.
 
-    It describes the model in memory. So it changes with the revision, with an adapter, with quantisation, and with
-    training steps in this process. It does not cover the code of a `trust_remote_code` model, only the name of its
-    module, which contains the revision. Speed: about 1 GB/s for each core, on up to 8 cores.
+    It describes the model in memory. So it changes with the revision, an adapter, quantisation, and training steps in
+    this process. Of a `trust_remote_code` model it does not cover the code, only the name of its module, which contains
+    the revision. It reads about 1 GB/s for each core, on up to 8 cores.
 
     Raises:
         InputError: this process does not hold all weights.
@@ -46,13 +46,13 @@ def fingerprint_of_model(model: Any) -> str:
 
 
 def fingerprint_of_tokenizer(tokenizer: Any) -> str:
-    """Digest of a fast tokenizer's `tokenizer.json`, without padding and truncation, which every call sets anew."""
+    """Digest of a fast tokenizer's `tokenizer.json`, without padding and truncation, which every call sets again."""
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     return digest(json.dumps(state | {"padding": None, "truncation": None}, sort_keys=True).encode())
 
 
 def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
-    """Digest of every byte of a checkpoint's weight and configuration files, for engines that hide the model.
+    """Digest of every byte of a checkpoint's weight and configuration files, if the engine does not expose the model.
 
     Args:
         folder: contains *.safetensors, pytorch_model*.bin, adapter_model*.bin or *.gguf, and config.json.
@@ -65,7 +65,7 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
     if not paths:
         raise InputError(
             f"{folder}: found no weight files, which identify the model in the score_store; expected "
-            f"{', '.join(_WEIGHT_FILES)}"
+            f"{', '.join(_WEIGHT_FILES)}; run without score_store"
         )
     paths += [folder / name for name in _CONFIG_FILES if (folder / name).exists()]
     cache = cache_folder / "fingerprints.json"
@@ -79,7 +79,7 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
 
 
 def _digest_of_file(path: Path, cached: dict[str, list[Any]]) -> str:
-    """The file's digest, read from the cache if size and modification time are the same, else added to it."""
+    """The file's digest, from the cache if size and modification time are the same; otherwise computed and cached."""
     status, key = path.stat(), str(path.resolve())
     stamp = [status.st_size, status.st_mtime_ns]
     if cached.get(key, [])[:2] != stamp:

@@ -1,18 +1,18 @@
 """One trajectory as a `loglikelihood` request of the harness, and the result of that request.
 
-The harness passes two strings and expects `(logprob, is_greedy)`. Both types are kept: the continuation is a string
-with labels as attributes, and the result is a pair with arrays as an attribute.
+The harness passes two strings and expects `(logprob, is_greedy)`. So the continuation is a string with labels as
+attributes, and the result is a pair with arrays as an attribute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_table import TokenTableFile
 
 
 class LabelledText(str):
@@ -25,9 +25,9 @@ class LabelledText(str):
     k: int
     """Size of the candidate set."""
     has_template: bool
-    """Whether a chat template wrote control tokens into the text. If not, no text may become a control token."""
-    on_scored: Callable[[TokenScores], None] | None
-    """The model calls it as soon as the trajectory is scored."""
+    """Whether a chat template wrote control tokens into the text. Otherwise, no text may become a control token."""
+    token_table: TokenTableFile | None
+    """The model writes the table when the trajectory is scored, so an interrupted run keeps the finished tables."""
 
     def __new__(
         cls,
@@ -37,12 +37,12 @@ class LabelledText(str):
         wanted: np.ndarray,
         k: int,
         has_template: bool,
-        on_scored: Callable[[TokenScores], None] | None = None,
+        token_table: TokenTableFile | None = None,
     ) -> LabelledText:
         """Create the string and set the attributes."""
         self = super().__new__(cls, text)
         self.labels, self.wanted, self.k = labels, wanted, k
-        self.has_template, self.on_scored = has_template, on_scored
+        self.has_template, self.token_table = has_template, token_table
         return self
 
     def __reduce__(self) -> tuple[type, tuple[str]]:
@@ -50,7 +50,7 @@ class LabelledText(str):
         return str, (str(self),)
 
     def __radd__(self, context: str) -> NoReturn:
-        """Stop stock models before they start to score: they join context and continuation, and ignore the labels."""
+        """Stop a stock model before it scores: it would join context and continuation, and ignore the labels."""
         raise InputError(
             "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk "
             "(or vllm-topk, completions-topk)"
@@ -70,5 +70,5 @@ class TrajectoryResult(tuple[float, bool]):
         return self
 
     def __reduce__(self) -> tuple[type, tuple[tuple[Any, ...]]]:
-        """Pickle as a plain pair: token arrays never go to another rank or into the harness's cache."""
+        """Pickle as a plain pair: token arrays are never sent to another rank or written to the harness's cache."""
         return tuple, (tuple(self),)

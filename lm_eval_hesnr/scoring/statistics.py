@@ -1,11 +1,11 @@
-"""The four statistics of a token, from the logprobs that an engine returns: of the token and of the top k tokens.
+"""The four statistics of a token, from an engine's logprobs of this token and of the top k tokens.
 
-`models.torch_engine.topk` computes the same from logits; this module is for engines that do not return logits. The
-formulas are the same, but the results can differ in two ways:
+`models.torch_engine.topk` computes the same statistics from logits; this module is for engines that do not return
+logits. The results can differ in two ways:
 
 - Logprobs are rounded to float32, so two logits that differ in the last digit can count as equal.
-- Up to k, the rank is counted from the k values. Beyond k it is the engine's own rank, and vLLM gives tied tokens the
-  last of their places, not the first. If an engine returns no rank, it is k + 1, which means "more than k". No measure
+- Up to k, the rank is counted from the k values. Beyond k it is the engine's own rank: vLLM gives tied tokens the worst
+  of their ranks, not the best. If an engine returns no rank, the rank is k + 1, which means "more than k". No measure
   uses ranks beyond k.
 """
 
@@ -17,10 +17,9 @@ import numpy as np
 
 
 class Statistics(NamedTuple):
-    """Statistics of R wanted tokens, in order, as numpy arrays. The common result of every engine.
+    """Statistics of R requested tokens, in order, as numpy arrays. Every engine returns this type.
 
-    Its twin `models.torch_engine.topk.RowStatistics` holds the same four columns as torch tensors, for rows of logits
-    that may still be on a GPU.
+    `models.torch_engine.topk.RowStatistics` has the same four columns as torch tensors, which may still be on a GPU.
     """
 
     logprob: np.ndarray

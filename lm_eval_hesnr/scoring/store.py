@@ -1,12 +1,12 @@
 """The score store: a folder of token scores. Each entry is found by the content that determines its numbers.
 
-An entry's address is `DIR/<settings>/<tokens>.parquet`. The first name is the digest of everything that changes
-numbers: k, dtype, attention kernel, window, stride, weights, tokenizer, library versions, and so on. The second is the
-digest of the token ids. Labels, scopes, thresholds and the trajectory's name are not part of the address.
+An entry's address is `DIR/<settings>/<tokens>.parquet`. `<settings>` is the digest of everything that changes numbers:
+k, dtype, attention kernel, window, stride, weights, tokenizer, library versions, and so on. `<tokens>` is the digest of
+the token ids. Labels, scopes, thresholds and the trajectory's name are not part of the address.
 
-The numbers of a position must depend on the address only, up to a few 1e-6. In particular they must not depend on which
-other positions are requested; `scoring.windows` takes care of that. An entry is a token table with a checksum of the
-whole file. Its labels, offsets and name are those of the run that wrote it last.
+The numbers of a position must depend only on the address, up to a few 1e-6. In particular, they must not depend on
+which other positions are requested; `scoring.windows` ensures this. An entry is a token table with a checksum of the
+whole file. Its labels, offsets and name come from the run that wrote it last.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 FORMAT = "hesnr-score-store"
 VERSION = 1
-"""Increase it when entries are written differently, or when the same input gives different numbers."""
+"""Increase it when the format of entries changes, or when the same input gives other numbers than before."""
 
 _WEIGHT_NAMES = ("model", "revision", "peft")
 _CHANGES_NO_NUMBER = ("lm_eval_hesnr",)
-"""Signature keys that do not change numbers. `VERSION` takes the place of the package's version."""
+"""Signature keys that do not change numbers. The address contains `VERSION` instead of the package's version."""
 
 NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_CHANGES_NO_NUMBER, "tokenizer")
-"""Signature keys in which entries of one folder may differ: the address contains the content that they name."""
+"""Signature keys in which entries of one folder may differ: the address contains digests of the content instead."""
 
 SETTINGS = "settings.json"
 """The file in each folder of entries that lists the settings behind the folder's name."""
@@ -50,14 +50,14 @@ SETTINGS = "settings.json"
 _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _NO_CHECKSUM = b"0" * 64
-"""Stands in the file while its checksum is computed."""
+"""Placeholder in the file while its checksum is computed."""
 _ABANDONED_SECONDS = 3600
 _STORE_FILES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")
 """Names of the files that a store writes. It never removes anything else."""
 
 
 class ScoreStore:
-    """A folder from which the scores of one model are read and to which they are written.
+    """Reads and writes the scores of one model in a folder.
 
     Several processes, and any number of models, may use the folder at the same time.
     """
@@ -70,9 +70,10 @@ class ScoreStore:
         Args:
             folder: where the entries are.
             signature: the settings of the model and its engine that determine the numbers.
-            weights: fingerprint of the model's content. It replaces the signature's model, revision and peft in the
-                address. None if the weights cannot be read (a server); then these names are part of the address.
-            tokenizer: the same for the tokenizer.
+            weights: fingerprint of the model's content. In the address it replaces the signature's model, revision and
+                peft. If it is None, because the weights of a server cannot be read, these names are part of the
+                address.
+            tokenizer: fingerprint of the tokenizer; if it is None, the tokenizer's name is part of the address.
 
         Raises:
             InputError: the folder cannot be created.
@@ -86,7 +87,7 @@ class ScoreStore:
         self._folder_of_k: dict[int, Path] = {}
         self._can_write = True
         self._last_read: tuple[Path, tuple[str, TokenScores]] | None = None
-        """Path and content of the entry read last. Usually it is written next and has not changed."""
+        """Path and content of the entry that was read last. Usually the same entry is written next, unchanged."""
         make_folder(folder, "score_store")
         _remove_abandoned(self.folder)
 
@@ -118,12 +119,12 @@ class ScoreStore:
     def write(self, name: str, scores: TokenScores, **extra: Any) -> None:
         """Write the scores of a trajectory, completely or not at all.
 
-        If the entry has scores of all these positions already, it keeps its numbers and gets the new labels. If the
-        disk refuses, there is one warning, and the run goes on without writing.
+        If the entry already has scores of all these positions, it keeps its numbers and gets the new labels. If the
+        file cannot be written, one warning is logged, and the run goes on without writing.
 
         Args:
             name: the trajectory's name.
-            scores: as `read` returned them or as the model computed them. The entry gets the store's signature.
+            scores: from `read` or from the model. The entry gets the store's signature.
             **extra: further signature entries for readers of the token table, such as the rendering.
         """
         path = self._path(scores.token_ids, scores.k)
@@ -142,7 +143,7 @@ class ScoreStore:
             self._last_read = None
         except OSError as error:
             self._can_write = False
-            eval_logger.warning("score store: %s; the run goes on, but it stores nothing more", error)
+            eval_logger.warning("score store: %s; the run goes on, but stores no more scores", error)
 
     def _entry_at(self, path: Path) -> tuple[str, TokenScores] | None:
         if self._last_read and self._last_read[0] == path:
@@ -169,7 +170,7 @@ class ScoreStore:
         return self._folder_of_k[k] / f"{name}.parquet"
 
     def _log_nearest(self, settings: dict[str, Any]) -> None:
-        """Log why a store that is not empty has no entry for this run."""
+        """Log in which settings the most similar entries of the store differ from this run."""
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError, OSError):
@@ -185,7 +186,7 @@ class ScoreStore:
 
 
 def read_entry(path: Path) -> tuple[str, TokenScores]:
-    """Name and scores of an entry whose checksum is right.
+    """Trajectory name and scores of an entry, after a check of its checksum.
 
     Raises:
         ValueError: the file is damaged, or it is a copy of another entry. The message is the reason.
@@ -203,10 +204,10 @@ def read_entry(path: Path) -> tuple[str, TokenScores]:
 
 @contextmanager
 def resumable(folder: str | Path | None) -> Iterator[None]:
-    """On Ctrl-C inside, log one line about how to continue.
+    """A context manager: on Ctrl-C, it logs one line about how to continue.
 
     Raises:
-        Interrupted: instead of KeyboardInterrupt.
+        Interrupted: replaces KeyboardInterrupt.
     """
     try:
         yield
@@ -253,7 +254,7 @@ def _restricted(scores: TokenScores, positions: np.ndarray) -> TokenScores:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished files of killed runs. A younger one may belong to a process that is still writing it."""
+    """Remove unfinished files that are older than an hour. A running process may still write newer ones."""
     with suppress(OSError):
         for partial in (*folder.glob("*.partial"), *folder.glob("*/*.partial")):
             is_ours = _STORE_FILES.fullmatch(unfinished_name(partial) or "")

@@ -1,4 +1,4 @@
-"""The statistics of every token of one trajectory under one model."""
+"""The statistics of every token of one trajectory, from one model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 
 PLAN_KEYS = ("rows_per_block", "chunk", "last_attention")
-"""Signature keys about how the work was done: block sizes (they follow from free memory), rows left out of the last
-attention. They change numbers by rounding only."""
+"""Signature keys for block sizes, which depend on free memory, and for rows left out of the last attention. They change
+numbers by rounding only."""
 
 _DTYPE_KINDS = {
     "token_ids": "iu", "labels": "iu", "char_start": "iu", "char_end": "iu", "scored": "b", "logprob": "f",
@@ -23,7 +23,7 @@ _DTYPE_KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScores:
-    """T tokens of one trajectory, in order. Only where `scored` is true, the four statistics have values.
+    """T tokens of one trajectory, in order. The four statistics have values only where `scored` is true.
 
     The statistics describe the next-token distribution p = softmax(logits) over the whole vocabulary, in float32, at
     temperature 1, given all earlier tokens in the window. The formulas are in `models.torch_engine.topk`.
@@ -50,7 +50,7 @@ class TokenScores:
     k: int
     """Size of the candidate set."""
     short_context: int = 0
-    """Number of scored tokens that did not see all earlier tokens, because the model's context is too short."""
+    """Number of scored tokens that were predicted without all earlier tokens, because the context is too short."""
     signature: dict[str, Any] = field(default_factory=dict)
     """Settings that must agree for two sets of numbers to be comparable: model, dtype, tokenizer, window, ..."""
 
@@ -94,8 +94,8 @@ class TokenScores:
 def token_labels(char_labels: np.ndarray, char_start: np.ndarray, char_end: np.ndarray) -> np.ndarray:
     """(T,) uint8: the label of each token, from the labels of its characters.
 
-    A token is `code` if one of its characters is. Otherwise it gets the label of most of its characters; of two equally
-    frequent labels, the one with the lower value. A token without characters (an added BOS) is `template`.
+    A token is `code` if one of its characters is. Otherwise it gets the label of most of its characters. If two labels
+    are equally frequent, it gets the one with the lower value. A token without characters (an added BOS) is `template`.
     """
     n_labels = len(Label)
     counts = np.zeros((len(char_start), n_labels), np.int32)  # (T, labels)

@@ -1,9 +1,10 @@
-"""Token tables: one Parquet file for each document, one row for each token, nulls where a token was not scored."""
+"""Token tables: one Parquet file for each document, with one row for each token. Unscored tokens have nulls."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,22 @@ from lm_eval_hesnr.scoring.token_scores import TokenScores
 _COLUMNS = ("token_id", "label", "char_start", "char_end", "logprob", "entropy", "rank", "top_mass")
 _CODES = {label.label_name: int(label) for label in Label}
 _LABEL_NAMES = pa.array([label.label_name for label in Label])
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTableFile:
+    """The file of one document's token table, and the task's part of the signature in it."""
+
+    folder: Path
+    doc_id: int
+    name: str
+    """The name of the trajectory."""
+    signature: dict[str, Any]
+
+    def write(self, scores: TokenScores) -> Path:
+        """Write the table and return its path."""
+        whole = replace(scores, signature=scores.signature | self.signature)
+        return write_token_table(self.folder, self.doc_id, self.name, whole)
 
 
 def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores) -> Path:

@@ -1,14 +1,14 @@
 """The tokens of a trajectory, each with its characters in the text.
 
-The ids are those of the model's tokenizer, except where the text spells a control token:
+Token ids and offsets come from the model's tokenizer, with two corrections:
 
 - Some tokenizers trim blanks off a token's offsets. A copy of the tokenizer without trimming gives the full offsets.
-- A text can spell a control token, such as `<|im_start|>`. Only the chat template may write real control tokens, so a
-  copy of the tokenizer reads the spelling as plain text. This is also needed without a template if the vocabulary of
-  a Unigram model contains the spelling as an ordinary piece.
+- A text can contain the spelling of a control token, such as `<|im_start|>`. Only the chat template may write real
+  control tokens, so a copy of the tokenizer reads this spelling as plain text. Without a template, this is needed only
+  if the vocabulary of a Unigram model contains the spelling as an ordinary piece.
 
-Added tokens that are not marked as special, such as `<think>`, are left as the tokenizer reads them. Neighbouring
-characters that a Unigram model does not know share the offsets of their bytes.
+Added tokens that are not marked as special, such as `<think>`, are left as the tokenizer reads them. If a Unigram model
+does not know several neighbouring characters, the tokens of their bytes all have the offsets of the whole group.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tokenizers import AddedToken, Tokenizer
 from lm_eval_hesnr.errors import InputError
 
 _PRIVATE = 0xF0000
-"""First of the 65 534 characters of a Unicode private use plane. They replace control tokens."""
+"""First of the 65 534 characters of a Unicode private use plane. These characters replace control tokens."""
 
 
 class Tokens(NamedTuple):
     """T tokens of one text, with character offsets.
 
-    Its twin `models.base.Encoded` adds the plan: which windows score which of these tokens.
+    `models.window_request.EncodedTrajectory` adds the windows in which these tokens are scored.
     """
 
     ids: np.ndarray
@@ -50,14 +50,14 @@ class TrajectoryTokenizer:
         Args:
             tokenizer: a fast tokenizer of `transformers`.
             name: the model's name, for error messages.
-            add_bos_token: as in `hf`. None: the tokenizer decides.
+            add_bos_token: as in `hf`. If None, the tokenizer's default is used.
 
         Raises:
             InputError: it is not a fast tokenizer, so it has no character offsets.
         """
         if not getattr(tokenizer, "is_fast", False):
             raise InputError(
-                f"{name}: the tokenizer gives no character offsets, which labels need; use a fast tokenizer (drop "
+                f"{name}: the tokenizer returns no character offsets, which labels need; use a fast tokenizer (drop "
                 "use_fast_tokenizer=False, or convert it to tokenizer.json)"
             )
         self.tokenizer, self.add_bos_token = tokenizer, add_bos_token
@@ -71,7 +71,7 @@ class TrajectoryTokenizer:
         Args:
             text: the whole text.
             template: (characters,) bool, true for characters that a chat template wrote. Only these may become control
-                tokens. None: without a template the text contains no control tokens.
+                tokens. None without a template: then no text may become one.
         """
         options: dict[str, Any] = {} if self.add_bos_token is None else {"add_special_tokens": self.add_bos_token}
         if template is not None and self.tokenizer.bos_token and text.startswith(self.tokenizer.bos_token):
@@ -94,14 +94,14 @@ class TrajectoryTokenizer:
 
     @cached_property
     def _state(self) -> dict[str, Any]:
-        """The content of `tokenizer.json`, with every trimming of offsets turned off."""
+        """The content of `tokenizer.json`, with all trimming of offsets turned off."""
         state: dict[str, Any] = json.loads(self.tokenizer.backend_tokenizer.to_str())
         self._trims = _stop_trimming(state)
         return state | {"truncation": None, "padding": None}
 
     @cached_property
     def _untrimmed(self) -> Tokenizer | None:
-        """A copy that keeps blanks inside a token's offsets; None if the tokenizer itself keeps them."""
+        """A copy of the tokenizer that keeps blanks in a token's offsets; None if the tokenizer itself does so."""
         state = self._state
         return Tokenizer.from_str(json.dumps(state)) if self._trims else None
 
@@ -113,9 +113,9 @@ class TrajectoryTokenizer:
         return bool((written[end] - written[start] < end - start)[found].any())
 
     def _guarded(self, text: str, template: np.ndarray, adds_special: bool) -> Tokens:
-        """Tokens of the text, where only the template's control tokens become control tokens.
+        """Tokens of a text in which only the template's control tokens may become control tokens.
 
-        One private character replaces each of them, and a copy of the tokenizer reads everything else as plain text.
+        A private character replaces each of these, and a copy of the tokenizer reads everything else as plain text.
         """
         free = (mark for mark in map(chr, range(_PRIVATE, _PRIVATE + 0xFFFE)) if mark not in text)
         stand_ins = dict(zip(self._special, free, strict=False))
@@ -138,7 +138,7 @@ class TrajectoryTokenizer:
         return Tokens(np.asarray([real.get(i, i) for i in encoding.ids], np.int64), map_back[start], map_back[end])
 
     def _with_stand_ins(self, stand_ins: dict[str, str]) -> Tokenizer:
-        """A copy of the tokenizer that reads the private characters, and no spelling, as control tokens.
+        """A copy of the tokenizer that reads the private characters as control tokens, but not the spellings.
 
         Nearly every text needs the same copy, so the last one is kept.
         """
@@ -161,7 +161,7 @@ def _stand_in(token: AddedToken, mark: str) -> AddedToken:
 
 
 def _without_pieces(state: dict[str, Any], spelled: set[str]) -> dict[str, Any]:
-    """The state, where pieces of a Unigram model with these spellings are renamed so that no text contains them."""
+    """The state with renamed pieces: no text can match the pieces of a Unigram model that have these spellings."""
     model = state["model"]
     if model["type"] != "Unigram":
         return state
@@ -172,7 +172,7 @@ def _without_pieces(state: dict[str, Any], spelled: set[str]) -> dict[str, Any]:
 def _stop_trimming(state: Any) -> bool:
     """Turn every `trim_offsets` of a serialised tokenizer off. Return whether one was on."""
     if isinstance(state, list):
-        return sum(_stop_trimming(value) for value in state) > 0  # a sum, not `any`: every one must be visited
+        return sum(_stop_trimming(value) for value in state) > 0  # not `any`, because every value must be visited
     if not isinstance(state, dict):
         return False
     was_on = state.get("trim_offsets") is True

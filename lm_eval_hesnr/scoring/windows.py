@@ -25,12 +25,12 @@ class Window(NamedTuple):
 def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Window]:
     """Windows that score each wanted position exactly once.
 
-    Each position sees at least `window - stride` tokens before it, or all if there are fewer. The first window starts
-    at 0, and each later one starts `stride` tokens after the window before. It scores only positions that no earlier
-    window has scored. Windows without a wanted position are left out, and a window ends after its last wanted position.
+    Before each position, the model reads at least `window - stride` tokens, or all if there are fewer. The first window
+    starts at 0, and each later one starts `stride` tokens after the previous one. A window scores only positions that
+    no earlier window scores. It ends after its last wanted position. Windows without a wanted position are left out.
 
-    The window of a position depends on the position only, not on which other positions are wanted. The score store
-    relies on that.
+    The window of a position depends only on the position, not on which other positions are wanted. The score store
+    relies on this.
 
     Args:
         wanted: (n,) int64, ascending positions to score. Position 0 has no context, so it is not allowed.
@@ -54,5 +54,5 @@ def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Windo
 
 
 def short_context(plan: list[Window]) -> int:
-    """Number of positions that are scored without seeing all earlier tokens."""
+    """Number of positions that are scored without all earlier tokens as context."""
     return sum(len(window.positions) for window in plan if window.start > 0)

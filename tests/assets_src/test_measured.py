@@ -61,7 +61,7 @@ def test_the_recipes_tables():
 def test_the_familys_table():
     rows = {
         line.split(" | ")[0].strip("| `"): line.split(" | ")
-        for line in FAMILY.partition("What changed")[0].splitlines()
+        for line in FAMILY.partition("Differences between")[0].splitlines()
         if "| `" in line
     }
     for reading, found in read("readings.json").items():

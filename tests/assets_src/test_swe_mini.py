@@ -12,6 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from assets_src.swe_mini import record as recorder
+from assets_src.swe_mini.editor import edit
+from assets_src.swe_mini.programs import missing, versions_of
+from assets_src.swe_mini.sandbox import Outcome, Sandbox, without_network
+from assets_src.swe_mini.script import read_script
+from assets_src.swe_mini.styles import STYLES
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
@@ -19,15 +25,6 @@ from lm_eval_hesnr.samples import name_of, samples
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # assets_src is not part of the installed package
-
-from assets_src.swe_mini import record as recorder  # noqa: E402
-from assets_src.swe_mini.editor import edit  # noqa: E402
-from assets_src.swe_mini.programs import missing, versions_of  # noqa: E402
-from assets_src.swe_mini.sandbox import Outcome, Sandbox, without_network  # noqa: E402
-from assets_src.swe_mini.script import read_script  # noqa: E402
-from assets_src.swe_mini.styles import STYLES  # noqa: E402
-
 CASES = ROOT / "assets_src" / "swe_mini" / "cases"
 LINES = {json.loads(line)["id"]: line for line in TRAJECTORIES.read_text(encoding="utf-8").split("\n") if line}
 SAMPLES = samples()
@@ -39,7 +36,7 @@ SEED = os.environ.get("SWE_MINI_DRAW") or TRAJECTORIES.read_bytes()
 
 def drawn(seed):
     """One random Python run of each style, and one of each other language."""
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for run in SAMPLES:
         language = run.meta["language"]
         groups.setdefault(run.source if language == "Python" else language, []).append(name_of(run))
@@ -62,7 +59,7 @@ def files_read(run):
 
 
 def reads_again(run):
-    """Whether two actions show the same file."""
+    """Return whether two actions show the same file."""
     return max(Counter(name for name, _ in set(files_read(run))).values(), default=0) > 1
 
 
@@ -162,6 +159,7 @@ def test_every_run_can_be_drawn():
 
 
 @pytest.mark.parametrize("name", drawn(SEED))
+@pytest.mark.end_to_end
 def test_a_run_recorded_again_is_the_same(name):
     stored = json.loads(LINES[f"swe-mini/{name}"])
     script = read_script(CASES / name / "run.md")
@@ -175,12 +173,13 @@ def test_a_run_recorded_again_is_the_same(name):
         return
     versions = {key: version for key, version in stored["meta"]["versions"].items() if key != "python3"}
     if versions_of(script.needs) != versions:
-        pytest.skip(f"recorded with {versions}, here is {versions_of(script.needs)}")
+        pytest.skip(f"recorded with {versions}, installed here: {versions_of(script.needs)}")
     again = recorder.record(script).trajectory
     assert again == stored
     assert json.dumps(again, ensure_ascii=False) == LINES[f"swe-mini/{name}"]
 
 
+@pytest.mark.end_to_end
 def test_check_prints_the_difference(tmp_path, monkeypatch, capsys):
     needs_programs(())
     if sys.version_info[:2] != (3, 11):
@@ -243,6 +242,7 @@ def test_the_log_is_that_of_the_stored_runs():
         )
 
 
+@pytest.mark.end_to_end
 def test_an_outcome_other_than_expected_is_an_error(tmp_path, monkeypatch):
     needs_programs(())
     written = tmp_path / "tinyini" / "run.md"
@@ -332,18 +332,21 @@ def test_the_editor_refuses_and_changes_nothing(tmp_path, arguments, reason):
     assert (repo / "a").read_text() == "one\ntwo\n"
 
 
+@pytest.mark.end_to_end
 def test_paths_are_replaced_in_both_directions(sandbox):
     printed = sandbox.execute("cd /repo/spans/tests && pwd && ls ~ && command -v sed && cat /repo/spansx")
     assert printed.output.splitlines()[:2] == ["/repo/spans/tests", "/usr/bin/sed"]
     assert printed.output.endswith("cat: /repo/spansx: No such file or directory\n")
 
 
+@pytest.mark.end_to_end
 def test_a_command_that_never_ends_is_stopped(sandbox):
     sandbox.seconds = 1
     stopped = sandbox.execute("python3 -c 'while True: pass'")
     assert stopped == Outcome(returncode=124, output="[stopped: the command was still running after 1 seconds]\n")
 
 
+@pytest.mark.end_to_end
 def test_there_is_no_network(sandbox):
     if not without_network():
         pytest.skip("this system cannot close the network")
@@ -364,6 +367,7 @@ def test_there_is_no_network(sandbox):
         ("awk", "awk 'BEGIN { print 1 + 1 }'", "2\n"),
     ],
 )
+@pytest.mark.end_to_end
 def test_programs_beyond_the_fixed_list(tmp_path, program, command, printed):
     if shutil.which(program) is None:
         pytest.skip(f"no {program} here")

@@ -302,4 +302,4 @@ def test_the_pictures():
     assert [(round(edge, 2), height) for edge, height in bars if height] == [(0.05, 37.5), (0.1, 50.0), (2.35, 12.5)]
     for text in (histogram("A & B", bars, {"ln 2": 0.693}, "x"), curve("C", {"a": [(1, 7.3), (900, 2.1)]}, "x", "y")):
         root = ElementTree.fromstring(text)
-        assert root.find("{http://www.w3.org/2000/svg}title").text in ("A & B", "C")
+        assert root.findtext("{http://www.w3.org/2000/svg}title") in ("A & B", "C")

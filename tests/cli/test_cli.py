@@ -4,22 +4,17 @@ import pty
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
-from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
+from tests.builders import bash_action, curated_row, token_scores
 
 
 def row(id_, resolved=None, text="ls"):
-    call = {"tool": "bash", "arguments": {"command": text}, "executed": True}
-    segments = [{"kind": "action", "text": text, "generated": True, "calls": [call]}]
-    head = {"format": "hesnr-trajectory", "version": 1, "id": id_, "source": "test", "resolved": resolved}
-    return {**head, "model": None, "segments": segments, "meta": {}}
+    return curated_row(id_, bash_action(text), resolved=resolved)
 
 
 @pytest.fixture
@@ -220,18 +215,7 @@ def test_unknown_records_inside_sessions_are_one_line_over_all_files(folder, cap
 
 def tables(folder, k):
     """One token table of two tokens with k candidates."""
-    numbers = {"token_ids": [1, 2], "char_start": [0, 1], "char_end": [1, 2], "rank": [1, 1]}
-    scores = TokenScores(
-        labels=np.full(2, Label.CODE, np.uint8),
-        scored=np.ones(2, bool),
-        logprob=np.full(2, -1, np.float32),
-        entropy=np.full(2, 1.3, np.float32),
-        top_mass=np.ones(2, np.float32),
-        k=k,
-        signature={"model": "m", "k": k},
-        **{name: np.array(values, np.int32) for name, values in numbers.items()},
-    )
-    write_token_table(folder, 0, "run", scores)
+    write_token_table(folder, 0, "run", token_scores(2, first_scored=0, k=k))
 
 
 def test_epsilon_must_be_below_ln_k_of_the_tables(folder, capsys):
@@ -318,7 +302,7 @@ def test_only_bad_inputs(folder, capsys):
 def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):
     assert main(["show", "in"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "2 trajectories; this shows the first, --doc shows another",
+        "2 trajectories; this is the first, --doc shows another",
         "    1  a  1 segments, 1 steps",
         "    2  b\\x1b[2J  1 segments, 1 steps",
         "",
@@ -355,6 +339,7 @@ def on_a_terminal(*arguments, **environment):
     return process.wait(), out.decode()
 
 
+@pytest.mark.end_to_end
 def test_colours_on_a_terminal_only(folder):
     status, out = on_a_terminal("show", "in", "--doc", "a")
     assert status == 0
@@ -364,16 +349,19 @@ def test_colours_on_a_terminal_only(folder):
         assert "a (test, resolved)" in plain[1]
 
 
+@pytest.mark.end_to_end
 def test_a_closed_pipe_is_not_an_error(folder):
     (folder / "long.jsonl").write_text(json.dumps(row("a", text="ls\n" * 100_000)))
     command = [sys.executable, "-m", "lm_eval_hesnr.cli", "show", "long.jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None  # noqa: PT018
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
 
 
+@pytest.mark.end_to_end
 def test_the_real_files(real_trajectories, tmp_path, capsys):
     """Each file is read, named as bad, or named as skipped."""
     assert main(["curate", str(real_trajectories), "-o", str(tmp_path / "1.jsonl"), "-v"]) == 1

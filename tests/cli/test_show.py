@@ -7,15 +7,15 @@ from lm_eval_hesnr.cli.terminal import visible
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import trajectory
 
 ACTION = "```bash\nls -l # all\n```"
 COLOUR = re.compile(r"\x1b\[[0-9]+m")
 
 
 def run(*segments, **fields):
-    values = {"id": "a__b-1", "source": "test", "resolved": None, "model": None, **fields}
-    return Trajectory(segments=segments, **values)
+    return trajectory(*segments, **{"id": "a__b-1"} | fields)
 
 
 def action(text=ACTION, command="ls -l # all", executed=True, **fields):
@@ -110,20 +110,20 @@ def test_nothing_reaches_the_terminal_as_a_command(text, shown):
 
 def test_nothing_is_lost_or_invented(real_trajectories):
     for path in ("mini_swe_agent_1/sympy__sympy-13480", "swe_agent/function_calling.traj", "dataset_rows"):
-        for trajectory in load_trajectories(real_trajectories / path).trajectories:
+        for run in load_trajectories(real_trajectories / path).trajectories:
             expected = []
-            for number, segment in enumerate(trajectory.segments, start=1):
+            for number, segment in enumerate(run.segments, start=1):
                 expected.append((str(number), visible(segment.text).removesuffix("\n")))
             for colours in (False, True):
-                plain = "\n".join(COLOUR.sub("", line) for line in lines(trajectory, colours=colours))
+                plain = "\n".join(COLOUR.sub("", line) for line in lines(run, colours=colours))
                 heading = r"\n\n== (\d+) (?:system|task|thought|action|observation|other)\b[^\n]* == [^\n]+"
                 parts = re.split(heading + r"(?=\n|\Z)", plain)[1:]
                 assert list(zip(parts[::2], (body[1:] for body in parts[1::2]), strict=True)) == expected
 
 
 def test_colours_are_the_labels(real_trajectories):
-    (trajectory,) = load_trajectories(real_trajectories / "mini_swe_agent_1/sympy__sympy-13480").trajectories
-    shown = "".join(lines(trajectory, colours=True))
-    comments = sum(int((annotate(s) == Label.COMMENT).sum()) for s in trajectory.segments)
+    (run,) = load_trajectories(real_trajectories / "mini_swe_agent_1/sympy__sympy-13480").trajectories
+    shown = "".join(lines(run, colours=True))
+    comments = sum(int((annotate(s) == Label.COMMENT).sum()) for s in run.segments)
     legend = len("comment")
     assert sum(map(len, re.findall(r"\x1b\[33m([^\x1b]*)\x1b", shown))) == comments + legend

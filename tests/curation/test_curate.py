@@ -1,6 +1,8 @@
 import errno
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,23 +15,14 @@ from lm_eval_hesnr.curation.items import Item
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.records import Bad
+from tests.builders import bash_action, curated_row, segment
 
 EVERYTHING = Filters()
 
 
 def row(id_, resolved=None, source="test", text="ls", meta=None):
-    segments = [
-        {"kind": "task", "text": "Fix it.", "generated": False},
-        {"kind": "thought", "text": "Look.", "generated": True},
-        {
-            "kind": "action",
-            "text": text,
-            "generated": True,
-            "calls": [{"tool": "bash", "arguments": {"command": text}, "executed": True}],
-        },
-    ]
-    head = {"format": "hesnr-trajectory", "version": 1, "id": id_, "source": source, "resolved": resolved}
-    return {**head, "model": None, "segments": segments, "meta": meta or {}}
+    turn = segment("task", "Fix it."), segment("thought", "Look.", generated=True), bash_action(text)
+    return curated_row(id_, *turn, resolved=resolved, source=source, meta=meta)
 
 
 def written(path, rows):
@@ -126,7 +119,7 @@ def test_max_tokens_counts_the_transcript(random_model, tmp_path):
 
 
 def test_a_tokenizer_that_does_not_exist(runs, tmp_path):
-    with pytest.raises(InputError, match=r"--tokenizer .*nothing: cannot be loaded"):
+    with pytest.raises(InputError, match=r"--tokenizer: the tokenizer .*nothing cannot be loaded"):
         curate([runs], tmp_path / "o.jsonl", Filters(max_tokens=9, tokenizer=str(tmp_path / "nothing")))
 
 
@@ -154,8 +147,9 @@ def test_a_stop_anywhere_does_not_change_the_output(runs, tmp_path, monkeypatch,
         with out.with_name(f"{name}.part").open("ab") as data, out.with_name(f"{name}.part.log").open("ab") as log:
             data.write(b"what was on the way when the power went")
             log.write(b'{"bytes": 1, "no')
-        seen = []
-        resumed = curate([runs], out, filters, progress=lambda path, tally, seen=seen: seen.append(tally.n_results))
+        seen: list[int] = []
+        note = partial(lambda seen, path, tally: seen.append(tally.n_results), seen)
+        resumed = curate([runs], out, filters, progress=note)
         assert seen[0] == n // 2 * 2 + 1
         assert resumed == whole
         assert out.read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -174,6 +168,7 @@ def test_other_inputs_or_filters_start_again(runs, tmp_path, monkeypatch):
     assert ids(out) == ["new", "a", "b", "c", "d", "e", "f"]
 
 
+@pytest.mark.end_to_end
 def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     one = curate([runs], tmp_path / "1" / "o.jsonl.zst", EVERYTHING)
@@ -285,7 +280,7 @@ def test_a_bad_trajectory_is_never_counted_as_left_out_by_a_filter():
 
 
 def test_a_folder_is_listed_once(runs, tmp_path, monkeypatch, capsys):
-    listed = []
+    listed: Any = []
     rglob = Path.rglob
     monkeypatch.setattr(Path, "rglob", lambda path, pattern: listed.append(path) or rglob(path, pattern))
     assert main(["curate", runs, "-o", str(tmp_path / "o.jsonl")]) == 1

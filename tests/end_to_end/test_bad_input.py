@@ -1,4 +1,4 @@
-"""Mistakes on the real command line: one line that says what to do, exit status 1, no traceback."""
+"""A mistake on the command line gives one line that says what to do, exit status 1 and no traceback."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+
+pytestmark = pytest.mark.end_to_end
 
 GOOD = {
     "format": "hesnr-trajectory", "version": 1, "id": "good", "source": "test", "resolved": True, "model": None,
@@ -17,7 +19,7 @@ GOOD = {
 
 
 def lm_eval(metadata, *arguments, model="hf-topk"):
-    """Run the harness's command line on our task; what it did."""
+    """Run the harness's command line on our task; return the finished process."""
     command = [sys.executable, "-m", "lm_eval_hesnr", "--tasks", "swe_hesnr", "--device", "cpu", "--model", model]
     env = os.environ | {"HF_HUB_OFFLINE": "1", "LMEVAL_LOG_LEVEL": "ERROR"}
     command += ["--metadata", json.dumps(metadata), *arguments]
@@ -32,7 +34,7 @@ def assert_one_line(done, line):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One file of each kind of mistake, and an empty folder."""
+    """A folder with one file of each kind of mistake and an empty folder."""
     made = tmp_path_factory.mktemp("inputs")
     (made / "empty").mkdir()
     (made / "cut.json").write_text('{"trajectory_format": "mini-swe-agent-1", "messages": [{"role": "sys')

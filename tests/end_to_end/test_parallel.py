@@ -1,4 +1,4 @@
-"""Several processes, of one machine or of two, give the results of one."""
+"""Several processes, on one machine or on two, give the same results as one process."""
 
 import json
 import os
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.results.token_tables import measure_tables, read_tables
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
+from tests.builders import first_turns
+
+pytestmark = pytest.mark.end_to_end
 
 TIMES = ("date", "total_evaluation_time_seconds")
 
@@ -22,17 +24,14 @@ TIMES = ("date", "total_evaluation_time_seconds")
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """A file with the first turns of two trajectories."""
-    path = tmp_path_factory.mktemp("two") / "two.jsonl"
-    rows = [json.loads(line) for line in TRAJECTORIES.read_text().splitlines()[:2]]
-    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
-    return path
+    return first_turns(tmp_path_factory.mktemp("two") / "two.jsonl", 2)
 
 
 def launch(
     out: Path, trajectories: Path, launcher: list[str], model_args: str = "", **metadata: str
 ) -> subprocess.Popen[str]:
-    metadata = json.dumps({"trajectories": str(trajectories), "only_resolved": False} | metadata)
-    command = ["-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", metadata, "--log_samples"]
+    given = json.dumps({"trajectories": str(trajectories), "only_resolved": False} | metadata)
+    command = ["-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", given, "--log_samples"]
     command += ["--model_args", model_args] if model_args else []
     return subprocess.Popen(
         [sys.executable, *launcher, *command, "--output_path", str(out)],
@@ -42,9 +41,9 @@ def launch(
 
 
 def finished(process: subprocess.Popen[str]) -> str:
-    told, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, told[-3000:]
-    return told
+    printed, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, printed[-3000:]
+    return printed
 
 
 def results(out: Path) -> dict:
@@ -72,18 +71,18 @@ def of_one_process(two, tmp_path_factory):
 
 
 def test_three_processes_over_two_trajectories(two, of_one_process, tmp_path):
-    told = finished(launch(tmp_path / "out", two, torchrun("--standalone", "--nproc-per-node=3")))
+    printed = finished(launch(tmp_path / "out", two, torchrun("--standalone", "--nproc-per-node=3")))
     assert (results(tmp_path / "out"), samples(tmp_path / "out")) == of_one_process
-    assert told.count("|swe_hesnr|") == 1  # one table
+    assert printed.count("|swe_hesnr|") == 1  # one table
 
 
 def test_accelerate_launch_with_a_store_and_token_tables(two, of_one_process, tmp_path):
     store, tokens = tmp_path / "store", tmp_path / "tokens"
     launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--main_process_port=0"]
     for out in ("first", "second"):
-        told = finished(launch(tmp_path / out, two, launcher, f"score_store={store}", token_table=str(tokens)))
+        printed = finished(launch(tmp_path / out, two, launcher, f"score_store={store}", token_table=str(tokens)))
         assert numbers(results(tmp_path / out)) == numbers(of_one_process[0])
-    assert told.count("1 of 1 trajectories read") == 2
+    assert printed.count("1 of 1 trajectories read") == 2
     for folder in (tokens, store):
         measured = measure_tables(read_tables(folder, {"action": SCOPES["action"]}, EPSILON), "static", EPSILON)
         of_run = of_one_process[0]["results"]["swe_hesnr"]["he_snr,action"]
@@ -111,8 +110,8 @@ def test_a_model_split_by_tensor_parallelism_gives_the_same_and_reads_its_store_
     store = tmp_path / "store"
     launcher = torchrun("--standalone", "--nproc-per-node=2")
     for out, read in (("first", 0), ("second", 2)):
-        told = finished(launch(tmp_path / out, two, launcher, f"tp_plan=auto,score_store={store}"))
-        assert told.count(f"{read} of 2 trajectories read") == 2  # each process says so
+        printed = finished(launch(tmp_path / out, two, launcher, f"tp_plan=auto,score_store={store}"))
+        assert printed.count(f"{read} of 2 trajectories read") == 2  # one line from each process
         # the standard errors of two trajectories that are nearly alike are differences of nearly equal numbers
         assert numbers(results(tmp_path / out)) == pytest.approx(numbers(of_one_process[0]), rel=1e-4, abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""The ways in: wheel and editable install, hook, entry points, `python -m`, and what the hook must not do."""
+"""How the harness finds the plugin: wheel, editable install, import hook, entry points and `python -m`."""
 
 import importlib.metadata
 import os
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 REPOSITORY = Path(__file__).parents[2]
 TABLE_ROW = "|he_snr "
 PLAIN = ["--tasks", "swe_hesnr", "--model", "hf-topk", "--device", "cpu"]
 
 
 def python(executable, *arguments, **environment):
-    """Run an interpreter outside the checkout, offline; what it did."""
+    """Run an interpreter outside the checkout, offline; return the finished process."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "LM_EVAL_HESNR"))}
     env |= {"HF_HUB_OFFLINE": "1"} | environment
     return subprocess.run(
@@ -34,7 +36,7 @@ def wheel(tmp_path_factory):
 
 
 def make_environment(folder, what):
-    """A new environment with `what` installed; its dependencies are those of the environment the tests run in."""
+    """Make an environment with `what` installed, which finds its dependencies where the tests do; return its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     interpreter = folder / "bin" / "python"
     (site,) = folder.glob("lib/python*/site-packages")
@@ -58,7 +60,7 @@ def from_checkout(tmp_path_factory):
 
 @pytest.fixture(params=["from_wheel", "from_checkout"])
 def installed(request):
-    """Each kind of install in turn."""
+    """An interpreter with each kind of install in turn."""
     return request.getfixturevalue(request.param)
 
 

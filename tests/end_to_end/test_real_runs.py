@@ -1,10 +1,11 @@
-"""The whole way on real agent runs: the token table against a naive computation from full float32 logits."""
+"""Real agent runs: the token table of a run equals a naive computation from full float32 logits."""
 
 import json
 import math
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 import torch
 
 from lm_eval_hesnr import plugin
@@ -14,7 +15,7 @@ STRIDE = 1024
 
 
 def naive(model, ids, k):
-    """logprob, entropy, rank, top_mass and near ties of every token, by full logits, a full sort and a loop."""
+    """Return logprob, entropy, rank, top_mass and near ties of each token, as an array of shape (5, tokens)."""
     columns = np.full((5, len(ids)), np.nan)
     start = done = 0
     while done < len(ids):
@@ -39,6 +40,7 @@ def naive(model, ids, k):
     return columns
 
 
+@pytest.mark.end_to_end
 def test_every_value_of_the_token_table(real_trajectories, tmp_path):
     plugin.install()
     import lm_eval

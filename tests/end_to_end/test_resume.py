@@ -1,7 +1,5 @@
-"""What is scored is kept: runs that were killed or interrupted go on, and other questions need no model."""
+"""Scores are kept: a run that was killed or interrupted goes on, and other scopes or measures need no model."""
 
-import json
-import logging
 import os
 import re
 import runpy
@@ -9,10 +7,10 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from lm_eval.api.instance import Instance
 from lm_eval.api.model import CachingLM
 
 from lm_eval_hesnr.assets import TRAJECTORIES
@@ -21,8 +19,8 @@ from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.results.token_tables import read_tables
-from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.task import SweHesnr
+from tests import builders
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "store.py"))
 KILLS = int(os.environ.get("HESNR_KILLS", "2"))
@@ -31,24 +29,23 @@ KILLS = int(os.environ.get("HESNR_KILLS", "2"))
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The first turns of ten embedded trajectories."""
-    path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    rows = [row for row in map(json.loads, TRAJECTORIES.open()) if row["resolved"]][:10]
-    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
-    return path
+    return builders.first_turns(tmp_path_factory.mktemp("small") / "small.jsonl", 10, only_resolved=True)
 
 
+@pytest.mark.end_to_end
 def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_path, capsys):
     same = BENCHMARK["kill_and_resume"](tmp_path, small, kills=KILLS, seed=0)
-    told = capsys.readouterr().out
-    assert same, told
-    stored = [int(n) for n in re.findall(r"(\d+) of \d+ trajectories stored", told)]
+    printed = capsys.readouterr().out
+    assert same, printed
+    stored = [int(n) for n in re.findall(r"(\d+) of \d+ trajectories stored", printed)]
     assert stored == sorted(stored)
-    assert "last run: score store store: " in told
-    assert f"{stored[-1]} of 10 trajectories read" in told
+    assert "last run: score store store: " in printed
+    assert f"{stored[-1]} of 10 trajectories read" in printed
 
 
+@pytest.mark.end_to_end
 def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
-    process = BENCHMARK["start"](tmp_path, TRAJECTORIES)  # whole: scoring is not over before the signal
+    process = BENCHMARK["start"](tmp_path, TRAJECTORIES)  # all of them: the signal must come before scoring is over
     BENCHMARK["wait_for"](BENCHMARK["SCORING"], process, tmp_path)
     process.send_signal(signal.SIGINT)
     assert process.wait(120) == 130
@@ -60,20 +57,8 @@ def test_an_interrupt_says_in_one_line_how_to_go_on(tmp_path):
 TEXT = "def f(x):\n    return x  # söme   prose 漢字\n" * 12
 
 
-def request(text=TEXT, *, k=10, wanted=slice(None), label=Label.CODE, context="### Task\nfix it\n\n"):
-    labels = np.full(len(context + text), label, np.uint8)
-    chosen = np.zeros(len(labels), bool)
-    chosen[len(context) :][wanted] = True
-    labelled = LabelledText(text, labels=labels, wanted=chosen, k=k, has_template=False)
-    return Instance("loglikelihood", doc={"id": "a run"}, arguments=(context, labelled), idx=0)
-
-
-@pytest.fixture
-def harness_logs(monkeypatch, caplog):
-    """The harness keeps its log from the root logger, where pytest listens."""
-    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    caplog.set_level(logging.INFO, logger="lm_eval.hesnr")
-    return caplog
+def request(text=TEXT, *, label=Label.CODE, context="### Task\nfix it\n\n", **options):
+    return builders.request(context, text, label=label, **options)
 
 
 @pytest.fixture
@@ -81,7 +66,7 @@ def load(random_model, tmp_path):
     """Load the random model with a store; `scored` counts the trajectories that it really scores."""
 
     def load(**options):
-        lm = HFTopK(**{"pretrained": str(random_model), "device": "cpu", "score_store": str(tmp_path)} | options)
+        lm: Any = HFTopK(**{"pretrained": str(random_model), "device": "cpu", "score_store": str(tmp_path)} | options)
         score = lm._token_scores
 
         def counted(*args, **kwargs):
@@ -120,11 +105,11 @@ def test_other_labels_and_fewer_positions_need_no_model(load):
         (read,), (fresh,) = scores_of(stored, other), scores_of(plain, other)
         np.testing.assert_allclose(read.logprob, fresh.logprob, atol=1e-5)
         np.testing.assert_allclose(read.entropy, fresh.entropy, atol=1e-5)
-        assert_same(replace(read, **dict.fromkeys(("logprob", "entropy", "top_mass"))), replace(
-            fresh, **dict.fromkeys(("logprob", "entropy", "top_mass"))))  # fmt: skip
+        floats = dict.fromkeys(("logprob", "entropy", "top_mass"), np.zeros(len(read.token_ids), np.float32))
+        assert_same(replace(read, **floats), replace(fresh, **floats))
     assert stored.scored == 1
     scores_of(stored, request(context="", text="### Task\nfix it\n\n" + TEXT))
-    assert stored.scored == 2  # of the context nothing was stored
+    assert stored.scored == 2  # nothing was stored for the context
 
 
 def test_k_window_stride_dtype_and_rope_are_told_apart(load):

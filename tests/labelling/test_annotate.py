@@ -4,7 +4,6 @@ Code and whitespace have no brackets.
 """
 
 import json
-import time
 from itertools import groupby
 
 import numpy as np
@@ -18,6 +17,7 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.tools import PROSE_TOOLS
+from tests.builders import assert_linear
 
 SIGNS = {Label.MARKUP: "m", Label.COMMENT: "#", Label.DECORATION: "=", Label.THOUGHT: "t"}
 
@@ -98,11 +98,12 @@ def test_an_equals_sign_in_an_xml_value_is_not_a_malformed_parameter():
 @pytest.mark.parametrize("row", ["<parameter=", "<parameter=a=", "<function=", "<a", "a="])
 @pytest.mark.parametrize("start", ["<function=f>", "<"])
 def test_a_row_of_openings_costs_linear_time(start, row):
-    text = start + row * 40_000
-    begin = time.process_time()
-    annotate(Segment("action", text, generated=True, calls=(bash("x"),)))
-    xml_functions(text, True)
-    assert time.process_time() - begin < 2
+    def work(n):
+        text = start + row * n
+        annotate(Segment("action", text, generated=True, calls=(bash("x"),)))
+        xml_functions(text, True)
+
+    assert_linear(work, 16_000)
 
 
 def test_several_hermes_calls_in_one_text():
@@ -316,7 +317,8 @@ def test_only_generated_text_is_thought_or_action():
         ("thought", True, Label.THOUGHT),
         ("task", False, Label.TASK),
     ]:
-        assert annotate(Segment(kind, "ls", generated=generated)).tolist() == [label, label]
+        segment = Segment(kind, "ls", generated=generated)  # type: ignore[arg-type]
+        assert annotate(segment).tolist() == [label, label]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_removing_comments_from_python_leaves_an_equal_tree(commands, actions, c
     assert same == n
 
 
+@pytest.mark.end_to_end
 def test_bash_still_accepts_a_command_without_its_comments(commands, capsys):
     """Only commands with a comment are checked with `bash -n`. The others do not change."""
     n, n_accepted = 0, 0

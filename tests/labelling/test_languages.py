@@ -81,6 +81,7 @@ def test_language_of_program(program, language):
     assert language_of_program(program) == language
 
 
+@pytest.mark.end_to_end
 def test_grammars_are_loaded_when_first_needed():
     program = (
         "import sys, lm_eval_hesnr.labelling.annotate; print([m for m in sys.modules if m.startswith('tree_sitter_')])"

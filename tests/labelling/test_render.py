@@ -4,13 +4,10 @@ import pytest
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.render import chat, transcript
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import trajectory
 
 LS = Call("bash", {"command": "ls"}, True)
-
-
-def trajectory(*segments):
-    return Trajectory(id="a run", source="test", resolved=None, model=None, segments=segments)
 
 
 RUN = trajectory(

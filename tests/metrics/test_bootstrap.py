@@ -3,10 +3,11 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import (
     effective_documents,
@@ -14,7 +15,7 @@ from lm_eval_hesnr.metrics.bootstrap import (
     paired_difference,
     replicates,
     resampled,
-    standard_error,
+    spread,
     width_by_size,
 )
 from lm_eval_hesnr.metrics.measures import measure, totals, weights
@@ -41,8 +42,17 @@ def means(values):
     return rows
 
 
+def standard_error(name, rows):
+    values = replicates(lambda total: measure(name, total), rows)
+    return None if values is None else spread(values, len(rows))
+
+
 def interval_of(name, rows):
     return interval(replicates(lambda total: measure(name, total), rows), effective_documents(weights(name, rows)))
+
+
+def paired(name, a, b) -> Any:
+    return paired_difference(name, a, b)
 
 
 def test_standard_error_equals_scipys_but_for_the_factor():
@@ -94,6 +104,7 @@ def test_is_the_same_each_time():
     assert interval_of("he_snr", rows) == interval_of("he_snr", rows)
 
 
+@pytest.mark.end_to_end
 def test_is_the_same_for_any_number_of_threads():
     program = (
         "import hashlib, numpy as np; from lm_eval_hesnr.metrics.bootstrap import resampled;"
@@ -141,8 +152,8 @@ def test_a_paired_difference_is_scipys_and_needs_the_pairing():
         return b1.sum(axis) / b0.sum(axis) - a1.sum(axis) / a0.sum(axis)
 
     columns = (a[:, ENTROPY], a[:, TOKENS], b[:, ENTROPY], b[:, TOKENS])
-    got = paired_difference("mean_entropy", a, b)
-    n = effective_documents(a[:, TOKENS])
+    got = paired("mean_entropy", a, b)
+    n: Any = effective_documents(a[:, TOKENS])
     level = 2 * stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1)) - 1
     independent = stats.bootstrap(
         columns, difference,
@@ -150,7 +161,7 @@ def test_a_paired_difference_is_scipys_and_needs_the_pairing():
     ).confidence_interval  # fmt: skip
     assert got.value == pytest.approx(difference(*columns, 0), rel=1e-12)
     assert got.interval == pytest.approx(tuple(independent), abs=0.08 * (independent.high - independent.low))
-    wrong = paired_difference("mean_entropy", a, b[::-1]).interval
+    wrong = paired("mean_entropy", a, b[::-1]).interval
     assert wrong.high - wrong.low > 2 * (got.interval.high - got.interval.low)
 
 
@@ -159,7 +170,7 @@ def test_p_of_a_difference_of_means_is_students():
     for shift in (0.0, 0.03, 0.06, 0.1):
         a = rng.normal(1, 0.3, 40)
         b = a + rng.normal(shift, 0.2, 40)
-        got = paired_difference("mean_entropy", means(a), means(b)).p_value
+        got = paired("mean_entropy", means(a), means(b)).p_value
         assert got == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=0.2, abs=0.004)
 
 
@@ -169,7 +180,7 @@ def test_p_is_below_0_05_just_where_the_interval_leaves_0_out():
     for n in (5, 8, 20, 60):
         for _ in range(25):
             a = rng.normal(1, 0.3, n)
-            got = paired_difference("mean_entropy", means(a), means(a + rng.normal(1.0 / n, 0.2, n)))
+            got = paired("mean_entropy", means(a), means(a + rng.normal(1.0 / n, 0.2, n)))
             assert (got.p_value < 0.05) == (not got.interval.low <= 0 <= got.interval.high)
             agreed.add(got.p_value < 0.05)
     assert agreed == {True, False}
@@ -177,19 +188,19 @@ def test_p_is_below_0_05_just_where_the_interval_leaves_0_out():
 
 def test_the_least_p_of_many_documents_is_two_of_2001():
     a = np.random.default_rng(0).normal(1, 0.1, 3000)
-    assert paired_difference("mean_entropy", means(a), means(a + 1)).p_value == pytest.approx(2 / 2001, rel=0.02)
+    assert paired("mean_entropy", means(a), means(a + 1)).p_value == pytest.approx(2 / 2001, rel=0.02)
 
 
 def test_a_run_against_itself_differs_by_nothing():
     a = document_totals(10)
-    got = paired_difference("he_snr", a, a)
+    got = paired("he_snr", a, a)
     assert (got.value, got.p_value) == (0.0, 1.0)
 
 
 def test_pairs_need_the_same_trajectories():
     a = document_totals(6)
     with pytest.raises(ValueError, match="6 and 5"):
-        paired_difference("he_snr", a, a[1:])
+        paired("he_snr", a, a[1:])
 
 
 def test_more_trajectories_give_a_narrower_interval():
@@ -219,7 +230,7 @@ def test_a_document_weighs_by_its_decisions_or_by_its_tokens():
 def test_a_paired_difference_counts_the_documents_of_the_more_unequal_run():
     equal = means(np.random.default_rng(8).normal(1, 0.2, 20))
     unequal = equal * np.array([19.0, *[1.0] * 19])[:, None]
-    got, back = paired_difference("mean_entropy", equal, unequal), paired_difference("mean_entropy", unequal, equal)
+    got, back = paired("mean_entropy", equal, unequal), paired("mean_entropy", unequal, equal)
     half = equal.shape[1]
     values = replicates(
         lambda total: measure("mean_entropy", total[:, half:]) - measure("mean_entropy", total[:, :half]),

@@ -1,6 +1,7 @@
 """Does the 95 % interval cover the truth as often as it says? Through profiles, on simulated trajectories."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,12 +41,12 @@ def test_he_snr_is_covered_in_92_to_97_5_percent(runs, n_docs):
     rows = runs[0]
     truth = measure("he_snr", rows.sum(axis=0))
     rng = np.random.default_rng(n_docs)
-    covered = 0
+    covered: Any = 0
     for _ in range(REPETITIONS):
         drawn = rows[rng.integers(len(rows), size=n_docs)]
         effective = effective_documents(weights("he_snr", drawn))
-        low, high = interval(measure("he_snr", resampled(drawn, n_docs)), effective)
-        covered += low <= truth <= high
+        found: Any = interval(measure("he_snr", resampled(drawn, n_docs)), effective)
+        covered += found.low <= truth <= found.high
     at_most = 0.975 if n_docs >= 30 else 0.99  # ten documents of very unequal length: wider than needed
     assert 0.92 <= covered / REPETITIONS <= at_most
 
@@ -57,6 +58,6 @@ def test_two_runs_that_are_alike_differ_at_0_05_in_no_more_than_7_percent(runs, 
     for _ in range(REPETITIONS):
         a, b = runs[:, rng.integers(runs.shape[1], size=n_docs)]
         swapped = rng.random((n_docs, 1)) < 0.5
-        found = paired_difference("he_snr", np.where(swapped, b, a), np.where(swapped, a, b))
+        found: Any = paired_difference("he_snr", np.where(swapped, b, a), np.where(swapped, a, b))
         rejected += found.p_value < 0.05
     assert rejected / REPETITIONS <= 0.07

@@ -1,6 +1,9 @@
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, replicates, standard_error
+from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, replicates, spread
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.estimates import Estimate, estimates
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, measures, totals, weights
@@ -20,8 +23,8 @@ def test_one_pass_gives_what_each_function_gives():
     assert list(got) == list(HIGHER_IS_BETTER)
     assert {name: found.value for name, found in got.items()} == measures(profiles, EPSILON)
     for name, found in got.items():
-        values = replicates(lambda total, name=name: measure(name, total), rows)
-        assert found.stderr == standard_error(name, rows)
+        values: Any = replicates(partial(measure, name), rows)
+        assert found.stderr == spread(values, len(rows))
         assert found.interval == interval(values, effective_documents(weights(name, rows)))
 
 

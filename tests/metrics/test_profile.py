@@ -157,7 +157,7 @@ def test_entropy_rounded_out_of_range_is_counted_in_the_end_bins_and_keeps_its_v
 def test_a_statistic_that_is_no_number_is_refused_by_name_and_place(column, value):
     columns = tokens(20)
     columns[column][[7, 9]] = value
-    with pytest.raises(ValueError, match=f"{column} of 2 of 20 tokens is no number, first {value} of token 7"):
+    with pytest.raises(ValueError, match=f"{column} is not a number for 2 of 20 tokens .token 7: {value}"):
         profile(columns)
 
 

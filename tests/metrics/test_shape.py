@@ -1,8 +1,9 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics import shape
 from lm_eval_hesnr.metrics.edges import EPSILON
@@ -19,7 +20,8 @@ def whole(entropy, **options):
 
 
 def by_order(entropy, **options):
-    return {peak.order: peak for peak in shape.peaks(whole(entropy, **options))}
+    peaks: Any = shape.peaks(whole(entropy, **options))
+    return {peak.order: peak for peak in peaks}
 
 
 def test_worked_by_hand():
@@ -99,7 +101,7 @@ def test_the_shift_needs_four_candidates():
 
 
 @pytest.mark.parametrize(("k", "orders"), [(1, [1]), (2, [1, 2]), (4, [1, 2, 3, 4]), (1000, [1, 2, 3, 4, 5, 10])])
-def test_only_what_the_candidates_can_reach_is_told(k, orders):
+def test_only_orders_up_to_k_have_a_peak(k, orders):
     assert list(by_order([0.0] * 9 + [math.log(k)], k=k)) == orders
 
 

@@ -1,5 +1,6 @@
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,20 +36,20 @@ def profiles():
 
 
 @pytest.fixture(scope="module")
-def told(profiles):
+def summarised(profiles):
     return json.loads(json.dumps(summary(profiles, EPSILON), allow_nan=False))
 
 
-def test_is_plain_json_and_complete(profiles, told):
-    low, high = told["intervals"]["he_snr"]
+def test_is_plain_json_and_complete(profiles, summarised):
+    low, high = summarised["intervals"]["he_snr"]
     assert low < measures(profiles, EPSILON)["he_snr"] < high
-    assert (told["documents"], told["tokens"], told["epsilon"]) == (30, 6000, EPSILON)
-    assert list(told["he_snr_interval_width_by_documents"]) == ["50", "100", "200", "500"]
+    assert (summarised["documents"], summarised["tokens"], summarised["epsilon"]) == (30, 6000, EPSILON)
+    assert list(summarised["he_snr_interval_width_by_documents"]) == ["50", "100", "200", "500"]
 
 
-def test_thresholds_are_those_of_each_method(profiles, told):
-    expected = {name: threshold(pooled(profiles), name, epsilon=EPSILON) for name in told["thresholds"]}
-    assert told["thresholds"] == expected
+def test_thresholds_are_those_of_each_method(profiles, summarised):
+    expected: Any = {name: threshold(pooled(profiles), name, epsilon=EPSILON) for name in summarised["thresholds"]}
+    assert summarised["thresholds"] == expected
     assert list(expected) == ["static", "quantile", "valley", "otsu"]
     assert expected["quantile"] > 1
 
@@ -63,7 +64,7 @@ def test_the_static_threshold_is_the_runs_own():
 @pytest.mark.parametrize("epsilon", [EPSILON, 0.7])
 def test_the_sweep_is_the_measures_at_the_same_thresholds_for_any_epsilon(epsilon):
     profiles = [document(seed, epsilon=epsilon) for seed in range(3)]
-    points = sweep(pooled(profiles))
+    points: Any = sweep(pooled(profiles))
     assert [point["epsilon"] for point in points] == list(SWEEP)
     for point in points:
         got = measures(profiles, point["epsilon"])
@@ -118,8 +119,8 @@ def test_the_histogram_worked_by_hand():
     assert histogram(at(entropy, epsilon=0.7)) == histogram(at(entropy))
 
 
-def test_shape_has_intervals_around_its_values(told):
-    shape = told["shape"]
+def test_shape_has_intervals_around_its_values(summarised):
+    shape = summarised["shape"]
     assert [list(peak) for peak in shape["peaks"]] == [
         ["order", "mass", "location", "mass_interval", "location_interval"]
     ] * 6
@@ -163,7 +164,7 @@ def test_any_k_and_any_number_of_documents_can_be_summed_up(k, n_docs):
 
 
 def test_nothing_at_ln_k_ends_a_run_after_all_was_scored():
-    """Every entropy at ln k: the quantile finds nothing, and the rest is told."""
+    """Every entropy at ln k: the quantile finds nothing, and the rest is there."""
     profiles = [at([math.log(10)] * 20)] * 6
     chosen = threshold(pooled(profiles), "quantile", epsilon=EPSILON)
     assert chosen is None

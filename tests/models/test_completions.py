@@ -8,6 +8,7 @@ from collections import deque
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,10 @@ pytest.importorskip("tenacity", reason="the harness's API models need lm-eval[ap
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.server.connection import _retry_after
-from lm_eval_hesnr.scoring.request import LabelledText
+from tests import builders
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256
@@ -42,7 +42,7 @@ class Served(ThreadingHTTPServer):
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.form, self.name = form, str(folder)
-        self.faults = deque()  # of the next answers; None for none
+        self.faults: deque[Any] = deque()  # one for each of the next answers; None for no fault
         self.gets = {}  # status, answer (JSON or bytes) and perhaps headers of some paths
         self.spoil = None  # changes the JSON of every answer about a long prompt
         self.prompts, self.headers_seen = [], []
@@ -87,6 +87,7 @@ class Served(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Any
 
     def log_message(self, *_):
         pass
@@ -120,8 +121,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1.5)
             self.close_connection = True
         elif isinstance(fault, int):
-            said = f"busy, {self.headers.get('Authorization')} asked"
-            self.send(fault, {"error": said}, **({"Retry-After": "0"} if fault == 429 else {}))
+            message = f"busy, {self.headers.get('Authorization')} asked"
+            self.send(fault, {"error": message}, **({"Retry-After": "0"} if fault == 429 else {}))
         else:
             self.send(status, answer, cut=fault == "cut")
 
@@ -143,7 +144,7 @@ def top(logprobs, t, k):
 
 
 def vllm(ids, logprobs, k):
-    entries = [None]
+    entries: list[Any] = [None]
     for t in range(1, len(ids)):
         row = logprobs[t - 1]
         rank = int((row >= row[ids[t]]).sum())
@@ -181,14 +182,7 @@ def served(random_model):
 
 
 def request(continuation, name="a run"):
-    text = LabelledText(
-        continuation,
-        labels=np.full(len(continuation), Label.OBSERVATION, np.uint8),
-        wanted=np.ones(len(continuation), bool),
-        k=10,
-        has_template=False,
-    )
-    return Instance("loglikelihood", doc={"id": name}, arguments=("", text), idx=0)
+    return builders.request("", continuation, name=name)
 
 
 def requests_of_several():
@@ -202,23 +196,23 @@ def model(served, **options):
 
 @pytest.fixture(scope="module")
 def expected(random_model):
-    """What hf-topk says, with the same windows: one token of the context is left for the answer."""
+    """The results of hf-topk with the same windows: the server generates one token of the context."""
     lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=CONTEXT - 1)
     return lm.loglikelihood(requests_of_several(), disable_tqdm=True)
 
 
 def assert_same(results, expected, beyond=True):
     for result, other in zip(results, expected, strict=True):
-        got, wanted = result.scores, other.scores
-        at = wanted.scored
-        assert got.token_ids.tolist() == wanted.token_ids.tolist()
+        got, reference = result.scores, other.scores
+        at = reference.scored
+        assert got.token_ids.tolist() == reference.token_ids.tolist()
         assert got.scored.tolist() == at.tolist()
-        assert got.short_context == wanted.short_context
-        np.testing.assert_allclose(got.logprob[at], wanted.logprob[at], atol=2e-4)
-        np.testing.assert_allclose(got.entropy[at], wanted.entropy[at], atol=2e-4)
-        np.testing.assert_allclose(got.top_mass[at], wanted.top_mass[at], atol=2e-4)
+        assert got.short_context == reference.short_context
+        np.testing.assert_allclose(got.logprob[at], reference.logprob[at], atol=2e-4)
+        np.testing.assert_allclose(got.entropy[at], reference.entropy[at], atol=2e-4)
+        np.testing.assert_allclose(got.top_mass[at], reference.top_mass[at], atol=2e-4)
         most = 10_000 if beyond else 11
-        assert np.minimum(got.rank, most).tolist() == np.minimum(wanted.rank, most).tolist()
+        assert np.minimum(got.rank, most).tolist() == np.minimum(reference.rank, most).tolist()
 
 
 @pytest.mark.parametrize("form", ["vllm", "echo", "sglang"])
@@ -240,7 +234,7 @@ def test_faults_that_pass_change_no_number(served, expected, caplog):
     assert caplog.text.count("attempt 2 of 10") >= 3
 
 
-def test_a_server_that_dies_ends_the_run_and_the_store_takes_it_up(random_model, expected, tmp_path, caplog):
+def test_a_server_that_dies_ends_the_run_and_the_store_continues_it(random_model, expected, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     first = Served(random_model)
     lm = model(first, score_store=tmp_path, max_retries=3)
@@ -325,11 +319,11 @@ def test_a_server_that_counts_the_token_itself_among_the_top_tokens_is_refused_b
     served.form, answer = "echo", served.answer
 
     def with_k_in_all(path, question):
-        status, said = answer(path, question)
-        for entry in said["choices"][0]["logprobs"]["top_logprobs"][1:]:  # the token itself, then the most likely ones
+        status, reply = answer(path, question)
+        for entry in reply["choices"][0]["logprobs"]["top_logprobs"][1:]:  # the token itself, then the most likely ones
             while len(entry) > question["logprobs"]:
                 entry.popitem()
-        return status, said
+        return status, reply
 
     served.answer = with_k_in_all
     with pytest.raises(InputError, match=r"echo: .* returns it instead of top token number 1\)"):
@@ -337,14 +331,14 @@ def test_a_server_that_counts_the_token_itself_among_the_top_tokens_is_refused_b
     assert not served.prompts
 
 
-def test_the_same_refusal_of_two_forms_is_said_once(served):
+def test_the_same_refusal_of_two_forms_is_reported_once(served):
     served.answer = lambda path, question: (400, {"error": "no"})
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
-        f"{served.url} gives no logprobs of prompts "
+        f"{served.url} returns no logprobs of prompts "
         f'(vllm, echo: /v1/completions: HTTP 400: {{"error": "no"}}; '
-        f'sglang: /generate: HTTP 400: {{"error": "no"}})'
+        f'sglang: /generate: HTTP 400: {{"error": "no"}}); use vLLM or SGLang as server'
     )
 
 
@@ -354,7 +348,7 @@ PAGE = b"\n<!doctype html><title>welcome</title>"
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "said"),
+    ("status", "answer", "message"),
     [
         (401, {}, f"HTTP 401 {KEY_HINT}: {{}}"),
         (403, {}, f"HTTP 403 {KEY_HINT}: {{}}"),
@@ -363,9 +357,10 @@ PAGE = b"\n<!doctype html><title>welcome</title>"
         (200, PAGE, f"a web page or text instead of JSON {ADDRESS_HINT}"),
     ],
 )
-def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expected, status, answer, said):
+def test_a_refused_key_or_path_is_reported_once_with_what_to_do(served, expected, status, answer, message):
     served.gets["/v1/models"] = (status, answer)
-    of_list = f"{served.url}/v1/models: {said}; if the server cannot say it, give max_length= in --model_args"
+    way_out = "if the server does not report its context length, give max_length= in --model_args"
+    of_list = f"{served.url}/v1/models: {message}; {way_out}"
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == of_list
@@ -374,11 +369,11 @@ def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expe
     served.answer = lambda path, question: (status, answer)
     with pytest.raises(InputError) as raised:
         model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)
-    assert str(raised.value) == f"{served.url}/v1/completions: {said}"
+    assert str(raised.value) == f"{served.url}/v1/completions: {message}"
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         ((304, b""), "HTTP 304: "),
         (
@@ -389,67 +384,69 @@ def test_a_key_or_path_that_is_refused_is_said_once_with_what_to_do(served, expe
         ((200, b"1" * 5_000 + b"x"), f"a web page or text instead of JSON {ADDRESS_HINT}"),
     ],
 )
-def test_what_is_no_answer_is_said_at_once(served, answer, said):
+def test_an_answer_that_is_not_json_is_reported_at_once(served, answer, message):
     served.gets["/v1/models"] = answer
     with pytest.raises(InputError) as raised:
         model(served, retry_wait=60).loglikelihood([request(TEXT)], disable_tqdm=True)
-    assert str(raised.value).startswith(f"{served.url}/v1/models: {said}; if the server cannot say it")
+    assert str(raised.value).startswith(
+        f"{served.url}/v1/models: {message}; if the server does not report its context length"
+    )
 
 
-def test_json_null_is_no_web_page(served):
+def test_json_null_is_not_reported_as_a_web_page(served):
     served.answer = lambda path, question: (200, None)
     with pytest.raises(InputError, match="documented shape"):
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
-def test_a_byte_order_mark_is_no_web_page(served, expected):
+def test_a_byte_order_mark_is_not_reported_as_a_web_page(served, expected):
     served.gets["/v1/models"] = (200, b"\xef\xbb\xbf" + b'{"data": []}')
     answer = served.answer
 
     def with_mark(path, question):
-        status, said = answer(path, question)
-        return status, b"\xef\xbb\xbf" + json.dumps(said).encode()
+        status, reply = answer(path, question)
+        return status, b"\xef\xbb\xbf" + json.dumps(reply).encode()
 
     served.answer = with_mark
     lm = model(served, max_length=CONTEXT)
     assert_same(lm.loglikelihood(requests_of_several(), disable_tqdm=True), expected)
 
 
-def test_a_text_whose_tokens_the_server_does_not_tell_is_no_traceback(served, expected, caplog):
+def test_a_server_that_returns_no_tokens_of_a_text_gives_a_warning(served, expected, caplog):
     answer = served.answer
     served.answer = lambda path, question: (200, {}) if isinstance(question["prompt"], str) else answer(path, question)
     assert_same(model(served).loglikelihood(requests_of_several(), disable_tqdm=True), expected)
-    assert "cannot tell whether the tokenizer is the same (/v1/completions: the answer does not have" in caplog.text
+    assert "the server has the same tokenizer (/v1/completions: the answer does not have" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"),
+    ("header", "seconds"),
     [
         ("", 0), ("7", 7), ("2.5", 2.5), ("600", 60), ("-3", 0), ("nan", 0), ("soon", 0),
-        (format_datetime(datetime.now(timezone.utc) + timedelta(hours=1)), 60),
+        pytest.param(format_datetime(datetime.now(timezone.utc) + timedelta(hours=1)), 60, id="in an hour"),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2015 07:28:00 -0000", 0),
     ],
 )  # fmt: skip
-def test_retry_after_is_a_number_or_a_date(asked, seconds):
+def test_retry_after_is_a_number_or_a_date(header, seconds):
     response = requests.Response()
-    response.headers["Retry-After"] = asked
+    response.headers["Retry-After"] = header
     assert _retry_after(response) == seconds
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         ("drop", "the connection was dropped"),
         ("cut", "the answer was cut off"),
         ("delay", "no data for too long, see timeout="),
     ],
 )
-def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
+def test_the_last_error_gives_the_reason_and_what_to_do(served, fault, message):
     served.faults.extend([fault] * 2)
     with pytest.raises(InputError) as raised:
         model(served, max_retries=2, timeout=1).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
-        f"{served.url}/v1/completions: no usable answer in 2 attempts; the last one: {said}; raise max_retries=, or "
+        f"{served.url}/v1/completions: no usable answer in 2 attempts; the last one: {message}; raise max_retries=, or "
         "run again: with score_store= a run continues where it stopped"
     )
 
@@ -459,8 +456,8 @@ def test_an_end_says_why_and_what_to_do_in_words(served, fault, said):
 )
 def test_a_server_without_a_version_is_scored(served, status, answer):
     served.gets["/version"] = (status, answer)
-    lm = model(served, retry_wait=60)  # one attempt: nothing is waited for
-    del served.gets["/version"]  # nobody asks again
+    lm = model(served, retry_wait=60)  # one attempt only, so there is no wait
+    del served.gets["/version"]  # it is not requested again
     (result,) = lm.loglikelihood([request(TEXT)], disable_tqdm=True)
     assert result.scores.signature["engine"] == "test"
 
@@ -488,13 +485,13 @@ def no_loading(served, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_loading")
-def test_a_name_that_is_not_served_is_said_with_those_that_are(served):
-    with pytest.raises(InputError, match=rf"serves no model 'my/model' but {served.name}"):
+def test_a_name_that_is_not_served_is_reported_with_those_that_are(served):
+    with pytest.raises(InputError, match=rf"does not serve 'my/model', but {served.name}"):
         model(served, model="my/model")
 
 
 @pytest.mark.usefixtures("no_loading")
-def test_an_address_without_a_server_is_said_before_a_tokenizer_is_loaded(served):
+def test_an_address_without_a_server_is_reported_before_a_tokenizer_is_loaded(served):
     served.stop()
     with pytest.raises(
         InputError, match="/v1/models: no usable answer in 3 attempts; the last one: connection refused"
@@ -502,7 +499,7 @@ def test_an_address_without_a_server_is_said_before_a_tokenizer_is_loaded(served
         model(served, model="my/model")
 
 
-def test_without_a_tokenizer_that_of_the_folder_which_the_server_loaded_is_taken(served):
+def test_without_tokenizer_the_one_in_the_folder_that_the_server_loaded_is_used(served):
     folder, served.name = served.name, "my/model"
     served.gets["/v1/models"] = (200, {"data": [{"id": "my/model", "root": folder, "max_model_len": CONTEXT}]})
     lm = model(served)
@@ -516,7 +513,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_pa
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     lm = model(served, score_store=tmp_path, max_retries=2, num_concurrent=2)
-    served.faults.append(500)  # whose message repeats the key
+    served.faults.append(500)  # its message repeats the key
     lm.loglikelihood([request(TEXT * 2)], disable_tqdm=True)
     assert all(headers["Authorization"] == f"Bearer {KEY}" for headers in served.headers_seen)
     served.faults.extend([500] * 9)
@@ -541,7 +538,7 @@ def test_a_header_is_sent_with_the_key(served, monkeypatch, key):
     assert sent == {("a", key and f"Bearer {key}")}
 
 
-def test_the_key_goes_before_what_netrc_has_for_the_host(served, monkeypatch, tmp_path):
+def test_the_key_takes_precedence_over_netrc(served, monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password other\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -550,9 +547,9 @@ def test_the_key_goes_before_what_netrc_has_for_the_host(served, monkeypatch, tm
 
 
 @pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very-secr\u00e9t"])
-def test_a_key_that_no_header_can_carry_is_refused_unseen(served, monkeypatch, key):
+def test_a_key_that_a_header_cannot_contain_is_refused_without_being_shown(served, monkeypatch, key):
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    with pytest.raises(InputError, match="OPENAI_API_KEY holds") as raised:
+    with pytest.raises(InputError, match="OPENAI_API_KEY contains") as raised:
         model(served)
     assert "very" not in str(raised.value)
 
@@ -597,10 +594,10 @@ def test_secrets_among_the_arguments_are_refused(served, options):
     ("options", "reason"),
     [
         ({"base_url": None}, "needs base_url= and model="),
-        ({"server": "tgi"}, "server=tgi: expected auto, vllm, echo, sglang"),
+        ({"server": "tgi"}, "server=tgi: expected one of auto, vllm, echo, sglang"),
         ({"tokenizer": "/nowhere/at/all"}, "give tokenizer="),
         ({"stride": 256}, "stride=256: expected a number of tokens from 1 to 254"),
-        ({"base_url": "127.0.0.1:9"}, "expected such as http"),
+        ({"base_url": "127.0.0.1:9"}, "expected an address such as http"),
         ({"num_concurrent": "x"}, "num_concurrent=x: expected a number of requests, 1 or more"),
         ({"timeout": "5m"}, "timeout=5m: expected a number of seconds, 1 or more"),
         ({"timeout": 0}, "timeout=0: expected a number of seconds, 1 or more"),
@@ -619,7 +616,7 @@ def test_secrets_among_the_arguments_are_refused(served, options):
         ({"header": {"X-Team": "漢字"}}, "header: expected a JSON object of names and texts in ASCII"),
         ({"header": {"X-Team": 1}}, "header: expected a JSON object of names and texts"),
         ({"tokenizer_backend": "remote"}, "completions-topk: .*tokenizer"),
-        ({"tokenizer_backend": "none"}, "tokenizer_backend=None: labels need huggingface, drop it"),
+        ({"tokenizer_backend": "none"}, "tokenizer_backend=None: labels need huggingface; leave it out"),
         ({"tokenizer_backend": "hf"}, "tokenizer_backend=hf: expected huggingface, tiktoken, remote or none"),
         ({"num_concurent": 8}, "has no num_concurent=; did you mean num_concurrent=?"),
         ({"score_stor": "x"}, "has no score_stor=; did you mean score_store=?"),
@@ -636,14 +633,14 @@ def test_what_the_harness_adds_is_allowed(served):
     model(served, batch_size=1, max_batch_size=64, device="cpu", num_concurrent="2")
 
 
-@pytest.mark.parametrize("told", ["abc", [1], 2, -1, 4.5])
-def test_a_context_that_is_none_is_refused_unless_another_is_given(served, told):
-    served.gets["/v1/models"] = (200, {"data": [{"id": served.name, "max_model_len": told}]})
+@pytest.mark.parametrize("reported", ["abc", [1], 2, -1, 4.5])
+def test_a_reported_context_without_sense_is_refused_unless_one_is_given(served, reported):
+    served.gets["/v1/models"] = (200, {"data": [{"id": served.name, "max_model_len": reported}]})
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
-        f"{served.url}/v1/models (max_length= in --model_args goes before it): max_model_len={told}: expected a number "
-        "of tokens, 3 or more"
+        f"{served.url}/v1/models (max_length= in --model_args overrides it): max_model_len={reported}: expected a "
+        "number of tokens, 3 or more"
     )
     model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)
 
@@ -651,11 +648,11 @@ def test_a_context_that_is_none_is_refused_unless_another_is_given(served, told)
 @pytest.mark.usefixtures("no_loading")
 def test_several_processes_are_refused(served, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match=r"completions-topk: WORLD_SIZE=2, .*; run one, with num_concurrent="):
+    with pytest.raises(InputError, match=r"completions-topk: WORLD_SIZE=2, .*; run one process, with num_concurrent="):
         model(served)
 
 
-def test_stock_requests_are_those_of_local_completions(served):
+def test_stock_requests_are_answered_as_by_local_completions(served):
     pairs = [("def f", "(x):"), ("a b", " c"), ("", "q")]
     plain = [Instance("loglikelihood", doc={}, arguments=pair, idx=0) for pair in pairs]
     until = [Instance("generate_until", doc={}, arguments=("def f", {"until": ["\n"], "max_gen_toks": 8}), idx=0)]

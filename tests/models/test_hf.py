@@ -1,7 +1,9 @@
 import logging
 import re
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,19 +15,13 @@ from transformers import AutoModelForCausalLM, GPT2Config
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.models import base
+from lm_eval_hesnr.models import progress
 from lm_eval_hesnr.models.hf import HFTopK
-from lm_eval_hesnr.models.torch_engine import capabilities
-from lm_eval_hesnr.scoring.request import LabelledText
+from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
+from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from tests.builders import request
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
-
-
-def request(context, continuation, *, k=10, scored=None, has_template=False, **options):
-    labels = np.full(len(context) + len(continuation), Label.TEMPLATE if has_template else Label.OBSERVATION, np.uint8)
-    wanted = np.arange(len(labels)) >= len(context) if scored is None else scored
-    text = LabelledText(continuation, labels=labels, wanted=wanted, k=k, has_template=has_template, **options)
-    return Instance("loglikelihood", doc={"id": "a run"}, arguments=(context, text), idx=0)
 
 
 def naive(model, tokenizer, context, continuation, k=10):
@@ -67,18 +63,18 @@ def test_one_pass_equals_full_logits(lm):
     assert is_greedy is False
 
 
-def test_only_what_is_wanted_is_scored(lm):
+def test_only_the_requested_tokens_are_scored(lm):
     text = "abc def"
     scored = np.zeros(len(text), bool)
     scored[4:] = True
-    (result,) = lm.loglikelihood([request("", text, scored=scored)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", text, wanted=scored)], disable_tqdm=True)
     scores = result.scores
     assert scores.scored.tolist() == [bool(end > 4) for end in scores.char_end]
     assert np.isnan(scores.logprob[~scores.scored]).all()
     assert (scores.rank[~scores.scored] == 0).all()
 
 
-def test_offsets_tile_the_text_even_where_the_tokenizer_trims_blanks(lm):
+def test_offsets_cover_the_text_even_if_the_tokenizer_trims_blanks(lm):
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     covered = np.zeros(len(TEXT), int)
     for start, end in zip(result.scores.char_start, result.scores.char_end, strict=True):
@@ -87,7 +83,7 @@ def test_offsets_tile_the_text_even_where_the_tokenizer_trims_blanks(lm):
 
 
 def test_several_windows_equal_a_loop_over_windows(random_model):
-    lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=100, stride=40)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=100, stride=40)
     text = TEXT * 12
     (result,) = lm.loglikelihood([request("", text)], disable_tqdm=True)
     scores = result.scores
@@ -108,7 +104,7 @@ def test_several_windows_equal_a_loop_over_windows(random_model):
 @pytest.mark.parametrize("score_all", [True, False])
 @pytest.mark.parametrize("rope_type", ["dynamic", "longrope", "yarn", "linear"])
 def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, rope_type, score_all):
-    lm = HFTopK(pretrained=str(random_model), device="cpu", rope_type=rope_type, rope_factor=4)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", rope_type=rope_type, rope_factor=4)
     assert lm.max_length == 1024
     settings = {"rope_type": rope_type, "rope_theta": 10000.0, "factor": 4.0}
     if rope_type in ("yarn", "longrope"):
@@ -119,8 +115,8 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
         random_model, rope_parameters=settings, max_position_embeddings=256 if rope_type == "dynamic" else 1024
     )
     text = TEXT * 8
-    scored = np.arange(len(text)) < (len(text) if score_all else 100)  # what is wanted must not change the numbers
-    (result,) = lm.loglikelihood([request("", text, scored=scored)], disable_tqdm=True)
+    scored = np.arange(len(text)) < (len(text) if score_all else 100)  # must not change the numbers
+    (result,) = lm.loglikelihood([request("", text, wanted=scored)], disable_tqdm=True)
     assert 256 < len(result.scores.token_ids) < 1024
     assert result.scores.short_context == 0
     assert_equal_to_naive(result.scores, naive(expected, lm.tokenizer, "", text))
@@ -129,7 +125,7 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
 
 
 def test_max_length_is_the_context_after_the_extension(random_model):
-    lm = HFTopK(pretrained=str(random_model), device="cpu", rope_type="yarn", rope_factor=4.0, max_length=500)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", rope_type="yarn", rope_factor=4.0, max_length=500)
     assert (lm.max_length, lm.stride) == (500, 250)
     assert lm.signature["rope"] == "yarn x 4 of 256 to 500 tokens"
 
@@ -168,27 +164,27 @@ def test_a_store_that_is_a_file_is_refused_before_the_model_is_loaded(tmp_path):
     [
         ({"max_length": 300}, "max_length=300 is more than the context of 256 tokens"),
         ({"max_length": 600, "rope_type": "yarn", "rope_factor": 2}, "max_length=600 is more than rope_factor=2 times"),
-        ({"rope_type": "longrope", "rope_factor": 2}, "rope_type=longrope: its short_factor and long_factor are found"),
+        ({"rope_type": "longrope", "rope_factor": 2}, "rope_type=longrope: this model has no short_factor"),
         ({"max_length": 512, "rope_type": "yarn", "rope_factor": 2}, None),
         ({"max_length": 256}, None),
     ],
 )
-def test_positions_that_the_model_does_not_know_are_said(random_model, options, line, caplog, monkeypatch):
+def test_positions_that_the_model_does_not_know_give_a_warning(random_model, options, line, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     HFTopK(pretrained=str(random_model), device="cpu", **options)
-    told = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
-    assert [one.startswith(line) for one in told] == [True] if line else told == []
+    messages = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
+    assert [one.startswith(line) for one in messages] == [True] if line else messages == []
 
 
-def test_a_checkpoint_that_is_not_there_is_named_in_one_line(tmp_path):
+def test_a_missing_checkpoint_is_named_in_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, begin in ((tmp_path / "empty", ""), (tmp_path / "no" / "such" / "folder", "there is no such folder, ")):
-        with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: {begin}[^\n]+$") as told:
+        with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: {begin}[^\n]+$") as raised:
             HFTopK(pretrained=str(name))
-        assert ("no such folder" in str(told.value)) == bool(begin)
+        assert ("no such folder" in str(raised.value)) == bool(begin)
 
 
-def test_a_checkpoint_that_is_cut_off_is_named_in_one_line(random_model, tmp_path):
+def test_a_truncated_checkpoint_is_named_in_one_line(random_model, tmp_path):
     shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
     weights = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
@@ -201,19 +197,20 @@ def test_more_positions_than_a_model_has_learned_are_refused(random_model, tmp_p
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(random_model / name, tmp_path)
-    with pytest.raises(InputError, match=r"^max_length=65: .* has a table of 64 positions and knows no others; drop"):
+    with pytest.raises(InputError, match=r"^max_length=65: .* has a table of only 64 positions; leave out max_length="):
         HFTopK(pretrained=str(tmp_path), device="cpu", max_length=65)
-    lm = HFTopK(pretrained=str(tmp_path), device="cpu", max_length=64)
+    lm: Any = HFTopK(pretrained=str(tmp_path), device="cpu", max_length=64)
     (result,) = lm.loglikelihood([request("", TEXT * 3)], disable_tqdm=True)
     assert len(result.scores.token_ids) > 64
     assert result.scores.scored.sum() == len(result.scores.token_ids) - 1
 
 
 def test_a_window_of_one_token_is_refused(random_model):
-    """As prompt tuning leaves it that takes all but one token of the context."""
-    lm = HFTopK(pretrained=str(random_model), device="cpu")
-    object.__setattr__(lm._rows.abilities, "shift", 255)
-    with pytest.raises(InputError, match="its context leaves 1 tokens to a window, expected at least 2"):
+    """Prompt tuning may take all but one token of the context."""
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
+    prompt_tuned = replace(lm._rows.capabilities, shift=255)
+    lm._rows = WantedRows(lm.model, name="tiny", capabilities=prompt_tuned)
+    with pytest.raises(InputError, match="its context leaves 1 tokens for a window, expected at least 2"):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
 
 
@@ -229,34 +226,43 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
             seen.append(("end", self.n, self.total))
             super().close()
 
-    monkeypatch.setattr(base, "tqdm", Bar)
-    lm = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
     lm._rows.budget.largest_chunk = 256
     lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
-    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # where it is and should be
+    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # the bar's end and its total
     moves = [n for n in seen if not isinstance(n, tuple) and n]
     assert sum(moves) == total
     assert 256 in moves
     assert len(moves) >= 4
 
-    lm._n_ahead = 256  # as an interrupt in the middle of a window leaves it
-    seen.clear()
-    lm.loglikelihood([request("", TEXT), request("", TEXT * 20)], disable_tqdm=False)
-    ends = [one for one in seen if isinstance(one, tuple)]
-    assert ends
-    assert all(place == total for _, place, total in ends)
+
+def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(lm, monkeypatch):
+    seen: list[int] = []
+    monkeypatch.setattr(progress, "tqdm", lambda **_: SimpleNamespace(update=seen.append, close=lambda: None))
+
+    def interrupted(*_, on_read, **__):
+        on_read(256)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lm._rows, "statistics", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
+    assert seen == [256, len(result.scores.token_ids)]
 
 
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])
 def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, caplog, monkeypatch):
     """Down to one row at a time, and chunks of 512 tokens."""
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    lm = HFTopK(
+    lm: Any = HFTopK(
         pretrained=str(random_model), device="cpu", mem_budget=mem_budget, max_length=4096, attn_implementation="eager"
     )
     text = TEXT * 20
     (result,) = lm.loglikelihood([request("", text)], disable_tqdm=True)
-    assert sum("in the smallest blocks, and gets them" in told for told in caplog.messages) == (mem_budget == 100)
+    assert sum("mem_budget=100 bytes is too small" in message for message in caplog.messages) == (mem_budget == 100)
     assert len(result.scores.token_ids) > 600
     assert_equal_to_naive(result.scores, naive(lm.model, lm.tokenizer, "", text))
     expected = {"1GiB": (128, "one call"), "200 MB": (128, 1024), 100: (1, 512)}[mem_budget]
@@ -264,7 +270,7 @@ def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, cap
 
 
 def test_the_signature_has_the_blocks_as_they_are_now(random_model):
-    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     assert lm.signature["rows_per_block"] == 128
     lm._rows.budget.rows = 7  # as after an out-of-memory error
     assert lm.signature["rows_per_block"] == 7
@@ -278,7 +284,7 @@ def test_the_signature_says_what_the_numbers_depend_on(lm):
 def test_text_that_looks_like_a_control_token_stays_text(lm):
     text = "echo '<|im_start|>' done"
     (plain,) = lm.loglikelihood([request("", text)], disable_tqdm=True)
-    (rendered,) = lm.loglikelihood([request("", text, has_template=True)], disable_tqdm=True)
+    (rendered,) = lm.loglikelihood([request("", text, label=Label.TEMPLATE, has_template=True)], disable_tqdm=True)
     control = lm.tokenizer.convert_tokens_to_ids("<|im_start|>")
     assert control not in plain.scores.token_ids
     assert control in rendered.scores.token_ids
@@ -293,7 +299,7 @@ def test_repeated_and_mixed_requests_keep_their_order(lm):
     assert got[1] == HFLM.loglikelihood(lm, [plain], disable_tqdm=True)[0]
 
 
-def test_requests_without_labels_are_those_of_hf(lm, random_model):
+def test_requests_without_labels_are_answered_as_by_hf(lm, random_model):
     hf = HFLM(pretrained=str(random_model), device="cpu")
     pairs = [
         Instance("loglikelihood", doc={}, arguments=pair, idx=0) for pair in [("a b", " c d"), ("", "x y"), ("q", "r")]
@@ -311,14 +317,14 @@ def test_hf_itself_refuses_a_labelled_request_at_once(random_model):
         hf.loglikelihood([request("context", TEXT)], disable_tqdm=True)
 
 
-def test_logits_that_are_not_numbers_stop_the_run(random_model, monkeypatch):
-    lm = HFTopK(pretrained=str(random_model), device="cpu")
-    lm._rows  # noqa: B018 (tested at load, while the weights are good)
+def test_logits_that_are_not_numbers_stop_the_run(random_model):
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
+    lm._rows = WantedRows(lm.model, name="tiny")  # tested while the weights are good
     next(lm.model.parameters()).data[5:40] = float("nan")
     with pytest.raises(InputError, match="no finite logprob at token"):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     broken = HFTopK(pretrained=lm.model, tokenizer=lm.tokenizer)
-    with pytest.raises(InputError, match="not finite on 64 random tokens"):
+    with pytest.raises(InputError, match="the logits of 64 random tokens are not finite"):
         broken.loglikelihood([request("", TEXT)], disable_tqdm=True)
 
 
@@ -330,9 +336,9 @@ def test_a_stride_that_covers_nothing_is_refused(random_model, stride):
 
 def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(random_model, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
-    lm = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
     nothing, something = lm.loglikelihood([request("all of it", ""), request("a", TEXT)], disable_tqdm=True)
-    assert "a run: no token to score, it is nothing but context" in caplog.messages
+    assert "a run: has no token to score, only context" in caplog.messages
     assert nothing == (0.0, True)
     assert not nothing.scores.scored.any()
     assert len(nothing.scores.logprob) == len(nothing.scores.token_ids) > 0
@@ -340,16 +346,17 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
     assert len(list(tmp_path.glob("*/*.parquet"))) == 1
 
 
-def test_bf16_is_as_good_as_a_float32_head_makes_it(random_model, monkeypatch):
+def test_bf16_has_the_numbers_of_a_float32_head(random_model):
     """Against full logits made in float32 of the bf16 model's own hidden states."""
-    monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
-    lm = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
+    capabilities = find_capabilities(lm.model, "tiny", float32_is_free=True)
+    lm._rows = WantedRows(lm.model, name="tiny", capabilities=capabilities)
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     assert result.scores.signature["head"] == "float32"
 
     def wide(ids):
         hidden = lm.model.model(ids[:, :-1]).last_hidden_state.float()
-        hidden = torch.cat([hidden, hidden[:, -1:]], dim=1)  # the last token predicts nothing that is there
+        hidden = torch.cat([hidden, hidden[:, -1:]], dim=1)  # nothing follows the last token
         return SimpleNamespace(logits=hidden @ lm.model.lm_head.weight.float().T)
 
     assert_equal_to_naive(result.scores, naive(wide, lm.tokenizer, "", TEXT))

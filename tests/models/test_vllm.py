@@ -1,4 +1,4 @@
-"""`vllm-topk` and a server of vLLM, both really running on this machine's CPU; `make test-vllm` runs this."""
+"""`vllm-topk` and a server of vLLM, both running on this machine's CPU; `make test-vllm` runs this."""
 
 import json
 import os
@@ -19,14 +19,12 @@ os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 from lm_eval.models.vllm_causallms import VLLM
 
-from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.errors import InputError, Interrupted
-from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models import vllm as module
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
-from lm_eval_hesnr.scoring.request import LabelledText
+from tests import builders
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
 CONTEXT = 256
@@ -34,34 +32,27 @@ PORT = 8917
 PATIENCE_SECONDS = 300
 
 
-def request(continuation, k=10, wanted=None):
-    text = LabelledText(
-        continuation,
-        labels=np.full(len(continuation), Label.OBSERVATION, np.uint8),
-        wanted=np.ones(len(continuation), bool) if wanted is None else wanted,
-        k=k,
-        has_template=False,
-    )
-    return Instance("loglikelihood", doc={"id": "a run"}, arguments=("", text), idx=0)
+def request(continuation, k=10, wanted=slice(None)):
+    return builders.request("", continuation, k=k, wanted=wanted)
 
 
 def requests_of_several():
-    """From a few tokens to several windows, one with only its end wanted."""
+    """Texts from a few tokens to several windows; of the last one, only the end is scored."""
     text = TEXT * 6
     return [request(TEXT * n) for n in (1, 2, 5, 9)] + [request(text, wanted=np.arange(len(text)) > 400)]
 
 
 def assert_same(results, expected, most=10_000):
     for result, other in zip(results, expected, strict=True):
-        got, wanted = result.scores, other.scores
-        at = wanted.scored
-        assert got.token_ids.tolist() == wanted.token_ids.tolist()
+        got, reference = result.scores, other.scores
+        at = reference.scored
+        assert got.token_ids.tolist() == reference.token_ids.tolist()
         assert got.scored.tolist() == at.tolist()
-        np.testing.assert_allclose(got.logprob[at], wanted.logprob[at], atol=2e-4)
-        np.testing.assert_allclose(got.entropy[at], wanted.entropy[at], atol=2e-4)
-        np.testing.assert_allclose(got.top_mass[at], wanted.top_mass[at], atol=2e-4)
-        # two logits that differ in the last digit may change places
-        assert (np.minimum(got.rank, most) != np.minimum(wanted.rank, most)).mean() < 0.01
+        np.testing.assert_allclose(got.logprob[at], reference.logprob[at], atol=2e-4)
+        np.testing.assert_allclose(got.entropy[at], reference.entropy[at], atol=2e-4)
+        np.testing.assert_allclose(got.top_mass[at], reference.top_mass[at], atol=2e-4)
+        # two logits that differ only in the last digit may swap their ranks
+        assert (np.minimum(got.rank, most) != np.minimum(reference.rank, most)).mean() < 0.01
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +86,7 @@ def test_several_calls_of_the_engine_and_entries_by_dict_give_the_same(lm, expec
 def test_another_k_and_one_that_is_too_large(lm, tiny_model):
     hf = HFTopK(pretrained=str(tiny_model), device="cpu", dtype="float32")
     assert_same(*(model.loglikelihood([request(TEXT, k=25)], disable_tqdm=True) for model in (lm, hf)))
-    with pytest.raises(InputError, match="max_logprobs=100; raise it"):
+    with pytest.raises(InputError, match="max_logprobs=100; raise max_logprobs"):
         lm.loglikelihood([request(TEXT, k=101)], disable_tqdm=True)
 
 
@@ -103,14 +94,14 @@ def test_the_store_serves_a_second_run(lm, tmp_path, monkeypatch):
     lm.score_store = str(tmp_path)
     try:
         first = lm.loglikelihood([request(TEXT)], disable_tqdm=True)
-        monkeypatch.setattr(VLLMTopK, "_read", None)
+        monkeypatch.setattr(VLLMTopK, "read", None)
         again = lm.loglikelihood([request(TEXT)], disable_tqdm=True)
     finally:
         lm.score_store = None
     assert again[0].scores.logprob[1:].tolist() == first[0].scores.logprob[1:].tolist()
 
 
-def test_what_was_done_before_an_end_is_in_the_store(lm, tmp_path, monkeypatch):
+def test_scores_from_before_an_interrupt_are_in_the_store(lm, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_TOKENS_PER_CALL_WITH_STORE", 300)
     monkeypatch.setattr(lm, "score_store", str(tmp_path))
     generated = VLLMTopK._generated
@@ -126,7 +117,7 @@ def test_what_was_done_before_an_end_is_in_the_store(lm, tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("*/*.parquet"))) == 1
 
 
-def test_stock_requests_are_those_of_vllm(lm):
+def test_stock_requests_are_answered_as_by_vllm(lm):
     pairs = [Instance("loglikelihood", doc={}, arguments=pair, idx=0) for pair in [("a b", " c d"), ("q", "r")]]
     until = [
         Instance(
@@ -142,12 +133,12 @@ def test_stock_requests_are_those_of_vllm(lm):
     assert [mixed[0], mixed[2]] == VLLM.loglikelihood(lm, pairs, disable_tqdm=True)
 
 
-def test_an_engine_that_ends_is_one_line(lm, monkeypatch):
+def test_an_engine_that_ends_gives_a_one_line_error(lm, monkeypatch):
     def die(*_, **__):
         raise module.EngineDeadError
 
     monkeypatch.setattr(lm.model, "generate", die)
-    with pytest.raises(InputError, match="engine ended, its log above says why; with score_store= the same command"):
+    with pytest.raises(InputError, match=r"engine stopped; its log above gives the reason\. With score_store="):
         lm.loglikelihood([request(TEXT)], disable_tqdm=True)
 
 
@@ -177,7 +168,7 @@ def test_data_parallel_without_ray_is_refused():
 
 def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match=r"vllm-topk: WORLD_SIZE=2, .*; run one, with tensor_parallel_size="):
+    with pytest.raises(InputError, match=r"vllm-topk: WORLD_SIZE=2, .*; run one process, with tensor_parallel_size="):
         VLLMTopK()
 
 
@@ -235,14 +226,11 @@ def test_a_prompt_longer_than_the_server_reads_is_refused(served, tiny_model):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A file with the first turns of three trajectories."""
-    path = tmp_path_factory.mktemp("small") / "small.jsonl"
-    rows = [json.loads(line) for line in TRAJECTORIES.read_text().splitlines()[:3]]
-    path.write_text("".join(json.dumps(row | {"segments": row["segments"][:9]}) + "\n" for row in rows))
-    return path
+    return builders.first_turns(tmp_path_factory.mktemp("small") / "small.jsonl", 3)
 
 
 def command(model, trajectories, model_args, out, **environment):
-    """The measures that the plain command writes, those with a number."""
+    """The numeric measures that the plain command writes."""
     done = subprocess.run(
         [
             sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", model, "--model_args", model_args,

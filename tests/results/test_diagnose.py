@@ -9,7 +9,7 @@ from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
 def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.295, 0.305), **changes):
     results = {"he_snr,action": he_snr, "ppl,action": ppl, "topk_acc,action": topk_acc, "mean_top_mass,action": mass}
     results["decisions,action"] = 5000.0
-    told = {
+    summary = {
         "documents": 500, "intervals": {"he_snr": list(interval) if interval else None}, "near_epsilon": 0.001,
         "largest_influence": {"document": 7, "share": 0.01}, "he_snr_interval_width_by_documents": {50: 0.3, 500: 0.05},
     }  # fmt: skip
@@ -17,7 +17,7 @@ def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.29
         "signature": {"model": "org/Alpha-7B", "dtype": "float32", "k": 10, "window": 4096, "stride": 2048},
         "trajectories": {"scored_tokens": 1000, "short_context_tokens": 0},
         "generated_by": {"google/gemini-3": 500},
-        "summary": {"action": told | changes.pop("told", {})},
+        "summary": {"action": summary | changes.pop("summary", {})},
     }
     for key, value in changes.items():
         config[key] = config.get(key, {}) | value
@@ -38,10 +38,10 @@ def test_a_good_run_has_nothing_to_say():
         ({"interval": (0.2, 0.4)}, "few-decisions"),
         ({"interval": None}, "no-interval"),
         ({"mass": 0.9}, "candidates-too-few"),
-        ({"told": {"largest_influence": {"document": 7, "id": "x", "share": 0.2}}}, "one-trajectory"),
-        ({"told": {"largest_influence": {"document": 7, "id": "x", "share": None}}}, "one-trajectory"),
+        ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": 0.2}}}, "one-trajectory"),
+        ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": None}}}, "one-trajectory"),
         ({"decisions_by_label": {"action": {"code": 95, "comment": 5}}}, "one-label"),
-        ({"signature": {"dtype": "bfloat16"}, "told": {"near_epsilon": 0.007}}, "precision-at-threshold"),
+        ({"signature": {"dtype": "bfloat16"}, "summary": {"near_epsilon": 0.007}}, "precision-at-threshold"),
         ({"trajectories": {"short_context_tokens": 10}}, "windows"),
         ({"generated_by": {"other/alpha-70b-instruct": 3}}, "own-family"),
     ],
@@ -85,11 +85,11 @@ def test_each_signature_between_two_runs(changes, expected):
 def test_advice_names_how_many_trajectories_would_do():
     (finding,) = diagnose([run(interval=(0.2, 0.4))])
     assert "about 500 trajectories like these" in finding.advice
-    assert "0.3000 is known to +-33 % only (5000 decisions in 500 trajectories)" in finding.evidence
+    assert "0.3000 is known only to +-33 % (5000 decisions in 500 trajectories)" in finding.evidence
 
 
 def test_a_results_file_of_another_task_is_refused():
-    with pytest.raises(ValueError, match="no swe_hesnr results in it"):
+    with pytest.raises(ValueError, match="it has no swe_hesnr results"):
         runs_of({"results": {"hellaswag": {}}, "configs": {"hellaswag": {}}}, "x.json")
 
 

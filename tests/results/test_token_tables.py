@@ -1,40 +1,25 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.results.token_tables import compare_tables, measure_tables, read_tables
-from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
+from tests.builders import token_scores
 
 CHOSEN = {name: SCOPES[name] for name in ("action", "all")}
 
 
-def scores(seed, n=300, better=0.0):
-    rng = np.random.default_rng(seed)
-    scored = np.arange(n) > 20
-    blank = np.where(scored, 1, np.nan)
-    logprob = -rng.gamma(2, 0.7, n) * (1 - better)
-    return TokenScores(
-        token_ids=rng.integers(0, 500, n, dtype=np.int32),
-        labels=rng.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n).astype(np.uint8),
-        char_start=np.arange(n, dtype=np.int32),
-        char_end=np.arange(1, n + 1, dtype=np.int32),
-        scored=scored,
-        logprob=(logprob * blank).astype(np.float32),
-        entropy=(rng.uniform(0, 2.3, n) * blank).astype(np.float32),
-        rank=np.where(scored, rng.integers(1, 15, n), 0).astype(np.int32),
-        top_mass=(rng.uniform(0.9, 1, n) * blank).astype(np.float32),
-        k=10,
-        signature={"model": "m", "k": 10, "render": "transcript", "label_rules": 1},
-    )
+def scores(seed, better=0.0):
+    return token_scores(seed=seed, better=better)
 
 
 def write(folder: Path, better=0.0, n_docs=8, **changes):
@@ -56,20 +41,21 @@ def test_a_table_is_read_back_as_it_was(tmp_path):
 @pytest.mark.parametrize("epsilon", [EPSILON, 0.777])
 def test_measures_from_tables_are_those_of_the_scores(tmp_path, epsilon):
     tables = read_tables(write(tmp_path), CHOSEN, epsilon)
-    told = measure_tables(tables, "static", epsilon)
+    results = measure_tables(tables, "static", epsilon)
     for scope, labels in CHOSEN.items():
         profiles = [scores(i).profile(scores(i).in_scope(labels), epsilon) for i in range(8)]
-        assert told[scope]["measures"] == measures(profiles, epsilon)
-        assert told[scope]["stderr"]["he_snr"] > 0
-        assert told[scope]["summary"]["documents"] == 8
+        assert results[scope]["measures"] == measures(profiles, epsilon)
+        assert results[scope]["stderr"]["he_snr"] > 0
+        assert results[scope]["summary"]["documents"] == 8
 
 
 def test_a_paired_difference_between_two_folders(tmp_path):
     a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
     b = read_tables(write(tmp_path / "b", better=0.2), CHOSEN, EPSILON)
-    found = compare_tables(a, b, EPSILON)["action"]["he_snr"]
+    found: Any = compare_tables(a, b, EPSILON)["action"]["he_snr"]
+    same: Any = compare_tables(a, a, EPSILON)["all"]["ppl"]
     assert found.interval.low > 0
-    assert compare_tables(a, a, EPSILON)["all"]["ppl"].value == 0
+    assert same.value == 0
 
 
 def test_other_trajectories_or_settings_are_not_compared(tmp_path):
@@ -79,7 +65,7 @@ def test_other_trajectories_or_settings_are_not_compared(tmp_path):
         compare_tables(a, fewer, EPSILON)
     other = [write_token_table(tmp_path / "tokens", i, f"run {i}", scores(i + 50)) for i in range(8)]
     assert len(other) == 8
-    with pytest.raises(InputError, match="the same trajectories as other tokens"):
+    with pytest.raises(InputError, match="the same trajectories, but different tokens"):
         compare_tables(a, read_tables(tmp_path / "tokens", CHOSEN, EPSILON), EPSILON)
     chat = read_tables(write(tmp_path / "chat", render="chat"), CHOSEN, EPSILON)
     with pytest.raises(InputError, match="render differs"):
@@ -119,7 +105,7 @@ def test_the_command_prints_every_measure_and_the_difference(tmp_path, capsys):
     [
         (["no/such"], "no token table"),
         (["DIR", "--scopes", "actions"], "scopes should be a list of names out of"),
-        (["DIR", "DIR", "--threshold", "otsu"], "compared at one fixed threshold"),
+        (["DIR", "DIR", "--threshold", "otsu"], "compared with one fixed threshold"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(tmp_path, capsys, arguments, message):
@@ -136,9 +122,9 @@ def test_an_adaptive_threshold_is_reported(tmp_path, capsys):
 
 
 def test_tables_of_a_run_that_scored_only_actions_have_no_other_scope(tmp_path):
-    told = measure_tables(read_tables(write(tmp_path, score="action"), CHOSEN, EPSILON), "static", EPSILON)
-    assert told["action"]["measures"]["ppl"] > 1
-    assert told["all"]["measures"]["ppl"] is None
+    results = measure_tables(read_tables(write(tmp_path, score="action"), CHOSEN, EPSILON), "static", EPSILON)
+    assert results["action"]["measures"]["ppl"] > 1
+    assert results["all"]["measures"]["ppl"] is None
 
 
 def test_pairs_are_found_by_content_whatever_the_order_and_the_names(tmp_path):
@@ -169,13 +155,13 @@ def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
     write(tmp_path / "settings")
     assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 8
     write(tmp_path / "others")
-    with pytest.raises(InputError, match="a score store of 2 models or settings; name one"):
+    with pytest.raises(InputError, match="is a score store with 2 models or settings; name the folder of one"):
         read_tables(tmp_path, CHOSEN, EPSILON)
 
 
 def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
     folder = str(write(tmp_path, epsilon=1.0))
     assert main(["measure", folder]) == 0
-    assert "was scored with epsilon 1; this measures with 1.24245" in capsys.readouterr().err
+    assert "was scored with epsilon 1; now measured with 1.24245" in capsys.readouterr().err
     assert main(["measure", folder, "--epsilon", "1.0"]) == 0
     assert capsys.readouterr().err == ""

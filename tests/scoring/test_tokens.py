@@ -227,5 +227,5 @@ def test_a_tokenizer_without_offsets_is_refused():
     class Slow:
         is_fast = False
 
-    with pytest.raises(InputError, match="tiny: the tokenizer gives no character offsets"):
+    with pytest.raises(InputError, match="tiny: the tokenizer returns no character offsets"):
         TrajectoryTokenizer(Slow(), name="tiny")

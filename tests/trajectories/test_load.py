@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_reports_and_predictions_are_skipped_in_a_folder(tmp_path):
 def test_files_that_are_not_runs_are_recognised_by_content_and_name(tmp_path, name, value, reason):
     write(tmp_path / "run.json", row("1"))
     path = write(tmp_path / name, value)
-    results = dict(iterate_results(find_inputs(tmp_path)))
+    results: Any = dict(iterate_results(find_inputs(tmp_path)))
     assert results.pop(tmp_path / "run.json").id == "1"
     if reason is None:
         assert results[path].reason.startswith(f"{path}: no known trajectory format")
@@ -258,7 +259,8 @@ def test_a_run_in_files_is_read_up_to_its_first_broken_one(tmp_path):
 def test_one_json_value_that_is_cut_off_is_left_out_whole(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(json.dumps(EVENTS, indent=1)[:-60])
-    (line,) = [result for _, result in iterate_trajectories(path)]
+    ((_, line),) = iterate_trajectories(path)
+    assert isinstance(line, Bad)
     assert line.reason.endswith("the file seems cut off")
 
 
@@ -383,7 +385,7 @@ def test_a_part_of_another_file_is_counted(tmp_path):
 
 def test_iterating_gives_the_same_one_at_a_time(tmp_path):
     path = write(tmp_path / "x.jsonl", row("1"), {"a": 1}, row("2"))
-    stream = iterate_trajectories(path)
+    stream: Any = iterate_trajectories(path)
     first_path, first = next(stream)
     assert (first_path, first.id) == (path, "1")
     rest = [result.reason if isinstance(result, Bad) else result.id for _, result in stream]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,8 @@ def test_files_that_are_not_runs_do_not_count(run):
 def test_a_folder_is_listed_once_and_its_runs_are_not_read(tmp_path, monkeypatch):
     runs = [write(tmp_path / f"{i}.traj.json", "{}") for i in range(50)]
     write(tmp_path / "report.json", {"resolved": True})
-    read, listed = [], []
+    read: Any = []
+    listed: Any = []
     json_of, has_known_ending = outcomes.json_of, outcomes.has_known_ending
     monkeypatch.setattr(outcomes, "json_of", lambda path: read.append(path.name) or json_of(path))
     monkeypatch.setattr(outcomes, "has_known_ending", lambda path: listed.append(path.name) or has_known_ending(path))

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from lm_eval_hesnr.trajectories.readers import READERS
 @pytest.fixture
 def detected(monkeypatch):
     """How often each reader looked at each value."""
-    calls = Counter()
+    calls: Counter[Any] = Counter()
 
     def counting(name, detect):
         def counted(data):
@@ -71,7 +72,7 @@ def test_each_file_is_opened_once(tmp_path, monkeypatch):
         (tmp_path / "events").mkdir(exist_ok=True)
         (tmp_path / "events" / f"event-{number}.json").write_text(json.dumps(event))
         (tmp_path / f"event-{number}.json").write_text(json.dumps(chat(str(number))))
-    opened = Counter()
+    opened: Counter[Path] = Counter()
     records = paths.records
     monkeypatch.setattr(paths, "records", lambda path: opened.update([path]) or records(path))
     assert len(load_trajectories(tmp_path).trajectories) == 3

@@ -1,1 +1,1 @@
-"""The parts of `completions-topk` that deal with the server: the connection, and the forms of its answers."""
+"""The server part of `completions-topk`: the connection, and the forms of the server's answers."""

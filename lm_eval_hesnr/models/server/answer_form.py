@@ -1,4 +1,4 @@
-"""A form of request and answer, and the checks that an answer is complete and possible."""
+"""One form of request and answer, with checks that an answer is complete and possible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _ROUNDING = 1e-4
 """A logprob may exceed its largest possible value by this much, nats."""
 
 _MANY_PLACES = 8
-"""If the token itself is the last of k in so many places, and never outside the k, this is not chance."""
+"""If the token itself is the last of the k top tokens in this many places, and never outside the k, this is not
+chance."""
 
 
 @contextmanager
@@ -36,13 +37,13 @@ def _documented_shape() -> Iterator[None]:
 class AnswerForm(NamedTuple):
     """One form of request and answer.
 
-    An answer is refused if it is incomplete, covers other tokens than were sent, or contains impossible logprobs. No
-    number is computed from it.
+    An answer is refused if it is incomplete, covers tokens that were not sent, or contains impossible logprobs. No
+    number is computed from a refused answer.
     """
 
     name: str
     path: str
-    """Where requests are sent, below the server's root."""
+    """The path of requests, below the server's root."""
     question: Callable[[str, Sequence[int] | str, int], dict[str, Any]]
     """Builds the JSON of a request from the model's name, a prompt (token ids or text) and k."""
     prompt_ids: Callable[[Any], list[int] | None]
@@ -62,7 +63,7 @@ class AnswerForm(NamedTuple):
             k: the number of top tokens that was requested.
 
         Raises:
-            AnswerError: something is missing, different or impossible.
+            AnswerError: a part of the answer is missing, belongs to other tokens, or is impossible.
         """
         with _documented_shape():
             self._check_tokens(answer, prompt)
@@ -101,9 +102,9 @@ class AnswerRow(NamedTuple):
     rank: int | None
     """The engine's own rank of the token; None if the answer has no ranks."""
     top: list[float]
-    """Logprobs of the most likely tokens. Some servers add the token itself where it is not one of them."""
+    """Logprobs of the most likely tokens. Some servers add the token itself if it is not one of them."""
     own: float | None
-    """The token's logprob within `top`; None if it is not there."""
+    """The token's logprob in `top`; None if the token is not in `top`."""
 
 
 class _Columns(NamedTuple):
@@ -112,9 +113,9 @@ class _Columns(NamedTuple):
     target: np.ndarray
     """(R,)"""
     rank: np.ndarray
-    """(R,), 0 where the answer has no rank."""
+    """(R,); 0 if the answer has no rank."""
     own: np.ndarray
-    """(R,), NaN where the token is not among the top tokens."""
+    """(R,); NaN if the token is not among the top tokens."""
     top: np.ndarray
     """(R, k), largest first."""
 
@@ -122,8 +123,9 @@ class _Columns(NamedTuple):
 def _columns(rows: Iterator[AnswerRow], wanted: np.ndarray, k: int) -> _Columns:
     """The rows as arrays.
 
-    Some servers return k - 1 top tokens and the token itself. Then the token is often the last of the k values and
-    never outside them. With k real top tokens, a token that is often the last is also sometimes outside.
+    Some servers return only k - 1 top tokens, and the token itself. Then the token is often the last of the k values
+    and never outside them. If a server returns k real top tokens, a token that is often the last is sometimes also
+    outside.
     """
     n_wanted = len(wanted)
     columns = _Columns(np.empty(n_wanted), np.empty(n_wanted), np.empty(n_wanted), np.empty((n_wanted, k)))
@@ -136,15 +138,15 @@ def _columns(rows: Iterator[AnswerRow], wanted: np.ndarray, k: int) -> _Columns:
         columns.own[i] = np.nan if row.own is None else row.own
     if n_last >= _MANY_PLACES and not n_outside:
         raise AnswerError(
-            f"there are {k} top tokens everywhere, and in {n_last} places the token itself is the last of them: the "
-            f"server returns it instead of top token number {k}"
+            f"the token itself is the last of the {k} top tokens in {n_last} places, and never outside them: "
+            f"the server returns it instead of top token number {k}"
         )
     return columns
 
 
 def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
-    """The top logprobs, largest first: k of them, or k + 1 with the token itself."""
-    if math.isnan(sum(row.top)):  # NaN has no place in a sorted list
+    """The top logprobs, largest first: k values, or k + 1 if the token itself is one of them."""
+    if math.isnan(sum(row.top)):  # NaN cannot be sorted
         raise AnswerError(f"token {position} of the prompt: a top logprob is not a number (nan)")
     values = sorted(row.top, reverse=True)
     n_top = len(values)

@@ -85,7 +85,7 @@ def _echo_ids(answer: Any) -> list[int]:
 
 
 def _n_generated(answer: Any) -> int:
-    """The number of tokens after the prompt: the reported number, or 1, which was requested."""
+    """The number of tokens after the prompt: as reported, or 1, because one token was requested."""
     n_generated = (answer.get("usage") or {}).get("completion_tokens")
     return 1 if n_generated is None else int(n_generated)
 

@@ -21,12 +21,12 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 _CONNECT_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 30
 _TEMPORARY_STATUSES = (408, 409, 425, 429)
-"""Statuses below 500 that describe the moment, not the request. The request is sent again."""
+"""Statuses below 500 that are temporary: the request is sent again."""
 
 _KEY_HINT = " (the API key is read from OPENAI_API_KEY)"
 _ADDRESS_HINT = " (is base_url= right? it should end in /v1/completions)"
 _REFUSED = {401: _KEY_HINT, 403: _KEY_HINT, 404: _ADDRESS_HINT, 405: _ADDRESS_HINT, 501: _ADDRESS_HINT}
-"""Statuses of requests that the server did not read, with what the user can do."""
+"""Statuses of requests that the server did not read, with a hint for the user."""
 
 _IN_WORDS = {
     "Connection refused": "connection refused",
@@ -45,7 +45,7 @@ _PERMANENT = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
 )
-"""Errors that a second attempt would give again."""
+"""Errors that a second attempt would cause again."""
 
 Result = TypeVar("Result")
 
@@ -60,24 +60,24 @@ class _TemporaryError(Exception):
 
 
 class Connection:
-    """A connection to one server. It repeats a request, with growing waits, if that can help."""
+    """A connection to one server. It repeats a failed request, with growing waits, if the failure may be temporary."""
 
     def __init__(
         self, root: str, *, header: dict[str, str], verify: bool | str, attempts: int, first_wait: float, secret: str
     ) -> None:
-        """Keep the address. Nothing is sent yet.
+        """Store the settings; nothing is sent yet.
 
         Args:
             root: such as `http://127.0.0.1:8000`.
             header: sent with every request.
             verify: as in `requests`: whether to check certificates, or the file to check them with.
-            attempts: how often one request is sent at most.
+            attempts: the largest number of times that one request is sent.
             first_wait: seconds before the second attempt. Each further wait is twice as long, 30 s at most.
             secret: replaced by *** wherever a message would contain it; empty if there is no secret.
         """
         self.root, self.attempts = root, attempts
         self._header, self._verify, self._first_wait, self._secret = header, verify, first_wait, secret
-        # without `auth`, `requests` would replace our Authorization header by the one that ~/.netrc has for this host
+        # without `auth`, `requests` would replace our Authorization header by the one in ~/.netrc for this host
         self._auth = (lambda request: request) if "Authorization" in header else None
         self._parsing = threading.Lock()
         self._stopped = threading.Event()
@@ -86,7 +86,7 @@ class Connection:
         """The JSON at this path.
 
         Raises:
-            AnswerError: the server does not have this path. The message starts with the path.
+            AnswerError: the server does not serve this path. The message starts with the path.
             InputError: no answer after a few attempts.
         """
         return self._send("GET", path, None, 30, lambda answer: answer, min(self.attempts, attempts))
@@ -101,15 +101,15 @@ class Connection:
     ) -> Result:
         """The result of `read` on the answer.
 
-        Only one answer is parsed at a time. For 128 000 tokens it is 100 MB of JSON, and parsing takes several times
-        that.
+        Only one answer is parsed at a time. For 128 000 tokens it is 100 MB of JSON, and parsing needs several times
+        this memory.
 
         Args:
             path: below the server's root.
             question: the JSON to send.
             timeout: seconds without data after which an attempt fails.
             read: computes the result from the answer's JSON.
-            attempts: fewer than the connection's own.
+            attempts: overrides the connection's own number.
 
         Raises:
             AnswerError: from the server, or from `read`. The message starts with the path.
@@ -118,7 +118,7 @@ class Connection:
         return self._send("POST", path, question, timeout, read, attempts or self.attempts)
 
     def in_parallel(self, function: Callable[[int], Result], n_items: int, n_at_a_time: int) -> Iterator[Result]:
-        """`function` of 0, 1, ..., n_items - 1, each as soon as it is done. The first error stops all.
+        """Yield `function` of 0, 1, ..., n_items - 1, each as soon as it is done. The first error stops all calls.
 
         The threads are daemons, so a thread that waits for the server does not keep the program from ending.
         """
@@ -135,7 +135,7 @@ class Connection:
                     return
                 try:
                     done.put(function(item))
-                except BaseException as error:  # the thread that waits raises it again
+                except BaseException as error:  # the waiting thread raises it again
                     done.put(error)
                     return
 
@@ -168,7 +168,7 @@ class Connection:
                 eval_logger.warning("%s: %s; attempt %d of %d in %g s", url, reason, attempt + 1, attempts, wait)
                 if stopped.wait(wait):
                     break
-        way_out = "is the server up?"
+        way_out = "is the server running?"
         if attempts == self.attempts:
             way_out = "raise max_retries=, or run again: with score_store= a run continues where it stopped"
         raise InputError(f"{url}: no usable answer in {attempts} attempts; the last one: {reason}; {way_out}")
@@ -200,7 +200,7 @@ class Connection:
             return read(answer)
 
     def _raise_for_status(self, response: requests.Response) -> NoReturn:
-        """Raise the error that an answer with this status means."""
+        """Raise the error for an answer with this status."""
         status = response.status_code
         if response.is_redirect:
             location = self._censored(response.headers["Location"])
@@ -266,7 +266,7 @@ class SecretFilter(logging.Filter):
 
 
 def root_of(base_url: str) -> str:
-    """The server's root address, from any of the addresses below it that users give as `base_url`."""
+    """The server's root address, from any address that users may give as `base_url`."""
     root = base_url.rstrip("/")
     for path in ("/v1/completions", "/v1/chat/completions", "/generate", "/v1"):
         if root.endswith(path):

@@ -1,1 +1,1 @@
-"""The wanted rows of logits from a PyTorch model: what `hf-topk` runs."""
+"""The requested rows of logits from a PyTorch model: the engine of `hf-topk`."""

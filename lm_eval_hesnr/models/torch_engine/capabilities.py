@@ -1,4 +1,4 @@
-"""Which ways of running a model give its own full logits, found out on a few random tokens when it is loaded."""
+"""The test at load: which ways of running a model give its own full logits, on a few random tokens."""
 
 from __future__ import annotations
 
@@ -13,97 +13,107 @@ from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
 from lm_eval_hesnr.models.torch_engine.rope import depends_on_length, forget_longest
 
 _TEST_TOKENS = 64
+_USE_ANOTHER = "use a model whose transformers class supports it"
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
-    """What a model was seen to do rightly."""
+class Capabilities:
+    """What a model can do, as the test at load showed."""
 
     vocabulary: int
-    """Entries of a row of logits; may be more than the tokenizer has."""
+    """Entries of a row of logits. They can be more than the tokenizer's entries."""
     shift: int
-    """Rows of logits before the first token's: prompt tuning puts virtual tokens there."""
+    """How many rows of logits come before the first token's row, because prompt tuning adds virtual tokens there."""
     head: Head | None
-    """The head by itself, if it gives the same logits."""
+    """The head, if it can run separately and gives the same logits."""
     chunks_agree: bool
     """Whether chunks through the model's own cache give the same logits."""
     needs_whole_text: bool
-    """Whether logits depend on how much text follows (`dynamic` and `longrope` RoPE)."""
+    """Whether logits depend on the length of the whole text (`dynamic` and `longrope` RoPE)."""
     n_attentions: int
-    """Attentions of one forward, the last of which may leave out rows that are not wanted; 0 if none may."""
+    """Attention calls of one forward pass, if the last one may leave out rows; 0 if it may not."""
 
 
 @torch.inference_mode()
-def find_abilities(model: Any, name: str) -> Abilities:
-    """Compare every way with the model's own full logits on 64 random tokens.
+def find_capabilities(model: Any, name: str, *, float32_is_free: bool | None = None) -> Capabilities:
+    """Compare every way of running a model with its own full logits on 64 random tokens.
 
-    `logits_to_keep` must agree. Where the head by itself or chunks do not, they are not used.
+    `logits_to_keep` must agree. If the separate head or the chunks do not agree, they are not used.
 
     Args:
-        model: a causal LM of `transformers`, or what wraps one (PEFT).
-        name: what error messages call it.
+        model: a causal LM of `transformers`, or a wrapper of one (PEFT).
+        name: the model's name in error messages.
+        float32_is_free: whether float32 logits of a 16-bit model take no extra time. If None, the device decides.
 
     Raises:
-        InputError: `logits_to_keep` is not taken, ignored or wrong, or logits are not finite.
+        InputError: the model does not accept `logits_to_keep`, ignores it, or computes other logits with it. Or its
+            logits are not finite, or depend on the text after a token.
     """
     generator = torch.Generator().manual_seed(0)
     embeddings = model.get_input_embeddings()
     ids = torch.randint(embeddings.num_embeddings, (_TEST_TOKENS,), generator=generator).to(input_device(model))
     rows = torch.arange(1, _TEST_TOKENS, 3, device=ids.device)
-    kind = type(model).__name__
     forget_longest(model)
-    try:
-        full = model(input_ids=ids[None], use_cache=False).logits[0]
-        shift = len(full) - _TEST_TOKENS
-        kept = model(input_ids=ids[None], use_cache=False, logits_to_keep=rows + shift).logits[0]
-    except TypeError as error:
-        raise InputError(
-            f"{name}: {kind} takes no logits_to_keep ({error}); use a model whose transformers class supports it"
-        ) from error
-    if not bool(full.isfinite().all()):
-        raise InputError(f"{name}: logits that are not finite on {_TEST_TOKENS} random tokens; try another dtype")
-    if len(kept) != len(rows):
-        raise InputError(
-            f"{name}: {kind} ignores logits_to_keep (asked for {len(rows)} rows, got {len(kept)}); use a model whose "
-            "transformers class supports it"
-        )
-    expected = full[rows + shift]
-    if not _close(kept, expected):
-        raise InputError(
-            f"{name}: {kind} gives other logits with logits_to_keep than without; use a model whose transformers class "
-            "supports it"
-        )
-    if not depends_on_length(model):
-        half = model(input_ids=ids[None, : _TEST_TOKENS // 2], use_cache=False).logits[0]
-        # rounding may send a token to another expert; a model that reads the future changes at most tokens
-        changed = [not _close(*pair) for pair in zip(half, full[: len(half)], strict=True)]
-        if 2 * sum(changed) > len(changed):
-            raise InputError(
-                f"{name}: a token's logits of {kind} change with the text after it: it is no causal language model, or "
-                "not as it is configured (is_decoder?)"
-            )
-    head = _agreeing_head(model, ids, rows + shift, expected)
+    full = _tested_logits(model, name, ids, rows)
+    shift = len(full) - _TEST_TOKENS
     whole = depends_on_length(model)
+    if not whole:
+        _refuse_sight_of_the_future(model, name, ids, full)
+    head = _agreeing_head(model, ids, rows + shift, full[rows + shift], float32_is_free)
     chunks = not whole and shift == 0 and _chunks_agree(model, ids, full)
     n_attentions = 0
     if ids.device.type == "cpu" and full.dtype == model.dtype == torch.float32:
         n_attentions = _attentions_of(model, ids, full)
-    return Abilities(full.shape[-1], shift, head, chunks, whole, n_attentions)
+    return Capabilities(full.shape[-1], shift, head, chunks, whole, n_attentions)
 
 
-def _agreeing_head(model: Any, ids: torch.Tensor, rows: torch.Tensor, expected: torch.Tensor) -> Head | None:
+def _tested_logits(model: Any, name: str, ids: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """(T + shift, V): the model's full logits, after `logits_to_keep` has given the same ones at `rows`."""
+    kind = type(model).__name__
+    try:
+        full: torch.Tensor = model(input_ids=ids[None], use_cache=False).logits[0]
+        shift = len(full) - _TEST_TOKENS
+        kept = model(input_ids=ids[None], use_cache=False, logits_to_keep=rows + shift).logits[0]
+    except TypeError as error:
+        raise InputError(f"{name}: {kind} does not accept logits_to_keep ({error}); {_USE_ANOTHER}") from error
+    if not bool(full.isfinite().all()):
+        raise InputError(f"{name}: the logits of {_TEST_TOKENS} random tokens are not finite; try another dtype")
+    if len(kept) != len(rows):
+        raise InputError(
+            f"{name}: {kind} ignores logits_to_keep (expected {len(rows)} rows, got {len(kept)}); {_USE_ANOTHER}"
+        )
+    if not _close(kept, full[rows + shift]):
+        raise InputError(f"{name}: {kind} computes other logits with logits_to_keep than without; {_USE_ANOTHER}")
+    return full
+
+
+def _refuse_sight_of_the_future(model: Any, name: str, ids: torch.Tensor, full: torch.Tensor) -> None:
+    half = model(input_ids=ids[None, : _TEST_TOKENS // 2], use_cache=False).logits[0]
+    # rounding may send a few tokens to another expert; in a model that sees later tokens, most rows change
+    changed = [not _close(*pair) for pair in zip(half, full[: len(half)], strict=True)]
+    if 2 * sum(changed) > len(changed):
+        raise InputError(
+            f"{name}: in {type(model).__name__}, a token's logits change with the text after it: it is not a causal "
+            "language model, or is not configured as one (is_decoder?)"
+        )
+
+
+def _agreeing_head(
+    model: Any, ids: torch.Tensor, rows: torch.Tensor, expected: torch.Tensor, float32_is_free: bool | None
+) -> Head | None:
     for body in candidate_bodies(model):
         head = Head(model, body)
         try:
             hidden, _ = head.hidden(ids, use_cache=False)
-            # rows one after the other and in another order, so that nothing but the hidden state can have been used
+            # in two calls and another order, so that the logits can come only from the hidden states
             parts = [head.native_logits(hidden[some]) for some in (rows[:1], rows[1:].flip(0))]
             if not _close(torch.cat([parts[0], parts[1].flip(0)]), expected):
                 continue
-            is_free = model.dtype.itemsize == 2 and float32_costs_nothing(hidden.device, model.dtype)
-            if is_free and not torch.is_autocast_enabled(ids.device.type):
+            if float32_is_free is None:
+                float32_is_free = float32_costs_nothing(hidden.device, model.dtype)
+            if model.dtype.itemsize == 2 and float32_is_free and not torch.is_autocast_enabled(ids.device.type):
                 head.find_matrix(hidden[rows])
-        except Exception:  # noqa: S112 (whatever a model raises whose head cannot be run by itself)
+        except Exception:  # noqa: S112 (a model whose head cannot run separately may raise anything)
             continue
         return head
     return None
@@ -116,26 +126,26 @@ def _chunks_agree(model: Any, ids: torch.Tensor, full: torch.Tensor) -> bool:
             out = model(input_ids=chunk[None], use_cache=True, past_key_values=cache)
             cache = out.past_key_values
             parts.append(out.logits[0])
-    except Exception:  # whatever a model without a usable cache raises, the other ways remain
+    except Exception:  # a model without a usable cache may raise anything; the other ways remain
         return False
     return _close(torch.cat(parts), full)
 
 
 def _attentions_of(model: Any, ids: torch.Tensor, full: torch.Tensor) -> int:
-    """How many there are, if the last row does not notice that the last one made NaN of all others; else 0."""
+    """Attention calls of a forward pass; 0 if the last row changes when the last call leaves out all others."""
     last_row = torch.tensor([len(full) - 1], device=ids.device)
     try:
         with LastAttention() as counted:
             model(input_ids=ids[None], use_cache=False)
         with LastAttention(counted.n_seen, last_row, len(full)) as last:
             got = model(input_ids=ids[None], use_cache=False, logits_to_keep=last_row).logits[0]
-    except Exception:  # whatever a model raises that meets NaN on its way
+    except Exception:  # a model may raise any error when it reads NaN
         return 0
     return last.n_seen if last.is_restricted and _close(got, full[-1:]) else 0
 
 
 def _close(got: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Equal up to what the order of summation may change in this dtype."""
+    """Whether two tensors are equal up to the rounding that another order of summation causes in this dtype."""
     tolerance = 1e-5 if expected.dtype == torch.float32 else 5e-2
     scale = max(1.0, float(expected.abs().max()))
     return got.shape == expected.shape and bool((got.float() - expected.float()).abs().max() <= tolerance * scale)

@@ -1,9 +1,9 @@
-"""A model's head by itself, so that the body runs once and the logits are made block by block.
+"""Runs a model's head separately: the body runs once, and the logits are computed block by block.
 
-The head stays the model's own: its whole `forward` is called with the body replaced by what the body gave before, so
-that scales, caps and biases are applied as the model does. Where it costs nothing and the load-time test shows that a
-head is nothing but a matrix, a 16-bit model's logits are made in float32: the products are exact and no two logits are
-rounded together.
+For each block, the model's whole `forward` is called. Its body is replaced by a function that returns the hidden states
+computed before. So the model itself applies its scales, caps and biases. If the head of a 16-bit model is only a matrix
+(tested at load), and if float32 costs no extra time, the logits are computed in float32. Then the products are exact,
+and two different logits are not rounded to the same value.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from torch import nn
 from transformers.utils import ModelOutput
 
 _TILE = 8192
-"""Vocabulary entries whose weights are converted to float32 at once."""
+"""The number of vocabulary entries whose weights are converted to float32 at once."""
 
 
 class Head:
-    """Runs body and head of one model separately."""
+    """Runs the body and the head of one model separately."""
 
     def __init__(self, model: Any, body: nn.Module) -> None:
-        """Nothing is run yet.
+        """Keep the two modules; nothing runs yet.
 
         Args:
-            model: a causal LM, or what wraps one.
-            body: its decoder without the head, as one of its modules.
+            model: a causal LM, or a wrapper of one.
+            body: the model's decoder without the head, one of its modules.
         """
         self.model, self.body = model, body
         self.matrix: nn.Linear | None = None
-        """Set if the head is known to be nothing but this."""
+        """The head's matrix, if the head is known to be only a matrix."""
         self._like: Any = None
 
     def hidden(self, ids: torch.Tensor, **options: Any) -> tuple[torch.Tensor, Any]:
-        """(T, d) hidden states that the model hands to its head, and the model's output, whose logits are of one row.
+        """(T, d) hidden states, the input of the model's head; and the model's output, with the logits of one row.
 
         Raises:
             LookupError: the model does not call its body.
@@ -56,19 +56,19 @@ class Head:
         return self.native_logits(hidden) if self.matrix is None else matrix_logits(self.matrix, hidden)
 
     def native_logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(R, V) logits of (R, d) hidden states as the model itself makes them.
+        """(R, V) logits of (R, d) hidden states, as the model itself computes them.
 
         Raises:
-            LookupError: the model made them of something else.
+            LookupError: the model did not use these hidden states.
         """
         calls: list[Any] = []
 
-        def given(*_: Any, **__: Any) -> Any:
+        def _given(*_: Any, **__: Any) -> Any:
             calls.append(None)
             return _output(self._like, hidden[None])
 
         before = self.body.__dict__.get("forward")
-        self.body.forward = given
+        self.body.forward = _given
         try:
             nothing = torch.zeros((1, len(hidden)), dtype=torch.int64, device=hidden.device)
             logits: torch.Tensor = self.model(input_ids=nothing, use_cache=False).logits[0]
@@ -79,12 +79,12 @@ class Head:
                 self.body.forward = before
         if len(calls) != 1:
             raise LookupError(f"{type(self.model).__name__} called its body {len(calls)} times")
-        return logits[-len(hidden) :]  # prompt tuning puts virtual tokens before
+        return logits[-len(hidden) :]  # prompt tuning puts virtual tokens first
 
     def find_matrix(self, hidden: torch.Tensor) -> None:
-        """Set `matrix` if a product with it gives the model's own logits, for small and for large hidden states.
+        """Set `matrix` if multiplying by it gives the model's own logits, for small and for large hidden states.
 
-        A cap on logits shows only where they are large: hence the scaled copies.
+        A cap changes only large logits, so scaled hidden states are tested too.
 
         Args:
             hidden: (R, d) 16-bit hidden states.
@@ -98,7 +98,7 @@ class Head:
             expected = self.native_logits(hidden * scale).float()
             try:
                 got = matrix_logits(head, hidden * scale)
-            except (TypeError, RuntimeError):  # a PyTorch or a device without this product
+            except (TypeError, RuntimeError):  # this PyTorch version or device does not support it
                 return
             if got.shape != expected.shape or not bool(expected.isfinite().all()):
                 return
@@ -109,7 +109,7 @@ class Head:
 
 
 def matrix_logits(head: nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
-    """(R, V) float32 logits of 16-bit weights and hidden states, whose products float32 holds exactly."""
+    """(R, V) float32 logits of 16-bit weights and hidden states; float32 holds their products exactly."""
     bias = 0.0 if head.bias is None else head.bias.float()
     if hidden.is_cuda:
         return torch.mm(hidden, head.weight.T, out_dtype=torch.float32).add_(bias)
@@ -123,8 +123,8 @@ def matrix_logits(head: nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
 def float32_costs_nothing(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether `matrix_logits` is as fast as the head in its own dtype.
 
-    It is on CUDA, and on a CPU without instructions for bfloat16 (1.3 times faster there); with AMX it takes five times
-    as long. Nothing is known of other devices.
+    This is true on CUDA, and on a CPU without instructions for bfloat16, where it is 1.3 times faster. On a CPU with
+    AMX it takes five times as long. Other devices were not measured.
     """
     if device.type == "cuda":
         return True
@@ -132,7 +132,7 @@ def float32_costs_nothing(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def input_device(model: Any) -> torch.device:
-    """Where a model takes its token ids, also where accelerate keeps its weights elsewhere until they are needed."""
+    """The device for a model's token ids, even if accelerate keeps the weights elsewhere until they are needed."""
     device: torch.device = model.device
     if device.type != "meta":
         return device
@@ -140,7 +140,7 @@ def input_device(model: Any) -> torch.device:
 
 
 def candidate_bodies(model: Any) -> list[nn.Module]:
-    """The modules that may be a model's decoder without its head, likeliest first."""
+    """The modules that may be a model's decoder without its head, the most likely first."""
     inside = model.get_base_model() if hasattr(model, "get_base_model") else model  # PEFT wraps a causal LM
     found: list[nn.Module] = []
     for body in (getattr(inside, "base_model", None), inside.get_decoder() if hasattr(inside, "get_decoder") else None):
@@ -150,7 +150,7 @@ def candidate_bodies(model: Any) -> list[nn.Module]:
 
 
 def _output(like: Any, hidden: torch.Tensor) -> Any:
-    """An output of a body's own type that holds nothing but hidden states."""
+    """An output of the body's own type that has only hidden states."""
     if issubclass(like, ModelOutput):
         return like(last_hidden_state=hidden)
     return (hidden, None, None, None)

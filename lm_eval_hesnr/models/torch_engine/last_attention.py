@@ -1,10 +1,13 @@
-"""A model's last attention at the wanted rows only: after it, no row tells another anything.
+"""A model's last attention, computed only at the requested rows, because rows do not affect each other after it.
 
-The attentions before need every row, as keys and values for the next; the last needs a query for none but the wanted
-ones. With L layers and a share f of the rows wanted, about (1 - 1.7 f) / L of the time of attention is saved: most with
-few layers and long texts. What comes after the last attention must take each row by itself. That is tested at load and
-ever after: the rows left out are NaN, so that a row which looks at one of them shows it. It is done in float32 on a
-CPU: a 16-bit type would round the same row otherwise by up to a hundredth, and a GPU is fast where there is no mask.
+All attentions before the last need every row, because the next layer needs all keys and values. The last one needs only
+the queries of the requested rows. With L layers and a share f of requested rows, this saves about (1 - 1.7 f) / L of
+the attention time. It saves most for few layers and long texts. It is correct only if everything after the last
+attention treats each row separately. The test at load and every later run check this. The rows that are left out become
+NaN, so a row that depends on one of them becomes NaN too.
+
+It is used only in float32 on a CPU. In a 16-bit type, the same row would be rounded differently, by up to a hundredth.
+On a GPU, attention without a mask is already fast.
 """
 
 from __future__ import annotations
@@ -17,23 +20,24 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 _ROWS, _MASK = 128, 2**22
-"""Rows of a block, and entries of its mask: fewer rows where a text is longer."""
+"""The largest number of rows in a block, and of entries in its mask. A longer text gets fewer rows per block."""
 
 
 class LastAttention(TorchFunctionMode):
-    """Inside this context, the last scaled dot-product attention of one forward leaves out rows.
+    """A context manager in which the last scaled dot-product attention of one forward pass leaves out rows.
 
-    Only where it is a plain causal one over one text of `n_rows`: no mask, at most half of the rows wanted (a row costs
-    1.7 times as much by itself). `n_seen` counts the calls, `is_restricted` says whether rows were left out: made NaN.
+    It does so only for plain causal attention over one text of `n_rows` rows without a mask. At most half of the rows
+    may be requested, because a row that is computed separately costs 1.7 times as much. `n_seen` counts the attention
+    calls. `is_restricted` is true if rows were left out; these rows are NaN.
     """
 
     def __init__(self, n_calls: int = 0, rows: torch.Tensor | None = None, n_rows: int = 0) -> None:
-        """Nothing is left out without rows.
+        """Set the requested rows. If they are None, attention calls are only counted.
 
         Args:
-            n_calls: how many attentions one forward of the model has.
-            rows: (R,) int64, ascending: the rows wanted.
-            n_rows: of the text that the forward reads.
+            n_calls: how many attention calls one forward pass of the model makes.
+            rows: (R,) int64, ascending: the requested rows.
+            n_rows: length of the text that the forward pass reads.
         """
         super().__init__()
         self.n_calls, self.rows, self.n_rows = n_calls, rows, n_rows
@@ -42,7 +46,7 @@ class LastAttention(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Called by PyTorch in the place of each of its functions."""
+        """PyTorch calls this instead of each of its functions."""
         kwargs = kwargs or {}
         if func is not F.scaled_dot_product_attention:
             return func(*args, **kwargs)
@@ -76,9 +80,9 @@ def _at_rows(
     scale: float | None = None,
     **__: Any,
 ) -> torch.Tensor:
-    """(1, H, T, D), NaN but for `rows`, which are attended block by block with the keys up to the block's last row.
+    """(1, H, T, D): attention at `rows`, NaN elsewhere. Each block uses the keys up to its last row.
 
-    Heads that share keys are put below each other, as rows: so nothing is repeated.
+    Heads that share keys become rows of one attention, so that keys and values need not be repeated.
     """
     n_heads, dim = query.shape[1], query.shape[3]
     n_shared = n_heads // key.shape[1]

@@ -1,4 +1,4 @@
-"""How many rows of logits and how many tokens are run at once, from a number of bytes."""
+"""How many rows of logits and how many tokens are run at once, for a given number of bytes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lm_eval_hesnr.errors import InputError
 
 _CHUNKS = (4096, 2048, 1024, 512)
 SMALLEST_CHUNK = 256
-"""Products of fewer rows are rounded otherwise, by more than the 1e-5 that two ways of one text may differ."""
+"""Products of fewer rows are rounded differently, by more than the allowed difference of 1e-5."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 class ModelShape(NamedTuple):
-    """What of a model's shape decides how much memory it needs."""
+    """The sizes of a model that determine how much memory it needs."""
 
     layers: int
     hidden: int
@@ -33,30 +33,30 @@ class ModelShape(NamedTuple):
     itemsize: int
     """Bytes of a number."""
     attention: str
-    """`sdpa`, `eager` or the name of a kernel that makes no mask."""
+    """`sdpa`, `eager`, or the name of a kernel that does not need an attention mask."""
     has_windows: bool
-    """Whether some layers see a sliding window: their mask is materialised even for a whole text."""
+    """Whether some layers have a sliding window. They need an attention mask even for a whole text."""
 
     @classmethod
     def of(cls, model: Any, vocabulary: int) -> ModelShape:
-        """The shape that a model's configuration tells; what it does not tell is guessed from the hidden size."""
+        """The shape from a model's configuration. Missing sizes are guessed from the hidden size."""
         config = model.config.get_text_config()
 
-        def told(*names: str, default: int) -> int:
+        def _size(*names: str, default: int) -> int:
             numbers = (_setting(config, name) for name in names)
             return next((number for number in numbers if isinstance(number, int) and number > 0), default)
 
-        hidden = told("hidden_size", "n_embd", "d_model", default=model.get_input_embeddings().weight.shape[-1])
-        heads = told("num_attention_heads", "n_head", "n_heads", default=max(hidden // 64, 1))
+        hidden = _size("hidden_size", "n_embd", "d_model", default=model.get_input_embeddings().weight.shape[-1])
+        heads = _size("num_attention_heads", "n_head", "n_heads", default=max(hidden // 64, 1))
         kinds = set(_setting(config, "layer_types") or []) - {"full_attention"}
         window = _setting(config, "sliding_window") if getattr(config, "use_sliding_window", True) else None
         return cls(
-            layers=told("num_hidden_layers", "n_layer", "n_layers", default=1),
+            layers=_size("num_hidden_layers", "n_layer", "n_layers", default=1),
             hidden=hidden,
-            inner=told("intermediate_size", "ffn_dim", "n_inner", default=4 * hidden),
+            inner=_size("intermediate_size", "ffn_dim", "n_inner", default=4 * hidden),
             heads=heads,
-            kv_heads=told("num_key_value_heads", default=heads),
-            head_dim=told("head_dim", default=max(hidden // heads, 1)),
+            kv_heads=_size("num_key_value_heads", default=heads),
+            head_dim=_size("head_dim", default=max(hidden // heads, 1)),
             vocabulary=vocabulary,
             itemsize=model.dtype.itemsize,
             attention=str(getattr(config, "_attn_implementation", None) or "eager"),
@@ -64,11 +64,11 @@ class ModelShape(NamedTuple):
         )
 
     def one_shot_bytes(self, n_tokens: int) -> int:
-        """What one call over n tokens without a cache needs beside the weights, the head left out."""
+        """Bytes for one call over n tokens without a cache, in addition to the weights and without the head."""
         return self._activations(n_tokens) + self._mask(n_tokens, n_tokens)
 
     def chunked_bytes(self, n_tokens: int, chunk: int) -> int:
-        """What n tokens need in chunks: the keys and values of all, the activations of one chunk."""
+        """Bytes for n tokens in chunks: the keys and values of all tokens, and the activations of one chunk."""
         a_layer = 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
         return (self.layers + 1) * a_layer + self._activations(chunk) + self._mask(chunk, n_tokens)
 
@@ -76,37 +76,37 @@ class ModelShape(NamedTuple):
         return n_tokens * (3 * self.inner + 4 * self.hidden) * self.itemsize
 
     def _mask(self, queries: int, keys: int) -> int:
-        if self.attention == "eager":  # the scores of all heads, and their softmax in float32
+        if self.attention == "eager":  # the attention scores of all heads, and their softmax in float32
             return self.heads * queries * keys * (self.itemsize + 4)
         if self.attention != "sdpa" or (queries == keys and not self.has_windows):
             return 0
-        # a bool mask and its float copy; with a mask, keys and values are repeated to all heads
+        # a bool mask and its float copy; with a mask, keys and values are repeated for all heads
         repeated = 2 * self.heads * self.head_dim * keys * self.itemsize if self.kv_heads < self.heads else 0
         return queries * keys * (1 + self.itemsize) + repeated
 
 
 class Budget:
-    """The plan for one model; it shrinks when the device runs out of memory all the same."""
+    """Block sizes for one model. They shrink if the device still runs out of memory."""
 
     def __init__(self, shape: ModelShape, n_bytes: int, *, on_cpu: bool) -> None:
         """Choose the rows per block.
 
         Args:
-            shape: the model's.
-            n_bytes: what scoring may use beside the weights.
-            on_cpu: a CPU is about as fast on 128 rows as on more. A GPU wants up to 1 GiB.
+            shape: the model's shape.
+            n_bytes: bytes that scoring may use in addition to the weights.
+            on_cpu: on a CPU, a block has at most 128 rows, because more are not faster. On a GPU it takes up to 1 GiB.
         """
         self.shape, self.n_bytes = shape, n_bytes
         a_row = 8 * shape.vocabulary  # the logits and one float32 copy
         most = min(128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // a_row
         self.rows = max(min(most, n_bytes // 4 // a_row), 1)
         self.largest_chunk: int | None = None
-        """Set once memory ran out."""
+        """In tokens; None as long as memory has not run out."""
 
     def chunk(self, n_tokens: int) -> int | None:
-        """How many tokens a call takes of a text of n; None for all of them in one call without a cache.
+        """Tokens per call for a text of n tokens; None for all of them in one call without a cache.
 
-        A cache costs memory too: of a deep model with few long layers it is larger than what chunks save.
+        A cache also needs memory. For a deep model with narrow layers, this can be more than the chunks save.
         """
         if self.largest_chunk is not None and n_tokens > self.largest_chunk:
             sizes = [size for size in _CHUNKS if size <= self.largest_chunk] or [self.largest_chunk]
@@ -119,18 +119,18 @@ class Budget:
         return next((size for size in sizes if self.shape.chunked_bytes(n_tokens, size) <= self.n_bytes), sizes[-1])
 
     def least(self, n_tokens: int, *, can_chunk: bool) -> int:
-        """Bytes that a text of n tokens needs in the smallest chunks, with one block of rows."""
+        """The fewest bytes that a text of n tokens needs, in one call or in chunks, with one block of rows."""
         sizes = [size for size in _CHUNKS if size < n_tokens] if can_chunk else []
         ways = [self.shape.one_shot_bytes(n_tokens), *(self.shape.chunked_bytes(n_tokens, size) for size in sizes)]
         return min(ways) + self.rows * 8 * self.shape.vocabulary
 
     @property
     def rows_per_call(self) -> int:
-        """Rows of logits that a model may make in one call where its head cannot be run by itself."""
+        """Rows of logits that a model may compute in one call if its head cannot run separately."""
         return max(self.n_bytes // 4 // (self.shape.vocabulary * self.shape.itemsize), self.rows)
 
     def halve(self, n_tokens: int, *, can_chunk: bool) -> bool:
-        """Halve the rows and the chunk after n tokens were too much; false if there is nothing left to halve."""
+        """Halve the rows and the chunk, because n tokens needed too much memory; false if nothing can be halved."""
         chunk = min(self.chunk(n_tokens) or n_tokens, n_tokens)
         smaller_chunk = can_chunk and chunk > SMALLEST_CHUNK
         if self.rows == 1 and not smaller_chunk:
@@ -142,7 +142,7 @@ class Budget:
 
 
 def _setting(config: Any, name: str) -> Any:
-    """A setting; None if there is none, or not one for all layers (`transformers` then raises what it likes)."""
+    """A setting; None if it is missing or differs between layers (`transformers` may then raise anything)."""
     try:
         return getattr(config, name, None)
     except Exception:
@@ -150,10 +150,10 @@ def _setting(config: Any, name: str) -> Any:
 
 
 def parse_bytes(text: str | int) -> int:
-    """Bytes of a number with or without a unit: 2147483648, "2GiB", "500 MB".
+    """A number of bytes, from a text with or without a unit: 2147483648, "2GiB", "500 MB".
 
     Raises:
-        InputError: it is neither.
+        InputError: the text is not a positive number of bytes.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(text).lower())
     n_bytes = int(float(found[1]) * _UNITS[found[2]]) if found and found[2] in _UNITS else 0
@@ -163,20 +163,21 @@ def parse_bytes(text: str | int) -> int:
 
 
 def default_bytes(device: torch.device) -> int:
-    """What scoring may use if nobody says: nine tenths of a CUDA device's free memory, else its part of half the CPU's.
+    """Bytes that scoring uses by default: 9/10 of a CUDA device's free memory, or half of the CPU's free memory.
 
-    The processes of one machine share the CPU's memory alike. A container's or a batch job's limit counts.
+    The processes of one machine share the CPU's memory equally. The memory limits of containers and batch jobs are
+    respected.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)) * 9 // 10
-    available = min([int(psutil.virtual_memory().available), *_rooms_of_control_groups()])
+    available = min([int(psutil.virtual_memory().available), *_bytes_left_in_control_groups()])
     return max(available, 1) // (2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def _rooms_of_control_groups(root: Path = Path("/")) -> list[int]:
-    """Bytes left below each memory limit that Linux sets to this process: of a container, a batch job."""
-    rooms = []
+def _bytes_left_in_control_groups(root: Path = Path("/")) -> list[int]:
+    """Bytes left under each memory limit of Linux for this process, such as that of a container or a batch job."""
+    left = []
     with suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
@@ -189,15 +190,15 @@ def _rooms_of_control_groups(root: Path = Path("/")) -> list[int]:
                 continue
             own = Path(path.lstrip("/"))
             for folder in (root / "sys/fs/cgroup" / top / each for each in (own, *own.parents)):
-                with suppress(OSError, ValueError, KeyError):  # no such group, or no limit in it
+                with suppress(OSError, ValueError, KeyError):  # there is no such group, or it has no limit
                     most = int((folder / limit).read_text())
-                    told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-                    rooms.append(most - int((folder / usage).read_text()) + int(told[cached]))
-    return rooms
+                    usages = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                    left.append(most - int((folder / usage).read_text()) + int(usages[cached]))
+    return left
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device, or the CPU's allocator, had no room."""
+    """Whether the error says that a device or the CPU's allocator is out of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "not enough memory" in str(error))
     )

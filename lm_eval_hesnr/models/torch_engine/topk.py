@@ -1,6 +1,7 @@
 """The four statistics of a token, from the logits of the row that predicts it.
 
-Definitions after HE-SNR (arXiv 2601.20255): with p = softmax(logits), C the k most likely entries and q = p / p(C),
+The definitions are those of HE-SNR (arXiv 2601.20255). With p = softmax(logits), C the k most likely entries, and
+q = p / p(C):
 
     logprob = ln p(target)      top_mass = p(C)      entropy = - sum over C of q ln q
     rank = 1 + number of entries whose logit is strictly greater than the target's
@@ -13,11 +14,11 @@ from typing import NamedTuple
 import torch
 
 _BLOCK = 128
-"""Vocabulary entries per block of the two-stage top k."""
+"""Vocabulary entries per block in `top_values`."""
 
 
 class RowStatistics(NamedTuple):
-    """Statistics of R rows."""
+    """Statistics of R rows as tensors. `scoring.statistics.Statistics` has the same four columns as arrays."""
 
     logprob: torch.Tensor
     """(R,) float32, nats."""
@@ -33,21 +34,21 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
     """Statistics of each row's target.
 
     Args:
-        logits: (R, V) of any floating type; computed with in float32.
-        targets: (R,) int64, the token that stands after each row.
+        logits: (R, V) of any floating type; the computation is in float32.
+        targets: (R,) int64, the token that each row predicts.
         k: size of the candidate set, at most V.
     """
     logits = logits.float()
     top = top_values(logits, k)  # (R, k), largest first
     highest = top[:, :1]
-    # (x - max) - log_sum keeps the last digits that x - logsumexp would round away
+    # (x - max) - log_sum keeps the last digits, which x - logsumexp would round away
     log_sum = (logits - highest).exp_().sum(-1, keepdim=True).log_()  # (R, 1)
     target = logits.gather(1, targets[:, None])  # (R, 1)
     top_logprob = (top - highest) - log_sum  # (R, k)
     top_mass = top_logprob.exp().sum(-1)
     q = torch.softmax(top, dim=-1)
     entropy = torch.special.entr(q).sum(-1)
-    # inside the candidate set the k values tell the rank; only the few targets outside need the whole vocabulary
+    # for targets among the candidates, the k values give the rank; only the others need the whole vocabulary
     rank = 1 + (top > target).sum(-1, dtype=torch.int32)
     outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
     if len(outside):
@@ -56,10 +57,11 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
 
 
 def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
-    """(R, k): the k largest values of each row of (R, V), largest first; exact.
+    """(R, k): the exact k largest values of each row of (R, V), largest first.
 
-    Two stages: the k largest lie in the k blocks with the largest maxima, so only those are sorted. Several times
-    cheaper than `torch.topk` over the vocabulary. Which of two equal entries is taken may differ, values cannot.
+    The k largest values are in the k blocks with the largest maxima, so only these blocks are sorted. This is several
+    times faster than `torch.topk` over the vocabulary. Of two equal entries it may choose another one than
+    `torch.topk`, but the values are the same.
     """
     n_rows, vocabulary = rows.shape
     n_blocks = vocabulary // _BLOCK
@@ -68,5 +70,5 @@ def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
     blocks = rows[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))  # (R, blocks, _BLOCK)
     best = blocks.amax(-1).topk(k, dim=-1).indices  # (R, k)
     candidates = blocks.gather(1, best[:, :, None].expand(n_rows, k, _BLOCK)).flatten(1)
-    tail = rows[:, n_blocks * _BLOCK :]  # what does not fill a block
+    tail = rows[:, n_blocks * _BLOCK :]  # the entries after the last full block
     return torch.cat([candidates, tail], dim=1).topk(k, dim=-1).values

@@ -1,8 +1,9 @@
-"""A dozen architectures that differ in head, cache or positions; the whole sweep is benchmarks/architectures.py."""
+"""Architectures that differ in head, cache or positions; the whole sweep is benchmarks/architectures.py."""
 
 import importlib.util
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
@@ -34,7 +35,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def sweep():
-    spec = importlib.util.spec_from_file_location("architectures", SWEEP)
+    spec: Any = importlib.util.spec_from_file_location("architectures", SWEEP)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

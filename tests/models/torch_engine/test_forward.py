@@ -1,33 +1,30 @@
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, MambaConfig
+from transformers import Gemma2Config, MambaConfig
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine import capabilities
+from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.memory import Budget, ModelShape
 from lm_eval_hesnr.models.torch_engine.rope import extend_rope
 from lm_eval_hesnr.models.torch_engine.topk import row_statistics
+from tests.builders import SIZES, model
 
-SIZES = {
-    "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
-}  # fmt: skip
 IDS = torch.randint(300, (150,), generator=torch.Generator().manual_seed(3))
-ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # a whole chunk has nothing wanted
+ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # one whole chunk has no requested rows
 TARGETS = IDS[torch.as_tensor(ROWS) + 1]
 
 
-def model(config_class=LlamaConfig, dtype=torch.float32, **settings):
-    torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config_class(**SIZES | settings), dtype=dtype).eval()
-
-
-def scorer(lm, **options):
-    return WantedRows(lm, name="tiny", **options)
+def scorer(lm, *, float32_is_free=None, budget=None, **changed):
+    """A scorer of `lm` with its tested capabilities, some of them changed."""
+    capabilities = replace(find_capabilities(lm, "tiny", float32_is_free=float32_is_free), **changed)
+    return WantedRows(lm, name="tiny", capabilities=capabilities, budget=budget)
 
 
 @torch.inference_mode()
@@ -42,34 +39,44 @@ def assert_same(got, expected, atol=1e-5):
     torch.testing.assert_close(got.top_mass, expected.top_mass, atol=atol, rtol=0)
 
 
-def without_head(rows):
-    object.__setattr__(rows.abilities, "head", None)
-    return rows
+def budget(lm, *, n_bytes=2**30, rows=7, largest_chunk=None):
+    made = Budget(ModelShape.of(lm, 300), n_bytes, on_cpu=True)
+    made.rows, made.largest_chunk = rows, largest_chunk
+    return made
 
 
 def test_every_way_gives_the_full_logits():
     lm = model()
-    ways = {name: scorer(lm) for name in ("head", "logits_to_keep", "repeated", "head in chunks", "chunks")}
-    for name, rows in ways.items():
-        rows.budget.rows = 7
-        if not name.startswith("head"):
-            without_head(rows)
-        if name == "repeated":
-            object.__setattr__(rows.abilities, "chunks_agree", False)
-            rows.budget.n_bytes = 1
-        if "chunks" in name:
-            rows.budget.largest_chunk = 32
+    ways = {
+        "head": scorer(lm, budget=budget(lm)),
+        "logits_to_keep": scorer(lm, budget=budget(lm), head=None),
+        "repeated": scorer(lm, budget=budget(lm, n_bytes=1), head=None, chunks_agree=False),
+        "head in chunks": scorer(lm, budget=budget(lm, largest_chunk=32)),
+        "chunks": scorer(lm, budget=budget(lm, largest_chunk=32), head=None),
+    }
+    for rows in ways.values():
         assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
 
 
-def test_chunks_for_rows_of_logits_are_as_long_as_any_and_told():
-    rows = without_head(scorer(model()))
-    rows.budget.n_bytes = 4 * 4 * 300 * 9  # nine rows a call
+def test_capabilities_and_budget_that_are_passed_in_are_used_untested():
+    lm = model()
+    known = replace(find_capabilities(lm, "tiny"), n_attentions=0)
+    never_run = SimpleNamespace(device=torch.device("cpu"))
+    rows = WantedRows(never_run, name="tiny", capabilities=known, budget=budget(lm, rows=5))
+    assert rows.plan(100) == {
+        "head": "native", "rows_per_block": 5, "chunk": "one call", "last_attention": "all rows",
+    }  # fmt: skip
+
+
+def test_chunks_for_rows_of_logits_are_never_shorter_than_the_smallest_and_are_in_the_plan():
+    lm = model()
+    small = budget(lm, n_bytes=4 * 4 * 300 * 9, rows=128)  # nine rows a call
+    rows = scorer(lm, head=None, budget=small)
     assert rows.budget.rows_per_call == 128  # never fewer than a block
     assert rows.plan(1000)["chunk"] == 256
 
 
-def test_nothing_is_run_after_the_last_wanted_row():
+def test_nothing_is_read_after_the_last_requested_row():
     lm = model()
     rows = scorer(lm)
     rows.budget.largest_chunk = 32
@@ -84,13 +91,13 @@ def test_the_body_runs_once_over_any_number_of_blocks():
     lm = model()
     rows = scorer(lm)
     rows.budget.rows = 1
-    calls = []
+    calls: list[None] = []
     lm.model.layers[0].register_forward_hook(lambda *_: calls.append(None))
     rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
     assert len(calls) == 1
 
 
-def test_a_model_stays_as_it_was():
+def test_scoring_leaves_the_model_unchanged():
     lm = model()
     before = full(lm)
     scorer(lm).statistics(IDS[:-1], ROWS, TARGETS, 10)
@@ -100,10 +107,9 @@ def test_a_model_stays_as_it_was():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_a_plain_16_bit_head_is_a_float32_product(dtype, monkeypatch):
-    monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
+def test_a_plain_16_bit_head_is_a_float32_product(dtype):
     lm = model(dtype=dtype)
-    rows = scorer(lm)
+    rows = scorer(lm, float32_is_free=True)
     assert rows.plan(100)["head"] == "float32"
     with torch.inference_mode():
         hidden = lm.model(input_ids=IDS[None, :-1]).last_hidden_state[0]
@@ -111,11 +117,10 @@ def test_a_plain_16_bit_head_is_a_float32_product(dtype, monkeypatch):
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(exact, TARGETS, 10), atol=1e-4)
 
 
-def test_a_capped_head_is_never_taken_for_a_plain_one(monkeypatch):
-    """Small random logits hardly show a cap of 30."""
-    monkeypatch.setattr(capabilities, "float32_costs_nothing", lambda *_: True)
+def test_a_head_with_capped_logits_is_not_treated_as_a_plain_matrix():
+    """A cap of 30 hardly changes small random logits."""
     lm = model(Gemma2Config, dtype=torch.bfloat16, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
-    rows = scorer(lm)
+    rows = scorer(lm, float32_is_free=True)
     assert rows.plan(100)["head"] == "native"
 
 
@@ -134,7 +139,7 @@ def test_float32_heads_stay_native():
 def test_a_state_space_model_is_run_in_one_call():
     lm = model(MambaConfig, state_size=8, num_attention_heads=None, num_key_value_heads=None)
     rows = scorer(lm)
-    assert not rows.abilities.chunks_agree
+    assert not rows.capabilities.chunks_agree
     rows.budget.largest_chunk = 32
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
 
@@ -147,17 +152,15 @@ def test_rope_that_depends_on_the_length_reads_all_in_one_call(rope_type, has_he
     expected = full(lm)
     fresh = model(max_position_embeddings=64)
     extend_rope(fresh, rope_type, 4.0)
-    rows = scorer(fresh)
+    rows = scorer(fresh) if has_head else scorer(fresh, head=None, budget=budget(fresh, n_bytes=1))
     assert rows.needs_whole_text
-    if not has_head:
-        without_head(rows).budget.n_bytes, rows.budget.rows = 1, 7
-    rows.statistics(torch.cat([IDS, IDS])[:250], ROWS, TARGETS, 10)  # a longer text before must leave no trace
+    rows.statistics(torch.cat([IDS, IDS])[:250], ROWS, TARGETS, 10)  # a longer text before must not change the result
     rows.budget.largest_chunk = 32
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), expected)
 
 
 class OutOfRoom(torch.nn.Module):
-    """A model that has no memory for more than so many tokens or rows at once, as a device would say it."""
+    """A model that raises a device's out-of-memory error for more than `most_tokens` tokens at once."""
 
     def __init__(self, lm, most_tokens, error=torch.OutOfMemoryError):
         super().__init__()
@@ -176,49 +179,48 @@ class OutOfRoom(torch.nn.Module):
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
-def test_out_of_memory_halves_the_chunk_and_goes_on_and_says_so_once(error, caplog, monkeypatch):
+def test_out_of_memory_halves_the_chunk_and_continues_with_one_warning(error, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     monkeypatch.setattr("lm_eval_hesnr.models.torch_engine.memory.SMALLEST_CHUNK", 64)
     lm = model()
     rows = scorer(OutOfRoom(lm, 70, error))
-    told: list[int] = []
-    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10, told.append), full(lm))
-    assert sum(told) == sum(n for n in told if n > 0)  # nothing was read before the first call ran out
-    assert told[-1] == ROWS[-1] + 1 - 128 or sum(told) == 149
+    n_read: list[int] = []
+    assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10, n_read.append), full(lm))
+    assert sum(n_read) == sum(n for n in n_read if n > 0)  # nothing was read before the first call ran out
+    assert n_read[-1] == ROWS[-1] + 1 - 128 or sum(n_read) == 149
     assert (rows.budget.rows, rows.budget.largest_chunk) == (64, 64)
     rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
     assert rows.model.refused == 1
     (message,) = [record.getMessage() for record in caplog.records]
     assert message == (
-        "tiny: out of memory over 149 tokens: going on with 64 rows per block and 64 tokens per call, and less if it "
-        "happens again (mem_budget= in --model_args sets the start)"
+        "tiny: out of memory over 149 tokens; continuing with 64 rows per block and 64 tokens per call, and smaller "
+        "blocks if it happens again (mem_budget= in --model_args sets the first size)"
     )
 
 
 def test_out_of_memory_in_the_head_halves_the_rows():
     lm = model()
-    rows = scorer(lm)
-    object.__setattr__(rows.abilities, "chunks_agree", False)
-    native = rows.abilities.head.native_logits
+    rows = scorer(lm, chunks_agree=False)
+    native = rows.capabilities.head.native_logits
 
     def small_only(hidden):
         if len(hidden) > 20:
             raise torch.OutOfMemoryError
         return native(hidden)
 
-    rows.abilities.head.native_logits = small_only
+    rows.capabilities.head.native_logits = small_only
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
     assert rows.budget.rows == 16
 
 
-def test_no_room_for_the_least_is_said():
+def test_too_little_memory_for_the_smallest_blocks_is_an_error():
     rows = scorer(OutOfRoom(model(), 64))
     rows.model.most_tokens = 1
     with pytest.raises(InputError, match="out of memory on cpu over 149 tokens even with the smallest blocks"):
         rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
 
 
-def test_another_error_is_not_taken_for_memory():
+def test_another_error_is_not_treated_as_out_of_memory():
     rows = scorer(model())
     with pytest.raises((IndexError, RuntimeError)):
         rows.statistics(IDS[:-1] + 300, ROWS, TARGETS, 10)
@@ -248,27 +250,25 @@ class Prompted(torch.nn.Module):
 @pytest.mark.parametrize("has_head", [True, False])
 def test_prompt_tuning_shifts_the_rows_and_is_never_chunked(has_head):
     prompted = Prompted(model(), 6)
-    rows = scorer(prompted)
-    assert (rows.n_virtual, rows.abilities.chunks_agree, rows.abilities.head is not None) == (6, False, True)
-    if not has_head:
-        without_head(rows)
+    rows = scorer(prompted) if has_head else scorer(prompted, head=None)
+    assert (rows.n_virtual, rows.capabilities.chunks_agree, rows.capabilities.head is not None) == (6, False, has_head)
     with torch.inference_mode():
         logits = prompted(IDS[None, :-1], use_cache=False).logits[0][6:]
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(logits[ROWS], TARGETS, 10))
 
 
-def test_a_prefix_takes_its_part_of_the_context():
+def test_prefix_tuning_makes_the_context_shorter():
     lm = model()
     lm.active_peft_config = SimpleNamespace(num_virtual_tokens=9)  # as a PeftModel has it; no row is shifted
     rows = scorer(lm)
-    assert (rows.n_virtual, rows.abilities.shift) == (9, 0)
+    assert (rows.n_virtual, rows.capabilities.shift) == (9, 0)
 
 
 def test_a_model_that_reads_the_future_is_refused():
     from transformers import BertConfig, BertLMHeadModel
 
     bert = BertLMHeadModel(BertConfig(**SIZES, is_decoder=False)).eval()
-    with pytest.raises(InputError, match="change with the text after it: it is no causal language model"):
+    with pytest.raises(InputError, match="change with the text after it: it is not a causal language model"):
         scorer(bert)
 
 
@@ -285,15 +285,15 @@ def test_a_model_without_logits_to_keep_is_refused(swallows):
                 raise TypeError("unexpected keyword argument 'logits_to_keep'")
             return lm(input_ids=input_ids)
 
-    with pytest.raises(InputError, match=r"Old (ignores|takes no) logits_to_keep"):
+    with pytest.raises(InputError, match=r"Old (ignores|does not accept) logits_to_keep"):
         WantedRows(Old(), name="old")
 
 
-def test_a_head_that_does_more_with_the_whole_text_is_not_run_by_itself():
+def test_a_head_that_needs_the_whole_text_is_not_run_separately():
     lm = model()
 
-    class Centred(type(lm)):
-        """Logits less their first row: no function of one hidden state."""
+    class Centred(type(lm)):  # type: ignore[misc]
+        """Its logits depend on the token ids, not only on the hidden state."""
 
         def forward(self, input_ids=None, logits_to_keep=0, **options):
             out = super().forward(input_ids=input_ids, **options)
@@ -303,10 +303,10 @@ def test_a_head_that_does_more_with_the_whole_text_is_not_run_by_itself():
 
     lm.__class__ = Centred
     rows = scorer(lm)
-    assert rows.abilities.head is None
+    assert rows.capabilities.head is None
     assert rows.plan(9)["head"] == "logits_to_keep"
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), full(lm))
 
 
-def test_the_self_test_compares_more_than_one_chunk_boundary():
+def test_the_test_at_load_crosses_more_than_one_chunk_boundary():
     assert capabilities._TEST_TOKENS // (capabilities._TEST_TOKENS // 3) >= 3

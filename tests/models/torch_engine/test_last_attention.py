@@ -1,33 +1,27 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, JambaConfig, LlamaConfig, MistralConfig
+from transformers import JambaConfig, MistralConfig
 
 from lm_eval_hesnr.models.torch_engine import last_attention
+from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
 from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
+from tests.builders import model
 
-SIZES = {
-    "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
-}  # fmt: skip
 IDS = torch.randint(300, (200,), generator=torch.Generator().manual_seed(3))
 ROWS = np.arange(20, 200, 4)
 FORMS = {"keys": 8, "wanted": 4, "texts": 1, "n_rows": 8}
-"""Of a small attention that may leave out rows."""
-
-
-def model(config_class=LlamaConfig, attention="sdpa", **settings):
-    torch.manual_seed(0)
-    config = config_class(**SIZES | settings)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention).eval()
+"""A small attention that may leave out rows."""
 
 
 def plain_attention(query, key, value, scale):
-    """In float64, row by row: the definition."""
+    """The definition, in float64 and row by row."""
     n_shared = query.shape[1] // key.shape[1]
     key, value = (x.double().repeat_interleave(n_shared, dim=1) for x in (key, value))
     out = torch.zeros(*query.shape[:-1], value.shape[-1], dtype=torch.float64)
@@ -45,7 +39,7 @@ def plain_attention(query, key, value, scale):
     seed=st.integers(0, 99),
     data=st.data(),
 )
-def test_wanted_rows_are_those_of_the_definition_and_others_nan(n, heads, value_dim, seed, data):
+def test_requested_rows_equal_the_definition_and_the_others_are_nan(n, heads, value_dim, seed, data):
     rows = sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=n // 2)))
     generator = torch.Generator().manual_seed(seed)
     query = torch.randn(1, heads[0], n, 8, generator=generator)
@@ -82,7 +76,7 @@ def test_blocks_change_nothing(monkeypatch):
         {"texts": 2}, {"n_rows": 16},
     ],
 )  # fmt: skip
-def test_what_is_no_plain_causal_attention_is_left_as_it_is(options):
+def test_other_kinds_of_attention_are_left_as_they_are(options):
     keys, wanted, texts, n_rows = (options.get(key, usual) for key, usual in FORMS.items())
     query, key = torch.randn(texts, 2, 8, 4), torch.randn(texts, 2, keys, 4)
     options = {"is_causal": "attn_mask" not in options} | {k: v for k, v in options.items() if k not in FORMS}
@@ -93,10 +87,10 @@ def test_what_is_no_plain_causal_attention_is_left_as_it_is(options):
 
 
 @torch.inference_mode()
-def test_only_the_last_attention_leaves_out_rows_and_the_wanted_do_not_notice():
+def test_only_the_last_attention_leaves_out_rows_and_the_requested_ones_are_the_same():
     lm = model(num_hidden_layers=3)
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.abilities.n_attentions == 3
+    assert scorer.capabilities.n_attentions == 3
     with LastAttention(3, torch.as_tensor(ROWS), 200) as last:
         got = lm(input_ids=IDS[None], use_cache=False).logits[0]
     assert last.is_restricted
@@ -110,26 +104,26 @@ def test_only_the_last_attention_leaves_out_rows_and_the_wanted_do_not_notice():
     [
         (model(attention="eager"), 0),
         (model(JambaConfig, attn_layer_period=2, attn_layer_offset=1, use_mamba_kernels=False, num_experts=1), 1),
-        # here a state space comes after the attention, and carries its rows on
+        # here a state space layer comes after the attention, and mixes its rows
         (model(JambaConfig, attn_layer_period=2, attn_layer_offset=0, use_mamba_kernels=False, num_experts=1), 0),
     ],
     ids=["eager", "attention last", "state space last"],
 )
-def test_used_only_where_nothing_mixes_rows_afterwards(lm, expected):
-    assert WantedRows(lm, name="tiny").abilities.n_attentions == expected
+def test_rows_are_left_out_only_if_no_later_layer_mixes_rows(lm, expected):
+    assert WantedRows(lm, name="tiny").capabilities.n_attentions == expected
 
 
 @torch.inference_mode()
 def test_a_sliding_window_is_left_to_the_model():
     lm = model(MistralConfig, sliding_window=100)  # longer than the test at load, shorter than the text
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.abilities.n_attentions == 2
+    assert scorer.capabilities.n_attentions == 2
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 2
+    assert scorer.capabilities.n_attentions == 2
 
 
 class AddsEarlierRow(torch.nn.Module):
-    """A norm that looks `distance` rows back: causal, and more than one row at a time."""
+    """A norm that adds the row `distance` rows earlier: causal, but it does not treat each row separately."""
 
     def __init__(self, norm, distance):
         super().__init__()
@@ -151,36 +145,36 @@ def full_logprobs(lm):
 
 
 @pytest.mark.parametrize(("distance", "is_seen_at_load"), [(1, True), (3, True), (63, True), (64, False), (101, False)])
-def test_rows_that_are_looked_at_later_are_not_left_out(distance, is_seen_at_load, caplog):
+def test_rows_that_later_layers_use_are_not_left_out(distance, is_seen_at_load, caplog):
     lm = model()
     lm.model.norm = AddsEarlierRow(lm.model.norm, distance)
     scorer = WantedRows(lm, name="tiny")
-    assert scorer.abilities.n_attentions == (0 if is_seen_at_load else 2)
+    assert scorer.capabilities.n_attentions == (0 if is_seen_at_load else 2)
     got = statistics_of(scorer).logprob
     torch.testing.assert_close(got, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 0
-    assert ("going on with all of them" in caplog.text) != is_seen_at_load
+    assert scorer.capabilities.n_attentions == 0
+    assert ("continuing with all rows" in caplog.text) != is_seen_at_load
 
 
 def test_a_model_that_attends_more_often_than_when_tested_gets_all_rows(caplog):
     lm = model()
-    scorer = WantedRows(lm, name="tiny")
-    object.__setattr__(scorer.abilities, "n_attentions", 1)
+    capabilities = replace(find_capabilities(lm, "tiny"), n_attentions=1)
+    scorer = WantedRows(lm, name="tiny", capabilities=capabilities)
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 0
-    assert "going on with all of them" in caplog.text
+    assert scorer.capabilities.n_attentions == 0
+    assert "continuing with all rows" in caplog.text
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_not_in_16_bits_where_a_row_by_itself_is_rounded_otherwise(dtype):
-    assert WantedRows(model().to(dtype), name="tiny").abilities.n_attentions == 0
+def test_not_in_16_bits_since_a_single_row_is_rounded_differently(dtype):
+    assert WantedRows(model().to(dtype), name="tiny").capabilities.n_attentions == 0
 
 
 @pytest.mark.parametrize("chunk", [None, 100])
-def test_numbers_of_a_row_hardly_depend_on_which_others_are_wanted(chunk):
+def test_numbers_of_a_row_hardly_depend_on_which_other_rows_are_requested(chunk):
     scorer = WantedRows(model(), name="tiny")
     scorer.budget.largest_chunk = chunk
     some, everything = statistics_of(scorer), scorer.statistics(IDS[:-1], np.arange(199), IDS[1:], 10)
     torch.testing.assert_close(some.logprob, everything.logprob[ROWS - 1], atol=1e-5, rtol=0)
     torch.testing.assert_close(some.entropy, everything.entropy[ROWS - 1], atol=1e-5, rtol=0)
-    assert scorer.abilities.n_attentions == 2
+    assert scorer.capabilities.n_attentions == 2

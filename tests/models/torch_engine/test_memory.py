@@ -5,7 +5,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine.memory import (
     Budget,
     ModelShape,
-    _rooms_of_control_groups,
+    _bytes_left_in_control_groups,
     default_bytes,
     is_out_of_memory,
     parse_bytes,
@@ -17,7 +17,7 @@ QWEN_32B = ModelShape(64, 5120, 27648, 40, 8, 128, 152_064, 2, "flash_attention_
 TINY = ModelShape(4, 256, 512, 4, 2, 64, 4096, 4, "sdpa", has_windows=False)
 
 
-def test_the_formula_gives_the_real_models_of_the_performance_page():
+def test_the_formula_gives_the_memory_of_real_models():
     """131 072 tokens in bfloat16: 7B has 17 GiB of activations and 7 of cache, 32B 25 and 32."""
     assert QWEN_7B.one_shot_bytes(2**17) / GIB == pytest.approx(17, rel=0.03)
     assert QWEN_7B.chunked_bytes(2**17, 0) / GIB == pytest.approx(7 * 29 / 28, rel=0.01)
@@ -28,7 +28,7 @@ def test_the_formula_gives_the_real_models_of_the_performance_page():
 def test_chunks_only_where_they_save_memory():
     assert Budget(QWEN_7B, 20 * GIB, on_cpu=False).chunk(2**17) is None  # it fits
     assert Budget(QWEN_7B, 10 * GIB, on_cpu=False).chunk(2**17) == 4096
-    assert Budget(QWEN_7B, 1 * GIB, on_cpu=False).chunk(2**17) == 512  # the least there is
+    assert Budget(QWEN_7B, 1 * GIB, on_cpu=False).chunk(2**17) == 512  # the smallest size
     assert Budget(QWEN_32B, 10 * GIB, on_cpu=False).chunk(2**17) is None  # the cache would be larger
     assert Budget(QWEN_7B, 1, on_cpu=False).chunk(300) is None
 
@@ -59,7 +59,7 @@ def test_rows_per_block(vocabulary, n_bytes, on_cpu, rows):
     assert Budget(TINY._replace(vocabulary=vocabulary), n_bytes, on_cpu=on_cpu).rows == rows
 
 
-def test_halving_goes_down_to_the_least_and_then_says_no():
+def test_halving_ends_at_the_smallest_blocks():
     budget = Budget(TINY, 8 * GIB, on_cpu=True)
     assert budget.chunk(100_000) is None
     assert budget.halve(100_000, can_chunk=True)
@@ -92,7 +92,7 @@ def test_bytes_with_and_without_a_unit(text, n_bytes):
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "0", "2 XB", "1i", True])
-def test_no_number_of_bytes(text):
+def test_a_text_that_is_not_a_number_of_bytes_is_refused(text):
     with pytest.raises(InputError, match=r"mem_budget=.*2GiB"):
         parse_bytes(text)
 
@@ -118,11 +118,11 @@ def test_the_limit_of_a_container_or_batch_job_counts(tmp_path, group, folder, l
     (tmp_path / folder / usage).write_text("700\n")
     (tmp_path / folder / "memory.stat").write_text(f"anon 5\n{cached} 200\n")
     (tmp_path / folder / "step" / limit).write_text("max\n")
-    assert _rooms_of_control_groups(tmp_path) == [500]
+    assert _bytes_left_in_control_groups(tmp_path) == [500]
 
 
 def test_no_control_groups_set_no_limit(tmp_path):
-    assert _rooms_of_control_groups(tmp_path) == []
+    assert _bytes_left_in_control_groups(tmp_path) == []
 
 
 def test_what_counts_as_out_of_memory():

@@ -21,17 +21,15 @@ from lm_eval_hesnr.models.torch_engine.rope import (
     forget_longest,
     position_table_of,
 )
+from tests import builders
 
-SIZES = {
-    "vocab_size": 200, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
+SIZES = builders.SIZES | {"vocab_size": 200, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1,
+                          "eos_token_id": 2}  # fmt: skip
 LONGROPE = {"short_factor": [1.0, 1.5] * 4, "long_factor": [2.0, 5.0] * 4}
 
 
 def model(config_class=LlamaConfig, **settings):
-    torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config_class(**SIZES | settings), dtype=torch.float32).eval()
+    return builders.model(config_class, **SIZES | settings)
 
 
 @torch.inference_mode()
@@ -44,7 +42,7 @@ def logits(lm, n_tokens):
 @pytest.mark.parametrize("rope_type", EXTENSIONS)
 @pytest.mark.parametrize("config_class", [LlamaConfig, Qwen2Config, Qwen3Config, Phi3Config])
 def test_equals_a_model_loaded_with_that_configuration(config_class, rope_type, n_tokens, tmp_path):
-    """Transformers' own way: `rope_parameters` and `max_position_embeddings` in the configuration from the start."""
+    """The way of transformers: `rope_parameters` and `max_position_embeddings` in the configuration from the start."""
     plain = model(config_class)
     plain.save_pretrained(tmp_path)
     settings = {"rope_type": rope_type, "rope_theta": 10000.0, "factor": 4.0}
@@ -75,7 +73,7 @@ def test_the_extension_changes_a_long_text(rope_type):
     assert (logits(plain, 200) - before).abs().max() > 1e-4
 
 
-def test_a_model_that_is_longrope_already_is_not_extended_again():
+def test_a_longrope_model_is_not_extended_again():
     longrope = {"rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 64, **LONGROPE}
     lm = model(Phi3Config, rope_parameters=longrope, max_position_embeddings=128, original_max_position_embeddings=64)
     with pytest.raises(InputError, match="scaled already"):
@@ -112,7 +110,7 @@ def test_the_signature_of_an_extension():
         (model(), "ntk", 2.0, None, "expected one of yarn, linear, dynamic, longrope"),
         (model(), "yarn", 0.5, None, "rope_factor=0.5: expected a number of at least 1"),
         (model(), "yarn", float("inf"), None, "rope_factor=inf: expected a number of at least 1"),
-        (model(), "yarn", 2.0, 32, "max_length=32: an extension makes the context of 64 no shorter"),
+        (model(), "yarn", 2.0, 32, "max_length=32: expected at least the present context of 64 tokens"),
         (AutoModelForCausalLM.from_config(GPT2Config(n_embd=64, n_layer=1, n_head=4)), "yarn", 2.0, None, "no rope"),
         (
             model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}), "yarn", 2.0, None,
@@ -128,7 +126,7 @@ def test_what_cannot_be_extended_is_refused(lm, rope_type, factor, max_length, m
 def test_gemma3_with_its_two_kinds_of_rope_is_refused():
     from transformers import Gemma3TextConfig
 
-    with pytest.raises(InputError, match="other RoPE settings for each kind of layer"):
+    with pytest.raises(InputError, match="separate RoPE settings for each kind of layer"):
         extend_rope(model(Gemma3TextConfig, head_dim=16), "yarn", 2.0)
 
 
@@ -137,12 +135,12 @@ def test_dynamic_rope_forgets_the_longest_text():
     extend_rope(lm, "dynamic", 4.0)
     fresh = logits(lm, 100)
     logits(lm, 200)
-    assert not torch.equal(logits(lm, 100), fresh)  # what transformers does by itself
+    assert not torch.equal(logits(lm, 100), fresh)  # the default behaviour of transformers
     forget_longest(lm)
     torch.testing.assert_close(logits(lm, 100), fresh, atol=0, rtol=0)
 
 
-def test_dynamic_rope_by_kind_of_layer_forgets_too():
+def test_dynamic_rope_that_differs_between_layers_forgets_too():
     from transformers import Gemma3TextConfig
 
     kinds = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}
@@ -154,7 +152,7 @@ def test_dynamic_rope_by_kind_of_layer_forgets_too():
     torch.testing.assert_close(logits(lm, 100), fresh, atol=0, rtol=0)
 
 
-def test_dynamic_rope_that_cannot_be_put_back_is_refused():
+def test_dynamic_rope_that_cannot_be_reset_is_refused():
     lm = LlamaForCausalLM(LlamaConfig(**SIZES))
     lm.config.rope_parameters = {"rope_type": "dynamic", "factor": 2.0}
     for module in lm.modules():

@@ -7,7 +7,7 @@ from lm_eval_hesnr.models.torch_engine.topk import row_statistics, top_values
 
 
 def naive(logits: torch.Tensor, targets: torch.Tensor, k: int):
-    """The definitions, spelled out in float64 with a full sort."""
+    """The definitions in float64, with a full sort."""
     p = torch.softmax(logits.double(), -1)
     mass = p.sort(-1, descending=True).values[:, :k]
     q = mass / mass.sum(-1, keepdim=True)
@@ -52,14 +52,14 @@ def test_equals_the_definitions(vocabulary, scale):
 
 
 @pytest.mark.parametrize("vocabulary", [10, 127, 1281, 1407, 151_936])
-def test_two_stages_find_the_largest(vocabulary):
+def test_two_stages_find_the_largest_values(vocabulary):
     rows = torch.randn(7, vocabulary, generator=torch.Generator().manual_seed(1))
     rows[0, :10] = 9.0  # all in one block
-    rows[1, -3:] = 9.0  # in the tail that fills no block
+    rows[1, -3:] = 9.0  # after the last full block
     assert torch.equal(top_values(rows, 10), rows.topk(10).values)
 
 
-def test_low_precision_logits_are_computed_with_in_float32():
+def test_16_bit_logits_are_converted_to_float32():
     logits = (torch.randn(16, 4000, generator=torch.Generator().manual_seed(2)) * 4 + 25).bfloat16()
     targets = torch.arange(16)
     got, exact = row_statistics(logits, targets, k=10), naive(logits.float(), targets, k=10)

@@ -45,6 +45,7 @@ def test_optional_keys():
 def test_real_runs_are_read_back(real_trajectories):
     for folder in ("mini_swe_agent_0", "openhands", "dataset_rows"):
         for path, trajectory in iterate_trajectories(real_trajectories / folder):
+            assert isinstance(trajectory, Trajectory)
             assert curated.read(json.loads(json.dumps(trajectory.to_json())), path) == trajectory
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 HERE = Path("nowhere", "run.json")
 
-FIELDS = [
+FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("system", {"content": "You are an agent."}),
     ("human", {"content": "Fix it."}),
     ("ai", {

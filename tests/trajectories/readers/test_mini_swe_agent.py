@@ -4,6 +4,7 @@ import json
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,7 +201,7 @@ def test_one_of_the_calls_without_a_result_submitted_and_they_ran_in_order():
 
 
 def test_the_responses_format():
-    items = [
+    items: list[Any] = [
         {"type": "reasoning", "summary": [{"type": "summary_text", "text": "**Looking**"}], "content": None},
         {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]},
         {"type": "message", "content": [{"type": "output_text", "text": "Look."}]},

@@ -322,7 +322,7 @@ def test_no_emitted_character_is_lost_moved_or_taken_twice(replies):
 def test_real_text_calls_by_independent_extraction(real_trajectories):
     (row,) = _rows(real_trajectories / "dataset_rows" / "openai_messages_swe_play.jsonl")
     replies = [m["content"] for m in row["messages"] if m["role"] == "assistant"]
-    expected = [re.search(r"<function=.*?(</function>|$)(?!.)", r, re.DOTALL).group() for r in replies]
+    expected = [next(re.finditer(r"<function=.*?(</function>|$)(?!.)", r, re.DOTALL))[0] for r in replies]
     trajectory = openai_messages.read(row, HERE)
     assert [text for text, _ in actions(trajectory)] == expected
     assert [call.executed for _, (call,) in actions(trajectory)] == [True] * 20 + [None]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_whether_a_call_ran(answer, executed):
 
 
 def test_arguments_come_from_the_action_if_the_call_is_not_stored():
-    event = {"kind": "ActionEvent", "source": "agent", "tool_name": "terminal", "id": "1"}
+    event: Any = {"kind": "ActionEvent", "source": "agent", "tool_name": "terminal", "id": "1"}
     event["action"] = {"kind": "TerminalAction", "command": "ls", "timeout": None}
     assert segments(event) == [generated("action", '{"command": "ls"}', Call("bash", {"command": "ls"}, None))]
 

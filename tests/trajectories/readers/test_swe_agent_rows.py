@@ -134,9 +134,9 @@ def nebius(*turns, **more):
         {"role": "system", "system_prompt": "You fix bugs.", "text": None, "mask": False, "cutoff_date": "x"},
         {"role": "user", "system_prompt": None, "text": "It is broken.", "mask": False, "cutoff_date": None},
     ]
-    turns = [{"role": role, "system_prompt": None, "text": text, "mask": role == "ai"} for role, text in turns]
+    rows = [{"role": role, "system_prompt": None, "text": text, "mask": role == "ai"} for role, text in turns]
     columns = {"instance_id": "i", "model_name": "llama", "target": False, "exit_status": "submitted"}
-    return {"trajectory": [*head, *turns], **columns, **more}
+    return {"trajectory": [*head, *rows], **columns, **more}
 
 
 def test_nebius():
@@ -190,7 +190,7 @@ def test_real_actions_are_those_a_plain_pattern_finds(real_rows):
     """In both data sets each reply has one call, at its end, so a plain pattern finds it."""
     for data, trajectory in real_rows:
         pattern = r"<function=[a-z_]+>\n.*</function>\Z" if "messages" in data else r"```\n[^`]*```\Z"
-        expected = [re.search(pattern, text, re.DOTALL).group() for is_reply, text in plain_messages(data) if is_reply]
+        expected = [re.findall(pattern, text, re.DOTALL)[0] for is_reply, text in plain_messages(data) if is_reply]
         assert [s.text for s in trajectory.segments if s.kind == "action"] == expected
         executed = [call.executed for s in trajectory.segments for call in s.calls]
         assert executed == [True] * (len(expected) - 1) + [True if "model" in data or "target" in data else None]

@@ -1,0 +1,64 @@
+"""All numbers that are reported about one scope of one run, computed from its profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval_hesnr.metrics.estimates import Estimate, estimates
+from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
+from lm_eval_hesnr.metrics.summary import summary
+from lm_eval_hesnr.metrics.thresholds import threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeResult:
+    """One scope of one run, D documents."""
+
+    profiles: Sequence[EntropyProfile]
+    """D profiles, one for each document."""
+    threshold: float | None
+    """Nats; None if an adaptive method found no threshold."""
+    estimates: dict[str, Estimate]
+    """One for each measure."""
+    summary: dict[str, Any]
+    """Plain values for the results JSON, see `summary`."""
+    decisions_by_label: dict[str, int] | None = None
+    """Label name to its number of decisions; None if only profiles are known."""
+    token_counts: dict[str, int] | None = None
+    """Counts over whole trajectories, the same for every scope; None if only profiles are known."""
+
+
+def scope_result(
+    profiles: Sequence[EntropyProfile],
+    names: Sequence[str],
+    *,
+    method: str,
+    epsilon: float,
+    decisions_by_label: dict[str, int] | None = None,
+    token_counts: dict[str, int] | None = None,
+) -> ScopeResult:
+    """The threshold of a scope, every measure with it, and the summary.
+
+    Args:
+        profiles: one for each document, at least one.
+        names: the names of the documents, in the same order.
+        method: how the threshold is chosen, a name of `thresholds.METHODS`.
+        epsilon: the run's own epsilon, nats. It is the threshold if `method` is `static`.
+        decisions_by_label: stored unchanged in the result.
+        token_counts: stored unchanged in the result.
+    """
+    chosen = threshold(pooled(profiles), method, epsilon=epsilon)
+    found = estimates(profiles, chosen)
+    summarised = summary(profiles, chosen, static=epsilon, found=found)
+    if summarised["largest_influence"]:
+        summarised["largest_influence"]["id"] = names[summarised["largest_influence"]["document"]]
+    return ScopeResult(
+        profiles=profiles,
+        threshold=chosen,
+        estimates=found,
+        summary=summarised,
+        decisions_by_label=decisions_by_label,
+        token_counts=token_counts,
+    )

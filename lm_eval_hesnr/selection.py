@@ -1,0 +1,177 @@
+"""Which trajectories a run scores. They are loaded, filtered by outcome and length, limited by --limit, and counted."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
+from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import known_formats
+from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.unknown import counts_line
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The trajectories of a run. Each step of the selection returns a new object."""
+
+    trajectories: tuple[Trajectory, ...]
+    """All that passed the filters."""
+    docs: tuple[dict[str, Any], ...]
+    """One small description of each trajectory: the documents of the harness."""
+    counts: Mapping[str, int]
+    """Numbers of files read and of trajectories that each filter left out. The results JSON has the same keys."""
+    scored: tuple[int, ...]
+    """Indices of the trajectories that all ranks together score: all, unless --limit or --samples leaves some out."""
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that name the content and order of the scored trajectories."""
+        digests = "".join(self.docs[i]["sha256"] for i in self.scored)
+        return hashlib.sha256(digests.encode()).hexdigest()[:16]
+
+    def limited_to(self, indices: Iterable[int]) -> Selection:
+        """The same selection, of which only these trajectories are scored."""
+        scored = tuple(sorted(indices))
+        return replace(self, scored=scored, counts={**self.counts, "scored": len(scored)})
+
+
+def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) -> Selection:
+    """Load trajectories and leave out the failed ones. Each bad file is logged.
+
+    Args:
+        paths: files, folders and globs; None for the embedded sample set.
+        only_resolved: leave out the trajectories that are known to have failed.
+        strict: raise at the first bad file.
+
+    Raises:
+        InputError: a path is wrong, no trajectory is left, or `strict` is on and a file is bad.
+    """
+    if paths is None:
+        eval_logger.warning(
+            "no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench"
+        )
+    loaded = load_trajectories(paths or TRAJECTORIES, strict=strict)
+    for line in loaded.bad:
+        eval_logger.warning("bad: %s", line)
+    if loaded.has_unknown_format:
+        eval_logger.warning("%s", known_formats())
+    if loaded.unknown_records:
+        eval_logger.info("%s", counts_line(loaded.unknown_records))
+    outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
+    kept = [t for t in loaded.trajectories if t.resolved is not False or not only_resolved]
+    if not kept:
+        raise InputError(
+            f"all {len(loaded.trajectories)} trajectories are known to have failed and only_resolved is on; "
+            "give successful runs, or --metadata '{\"only_resolved\": false}'"
+        )
+    counts = {
+        "files": loaded.files,
+        "bad": len(loaded.bad),
+        "resolved": outcomes[True],
+        "failed": outcomes[False],
+        "unknown": outcomes[None],
+        "left_out_failed": len(loaded.trajectories) - len(kept),
+        "left_out_too_long": 0,
+    }
+    return _selection(kept, counts)
+
+
+def leave_out_long(
+    selection: Selection, renderings: Sequence[Rendering], tokenizer: Any, max_tokens: int
+) -> tuple[Selection, dict[int, Rendering]]:
+    """The trajectories with at most `max_tokens` tokens, and their renderings by their new index.
+
+    Args:
+        selection: the loaded trajectories.
+        renderings: one for each trajectory.
+        tokenizer: a tokenizer of `transformers`.
+        max_tokens: the limit.
+
+    Raises:
+        InputError: every trajectory is longer.
+    """
+    lengths = [len(tokenizer(rendering.text, verbose=False)["input_ids"]) for rendering in renderings]
+    short = [i for i, length in enumerate(lengths) if length <= max_tokens]
+    if not short:
+        raise InputError(
+            f"no trajectory has at most max_tokens = {max_tokens} tokens (the shortest has {min(lengths)}); raise it"
+        )
+    counts = {**selection.counts, "left_out_too_long": len(lengths) - len(short)}
+    kept = _selection([selection.trajectories[i] for i in short], counts)
+    return kept, {new: renderings[old] for new, old in enumerate(short)}
+
+
+def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
+    """The tokenizer that the model arguments name. For `max_tokens`, the default is the embedded model's tokenizer.
+
+    Args:
+        model_args: the model arguments, which the harness adds to the metadata.
+        option: the option that needs the tokenizer, for messages.
+
+    Raises:
+        InputError: the arguments name no tokenizer, or it cannot be loaded.
+    """
+    name = model_args.get("tokenizer") or model_args.get("pretrained") or model_args.get("model")
+    if not isinstance(name, str) and option == "max_tokens":
+        eval_logger.warning("max_tokens: no pretrained= in --model_args; counting with the embedded model's tokenizer")
+        name = str(EMBEDDED_MODEL)
+    if not isinstance(name, str):
+        raise InputError(f"{option} needs the model's chat template: add --apply_chat_template")
+    known = ("revision", "subfolder", "trust_remote_code")
+    options = {key: model_args[key] for key in known if key in model_args}
+    return load_tokenizer(name, option, **options)
+
+
+def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | None) -> ChatTemplate:
+    """The chat template from the harness; if there is none, the one of the tokenizer that the model arguments name.
+
+    Raises:
+        InputError: there is no tokenizer, or it has no chat template.
+    """
+    if given is not None:
+        return partial(given, add_generation_prompt=False)
+    tokenizer = model_tokenizer(model_args, "render=chat")
+    if not tokenizer.chat_template:
+        raise InputError(
+            f"{tokenizer.name_or_path}: has no chat template, which render=chat needs; leave out render=chat"
+        )
+    return partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False)
+
+
+def n_characters(trajectory: Trajectory) -> int:
+    """The length of all segments together: the size by which trajectories are split between ranks."""
+    return sum(len(segment.text) for segment in trajectory.segments)
+
+
+def _selection(trajectories: Sequence[Trajectory], counts: Mapping[str, int]) -> Selection:
+    return Selection(
+        trajectories=tuple(trajectories),
+        docs=tuple(_document(i, trajectory) for i, trajectory in enumerate(trajectories)),
+        counts={**counts, "scored": len(trajectories)},
+        scored=tuple(range(len(trajectories))),
+    )
+
+
+def _document(index: int, trajectory: Trajectory) -> dict[str, Any]:
+    """The harness's document. The harness hashes it, and the digest makes the hash depend on the content."""
+    return {
+        "index": index,
+        "id": trajectory.id,
+        "source": trajectory.source,
+        "resolved": trajectory.resolved,
+        "model": trajectory.model,
+        "segments": len(trajectory.segments),
+        "sha256": trajectory.digest(),
+    }

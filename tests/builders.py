@@ -1,0 +1,147 @@
+"""Builders that several test files share: curated rows, trajectories, requests, token scores, models."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lm_eval.api.instance import Instance
+
+from lm_eval_hesnr.assets import TRAJECTORIES
+from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.scoring.request import LabelledText
+from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+
+SIZES = {
+    "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3,
+}  # fmt: skip
+"""The shape of a small model, in the names that most configurations of transformers share."""
+
+
+def segment(kind: str, text: str, generated: bool = False, **fields: Any) -> dict[str, Any]:
+    """Return a segment as a curated file contains it."""
+    return {"kind": kind, "text": text, "generated": generated, **fields}
+
+
+def bash_action(command: str, **fields: Any) -> dict[str, Any]:
+    """Return the segment of an action that is one executed shell command."""
+    calls = [{"tool": "bash", "arguments": {"command": command}, "executed": True}]
+    return segment("action", command, generated=True, calls=calls, **fields)
+
+
+def curated_row(
+    name: str,
+    *segments: dict[str, Any],
+    resolved: bool | None = None,
+    source: str = "test",
+    meta: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return one row of a curated file."""
+    head = {"format": "hesnr-trajectory", "version": 1, "id": name, "source": source, "resolved": resolved}
+    return {**head, "model": None, "segments": list(segments), "meta": meta or {}}
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    """Write one JSON object a line; return the path."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def first_turns(path: Path, n_runs: int, only_resolved: bool = False) -> Path:
+    """Write the first nine segments of the first embedded runs, so that scoring them is quick; return the path."""
+    rows = [json.loads(line) for line in TRAJECTORIES.read_text(encoding="utf-8").splitlines()]
+    chosen = [row for row in rows if row["resolved"] or not only_resolved][:n_runs]
+    return write_rows(path, [row | {"segments": row["segments"][:9]} for row in chosen])
+
+
+def trajectory(*segments: Segment, **fields: Any) -> Trajectory:
+    """Return a trajectory of these segments; its other fields have values for a test."""
+    values: dict[str, Any] = {"id": "a run", "source": "test", "resolved": None, "model": None, **fields}
+    return Trajectory(segments=segments, **values)
+
+
+def request(
+    context: str,
+    text: str,
+    *,
+    k: int = 10,
+    wanted: slice | np.ndarray = slice(None),
+    label: Label = Label.OBSERVATION,
+    name: str = "a run",
+    **options: Any,
+) -> Instance:
+    """Return a request for the scores of `text` after `context`, every character with the same label.
+
+    `wanted` selects the characters of `text` whose tokens are scored.
+    """
+    labels = np.full(len(context) + len(text), label, np.uint8)
+    chosen = np.zeros(len(labels), bool)
+    chosen[len(context) :][wanted] = True
+    labelled = LabelledText(text, labels=labels, wanted=chosen, k=k, **{"has_template": False} | options)
+    return Instance("loglikelihood", doc={"id": name}, arguments=(context, labelled), idx=0)
+
+
+def token_scores(
+    n_tokens: int = 400,
+    *,
+    first_scored: int = 7,
+    k: int = 10,
+    seed: int = 0,
+    better: float = 0.0,
+    signature: dict[str, Any] | None = None,
+) -> TokenScores:
+    """Return random scores of code, comments and observations; `better` moves every log-probability towards 0."""
+    random = np.random.default_rng(seed)
+    scored = np.arange(n_tokens) >= first_scored
+
+    def _where_scored(values: np.ndarray) -> np.ndarray:
+        return np.where(scored, values, np.nan).astype(np.float32)
+
+    return TokenScores(
+        token_ids=random.integers(0, 150_000, n_tokens, dtype=np.int32),
+        labels=random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8),
+        char_start=np.arange(n_tokens, dtype=np.int32) * 3,
+        char_end=np.arange(n_tokens, dtype=np.int32) * 3 + 3,
+        scored=scored,
+        logprob=_where_scored(-random.gamma(2, 0.7, n_tokens) * (1 - better)),
+        entropy=_where_scored(random.uniform(0, np.log(k), n_tokens)),
+        rank=np.where(scored, random.integers(1, 15, n_tokens), 0).astype(np.int32),
+        top_mass=_where_scored(random.uniform(0.9, 1, n_tokens)),
+        k=k,
+        signature={"model": "m", "k": k, "render": "transcript", "label_rules": 1} if signature is None else signature,
+    )
+
+
+def assert_linear(work: Callable[[int], object], n: int) -> None:
+    """Fail where `work(n)` costs more than 64 times the CPU time of `work(n // 16)`.
+
+    Linear work costs about 16 times as much, quadratic work 256 times. Each is the least of three measurements.
+    """
+
+    def _cost(size: int) -> float:
+        begin = time.thread_time()
+        work(size)
+        return time.thread_time() - begin
+
+    small, large = (min(_cost(size) for _ in range(3)) for size in (n // 16, n))
+    assert large < 64 * small, f"{large:.3f} s for {n}, {small:.6f} s for {n // 16}"
+
+
+def model(config_class: Any = None, *, dtype: Any = None, attention: str | None = None, **settings: Any) -> Any:
+    """Return a small causal model (a Llama by default) of random weights, the same ones each time; float32 by default.
+
+    `settings` change or extend `SIZES`.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    torch.manual_seed(0)
+    config = (config_class or LlamaConfig)(**SIZES | settings)
+    options = {"attn_implementation": attention} if attention else {}
+    return AutoModelForCausalLM.from_config(config, dtype=dtype or torch.float32, **options).eval()

@@ -1,0 +1,44 @@
+"""`.ci/run` with a `make` that only writes down its targets."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.end_to_end
+
+RUN = Path(__file__).parents[2] / ".ci" / "run"
+
+
+def run(folder, then, **environment):
+    """Run `.ci/run` with a `make` that writes its target to a file and then runs a line of shell."""
+    make = folder / "make"
+    make.write_text(f'#!/bin/sh\necho "$1" >> {folder}/targets\n{then}\n')
+    make.chmod(0o755)
+    env = os.environ | {"PYTHON": sys.executable, "PATH": f"{folder}:{os.environ['PATH']}"} | environment
+    return subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "targets", "ends_with"),
+    [
+        (0, ["check", ".venv-vllm/.ready", "test-vllm", "test-all"], 0),
+        (124, ["check", ".venv-vllm/.ready", "test-all"], 0),  # the exit status of `timeout`
+        (2, ["check", ".venv-vllm/.ready"], 2),
+    ],
+)
+def test_only_an_environment_that_takes_too_long_is_left_out(tmp_path, status, targets, ends_with):
+    done = run(tmp_path, f'[ "$1" != .venv-vllm/.ready ] || exit {status}')
+    assert (done.returncode, (tmp_path / "targets").read_text().split()) == (ends_with, targets)
+    assert ("in ten minutes" in done.stdout) is (status == 124)
+
+
+def test_without_a_release_of_vllm_its_tests_are_left_out(tmp_path):
+    old = tmp_path / "old"
+    old.write_text(f"""#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n""")
+    old.chmod(0o755)
+    done = run(tmp_path, "", PYTHON=str(old))
+    assert (done.returncode, (tmp_path / "targets").read_text().split()) == (0, ["check", "test-all"])
+    assert "no release for Python 3.10" in done.stdout

@@ -1,0 +1,83 @@
+"""The contract of `TrajectoryModel`, with an engine as a newcomer would write it."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from lm_eval.api.instance import Instance
+from lm_eval.models.dummy import DummyLM
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.models.base import TrajectoryModel
+from lm_eval_hesnr.scoring.statistics import statistics_of
+from tests import builders
+
+TEXT = "def f(x):\n    return x + 1\n" * 9
+VOCABULARY = 1000
+
+
+class Uniform(TrajectoryModel, DummyLM):
+    """An engine for which all tokens have the same probability."""
+
+    model_name = "uniform"
+    window = 32
+
+    def __init__(self, tokenizer, stride=None):
+        super().__init__()
+        self.tokenizer, self.given_stride = tokenizer, stride
+        self.check_stride()
+
+    @property
+    def signature(self):
+        return {"model": self.model_name, "window": self.window, "stride": self.stride}
+
+    def read(self, requests, progress):
+        for i, request in enumerate(requests):
+            target = np.full(len(request.rows), -math.log(VOCABULARY))
+            top = np.full((len(request.rows), request.k), -math.log(VOCABULARY))
+            yield i, statistics_of(target, top)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(random_model):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(random_model)
+
+
+def test_an_engine_with_one_method_scores_a_trajectory(tokenizer):
+    plain = Instance("loglikelihood", doc={}, arguments=("a", " b"), idx=0)
+    lm: Any = Uniform(tokenizer)
+    result, other = lm.loglikelihood([builders.request("", TEXT), plain], disable_tqdm=True)
+    scores = result.scores
+    n_tokens = len(tokenizer(TEXT)["input_ids"])
+    assert scores.scored.tolist() == [False] + [True] * (n_tokens - 1)
+    np.testing.assert_allclose(scores.logprob[1:], -math.log(VOCABULARY), rtol=1e-6)
+    np.testing.assert_allclose(scores.entropy[1:], math.log(10), rtol=1e-6)
+    np.testing.assert_allclose(scores.top_mass[1:], 10 / VOCABULARY, rtol=1e-6)
+    assert scores.short_context == n_tokens - Uniform.window
+    assert scores.signature == {"model": "uniform", "window": 32, "stride": 16, "k": 10}
+    assert other[1] is False  # the harness's own model answers stock requests
+
+
+def test_its_scores_are_stored_and_read_again(tokenizer, tmp_path):
+    lm: Any = Uniform(tokenizer)
+    lm.score_store = str(tmp_path)
+    (first,) = lm.loglikelihood([builders.request("", TEXT)], disable_tqdm=True)
+    lm.read = None
+    (again,) = lm.loglikelihood([builders.request("", TEXT)], disable_tqdm=True)
+    assert again.scores.logprob[1:].tolist() == first.scores.logprob[1:].tolist()
+
+
+def test_a_wrong_stride_is_refused_at_load(tokenizer):
+    with pytest.raises(InputError, match=r"^stride=32: expected a number of tokens from 1 to 31"):
+        Uniform(tokenizer, stride=32)
+
+
+@pytest.mark.parametrize("name", ["model_name", "signature", "window", "read"])
+def test_an_engine_without_one_of_the_four_members_cannot_be_made(tokenizer, name):
+    members = {key: vars(Uniform)[key] for key in ("model_name", "signature", "window", "read") if key != name}
+    incomplete = type("Incomplete", (TrajectoryModel, DummyLM), members)
+    with pytest.raises(TypeError, match=f"abstract method '?{name}'?"):
+        incomplete()
