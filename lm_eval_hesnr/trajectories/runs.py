@@ -132,7 +132,10 @@ def _separated(run: FoundRun) -> list[FoundRun]:
         parts = separate_runs(run.reader, run.value) if run.reader else []
     except UNREADABLE:  # the reason is reported when the run is read
         parts = []
-    return [run._replace(value=part) for part in parts] or [run]
+    if not parts:
+        return [run]
+    first, *others = parts
+    return [run._replace(value=first), *(run._replace(value=part, skipped=None) for part in others)]
 
 
 def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:

@@ -44,6 +44,8 @@ VALUES: list[Any] = [
 ]
 
 
+JSON = (".json", ".jsonl", ".traj")
+"""Endings of files whose values can be broken one by one."""
 WILD = "wild"
 """The folder of files from more agents. All of them are broken, also those that no reader knows."""
 
@@ -58,7 +60,7 @@ def samples(real_trajectories):
 
 @pytest.fixture(scope="module")
 def json_samples(samples):
-    return [path for path in samples if has_known_ending(path) and path.suffix != ".eval"]  # that one is a zip
+    return [path for path in samples if path.suffix in JSON]
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +185,8 @@ def test_broken_files_of_a_folder(real_trajectories, folder, seed):
     session = chance.choice([path for path in folders if len(list(path.rglob("*"))) < 50])
     copy = folder / "session"
     shutil.copytree(session, copy, copy_function=shutil.copyfile)
-    for path in sorted(path for path in copy.rglob("*") if has_known_ending(path) and path.stat().st_size < 120_000):
-        if path.suffix != ".eval" and chance.random() < 0.3:
+    for path in sorted(copy.rglob("*")):
+        if path.suffix in JSON and path.stat().st_size < 120_000 and chance.random() < 0.3:
             path.write_text(with_broken_value(path, chance))
     if any(has_known_ending(path) for path in copy.rglob("*")):
         loaded(copy)

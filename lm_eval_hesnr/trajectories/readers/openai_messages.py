@@ -48,10 +48,8 @@ def is_chat(rows: list[Any]) -> bool:
 
     An empty list is a chat: `read` names what is missing. An unknown role next to known ones is named there too.
     """
-    first = [dict_of(row[0] if isinstance(row, list) and len(row) == 1 else row) for row in rows[:_FIRST]]
-    roles = [row.get("from") if row.get("role") is None else row["role"] for row in first]
-    known = any(isinstance(role, str) and role in ROLES for role in roles)
-    return not rows or (known and all(map(_is_message, first, roles)))
+    first = [row[0] if isinstance(row, list) and len(row) == 1 else row for row in rows[:_FIRST]]
+    return not rows or (all(map(_has_form, first)) and any(map(_is_message, first)))
 
 
 def read(data: Any, path: Path) -> Trajectory:
@@ -77,13 +75,23 @@ def from_row(row: dict[str, Any], key: str, source: str, path: Path) -> Trajecto
     )
 
 
-def _is_message(row: dict[str, Any], role: Any) -> bool:
-    if not isinstance(role, str) or _CONTENTS.isdisjoint(row):
+def _is_message(row: Any) -> bool:
+    """Whether a value is a message with a known role."""
+    return _has_form(row) and _role(row) in ROLES
+
+
+def _has_form(row: Any) -> bool:
+    """Whether a value has a role and a content of the right types."""
+    if not isinstance(row, dict) or not isinstance(_role(row), str) or _CONTENTS.isdisjoint(row):
         return False
     content = row.get("value") if row.get("content") is None else row["content"]
     if isinstance(content, list):
         return all(isinstance(part, (str, dict)) for part in content)
     return isinstance(content, (str, dict, type(None)))
+
+
+def _role(row: dict[str, Any]) -> Any:
+    return row.get("from") if row.get("role") is None else row["role"]
 
 
 def _first(row: dict[str, Any], keys: tuple[str, ...]) -> str:
