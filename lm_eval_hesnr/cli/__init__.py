@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         all_good: bool = arguments.run(arguments)
     except BadFileError as error:
-        return _failed(f"{error} (--strict: any bad file ends the run)", BAD_INPUT)
+        return _failed(f"{error} (--strict: any bad file stops the command)", BAD_INPUT)
     except InputError as error:
         return _failed(str(error), WRONG_USAGE)
     except BrokenPipeError:  # `hesnr show FILE | head`

@@ -1,4 +1,4 @@
-"""`python -m lm_eval_hesnr.cli`: the `hesnr` command, for when its script is not on the PATH."""
+"""Runs the `hesnr` command as `python -m lm_eval_hesnr.cli`, also if its script is not on the PATH."""
 
 import sys
 

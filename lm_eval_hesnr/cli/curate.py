@@ -42,9 +42,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "--known-resolved",
         action="store_true",
-        help="keep only runs known to have solved their task, not those of unknown outcome",
+        help="keep only runs that are known to have solved their task",
     )
-    command.add_argument(  # the name in earlier versions
+    command.add_argument(  # the option's name in earlier versions
         "--only-resolved", action="store_true", dest="known_resolved", help=argparse.SUPPRESS
     )
     command.add_argument(
@@ -64,7 +64,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "-j", "--workers", type=_count, default=1, metavar="N", help="worker processes (default: 1); OUT is the same"
     )
-    command.add_argument("-v", "--verbose", action="store_true", help="name every skipped file")
+    command.add_argument("-v", "--verbose", action="store_true", help="print the path of every skipped file")
     command.set_defaults(run=run)
 
 
@@ -92,13 +92,15 @@ def run(arguments: argparse.Namespace) -> bool:
     if n_read and not_found:
         raise InputError(f"{out}: nothing to write; {not_found}")
     if n_read:
-        raise InputError(f"{out}: nothing to write; the filters leave out all {n_read} trajectories")
+        raise InputError(
+            f"{out}: nothing to write; the filters leave out every trajectory ({n_read} read); use fewer filters"
+        )
     print_error(f"{out}: nothing to write; no trajectory could be read")
     return False
 
 
 def _not_found(sources: list[str], tally: Tally) -> str:
-    """A message with the first requested format that no input has, and the formats found; empty if all were found."""
+    """A message about the first requested format that no input has; empty if the inputs have all requested formats."""
     found = sorted({source for source, _ in tally.counts})
     for name in sources:
         if name not in found:
@@ -109,7 +111,7 @@ def _not_found(sources: list[str], tally: Tally) -> str:
 
 
 def _curate(arguments: argparse.Namespace) -> Tally:
-    """Do the work with a progress bar. On Ctrl-C, print how to continue."""
+    """Convert the inputs with a progress bar. On Ctrl-C, print how to continue."""
     filters = Filters(
         known_resolved=arguments.known_resolved,
         sources=tuple(arguments.source),
@@ -146,7 +148,7 @@ class _ProgressBar:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is None and self._bar.total:  # no trajectory may come from the last files
+        if error[0] is None and self._bar.total:  # the last files may contain no trajectory
             self._bar.update(self._bar.total - self._bar.n)
         self._bar.close()
 
@@ -195,7 +197,7 @@ def _table(tally: Tally, columns: list[str]) -> list[str]:
 
 
 def _accounts(tally: Tally, verbose: bool) -> Iterator[str]:
-    """The number of files with trajectories; and for each reason to skip files, their number and names."""
+    """One line with the number of files of each kind, then one line for each reason to skip files."""
     files = tally.files
     if not files:  # a data set of the Hub
         return

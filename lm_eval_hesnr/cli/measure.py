@@ -36,7 +36,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--threshold", choices=METHODS, default="static", help="how the threshold is chosen (default: static)"
     )
     command.add_argument(
-        "--scopes", metavar="NAMES", help=f"separated by commas, out of {','.join(SCOPES)} (default: action,all)"
+        "--scopes", metavar="NAMES", help=f"names separated by commas: {','.join(SCOPES)} (default: action,all)"
     )
     command.add_argument(
         "--json", action="store_true", help="print everything as JSON, with sweep, shape and intervals"
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> bool:
     given = {"scopes": arguments.scopes, "threshold": arguments.threshold}
     try:
         options = Options.from_metadata({key: value for key, value in given.items() if value is not None})
-    except InputError as error:  # the options of this command have the same names as the keys of --metadata
+    except InputError as error:  # the message names a key of --metadata; the option has the same name
         raise InputError(str(error).replace("--metadata: ", "--", 1)) from None
     if arguments.other and options.threshold != "static":
         raise InputError("two runs are compared with one fixed threshold: give --epsilon instead of --threshold")
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> bool:
 
 
 def _read(folder: Path, scopes: Mapping[str, frozenset[Label]], epsilon: float) -> Tables:
-    """The tables of one run, with a note if it was scored with another epsilon."""
+    """Read the tables of one run. Print a note if the run was scored with another epsilon."""
     tables = read_tables(folder, scopes, epsilon)  # also checks that epsilon is below ln k
     own = tables.signature.get("epsilon")
     if isinstance(own, float) and own != epsilon:
@@ -82,7 +82,7 @@ def _read(folder: Path, scopes: Mapping[str, frozenset[Label]], epsilon: float) 
 
 
 def _measures_table(tables: Tables, summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A line about the run and the threshold of each scope, then one line for each measure."""
+    """One line with the run and the thresholds of its scopes, then one line for each measure."""
     rows = [("scope", "measure", "value", "stderr", "95 % interval")]
     thresholds = []
     for scope, found in summary.items():

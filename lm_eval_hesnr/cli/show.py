@@ -27,7 +27,7 @@ from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 _ELIDED = "…"
 _HIDDEN = 255
-"""Stands for every label that is not shown."""
+"""The code that replaces the codes of labels that are not shown."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,7 +55,7 @@ def _labels(given: str) -> frozenset[Label]:
 
 
 def run(arguments: argparse.Namespace) -> bool:
-    """Print the trajectory; False if a bad file was met."""
+    """Print the trajectory; False if a file was bad."""
     chosen, listed, n_bad = _find(arguments.file, arguments.doc)
     if chosen is None:
         print_error(f"{arguments.file}: no trajectory could be read")
@@ -92,11 +92,11 @@ def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int
 
 
 def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, colours: bool = False) -> Iterator[str]:
-    """Lines without line ends: the trajectory's id, the legend if in colour, and each segment under a heading.
+    """Yield lines without line ends: the trajectory's id, the legend (only in colour), each segment under a heading.
 
     Args:
         trajectory: what to show.
-        labels: show only characters with these labels, and a mark instead of the others; all if None.
+        labels: show only characters with these labels, and a mark instead of the others. None shows all characters.
         colours: add escape codes.
     """
     outcome = {True: "resolved", False: "not resolved", None: "outcome unknown"}[trajectory.resolved]
@@ -127,7 +127,7 @@ def _heading(number: int, segment: Segment, codes: np.ndarray) -> str:
 
 
 def _body(text: str, codes: np.ndarray, labels: Collection[Label] | None, colours: bool) -> Iterator[str]:
-    """The text's lines. Each colour ends with its line: pagers and terminals would continue it in the next."""
+    """The text's lines. Each colour ends with its line, because pagers would continue it in the next line."""
     line: list[str] = []
     for label, stretch in _stretches(text, codes, labels):
         first, *rest = visible(stretch).split("\n")
@@ -140,7 +140,7 @@ def _body(text: str, codes: np.ndarray, labels: Collection[Label] | None, colour
 
 
 def _stretches(text: str, codes: np.ndarray, labels: Collection[Label] | None) -> Iterator[tuple[Label | None, str]]:
-    """Yield stretches of one label each. A mark replaces hidden text; blanks between shown stretches are kept."""
+    """Yield each stretch of text with one label. A mark replaces hidden text, but blanks between shown text stay."""
     shown = codes if labels is None else np.where(np.isin(codes, list(labels)), codes, _HIDDEN)
     ends = [*(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(text)] if text else []
     start = 0

@@ -17,7 +17,7 @@ COLOURS = {
     Label.CODE: "32",
     Label.MARKUP: "34",
     Label.COMMENT: "33",
-    Label.WHITESPACE: "100",  # a background colour, because blanks show no other
+    Label.WHITESPACE: "100",  # a background colour, because blanks do not show a text colour
     Label.DECORATION: "35",
     Label.THOUGHT: "36",
     Label.OBSERVATION: "90",
@@ -40,7 +40,7 @@ def _escaped(character: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text in one line: `visible`, and line ends as escapes."""
+    """The text in one line: like `visible`, and each line end is an escape too."""
     return visible(text).replace("\n", "\\n")
 
 

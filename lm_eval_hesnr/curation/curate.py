@@ -31,7 +31,7 @@ BLOCK_BYTES = 2**20
 each block is one frame."""
 
 BLOCK_RESULTS = 1000
-"""A block also ends when this many trajectories were read, because filters may leave out all of them."""
+"""A block also ends after this many trajectories were read, because the filters may leave out all of them."""
 
 
 def curate(
@@ -56,7 +56,7 @@ def curate(
     _check(inputs, out, force=force)
     found = find_inputs(inputs, leave_out=(out, *files_of(out)))
     if filters.tokenizer is not None:
-        tokenizer_of_option(filters.tokenizer)  # fails here rather than in every process
+        tokenizer_of_option(filters.tokenizer)  # raises an error here, not in every process
     tally, block = Tally(files=found.files), Tally()
     with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
         for note in output.notes():

@@ -37,13 +37,13 @@ class Item:
     outcome: str = ""
     """The column of the counts: resolved, unresolved or unknown."""
     instance: str = ""
-    """`instance_key`, if each instance is written once."""
+    """The trajectory's `instance_key` with `--dedupe`, otherwise empty."""
     opens_file: bool = False
     """Whether this is the first trajectory of its format in its file."""
     unknown_records: Counter[str] = field(default_factory=Counter)
-    """Records of the session that no reader knows, by type."""
+    """Number of the session's skipped records, by type."""
     call_syntax: tuple[str, ...] | None = None
-    """For a trajectory with text of the model but no action: what looks like a call in it. None for any other."""
+    """For a trajectory with text of the model but no action: the marks in it that look like calls. None for others."""
 
 
 def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""Counting what each line of the output contains, in this process or in several."""
+"""Counts what each line of the output contains, in this process or in several processes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from lm_eval_hesnr.trajectories.tools import is_known
 
 
 class LineCounts(NamedTuple):
-    """What one line contains."""
+    """Counts of one line of the output."""
 
     steps: int
     characters: list[int]
     """Number of characters by label code, including the transcript's headings."""
     n_tokens: int
-    """0 if no tokenizer was given."""
+    """Number of tokens of the transcript; 0 without a tokenizer."""
     unknown_tools: Counter[str]
     """Calls of tools that the vocabulary does not know, by the tool's name."""
 
@@ -75,7 +75,7 @@ def _follow_the_parent() -> None:
 
 
 def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
-    """The counts of one line, which is read again as users of the file will read it; `Bad` if that fails."""
+    """The counts of one line. The line is read again, as later commands will read it; `Bad` if that fails."""
     try:
         trajectory = curated.read(json.loads(line.data), Path())
     except (ValueError, RecursionError) as error:
@@ -90,7 +90,7 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
 
 
 def _unknown_tools(trajectory: Trajectory) -> Counter[str]:
-    """The tools whose texts were labelled without knowing what they are, with the number of calls."""
+    """Tool name -> number of its calls, for tools that the vocabulary does not know."""
     actions = (s for s in trajectory.segments if s.kind == "action" and s.generated)
     calls = (call for action in actions for call in action.calls if call.executed is not False)
     return Counter(call.tool for call in calls if not is_known(call.tool, call.arguments))

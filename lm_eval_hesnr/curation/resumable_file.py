@@ -15,11 +15,11 @@ from lm_eval_hesnr.errors import InputError
 
 
 class ResumableFile:
-    """OUT.part, which gets its final name when it is finished, and OUT.part.log, whose first line is the signature.
+    """Writes OUT.part and OUT.part.log. `finish` gives OUT.part its final name.
 
-    Every further line of the log describes one block: the length of OUT.part at its end, and a note of the caller.
-    Data after the last complete block is cut off. Each block is one frame of a .zst file. If the disk cannot be
-    written, every method raises `InputError` with the folder.
+    The first line of the log is the signature. Every further line describes one block: the length of OUT.part after the
+    block, and a note of the caller. Data after the last complete block is removed. In a .zst file, each block is one
+    frame. If the disk cannot be written, every method raises `InputError` with the folder.
     """
 
     def __init__(self, out: Path, signature: str) -> None:
@@ -48,7 +48,7 @@ class ResumableFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with suppress(OSError):  # the next call cuts off an incomplete block
+        with suppress(OSError):  # the next call removes an incomplete block
             self._data.close()
         with suppress(OSError):
             self._log.close()
@@ -119,7 +119,7 @@ def _writing_to(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{folder}: cannot be written to ({reason}); fix that, or name a file elsewhere") from error
+        raise InputError(f"{folder}: cannot be written to ({reason}); fix that, or choose another folder") from error
 
 
 def files_of(out: Path) -> tuple[Path, Path]:

@@ -12,17 +12,17 @@ from lm_eval_hesnr.trajectories.skipped import Skipped
 NO_ACTION = "no action"
 """The column that counts trajectories written with text of the model but no action."""
 CALL_SYNTAX = "call syntax "
-"""The beginning of the columns that count what looks like a call in those trajectories."""
+"""The beginning of the names of columns that count marks that look like calls in those trajectories."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was found, counted. Tallies can be added."""
+    """Counts of what was read and written. Tallies can be added."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(format, column) to a number. The columns files, read, resolved, unresolved and unknown count what was read.
+    """(format, column) -> number. The columns files, read, resolved, unresolved and unknown count what was read.
     The columns written, steps, `NO_ACTION`, those that begin with `CALL_SYNTAX`, and each label's name (characters)
-    count what was written. The others are `LEFT_OUT`.
+    count what was written. The other columns are the reasons in `LEFT_OUT`.
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""
@@ -35,19 +35,19 @@ class Tally:
     instances: set[str] = field(default_factory=set)
     """Keys (`instance_key`) of the instances written, for `--dedupe`; otherwise empty."""
     unknown_tools: Counter[str] = field(default_factory=Counter)
-    """Tool name to the number of its calls written, for tools that the vocabulary does not know."""
+    """Tool name -> number of its calls written, for tools that the vocabulary does not know."""
     files: list[Path] = field(default_factory=list)
     """Every file of the inputs, of any kind, in order; empty for data sets of the Hub."""
     met: dict[Path, bool | Skipped] = field(default_factory=dict)
-    """Each file that was opened: True if it held a trajectory, False if it held only bad ones, or why it was skipped.
-    All events of one folder count as their first file."""
+    """Each file that was opened -> True if it contains a trajectory, False if it contains only bad ones, or the reason
+    why it was skipped. The event files of one folder count as their first file."""
 
     def total(self, column: str) -> int:
         """The sum of a column over all formats."""
         return sum(n for (_, name), n in self.counts.items() if name == column)
 
     def call_syntax(self) -> list[str]:
-        """What looks like a call in trajectories without an action, as often as there are such trajectories."""
+        """The marks that look like calls in those trajectories. A mark is repeated for each trajectory with it."""
         columns = {name for _, name in self.counts if name.startswith(CALL_SYNTAX)}
         return [name.removeprefix(CALL_SYNTAX) for name in sorted(columns) for _ in range(self.total(name))]
 

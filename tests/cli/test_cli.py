@@ -108,7 +108,7 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
     assert "\x1b" not in out
     assert len(load_trajectories("o.jsonl").trajectories) == 2
     assert main(["curate", "in", "-o", "p.jsonl", "--strict"]) == 1
-    assert "(--strict: any bad file ends the run)" in capsys.readouterr().err
+    assert "(--strict: any bad file stops the command)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,8 @@ def test_one_misspelt_format_of_several_is_noted(folder, capsys):
 def test_filters_that_leave_nothing_are_one_line(folder, capsys):
     (folder / "in" / "runs.jsonl").write_text(json.dumps(row("a", False)))
     assert main(["curate", "in", "-o", "o.jsonl", "--known-resolved"]) == 2
-    assert capsys.readouterr().err == "error: o.jsonl: nothing to write; the filters leave out all 1 trajectories\n"
+    reason = "the filters leave out every trajectory (1 read); use fewer filters"
+    assert capsys.readouterr().err == f"error: o.jsonl: nothing to write; {reason}\n"
 
 
 @pytest.mark.parametrize("option", ["--known-resolved", "--only-resolved"])
