@@ -4,11 +4,11 @@ The rules, with their version in `labels.LABEL_RULES_VERSION`:
 
 - The values of a call are `code`. In them, blanks and line ends are `whitespace`, rows of one punctuation sign are
   `decoration`, and comments are `comment`. Everything around a value is `markup`, also the name of the tool.
-- The values of a tool that takes prose are `thought`, and so are the explanations in the call of any other tool. If no
-  call of an action ran, the whole action is `thought`.
+- The prose of a tool such as `think` is `thought`, and so are the explanations in calls of other tools. If all calls of
+  an action are known not to have run, the whole action is `thought`.
 - If the action is a program that calls tools (`code_mode`), the values in its calls are its values.
 - In a tool call written as JSON, an escape such as `\n` is one character of the value. Its two characters share the
-  label of that character. Values that are not strings (numbers, true) are `code`.
+  label of that character. Values that are not strings (numbers, `true`) are `code`.
 - In a patch, the signs, headers and context lines are `markup`.
 """
 
@@ -35,7 +35,7 @@ _XML_TAG = re.compile(
     r"""|parameter(?:=| name=)"?(?P<name>[^<>"\n]+)"?>)""",
     re.ASCII,
 )
-"""`malformed` is for `<parameter=NAME=value</parameter>`. A name has no "<", so many openings cost linear time."""
+"""`malformed` is for `<parameter=NAME=value</parameter>`. A name has no "<", which keeps the time linear."""
 _OPENING_MARK = re.compile(r"\s*(?:```[^\n]*\n|<([A-Za-z_][^\s>=]*)(?:[\s=][^>\n]*)?>)")
 _MAX_MARKS = 3
 """At most this many marks (tags, fences) around a value are skipped, if the value is not found in the text."""
@@ -78,7 +78,7 @@ def annotate(segment: Segment) -> np.ndarray:
 
 
 def _label_xml(text: str, labels: np.ndarray) -> None:
-    """Label one or more `<function=NAME><parameter=KEY>value</parameter></function>`. Their values have no escapes."""
+    """Label the calls `<function=NAME><parameter=KEY>value</parameter></function>`. Their values have no escapes."""
     for tool, spans in _xml_calls(text):
         arguments = {name: text[start:end] for name, (start, end) in spans.items()}
         for name, (start, end) in spans.items():
@@ -141,7 +141,7 @@ def _find_value(text: str, value: str, position: int) -> tuple[int, str]:
 
 
 def _label_whole(segment: Segment, labels: np.ndarray) -> None:
-    """Label an action whose values do not occur in its text, such as a bare patch: all between its marks is code."""
+    """Label an action whose values do not occur in its text, such as a bare patch. The text in its marks is code."""
     start, end = _between_marks(segment.text)
     value, tools = segment.text[start:end], [call.tool for call in segment.calls]
     language: str | None = "bash" if tools == ["bash"] else None

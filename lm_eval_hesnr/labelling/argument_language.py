@@ -14,7 +14,7 @@ PROSE = "prose"
 CODE_MODE = "code mode"
 """The language of JavaScript programs that call tools."""
 EDIT_BLOCKS = "edit blocks "
-"""The language of SEARCH/REPLACE blocks is this and the language of the edited file."""
+"""The language of SEARCH/REPLACE blocks is this prefix, followed by the language of the edited file."""
 _CELL_LANGUAGES = ("language", "lang", "cell_type")
 """Arguments that name the language of code, such as `python` or `markdown`."""
 
@@ -49,7 +49,7 @@ def language_of(tool: str, name: str, value: str, arguments: Mapping[str, Any]) 
 
 
 def _language_of_code(tool: str, arguments: Mapping[str, Any]) -> str | None:
-    """The language of code that a tool runs: the one that an argument names, else that of the tool."""
+    """The language of code that a tool runs: the language named in an argument, otherwise that of the tool."""
     named = next((arguments[key] for key in _CELL_LANGUAGES if isinstance(arguments.get(key), str)), None)
     if named is None:
         kind = kind_of(tool)
@@ -58,7 +58,7 @@ def _language_of_code(tool: str, arguments: Mapping[str, Any]) -> str | None:
 
 
 def _language_of_file(text: str, arguments: Mapping[str, Any]) -> str | None:
-    """The language of a text of the file that a call is about. A cell of a notebook is Python or Markdown."""
+    """The language of a text in the file that the call edits. A cell of a notebook is Python or Markdown."""
     for path in paths_of(arguments):
         if path.strip().endswith(".ipynb"):
             is_code = not any(arguments.get(key) == "markdown" for key in _CELL_LANGUAGES)

@@ -13,13 +13,13 @@ from lm_eval_hesnr.labelling.patches import edit_block_sides, hunk_sides, is_pat
 from lm_eval_hesnr.labels import Label
 
 _MAX_EMBEDDING = 4
-"""How many levels of code inside code are read, such as a heredoc in a heredoc. Deeper code stays one value."""
+"""How many levels of code inside code are labelled, such as a heredoc in a heredoc. Deeper code is one value."""
 
 _WHITESPACE = re.compile(r"\s+")
 _DECORATION = re.compile(
     r"""(?:(?<=[\s'"`#;%])|(?<=\\[nrt])|(?<![\s\S]))([-=#*~_+])\1{2,}(?=[\s'"`\\#;%]|\Z)""",
 )
-"""Three or more of one sign, standing alone: each end is an end of the text, whitespace, a quote or a comment sign.
+"""Three or more of one sign. At each end is an end of the text, whitespace, a quote or a comment sign.
 
 Rows of quotes or dots do not count, because `\"\"\"` and `...` are code. Neither does a row that touches a word or
 another sign: `a===b`, `|---|`, `/^---/`.
@@ -70,7 +70,7 @@ def _label_decoration(code: str, labels: np.ndarray) -> None:
 
 
 def _label_by_syntax(code: str, language: str, labels: np.ndarray, depth: int) -> None:
-    """Correct the labels with the syntax tree: operators are not decoration; comments and embedded code are found."""
+    """Correct the labels with the syntax tree: for operators, which are not decoration, comments, embedded code."""
     found = syntax(code, language)
     for start, end in found.operators:
         operator_labels = labels[start:end]
@@ -85,8 +85,8 @@ def _label_by_syntax(code: str, language: str, labels: np.ndarray, depth: int) -
 def _label_patch(patch: str, depth: int) -> np.ndarray:
     """Label added and removed lines in the language of their file. Signs, context lines and headers are markup.
 
-    Each side of a hunk is labelled as one text, together with its context lines. This way a line inside a docstring
-    is not taken for a comment.
+    Each side of a hunk is labelled as one text, together with its context lines. Otherwise a line inside a docstring
+    could be read as a comment.
     """
     labels = np.full(len(patch), Label.MARKUP, np.uint8)
     for side in hunk_sides(patch):

@@ -1,8 +1,8 @@
 """JavaScript programs that call tools, as Codex writes them in its code mode.
 
-Example: `const r = await tools.exec_command({cmd: "ls"});`. The program only carries the calls, so what counts are the
-values in them. A value may also be a constant, or an element of a list that the program goes through. A patch counts
-wherever it stands. What a program computes, such as `` `${a}.txt` ``, is not known: such a value counts as written.
+Example: `const r = await tools.exec_command({cmd: "ls"});`. Only the values in the calls are the action. A value may
+also be a constant, or an element of a list that the program loops over. A patch is found anywhere in the program. The
+result of an expression such as `` `${a}.txt` `` is not known, so its text is labelled as it is written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _QUERY = """
 [(string) (template_string) (call_expression function: (member_expression object: (array)))] @string
 """
 _MAX_DEPTH = 20
-"""Objects, lists and names inside each other are followed so far."""
+"""How many levels of nested objects, lists and names are followed."""
 
 
 class ProgramValue(NamedTuple):
@@ -74,13 +74,13 @@ class _Reader:
 
     def __init__(self, program: str) -> None:
         self.values: dict[str, Node] = {}
-        """The expression that each name stands for."""
+        """Name -> its expression."""
         self._seen: set[int] = set()
         self._program = program
         self._positions = Positions(program, 0, [])
 
     def values_of_call(self, tool: str, arguments: Node) -> Iterator[ProgramValue]:
-        """Yield the values in the arguments of one call. A single string is the input of the tool."""
+        """Yield the values in the arguments of one call. A bare string is the tool's `input`."""
         decoded = {
             name: text[1].value
             for first in arguments.named_children
@@ -110,7 +110,7 @@ class _Reader:
     def _scalars(self, node: Node, key: str, words: list[str], depth: int) -> Iterator[tuple[str, Node, list[str]]]:
         """Yield the strings, numbers and words in an expression: (nearest key, node, strings before it in its list)."""
         node = self._expression(node)
-        if node.id in self._seen:  # a name may stand for itself
+        if node.id in self._seen:  # the value of a name may contain the name itself
             return
         self._seen.add(node.id)
         if self.text_of(node) or node.type in ("number", "true", "false", "null"):

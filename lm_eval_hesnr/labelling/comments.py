@@ -77,7 +77,7 @@ def _parse(code: str, masked: Masked, language: str, before: str, after: str) ->
     Returns what was found outside error nodes, and whether there is also a comment inside an error node.
     """
     grammar = GRAMMARS[language]
-    source = f"{before}{masked.text}{after}".encode("utf-8", "replace")  # a lone surrogate becomes one byte
+    source = f"{before}{masked.text}{after}".encode("utf-8", "replace")  # a lone surrogate becomes one byte, "?"
     root = parser(language).parse(source).root_node
     captures = QueryCursor(query(language, f"(ERROR) @error {grammar.comments} {grammar.operators}")).captures(root)
     positions = Positions(masked.text, len(before), outermost(captures.pop("error", [])))
@@ -102,7 +102,7 @@ def _parse(code: str, masked: Masked, language: str, before: str, after: str) ->
 
 
 def _assigned_comments(code: str, values: list[Span]) -> Iterator[Span]:
-    """The comments that the grammar of Make takes for a part of an assigned value."""
+    """The comments that the grammar of Make reads as part of an assigned value."""
     for start, end in values:
         comment = _IN_MAKE_VALUE.search(code, start, end)
         if comment and code.count("(", start, comment.start()) <= code.count(")", start, comment.start()):

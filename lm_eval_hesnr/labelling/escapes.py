@@ -30,7 +30,7 @@ class Decoded(NamedTuple):
 
     value: str
     owner: np.ndarray
-    """(written characters,) int64: index in `value` of the character that each one stands for, or -1 without one."""
+    """(written characters,) int64: index in `value` of the character that each one stands for; -1 for none."""
 
     def copy_labels(self, value_labels: np.ndarray, written_labels: np.ndarray) -> None:
         """Copy the label of each character of the value to the written characters that stand for it."""
@@ -62,13 +62,13 @@ def shell_string(raw: str, quote: str) -> Decoded:
 
     Args:
         raw: the text between the quotes, or the body of the heredoc.
-        quote: `"`, a backtick, or `<<` for a heredoc with an unquoted delimiter. With any other value a backslash is a
-            backslash.
+        quote: `"`, a backtick, or `<<` for a heredoc with an unquoted delimiter. With any other value, a backslash has
+            no special meaning.
     """
     escape = _SHELL_ESCAPE.get(quote)
     if escape is None or "\\" not in raw:
         return as_written(raw)
-    return _decoded(raw, escape, lambda match: match.group(1).replace("\n", ""))  # the shell drops a continued line end
+    return _decoded(raw, escape, lambda match: match.group(1).replace("\n", ""))  # the shell drops an escaped line end
 
 
 def javascript_string(raw: str) -> Decoded:

@@ -97,12 +97,12 @@ def _argument_spans(text: str, document: JsonDocument, calls: Sequence[Call]) ->
             unknown = Call("", value if isinstance(value, dict) else {}, None)
             return [_ArgumentSpan(start, end, "", value, unknown)]
         return _search(text, start, value, lambda parent, key: _call_with_argument(key, calls))
-    except RecursionError:  # the nesting was not too deep for the decoder, but it is for this search
+    except RecursionError:  # the decoder can read deeper nesting than this search
         return []
 
 
 def _is_bare(value: Any, call: Call) -> bool:
-    """Whether a document is only the arguments of the call. The command of a shell may have another key there."""
+    """Whether a document is only the arguments of the call. A shell command may have another key in the document."""
     if not isinstance(value, dict) or _without_command(value) != _without_command(call.arguments):
         return False
     return _named_call(value, _arguments_key(value)) is None or value == call.arguments
@@ -145,7 +145,7 @@ def _search(
         text: contains the valid document.
         start: position of the object or list.
         parent: the decoded object or list.
-        call_of: from (object or list, key in it) to the call whose arguments are there, or None.
+        call_of: a function from (object or list, key in it) to the call whose arguments are there, or None.
         depth: how many levels are searched. The cost of each level is proportional to the length of the text.
     """
     found: list[_ArgumentSpan] = []

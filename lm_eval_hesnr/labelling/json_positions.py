@@ -12,7 +12,7 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.D
 _SEPARATORS = re.compile(r"[ \t\r\n,:]*")
 _MAX_COMMAND_WORDS = 8
 _MAX_OBJECTS = 4
-"""A text inside an object may have its path in this many objects around that."""
+"""For a text in an object, the path is searched in this many enclosing objects too."""
 _MAX_NAME = 1000
 """Characters. A longer string is not a path."""
 _DECODER = json.JSONDecoder(strict=False)
@@ -39,7 +39,7 @@ def document_at(text: str, start: int) -> JsonDocument | None:
 
 
 def members(text: str, start: int) -> Iterator[tuple[str, int, int, Any]]:
-    """(key, start, end, value) of each member of the valid object or list at `start`. In a list the keys are empty."""
+    """Yield (key, start, end, value) for each member of the valid object or list at `start`. A list has empty keys."""
     position = _skip_separators(text, start + 1)
     while text[position] not in "]}":
         key = ""
@@ -62,21 +62,21 @@ class Scalar(NamedTuple):
 
     start: int
     end: int
-    """Both without the quotes of a string."""
+    """For a string, `start` and `end` exclude the quotes."""
     quoted: bool
     key: str
     """The nearest key above it."""
     words_before: list[str]
-    """If it is a word of a command given as a list: the strings before it in the list, with their escapes."""
+    """For a word of a command that is a list: the strings before it in the list, with their escapes."""
     beside: ChainMap[str, str] | None
-    """The strings of the object that contains it, and of the objects around that; None if it is in none inside the
-    value. Complete after the last scalar; with their escapes."""
+    """Key -> string, with escapes, for the object that contains the scalar and its enclosing objects. None if no object
+    inside the value contains it. The mapping is complete after the last scalar."""
 
 
 def scalars(text: str, start: int, end: int, key: str) -> Iterator[Scalar]:
     """The scalars of a valid JSON value, in order. `key` is the nearest key above the value."""
     tokens = list(_TOKEN.finditer(text, start, end))
-    outer = text[start] in "{["  # the members of the value itself are not inside it
+    outer = text[start] in "{["  # the whole value is not one of the objects inside it
     keys: list[str] = []
     words: list[str] = []
     beside: list[ChainMap[str, str] | None] = []
@@ -110,5 +110,5 @@ def scalars(text: str, start: int, end: int, key: str) -> Iterator[Scalar]:
 
 
 def _inside(around: ChainMap[str, str] | None) -> ChainMap[str, str]:
-    """The strings of an object inside another; only so many of the objects around it are kept."""
+    """The strings of an object inside others. Only the nearest `_MAX_OBJECTS` of these are kept."""
     return ChainMap({}, *(around.maps[:_MAX_OBJECTS] if around is not None else ()))

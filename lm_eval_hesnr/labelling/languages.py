@@ -41,12 +41,12 @@ class Grammar:
     script_flag: str = r"$^"
     """Regular expression for the whole flag that comes before a script."""
     comments: str = "(comment) @comment"
-    """Tree-sitter query. It captures `@comment`, embedded code under the name of its language, and as `@assigned`
-    values that may end with a comment that the grammar does not find."""
+    """Tree-sitter query. It captures comments as `@comment`, embedded code under the name of its language, and values
+    that may end with a comment that the grammar does not find as `@assigned`."""
     operators: str = ""
     """Tree-sitter query. It captures as `@operator` signs that look like decoration but are not."""
     marks: tuple[str, ...] = ("#",)
-    """A text without any of these has no comment and no embedded code, and is not parsed for them."""
+    """A text without any of these has no comment and no embedded code, so it is not parsed."""
     pragma: str = _HASH
     """Regular expression for the beginning of a comment that is an instruction to a tool."""
     surroundings: tuple[tuple[str, str], ...] = ()
@@ -228,7 +228,7 @@ def language_of_path(path: str) -> str | None:
 
 
 def language_of_program(program: str) -> str | None:
-    """The language that a command runs, or None if it is not known: `/usr/bin/python3.11` runs python."""
+    """The language that a program runs, or None if it is not known: `/usr/bin/python3.11` runs python."""
     name = PurePosixPath(program).name
     versioned = _VERSIONED.fullmatch(name)
     return _BY_PROGRAM.get(versioned.group(1) if versioned else name)

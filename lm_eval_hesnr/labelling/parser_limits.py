@@ -10,11 +10,11 @@ import re
 import numpy as np
 
 _MAX_LENGTH = 50_000
-"""Characters. On the worst text, parse time grows with the square of the length; it is about a second here."""
+"""Characters. For the worst text, parse time grows with the square of the length. At this length it is a second."""
 _MAX_NESTING = 1_000
 """Brackets inside brackets. Deep nesting costs time, and in generics such as `A<A<A<` also memory."""
 _MAX_YAML_LEVELS = 200
-"""tree-sitter-yaml stores the open blocks in 1024 bytes and writes past their end from the 256th level on."""
+"""tree-sitter-yaml stores the open blocks in 1024 bytes. From the 256th level on, it writes past their end."""
 
 _WORD = np.array([point for point in range(128) if chr(point).isalnum() or chr(point) == "_"], np.uint8)
 _YAML_INDICATOR = re.compile(r"[-?:]\s")
@@ -41,7 +41,7 @@ def _nesting(text: str, tags: bool) -> int:
 
 
 def _yaml_levels(text: str) -> int:
-    """Upper bound on the number of nested blocks: the widest indentation, or the most block signs in one line."""
+    """Upper bound on the number of nested blocks: the widest indentation or the most block signs in one line."""
     lines = text.split("\n")
     return max(
         max(len(indent.group()) for line in lines if (indent := _YAML_INDENT.match(line))),

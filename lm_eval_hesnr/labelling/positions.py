@@ -17,7 +17,7 @@ class Span(NamedTuple):
 
 
 class Positions:
-    """Converts byte positions of the parsed text to character positions of the code, and knows where errors are."""
+    """Converts byte positions of the parsed text to character positions of the code. It also stores the errors."""
 
     def __init__(self, code: str, shift: int, errors: list[Span]) -> None:
         self._shift, self._errors = shift, errors

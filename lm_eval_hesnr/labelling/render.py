@@ -48,7 +48,7 @@ class _Message(NamedTuple):
     role: str
     content: _LabelledText
     name: str
-    """Names its turns in error messages."""
+    """Description of its turns in error messages."""
     is_context: bool
 
 
@@ -67,7 +67,7 @@ def transcript(trajectory: Trajectory) -> Rendering:
 
 
 def chat(trajectory: Trajectory, template: ChatTemplate) -> Rendering:
-    """Render with a chat template. It may remove whitespace around a message, as many do, but change nothing else.
+    """Render with a chat template. The template may remove whitespace around a message, but change nothing else.
 
     Raises:
         InputError: the template refuses the messages, or drops or rewrites one of them.
@@ -108,7 +108,7 @@ def _frames(skeleton: str, marks: list[str], messages: list[_Message], trajector
 
 
 def _turns(trajectory: Trajectory) -> Iterator[tuple[str, list[Segment]]]:
-    """Neighbouring segments with one author, by role. Thoughts and actions are both of the agent."""
+    """Yield each role with its neighbouring segments. Thoughts and actions both have the role of the agent."""
     for role, segments in groupby(trajectory.segments, _role):
         yield role, list(segments)
 
@@ -155,7 +155,7 @@ def _apply_template(
 
 
 def _as_rendered(content: _LabelledText, text: str, position: int, following: str) -> _LabelledText | None:
-    """The part of `content` at `position`, whole or trimmed, if the next frame follows it; else None."""
+    """The part of `content` at `position`, whole or trimmed, if `following` comes after it; otherwise None."""
     stripped = content.text.strip()
     start = content.text.find(stripped)
     for begin, end in (

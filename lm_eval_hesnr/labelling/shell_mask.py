@@ -1,9 +1,9 @@
 """Replaces the parts of a shell action that its grammar misreads: heredocs, backticks and complex `${...}`.
 
 The grammar takes lines of some heredocs for comments of the shell, for example if two heredocs begin on one line or if
-the delimiter is empty. It also loses its place after backticks inside backticks and after `${x%]*}`. So a small scanner
-finds these parts by the rules of the shell, and the grammar parses a text in which each is a plain word of the same
-length. A heredoc becomes an input redirection, and its body becomes blanks.
+the delimiter is empty. It also misreads the text after backticks inside backticks and after `${x%]*}`. So a small
+scanner finds these parts by the rules of the shell. The grammar parses a text in which each part is a plain word of the
+same length. A heredoc becomes an input redirection, and its body becomes blanks.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ _NO_COMMAND_BEFORE = re.compile(rf"(?:\A|[\n;&|(])[ \t]*{_REDIRECTIONS}\Z")
 _NO_COMMAND_AFTER = re.compile(rf"[ \t]*{_REDIRECTIONS}(?=[\n;&|)]|\Z)")
 _BEGINS_COMMAND = re.compile(r"(?:\A|[\n;&|({]|\b(?:do|then|else))\s*\Z")
 _MAX_LOOK = 200
-"""How far from a heredoc its command is looked for."""
+"""Characters. How far before and after a position a command is searched."""
 
 
 class Heredoc(NamedTuple):
     """A heredoc, by positions in the text."""
 
     redirection: int
-    """Where its input redirection, `<`, is in the masked text."""
+    """Position of its input redirection, `<`, in the masked text."""
     start: int
     """The body, without the line of the delimiter."""
     end: int
     quoted: bool
-    """Whether the delimiter is quoted: then a backslash in the body is a backslash."""
+    """Whether the delimiter is quoted. If it is, a backslash in the body has no special meaning."""
 
 
 class Masked(NamedTuple):
-    """A shell action for the parser, and what was taken out of it."""
+    """A shell action for the parser, with the parts that were replaced in it."""
 
     text: str
-    """As long as the action."""
+    """The masked text, with the length of the action."""
     heredocs: list[Heredoc]
     in_backticks: list[Span]
     """The inside of each command substitution in backticks. Substitutions inside it are part of it."""
@@ -83,16 +83,16 @@ class _Pending(NamedTuple):
 
 
 class _Scanner:
-    """Reads a shell action from left to right and notes what is to be masked."""
+    """Reads a shell action from left to right and collects the parts to mask."""
 
     def __init__(self, code: str) -> None:
         self.code = code
         self.masks: list[tuple[int, int, str]] = []
-        """(start, end, text instead), without overlaps."""
+        """(start, end, replacement), without overlaps."""
         self.heredocs: list[Heredoc] = []
         self.in_backticks: list[Span] = []
         self._inside: list[str] = []
-        """What is open: `(`, `case`, `"` or `sum`, an arithmetic expression."""
+        """The open constructs, innermost last: `(`, `case`, `"` or `sum` (an arithmetic expression)."""
         self._pending: list[_Pending] = []
         self._braces_close = True
 
@@ -106,7 +106,7 @@ class _Scanner:
                 return
 
     def _step(self, kind: str, match: re.Match[str]) -> int:
-        """Take one token. Return the position after it, or -1 if the rest cannot be understood."""
+        """Process one token. Return the position after it, or -1 if the rest cannot be read."""
         start, end = match.span()
         if kind == "quote":
             self._inside.append('"')
@@ -196,7 +196,7 @@ _PHP_OPENING = re.compile(r"""<<<[ \t]*(["']?)([A-Za-z_]\w*)\1[ \t]*\n""")
 
 
 def mask_php(code: str) -> str:
-    """The code with blanks for the bodies of its heredocs. The grammar finds comments in them."""
+    """The code with blanks for the bodies of its heredocs, because the grammar would find comments in them."""
     pieces, position = [], 0
     while opening := _PHP_OPENING.search(code, position):
         closing = re.compile(rf"^[ \t]*{opening[2]}\b", re.MULTILINE).search(code, opening.end())

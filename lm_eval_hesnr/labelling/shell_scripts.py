@@ -23,7 +23,7 @@ _RUNNER_NAMES = (
 _RUNNERS = frozenset(_RUNNER_NAMES.split())
 """Commands that run the command given in their arguments."""
 _NO_COMMAND = ":"
-"""The command of a heredoc without a command, after masking."""
+"""After masking, a heredoc without a command has this command."""
 _MAX_PROGRAM_SEARCH = 20
 """The program of a command is searched in this many of its first words."""
 
@@ -73,7 +73,7 @@ def _program(words: list[str]) -> _Program:
 
 
 def heredoc_language(root: Node, redirection: int) -> str | None:
-    """The language of a heredoc: for `cat` and `tee` that of the file they write, else that of the program.
+    """The language of a heredoc: for `cat` and `tee` that of the written file, otherwise that of the program.
 
     Args:
         root: the tree of the masked action.
@@ -110,7 +110,7 @@ def _targets(statement: Node | None) -> list[str]:
 
 
 def _stdin_language(program: _Program) -> str | None:
-    """The language of a script on standard input. None if the program has another script and reads data there."""
+    """The language of a script on standard input. None if the program has another script: then its input is data."""
     if program.language in (None, "patch", "sql"):
         return program.language
     operands = [word for word in program.arguments if word not in ("-", "/dev/stdin", "-s")]
