@@ -215,7 +215,7 @@ def test_what_is_said_to_be_lost_is_lost_and_nothing_else(file_format, tmp_path)
         (["spans", "-o", "."], "error: .: is a folder; name a file in it, such as spans.jsonl\n"),
         (
             ["gridfit", "--form", "mini-swe-agent"],
-            "it calls str_replace_editor, but mini-swe-agent has only bash; it can",
+            "the run calls str_replace_editor, but mini-swe-agent has only bash; it can",
         ),
         (["gridfit", "--form", "mini-swe-agent"], "it can be curated, swe-agent, swe-smith-xml\n"),
         (["--form", "swe-agent"], "error: --form and -o need the NAME of a run"),

@@ -1,1 +1,1 @@
-"""From files to labelled text: schema, readers (one format a file), annotation and rendering."""
+"""From files to labelled text: schema, readers (one module for each format), annotation and rendering."""

@@ -1,4 +1,4 @@
-"""What lies where in files that hold several runs in a form of their own: Aider's Markdown and Inspect's zip."""
+"""Splits the two kinds of files with several runs that are not JSON: Aider's Markdown and Inspect's zip."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ AIDER_NAME = ".aider.chat.history.md"
 """The end of the name of Aider's chat histories. In a folder, other Markdown files are not read."""
 
 INSPECT_KEYS = ("inspect_eval", "inspect_sample")
-"""Keys of a sample of Inspect as its reader gets it: the description of the evaluation, and the sample."""
+"""Keys of the object that Inspect's reader gets: the description of the evaluation, and one sample."""
 
 INSPECT_HEADERS = ("header.json", "_journal/start.json")
-"""Files in a zip of Inspect that describe the evaluation; the second one is of an evaluation that was stopped."""
+"""Files in a zip of Inspect that describe the evaluation. If the evaluation was stopped, only the second one exists."""
 
 _ZIP_DAMAGE = (
     *(zipfile.BadZipFile, struct.error),

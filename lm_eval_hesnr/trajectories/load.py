@@ -1,14 +1,13 @@
-"""From paths to trajectories: files, folders, globs and Hub data sets. Every bad file is named, the good ones are kept.
+"""From paths to trajectories: files, folders, globs and Hub data sets. Bad files are listed, good ones are returned.
 
 A file contains one trajectory or many: on lines, in rows, or as the elements of a list. Records that are events of one
-run are gathered into one value: those of a JSON Lines file, those of the files `event-*.json` of one folder, and those
-of a session in OpenCode's storage folder.
-Records of unknown type among them are skipped, and counted in `meta["unknown_records"]`.
+run are gathered into one value. Such records are the lines of one file, the files `event-*.json` of one folder, or the
+files of one session in OpenCode's storage folder. Records of unknown type among them are skipped, and counted in
+`meta["unknown_records"]`.
 
-If a file of events is cut off, the run is read up to there, reported as bad, and marked by `meta["incomplete"]`. Each
-event was written when it happened, so everything before the cut is what the model saw and wrote. A file that is one
-JSON value and is cut off is left out completely: it was written in one piece with its outcome at the end, and nothing
-shows that any part of it is complete.
+If a file of events is cut off, the run is read up to the cut, reported as bad, and marked by `meta["incomplete"]`. Each
+event was written when it happened, so everything before the cut is what the model saw and wrote. If a file that is one
+JSON value is cut off, it is left out. It was written in one piece, and no part of it is known to be complete.
 """
 
 from __future__ import annotations
@@ -41,18 +40,18 @@ class Loaded:
     files: int = 0
     """Number of files that contain at least one trajectory."""
     skipped: Counter[Skipped] = field(default_factory=Counter)
-    """How many records were skipped, by reason: nothing is wrong with them, but they are not runs."""
+    """Number of skipped records, by reason. They are not runs, and they are not errors."""
     has_unknown_format: bool = False
     """Whether a reason in `bad` is that no reader knows the format."""
 
     @property
     def unknown_records(self) -> Counter[str]:
-        """How many records inside the sessions were skipped because no reader knows their type, by type."""
+        """Number of records inside the sessions that were skipped because their type is unknown, by type."""
         return sum((counts_in(trajectory.meta) for trajectory in self.trajectories), Counter())
 
 
 Result = Trajectory | Bad | Skipped
-"""What one record gave. The reason of a `Bad` names the file and the place."""
+"""The result of one record. The reason of a `Bad` names the file and the place."""
 
 
 def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool = False) -> Loaded:
@@ -60,7 +59,7 @@ def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool 
 
     Args:
         paths: one or more; `~` is expanded. `hf://org/name[@revision][/config][:split]` is a data set of the Hugging
-            Face Hub, and so is `org/name[@revision]:split` if there is no such path.
+            Face Hub. `org/name[@revision]:split` is one too, if no such path exists.
         strict: raise at the first bad file instead of listing it in the result.
 
     Raises:
@@ -96,9 +95,9 @@ def iterate_trajectories(paths: str | Path | Iterable[str | Path]) -> Iterator[t
 
 
 def iterate_results(inputs: Inputs) -> Iterator[tuple[Path, Result]]:
-    """Every result with its file, skipped records too, so that every file that is read has at least one result.
+    """Yield every result with its file, also skipped records. Every file that is read has at least one result.
 
-    All events of one folder have the name of their first file.
+    All event files of one folder have the path of the first one.
     """
     for group in record_groups(inputs):
         for result in _read(group):
@@ -106,7 +105,7 @@ def iterate_results(inputs: Inputs) -> Iterator[tuple[Path, Result]]:
 
 
 def _with_formats(bad: Bad) -> str:
-    """The reason, and the known formats if the record has none of them. For a message that ends the program."""
+    """The reason, for a message that ends the program. It includes the known formats if the format is unknown."""
     return f"{bad.reason}; {known_formats()}" if bad.is_unknown_format else bad.reason
 
 
@@ -172,7 +171,7 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
 
 
 def _checked(trajectory: Trajectory) -> Trajectory:
-    """The trajectory, if its values have the right types: hostile files contain anything anywhere."""
+    """The trajectory, if its values have the right types. A hostile file may contain any value in any place."""
     if not isinstance(trajectory.id, str) or not isinstance(trajectory.model, (str, type(None))):
         raise ValueError(f"id and model should be text, found {trajectory.id!r:.40} and {trajectory.model!r:.40}")
     for i, segment in enumerate(trajectory.segments):
@@ -186,7 +185,7 @@ def _checked(trajectory: Trajectory) -> Trajectory:
 
 
 def _located(bad: Bad, group: RecordGroup, place: str = "") -> Bad:
-    """The same with file and place before the reason. Control characters from the file become blanks."""
+    """The `Bad` with file and place before its reason. Control characters from the file become blanks."""
     name = f"{group.path}, {place}" if place else f"{group.path}"
     line = f"{name}: {bad.reason if len(bad.reason) <= 500 else bad.reason[:500] + '...'}"
     return Bad("".join(c if c.isprintable() else " " for c in line))

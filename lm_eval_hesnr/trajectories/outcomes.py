@@ -1,4 +1,4 @@
-"""Whether a run solved its task, by the report files next to it. Without a report the outcome is unknown."""
+"""Whether a run solved its task, according to the report files next to it. Without a report it is unknown."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def resolved_by_report(path: Path, instance: str, model: str | None) -> bool | N
 
 
 def resolved_by_reward(path: Path) -> bool | None:
-    """The outcome by the files of a Harbor trial: its `result.json`, otherwise the file of its verifier.
+    """The outcome according to the files of a Harbor trial: its `result.json`, otherwise the file of its verifier.
 
     The files are next to the run, or one folder above if the run is in the trial's folder `agent`. Only the full reward
     of 1 is a solved task: with a fraction, some tests failed. If the verifier never ran, the outcome is unknown.

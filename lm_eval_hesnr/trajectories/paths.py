@@ -1,4 +1,4 @@
-"""What a path means: files, folders, globs and Hub data sets; and the records in them, each file once."""
+"""Finds the files or the Hub data set that a path names, and groups their records. Each file is read once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lm_eval_hesnr.trajectories.records import (
 from lm_eval_hesnr.trajectories.storage import Storage, storages
 
 _PEEK = 5
-"""How many files of a folder of events are looked at first."""
+"""How many files of a folder are read to find out whether the folder contains events."""
 
 
 class _Files(NamedTuple):
@@ -34,12 +34,12 @@ class _Files(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What some paths mean. The disk is listed once, when this is made."""
+    """The files and data sets that some paths name. The folders are listed once, when this object is created."""
 
     files: list[Path]
-    """Every file, of any kind, each once and in order; none for a data set of the Hub."""
+    """Every file, of any kind, each once and in order. Data sets of the Hub have no files here."""
     to_read: list[_Files | HubName]
-    """One entry a path. In folders, only files of known kinds are read."""
+    """One entry for each path. In folders, only files with a known ending are read."""
 
 
 class RecordGroup(NamedTuple):
@@ -55,7 +55,7 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
     """List the files of all paths, in sorted order for each folder or glob, without those of `leave_out`.
 
     Raises:
-        InputError: a path does not exist, or it is a folder without a file of a known kind.
+        InputError: a path does not exist, or it is a folder without a file with a known ending.
     """
     found = Inputs([], [])
     listed = {path.resolve() for path in leave_out}
@@ -98,7 +98,7 @@ def record_groups(inputs: Inputs) -> Iterator[RecordGroup]:
 
 
 def _files_meant(path: Path, given: str | Path) -> list[Path]:
-    """Every file that one path means, of any kind, in sorted order."""
+    """Every file that one path names, of any kind, in sorted order."""
     if path.is_dir():
         found = [file for file in sorted(path.rglob("*")) if file.is_file()]
         if not any(map(has_known_ending, found)):
@@ -113,16 +113,16 @@ def _files_meant(path: Path, given: str | Path) -> list[Path]:
 
 
 def _on_hub(given: str | Path) -> HubName | None:
-    """The data set that a path means; None if it means files."""
+    """The data set that a path names; None if it names files."""
     hub = hub_name(str(given))
     return hub if hub and (str(given).startswith("hf://") or not Path(given).expanduser().exists()) else None
 
 
 def _events_or_each(files: list[Path], alone: bool) -> Iterator[RecordGroup]:
-    """One group for files that contain one event each, otherwise one group a file."""
+    """One group for all files if they contain one event each, otherwise one group for each file."""
     opened = [records(file) for file in files]
     if len(files) > 1:
-        beginnings = [list(islice(stream, 1)) for stream in opened[:_PEEK]]  # one may be of a kind that nobody knows
+        beginnings = [list(islice(stream, 1)) for stream in opened[:_PEEK]]  # one event may be of an unknown type
         opened[:_PEEK] = map(chain, beginnings, opened[:_PEEK])
         if any(is_event(record.value) for beginning in beginnings for record in beginning):
             yield RecordGroup(files[0], chain.from_iterable(map(_named, files, opened)), alone)

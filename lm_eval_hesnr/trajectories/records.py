@@ -27,15 +27,15 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet", ".eval")
 COMPRESSED = (".gz", ".zst")
 
 MAX_BYTES = 2**29
-"""The longest value that is decoded, after decompression: a few kilobytes of .gz can contain gigabytes."""
+"""The longest value that is decoded, after decompression. A few kilobytes of .gz can contain gigabytes."""
 
 _PIECE = 2**16
 
 _ONE_VALUE = (b"[", b"{")
-"""First lines of a file that is one value on many lines."""
+"""Possible first lines of a file that is one value on many lines."""
 
 _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-"""Errors of reading a damaged file."""
+"""Errors that reading a damaged file raises."""
 
 _HUB = re.compile(
     r"(?P<scheme>hf://(?:datasets/)?)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>refs/(?:pr|convert)/[\w.-]+|[\w.-]+))?"
@@ -45,7 +45,7 @@ _HUB = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """Takes the place of a value or a trajectory that could not be read."""
+    """Replaces a value or a trajectory that could not be read."""
 
     reason: str
     """One line."""
@@ -83,7 +83,7 @@ def has_known_ending(path: Path) -> bool:
 
 
 def records(path: Path) -> Iterator[Record]:
-    """Every record of a file in order. The ending tells the format; a file with an unknown ending is read as JSON."""
+    """Yield every record of a file. The file ending decides the format. With an unknown ending, the file is JSON."""
     place = ""
     try:
         if _suffix(path) == ".parquet":
@@ -111,7 +111,7 @@ def hub_name(given: str) -> HubName | None:
 
 
 def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
-    """(split, record) for every row of a Hub data set, through the cache of `datasets`.
+    """Yield (split, record) for every row of a Hub data set, through the cache of `datasets`.
 
     Raises:
         InputError: the data set, revision, configuration or split cannot be loaded.
@@ -129,7 +129,7 @@ def hub_records(hub: HubName) -> Iterator[tuple[str, Record]]:
 
 
 def without_nulls(value: Any) -> Any:
-    """A row without its null keys: a columnar file adds every key of any row to all rows.
+    """A row without its null keys, because a columnar file adds every key of any row to all rows.
 
     Values that JSON cannot represent, such as times, become text.
     """
@@ -164,7 +164,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _json(stream: IO[bytes]) -> Iterator[Record]:
-    """A file that is one value, or one value a line."""
+    """A file that is one value, or has one value per line."""
     raw = _read(stream).removeprefix(b"\xef\xbb\xbf")
     if len(raw) > MAX_BYTES:
         yield Record("", Bad(f"one value of more than {MAX_BYTES >> 20} MiB; use JSON Lines"))
@@ -178,7 +178,7 @@ def _json(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[Record]:
-    """One value a line. A file that is one value on many lines, in spite of its ending, is read as one value."""
+    """One value per line. A file that is one value on many lines, in spite of its ending, is read as one value."""
     number = 0
     while line := stream.readline(MAX_BYTES):
         number += 1
@@ -203,7 +203,7 @@ def _has_extra_data(error: Exception | None) -> bool:
 
 
 def _objects(line: bytes) -> list[Any]:
-    """The objects of a line that lacks the line ends between them; empty if the line is anything else."""
+    """The objects of a line in which the line ends between objects are missing; empty for any other line."""
     text, decoder = line.decode("utf-8").strip(), json.JSONDecoder()
     found, end = [], 0
     try:

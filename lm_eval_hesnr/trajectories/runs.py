@@ -24,10 +24,10 @@ from lm_eval_hesnr.trajectories.records import Bad, Record
 from lm_eval_hesnr.trajectories.unknown import listed_counts, record_type
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a reader may raise for a file that does not follow its format: the file is bad, not the program."""
+"""Errors that a reader may raise for a file that does not follow its format. The file is bad, not the program."""
 
 _PEEK = 5
-"""How many records are looked at first: one may be broken, or of a kind that no reader knows yet."""
+"""How many records decide whether a file contains events. One record may be broken or of an unknown type."""
 
 
 class FoundRun(NamedTuple):
@@ -42,19 +42,19 @@ class FoundRun(NamedTuple):
     read_up_to: str = ""
     """The place of the last event before a broken one; empty if all events were read."""
     skipped: Counter[str] | None = None
-    """Numbers of the records among the events that this reader does not know, by type; None if there are none."""
+    """Number of the records among the events that this reader does not know, by type; None if it knows all."""
 
 
 def unreadable(error: Exception) -> Bad:
-    """The reason why a reader failed. Readers raise a ValueError with the reason; any other error is a surprise."""
+    """The reason why a reader failed. A ValueError contains the reason; a reader raises no other error on purpose."""
     return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
 
 
 def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | None]:
-    """The runs of one group of records, with None for a record that only repeats the beginning of its neighbour.
+    """Yield the runs of one group of records, with None for a run that only repeats the beginning of its neighbour.
 
-    Events of one run become one list. The rows of a list become one run each. `alone` says that the user named the
-    file by itself: then it may also be a file of predictions.
+    Events of one run become one list. The rows of a list become one run each. `alone` means that the user named the
+    file by itself. Such a file may also contain predictions.
     """
     head = list(islice(records, _PEEK))
     records = chain(head, records)
@@ -67,7 +67,7 @@ def runs_in(records: Iterator[Record], *, alone: bool) -> Iterator[FoundRun | No
 
 
 def _is_session(head: list[Record]) -> bool:
-    """Whether the first records are events of one run, judged by how many are events and how many are runs."""
+    """Whether the first records are events of one run, judged by the numbers of events and of runs among them."""
     events = [_is_event(record.value) for record in head]
     others = [record for record, event in zip(head, events, strict=True) if not event] if any(events) else []
     return sum(events) > 0 and sum(events) >= sum(_detected("", record.value).reader is not None for record in others)
@@ -82,13 +82,13 @@ def _is_event(value: Any, reader: Reader | None = None) -> bool:
 
 
 def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
-    """All events as one run. Nothing is read after a broken event: the model saw text there that is missing here."""
+    """All events as one run. Nothing is read after a broken event, because the model saw text that is lost there."""
     events: list[Record] = []
     read_up_to = ""
     for record in records:
         if isinstance(record.value, Bad):
             read_up_to = events[-1].place if events else ""
-            extent = f"read up to {read_up_to}" if events else "nothing is read, because nothing comes before it"
+            extent = f"read up to {read_up_to}" if events else "nothing is read, because no event comes before it"
             yield FoundRun(record.place, Bad(f"{record.value.reason}; {extent}"), None)
             break
         events.append(record)
@@ -102,10 +102,11 @@ def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
 
 
 def _session(whole: FoundRun) -> FoundRun:
-    """The events of a list that no reader knows completely, as a run of the reader that knows most of them.
+    """Find a reader for a list of events that no reader detects, because some events are of unknown types.
 
-    The first reader that knows at least half of them comes before that one, as special formats stand before general
-    ones. `Bad` if half of the records are events of a format, but are not a run; the same run if too few are known.
+    The first reader that knows at least half of the events reads them, as special formats stand before general ones.
+    If there is no such reader, the one that knows most events reads them. `Bad` if half of the records are events of
+    a format but do not contain a run. If no reader detects its own events, the run is returned unchanged.
     """
     lines = whole.value
     found: list[FoundRun] = []
@@ -139,7 +140,7 @@ def _separated(run: FoundRun) -> list[FoundRun]:
 
 
 def _elements(record: Record, alone: bool) -> Iterator[FoundRun]:
-    """The elements of a list that is not a run itself but contains runs; any other record as it is."""
+    """The elements of a list that is not a run but contains runs; any other record unchanged."""
     whole = _detected(record.place, record.value)
     rows = (predictions(record.value) if alone else []) or record.value
     if not isinstance(rows, list) or (whole.reader and not predictions(rows)):
@@ -170,7 +171,7 @@ def _detected(place: str, value: Any) -> FoundRun:
 
 
 def _without_beginnings(runs: Iterator[FoundRun]) -> Iterator[FoundRun | None]:
-    """The runs, with None for each one that its neighbour contains as its beginning."""
+    """The runs, with None for each run that is the beginning of its neighbour."""
     held: FoundRun | None = None
     for run in runs:
         if held is None:

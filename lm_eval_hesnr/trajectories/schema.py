@@ -1,4 +1,4 @@
-"""One agent run as every reader returns it, and its curated JSON form (JSONL, one trajectory a line)."""
+"""One agent run as every reader returns it, and its curated JSON form (JSONL, one trajectory per line)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Segment:
     text: str
     """What the model wrote or was shown, character by character."""
     generated: bool = False
-    """True if the observed model wrote the text. Only such text is scored as thought or action."""
+    """True if the agent's model wrote the text. Only such text is scored as thought or action."""
     calls: tuple[Call, ...] = ()
     """The tool calls in the text; for actions only."""
     continues: bool = False
@@ -46,7 +46,7 @@ class Trajectory:
     source: str
     """Name of the format that the run was read from."""
     resolved: bool | None
-    """Whether the run solved its task, by the file or by a report next to it; None if unknown."""
+    """Whether the run solved its task, according to the file or a report next to it; None if unknown."""
     model: str | None
     """Name of the model that generated the run; None if the file does not say."""
     segments: tuple[Segment, ...]

@@ -16,7 +16,7 @@ PART = "part of a run that another file contains completely"
 STORED = "part of a run that is read with its session's file"
 
 _SETTINGS = ".settings.json"
-"""Ending of the file that Droid keeps beside a session."""
+"""Ending of the file with settings that Droid writes next to a session."""
 NO_REPLY = "a run in which the model wrote nothing"
 
 _REPORT_NAMES = {"report.json", "result.json", "results.json"}
@@ -38,7 +38,7 @@ _CLINE_NAMES = {"ui_messages.json", "task_metadata.json", "context_history.json"
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that holds no trajectory, though nothing is wrong with it."""
+    """A record that does not contain a trajectory and is not an error."""
 
     reason: str
     """One of the constants of this module."""

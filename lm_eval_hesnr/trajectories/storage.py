@@ -1,4 +1,4 @@
-"""OpenCode's storage: a folder in which each session, message and part of a message is a small file of its own.
+"""OpenCode's storage: a folder in which each session, each message and each part of a message is a file.
 
     session/<project>/<session>.json    message/<session>/<message>.json    part/<message>/<part>.json
 
@@ -31,7 +31,7 @@ class Storage:
         self._read: set[str] = set()
         """Names of the message folders of sessions that were read."""
         self._broken_parts: set[Path] = set()
-        """Parts directly in `part/` that cannot be read, so that nothing shows which message they belong to."""
+        """Files directly in `part/` that cannot be read. Nothing shows which message they belong to."""
 
     def is_session(self, file: Path) -> bool:
         """Whether a file is the info of a session."""
@@ -54,7 +54,7 @@ class Storage:
             yield broken or message._replace(value={"info": message.value, "parts": values})
 
     def skipped(self, file: Path) -> Skipped | None:
-        """Why a file of the folder is not read by itself. None if it is, such as a message of no session."""
+        """Why a file of the folder is not read by itself. None if it is read, as a message without a session is."""
         folder = file.relative_to(self.root).parts[0]
         if folder in _NOTES:
             return Skipped(NOTES)
@@ -100,7 +100,7 @@ def _value(file: Path) -> Record:
 
 
 def _name(record: Record) -> str:
-    """The id in a session or message, which is the name of a folder; the file's name if it has no usable id."""
+    """The id in a session or message, which is also a folder name; the file's name if there is no usable id."""
     found = dict_of(record.value).get("id")
     if isinstance(found, str) and _PLAIN_NAME.fullmatch(found):
         return found

@@ -1,8 +1,8 @@
 """The vocabulary of tools: what a tool does and what its arguments contain, judged by the words of their names.
 
 Agents give the same tool many names: `Bash`, `run_shell_command`, `developer__shell`, `container.exec`. Names are split
-at every sign and at every capital letter, and their words are looked up in `VOCABULARY`. A name that is in no table of
-any agent is understood too, if it consists of known words. `is_known` says whether a call was understood.
+at every sign and at every capital letter, and their words are looked up in `VOCABULARY`. So a name that no known agent
+uses is understood too, if it has known words. `is_known` returns whether a call is understood.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ VOCABULARY: dict[Kind, str] = {
     "move file, copy file, delete, remove file, rename file, create directory, mkdir, undo, submit, exit, cancel, "
     "image, git status, git diff, git log",
 }
-"""Kind -> phrases. A phrase is one or more words that stand together in the name; after `=` it is the whole name.
+"""Kind -> phrases. A phrase is one or more neighbouring words of the name. A phrase after `=` is the whole name.
 
-The first kind with a phrase of the name is the kind of the tool:
+The kinds are tried in order. A tool has the first kind of which a phrase is in its name:
 
 - `prose`: the tool does not act on the environment. The model thinks, plans, asks, or says that it is done.
-- `other`: the tool gives work to another agent, or runs commands that are not of a POSIX shell. No value has a
-  language.
-- `patch`, `file`: the tool changes files. The path beside a text decides the language of the text.
+- `other`: the tool gives work to another agent, or runs commands that are not for a POSIX shell. The language of its
+  values is not known.
+- `patch`, `file`: the tool changes files. The path next to a text decides the language of the text.
 - `python`, `javascript`, `sql`: the tool runs code of this language.
 - `shell`: the tool runs shell commands, if the call has an argument for a command.
 - `short`: the tool reads, searches or controls something. Its arguments are short and have no language.
@@ -57,7 +57,7 @@ def _names(listed: str) -> frozenset[str]:
 _COMMANDS = _names("command cmd command_line keystrokes script")
 _CODE = _names("code input command cell script source function sql query")
 _CODE_IN_SHELL_TOOLS = _names("code")
-"""`execute` with `command` is a shell, with `code` it runs Python, as in CodeAct."""
+"""`execute` with `command` is a shell. With `code` it runs Python, as in CodeAct."""
 _PATHS = _names(
     "path file_path filepath filename file_name file target_file relative_path absolute_path abs_path full_path "
     "notebook_path target_path relative_workspace_path uri file_uri"
@@ -75,7 +75,7 @@ _NOTES = _names(
     "task_progress justification explanation rationale reasoning thought thoughts thinking tool_action tool_summary "
     "task_summary intent"
 )
-"""Arguments that contain prose, whatever the tool does."""
+"""Arguments that contain prose in every tool."""
 _EXPLANATIONS = _names("description summary reason purpose instruction instructions question questions")
 """Arguments that contain prose if the tool acts. In a tool that creates an issue, they are the work itself."""
 
@@ -91,7 +91,7 @@ def kind_of(tool: str) -> Kind | None:
     """What a tool does, by its name; None if the name has no known word.
 
     A name may begin with the name of a server, such as `mcp__files__write_file` or `container.exec`. The last part
-    decides; if it has no known word, the whole name does.
+    decides. If it has no known word, the whole name decides.
     """
     return _kind_of(tool) if len(tool) <= _MAX_NAME else None
 
@@ -189,7 +189,7 @@ def _is_plain_shell(tool: str, arguments: Mapping[str, Any]) -> bool:
 
 
 def _is_named(tool: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether the name of the tool is enough. `run` and `execute` say little if there is no command to run."""
+    """Whether the tool's name alone shows its kind. `run` and `execute` do not, if the call has no command."""
     kind = kind_of(tool)
     if kind != "shell" or command_argument(tool, arguments) or set(words(tool)) & _SHELLS:
         return kind is not None
@@ -203,7 +203,7 @@ def _phrases(listed: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PREFIX = re.compile(r".*(?:__|[.:/])(?=[^_.:/])", re.DOTALL)
 _MAX_NAME = 200
-"""Characters. A longer name is not a name, but text that a hostile file puts there."""
+"""Characters. A longer name is not a name, but text of a hostile file."""
 _PHRASES = {kind: _phrases(listed) for kind, listed in VOCABULARY.items()}
 _LONGEST = max(len(phrase.split()) for known in _PHRASES.values() for phrase in known)
 _SHELLS = frozenset({"bash", "shell", "sh", "zsh", "terminal", "console", "tmux"})

@@ -1,4 +1,4 @@
-"""Records that no reader knows: one line for all of a file, and counts by type for those inside a known session."""
+"""Reports records that no reader knows: one line for each file, and counts by type inside a known session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnknownRecords:
 
     def __init__(self) -> None:
         self.n = 0
-        """How many there are."""
+        """Number of these records."""
         self.first_place = ""
         """Where the first one is."""
         self._first: Any = None
@@ -54,7 +54,7 @@ class UnknownRecords:
 
 
 def noun_of(place: str) -> str:
-    """What a place such as `line 3` or `line 3 item 2` counts: `line`, `row` or `item`; else `record`."""
+    """The noun for the records at a place such as `line 3` or `line 3 item 2`: line, row, item; otherwise record."""
     words = place.split()
     return words[-2] if len(words) > 1 and words[-1].isdigit() else "record"
 
@@ -77,7 +77,7 @@ def record_type(value: Any, key: str = "type") -> str:
 
 
 def counts_in(meta: dict[str, Any]) -> Counter[str]:
-    """The counts under `META_KEY`. A file may contain anything there, so only whole numbers are taken."""
+    """The counts under `META_KEY`. A file may contain any value there, so only whole numbers are used."""
     counts = dict_of(meta.get(META_KEY))
     whole = {str(name): n for name, n in counts.items() if isinstance(n, int) and not isinstance(n, bool)}
     return +Counter(whole)  # without those below 1

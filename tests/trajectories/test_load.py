@@ -270,7 +270,7 @@ def test_a_session_whose_first_line_is_broken_is_one_bad_line(tmp_path):
     assert [result for _, result in iterate_trajectories(path)] == [
         Bad(
             f"{path}, line 1: not valid JSON (Unterminated string starting at, column 2); the file seems cut off; "
-            "nothing is read, because nothing comes before it"
+            "nothing is read, because no event comes before it"
         )
     ]
 

@@ -1,4 +1,4 @@
-"""Runs in the file formats of their agents: the way back of three readers.
+"""Writes runs in the file formats of three agents. The readers of these formats read the same runs again.
 
 A file format is one module with `NAME`, `ENDING` (the file ending) and `write(trajectory)`, which returns the value to
 write into the file. The reader of the format reads this value back as the same segments. `convert.convert_run` turns a
@@ -25,7 +25,7 @@ class FileFormat(Protocol):
     """File ending, such as `.traj`."""
 
     def write(self, trajectory: Trajectory) -> dict[str, Any]:
-        """Return the file's value. Raises ValueError with the reason if the format cannot hold the run."""
+        """Return the file's value. Raises ValueError with the reason if the format cannot represent the run."""
 
 
 _MODULES: tuple[FileFormat, ...] = (mini_swe_agent, swe_agent, swe_smith)
@@ -35,6 +35,6 @@ FILE_FORMATS = {module.NAME: module for module in _MODULES}
 
 
 def as_text(file_format: FileFormat, trajectory: Trajectory) -> str:
-    """Return the content of a file. A data set row takes one line; other formats are indented as their agents do."""
+    """Return the content of a file. A data set row is one line. Other formats are indented as their agents do."""
     value = file_format.write(trajectory)
     return json.dumps(value, ensure_ascii=False, indent=None if file_format.ENDING == ".jsonl" else 2) + "\n"

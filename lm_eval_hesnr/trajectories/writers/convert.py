@@ -1,7 +1,7 @@
 """Converts a run of one agent into a run of another agent: the same commands and outputs in another format.
 
-The caller passes the instructions, as they say how the agent writes its calls. Each agent submits its work in its own
-way. Refused replies are left out, together with the notes about them.
+The caller passes the other agent's instructions, because they contain the syntax of its calls. Each agent submits its
+work in its own way. Refused replies are left out, together with the notes about them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lm_eval_hesnr.trajectories.writers.answers import (
 from lm_eval_hesnr.trajectories.writers.turns import Turn, patch_of, split_run
 
 NUMBERS = ("view_range", "insert_line")
-"""Parameters of the editor that are numbers: JSON in a tool call, plain text in tags."""
+"""Parameters of the editor that are numbers. They are JSON in a tool call and plain text in tags."""
 
 _THOUGHT = "THOUGHT: "
 
@@ -84,7 +84,7 @@ def _target_call(turn: Turn, file_format: str, *, last: bool) -> tuple[str, dict
     assert turn.call is not None
     tool, arguments = turn.call.tool, turn.call.arguments
     if tool != "bash" and file_format == "mini-swe-agent":
-        raise ValueError(f"it calls {tool}, but mini-swe-agent has only bash")
+        raise ValueError(f"the run calls {tool}, but mini-swe-agent has only bash")
     decoded = file_format == "swe-agent"
     return tool, {name: _number(value, decoded) if name in NUMBERS else value for name, value in arguments.items()}
 

@@ -1,7 +1,7 @@
-"""mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, one bash block a reply.
+"""mini-swe-agent's `*.traj.json`, `trajectory_format` mini-swe-agent-1: a chat of texts, with one bash block per reply.
 
-Left out, as it is unknown: `info.mini_version` (no release of the agent ran), all of `info.config` except the model's
-name, and `extra` of a message (the API's response). The cost is 0.
+These unknown values are left out: `info.mini_version` (no release of the agent ran), all of `info.config` except the
+model's name, and `extra` of a message (the API's response). The cost is 0.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""SWE-agent's `.traj` in the layout of release 1.1, with parser `function_calling`: one text and one tool call a reply.
+"""SWE-agent's `.traj` as release 1.1 writes it, with parser `function_calling`: one text and one tool call per reply.
 
 Unknown values are null or empty: a step's duration is null, `state` (working folder, diff so far) is empty, and the
 cost is 0. Token counts, `info.edited_files*` and most of `replay_config` are left out. `swe_agent_version` names the
-layout, as no SWE-agent ran. No key has the outcome; the file's name is the run's name.
+layout, because SWE-agent did not run. No key has the outcome. The file's name is the run's name.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Conversation(NamedTuple):
 
 
 def split_run(trajectory: Trajectory) -> Conversation:
-    """Return the run's messages. Raises ValueError with a segment at a place that these formats do not have."""
+    """Return the run's messages. Raises ValueError if a segment stands where these formats do not allow it."""
     segments = trajectory.segments
     begin = next((i for i, segment in enumerate(segments) if segment.generated), len(segments))
     system = tuple(segment for segment in segments[:begin] if segment.kind == "system")
