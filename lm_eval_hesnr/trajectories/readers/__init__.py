@@ -1,12 +1,15 @@
 """The known formats. A format is one module with `FORMAT`, `detect(data)` and `read(data, path)`.
 
-To add one, write the module and add it to `READERS`. The first module whose `detect` returns True reads the record.
-A module may also have `is_event(data)`, if a run is several records, and `is_beginning(earlier, later)`, if a record
-may repeat the beginning of another, and `separate_runs(data)`, if one value may contain several runs, such as a session
-with its sub-agents: it returns the value of each run.
+To add a format, write the module and add it to `READERS`. The first module whose `detect` returns True reads the
+record. A module may also have these functions:
 
-In a run of several records, those that `is_event` does not know are skipped and counted. Records that it knows but
-`read` skips are counted by `read`, under `meta["unknown_records"]`.
+- `is_event(data)`, if a run is several records;
+- `is_beginning(earlier, later)`, if a record may repeat the beginning of another;
+- `separate_runs(data)`, if one value may contain several runs, such as a session with its sub-agents. It returns the
+  value of each run.
+
+In a run of several records, those that `is_event` does not know are skipped and counted. If `is_event` knows a record
+but `read` skips it, `read` counts it under `meta["unknown_records"]`.
 """
 
 from __future__ import annotations
@@ -140,7 +143,7 @@ def known_formats() -> str:
 
 
 def is_event(data: Any) -> bool:
-    """Whether a record is one event of a run: then all records of its file or folder are one trajectory."""
+    """Whether a record is one event of a run. Then all records of its file or folder are one trajectory."""
     return any(is_event_of(reader, data) for reader in READERS)
 
 
@@ -150,7 +153,7 @@ def is_event_of(reader: Reader, data: Any) -> bool:
 
 
 def is_beginning(reader: Reader, earlier: Any, later: Any) -> bool:
-    """Whether a record contains only the first part of another record of the same file. Both are of this reader."""
+    """Whether a record contains only the first part of another record of the file. Both have this reader's format."""
     return hasattr(reader, "is_beginning") and bool(reader.is_beginning(earlier, later))
 
 

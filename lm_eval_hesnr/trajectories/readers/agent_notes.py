@@ -4,11 +4,11 @@ from __future__ import annotations
 
 REFUSALS = {
     "mini-swe-agent": ("Please always provide EXACTLY ONE action", "Format error:"),
-    "terminus-2": ("Previous response had parsing errors",),  # after its "warnings" the commands still ran
+    "terminus-2": ("Previous response had parsing errors",),  # its notes with "warnings" do not count: the commands ran
     "swe-agent": ("Your output was not formatted correctly",),
     "codeact": ("I don't understand your input",),
 }
-"""By agent: the beginnings of notes that a reply could not be parsed. Nothing of that reply ran."""
+"""Agent -> the beginnings of its notes that a reply could not be parsed. Nothing of that reply ran."""
 
 RESULT_MARKS = (
     "OBSERVATION:",
@@ -20,7 +20,7 @@ RESULT_MARKS = (
     "New Terminal Output:",
     "Current terminal state:",
 )
-"""The beginnings of user messages that hold the environment's output."""
+"""The beginnings of user messages that contain the environment's output."""
 
 
 def is_refusal(note: str) -> bool:
@@ -37,6 +37,6 @@ def refusals_of(agent: str, template: str) -> tuple[str, ...]:
 def says_not_executed(answer: str) -> bool:
     """Whether mini-swe-agent's answer says that the call never ran, because an earlier call ended the run.
 
-    Only the beginning counts: further on, a command may have printed the same words.
+    Only the beginning counts: later in the answer, a command may have printed the same words.
     """
     return answer.removeprefix("<exception>").startswith("action was not executed")

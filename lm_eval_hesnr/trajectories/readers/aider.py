@@ -1,14 +1,14 @@
 """Aider's chat history, `.aider.chat.history.md` in the project's folder. Each chat in the file is a run.
 
-`records` splits the file at the lines `# aider chat started at ...` and gives each chat as an object. In a chat:
+`records` splits the file at the lines `# aider chat started at ...` and returns each chat as an object. In a chat:
 
 - lines with `#### ` are the user's words: `task`, or `other` for a command of Aider such as `/add`;
-- lines with `>` are Aider's output: `other`, or `observation` if they say what became of the edits of a reply;
+- lines with `>` are Aider's output: `other`, or `observation` if they report the result of a reply's edits;
 - everything else is the model's reply. Its edits are actions, see `aider_edits`. A shell command is an action only if
-  Aider's output says that it ran; without that, it is advice.
+  Aider's output says that it ran. Otherwise it is advice.
 
-Aider ends the lines that it writes itself with two blanks. This tells its lines from a quotation or a heading in a
-reply, unless an editor removed the blanks: then every line with these marks is Aider's.
+Aider ends the lines that it writes itself with two blanks. So they differ from a quotation or a heading in a reply. If
+an editor removed the blanks, every line with these marks is read as Aider's.
 
 An edit ran if `Applied edit to` its file follows. The history does not contain the system prompt, the files that the
 model was shown, the output of commands, or the outcome. Reasoning that Aider showed is part of the reply. Chats
@@ -86,7 +86,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _blocks(lines: list[str]) -> Iterator[_Block]:
-    """Yield the blocks of a chat. Blank lines around a block are left out; one between user lines is the end of it."""
+    """Yield the blocks of a chat without the blank lines around them. A blank line ends a block of the user."""
     own = [line.endswith("  ") for line in lines if line.startswith((">", "#### "))]
     has_marks = 2 * sum(own) >= len(own)
     block = _Block("aider", [])
@@ -128,7 +128,7 @@ def _authors(lines: list[str], has_marks: bool) -> Iterator[tuple[str, str]]:
 
 
 def _output(lines: list[str], begin: int) -> int:
-    """The last line of an output of several lines: only this one ends with two blanks. 0 if there is none."""
+    """The last line of an output of several lines: only this line ends with two blanks. 0 if there is no such line."""
     for i in range(begin + 1, len(lines)):
         if lines[i].startswith((">", "#### ")):
             return 0
@@ -170,7 +170,7 @@ def _user(block: _Block) -> Iterator[Segment]:
 
 
 def _reply(text: str, report: str, edit_format: str) -> Iterator[Segment]:
-    """Yield the thoughts and actions of a reply, given Aider's output behind it."""
+    """Yield the thoughts and actions of a reply. `report` is Aider's output after it."""
     ran = {line.strip() for line in report.replace("> Running ", "\n> Running ").split("\n")}
     found = [(edit, _was_applied(edit, report)) for edit in edits_in(text, edit_format)]
     found += [(command, True) for command in shell_commands_in(text) if _ran(command, ran)]

@@ -1,7 +1,7 @@
 """Edits and shell commands in a reply of Aider, in the edit formats of its models.
 
 diff, diff-fenced    SEARCH/REPLACE blocks, usually in a fence; the file's name is on the line above or below the
-fence's opening. A block without a name edits the file of the block before.
+fence's opening. A block without a name edits the file of the previous block.
 udiff                unified diffs in ```diff fences
 patch                text between `*** Begin Patch` and `*** End Patch`
 whole                the complete file in a fence, with the file's name on the line above
@@ -33,7 +33,7 @@ class Edit(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The file's name; empty if the reply does not say it."""
+        """The file's name; empty if the reply does not contain it."""
         return str(self.arguments.get("path", ""))
 
 
@@ -96,7 +96,7 @@ def _patches(text: str) -> Iterator[Edit]:
 def _blocks(text: str, lines: list[_Line]) -> Iterator[Edit]:
     """Yield the SEARCH/REPLACE blocks. One that does not close is left out, as Aider refuses it."""
     path = ""
-    after = 0  # the line behind the last block
+    after = 0  # the line after the last block
     in_fence = False
     search = divider = None
     for i, line in enumerate(lines):
@@ -118,7 +118,7 @@ def _blocks(text: str, lines: list[_Line]) -> Iterator[Edit]:
 
 
 def _beginning(lines: list[_Line], search: int, after: int) -> tuple[int, str, bool]:
-    """The first line of a block with its fence and the file's name, that name or "", and whether it opens a fence."""
+    """(first line of a block with its fence and file name, the file's name or "", whether a fence opens there)."""
     first, path, fenced = search, "", False
     while first > after:
         above = lines[first - 1].text

@@ -1,15 +1,15 @@
 """Antigravity transcripts: a JSONL file of steps, which together are one trajectory.
 
 The files are `~/.gemini/antigravity*/brain/<id>/.system_generated/logs/transcript.jsonl`. If `transcript_full.jsonl` is
-there too, it holds the same run without cuts, and the other file is only a part of it.
+there too, it contains the same run without cuts, and the other file is only a part of it.
 
 A step of type `PLANNER_RESPONSE` is a reply of the model. Every other step with the source `MODEL` is the result of a
-call, and so is an error about a call. Nothing connects a result to its call, so they are paired in order. Reasoning is
-what the server sent, which may be a summary; it is not marked, so it is a thought.
+call, and so is an error about a call. Nothing connects a result to its call, so they are paired in order. The stored
+reasoning may be a summary by the server. Summaries are not marked, so all stored reasoning is thought.
 
 Most versions store each argument as JSON text of its own. The action is the object of the decoded values. Other
-versions store plain values, which are kept. A long value is cut off and ends with `<truncated N bytes>`. This mark is
-removed from what the model wrote, and `meta["cut_texts"]` counts how often.
+versions store plain values, which are used unchanged. A long value is cut off and ends with `<truncated N bytes>`. This
+mark is removed from the model's text, and `meta["cut_texts"]` counts the cuts.
 
 Left out: `CONVERSATION_HISTORY`, which is about other conversations. Text that the program adds (`SYSTEM`), also the
 summary of a compaction, is `other` after the first reply. The file has neither the system prompt nor the outcome.
@@ -63,7 +63,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one transcript. Raises PartOfRunError if the same run lies beside it without cuts."""
+    """Return the trajectory of one transcript. Raises PartOfRunError if a file next to it has the run without cuts."""
     name = run_name(path)
     whole = path.with_name(path.name.replace(_NAMES[0], _FULL, 1))
     if name == _NAMES[0] and whole.is_file():
@@ -98,7 +98,7 @@ def _model(steps: list[dict[str, Any]]) -> str | None:
 
 
 def _in_order(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The steps by their index: a few are written late. Unchanged if an index is missing or occurs twice."""
+    """The steps sorted by index, because a few are written late. Not sorted if an index is missing or repeated."""
     indices = [step.get("step_index") for step in steps]
     if not all(isinstance(index, int) for index in indices) or len(set(indices)) < len(indices):
         return steps
@@ -142,7 +142,7 @@ def _without_mark(text: str, counts: Counter[str]) -> str:
 
 
 def _arguments(stored: Any, counts: Counter[str]) -> Any:
-    """The arguments. Their values are decoded if all of them are JSON texts, and one is the text of a string."""
+    """The arguments. Their values are decoded if all of them are JSON texts and at least one is a JSON string."""
     if not isinstance(stored, dict):
         return stored
     texts = {key: _without_mark(value, counts) for key, value in stored.items() if isinstance(value, str)}
@@ -155,7 +155,7 @@ def _arguments(stored: Any, counts: Counter[str]) -> Any:
 
 
 def _decoded(text: str, *, is_cut: bool) -> Any:
-    """The value of a JSON text; of a string that is cut off, what is there. Raises ValueError if it is not JSON."""
+    """The value of a JSON text; for a string that is cut off, its beginning. Raises ValueError if it is not JSON."""
     if not is_cut:
         return json.loads(text, strict=False)
     if not text.startswith('"'):

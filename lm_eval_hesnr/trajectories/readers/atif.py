@@ -6,8 +6,8 @@ as it has the original arguments and context. The ATIF file then raises `PartOfR
 A run may be split over several files. It is read with all its continuations, and a continuation alone raises
 `PartOfRunError`. If a continuation is missing, `meta["incomplete"]` says so.
 
-The work of a sub-agent is not part of the run: it has its own file, and the outcome of the trial it worked for. Steps
-and trajectories of sub-agents inside the run's file are left out; `meta` has their number.
+The work of a sub-agent is not part of the run. It has a file of its own, with the outcome of the same trial. Steps and
+trajectories of sub-agents inside the run's file are left out, and `meta` has their number.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read(data: Any, path: Path) -> Trajectory:
     """Return the trajectory that begins in this file. Raises ValueError with the number of a malformed step.
 
     Raises:
-        PartOfRunError: another file continues in this one, or this file was converted from the native file next to it.
+        PartOfRunError: this file continues another one, or was converted from the native file next to it.
     """
     native = path.with_name(path.name.replace("trajectory.json", "mini-swe-agent.trajectory.json"))
     if dict_of(data.get("agent")).get("name") == "mini-swe-agent" and native != path and native.is_file():
@@ -50,7 +50,7 @@ def read(data: Any, path: Path) -> Trajectory:
     if data["schema_version"] not in _VERSIONS:
         _log.warning("%s: unknown version %r is read like the known ones (%s)", path, data["schema_version"], FORMAT)
     steps, incomplete = _steps(data, path)
-    # in a sub-agent's own file every step is sidechain
+    # in a sub-agent's own file, every step is marked as sidechain
     own = [step for step in steps if not _is_sidechain(step)] or steps
     agent = dict_of(data.get("agent"))
     model = agent.get("model_name") or next((step["model_name"] for step in own if step.get("model_name")), None)
@@ -75,7 +75,7 @@ def read(data: Any, path: Path) -> Trajectory:
 def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]:
     """The steps of this file and its continuations, and a sentence about a missing continuation (empty if complete).
 
-    Context that a continuation repeats is taken once.
+    Context that a continuation repeats is read once.
     """
     steps, incomplete = _own_steps(data, ""), ""
     seen, names = {_identity(step) for step in steps}, {path.name}
@@ -108,7 +108,7 @@ def _own_steps(data: dict[str, Any], where: str) -> list[dict[str, Any]]:
 
 
 def _identity(step: dict[str, Any]) -> tuple[str, str]:
-    """What a repeated step has in common with the first: its source and its message."""
+    """Source and message of a step. A repeated step has the same ones as the first."""
     return step["source"], text_of(step.get("message"))
 
 

@@ -3,14 +3,14 @@
 ATIF stores tool calls as objects. An action's text is such an object written as JSON: its strings are the model's, but
 the spaces between them may not be. `message` is the model's text, with these exceptions:
 - mini-swe-agent's conversion repeats the command of the message as a tool call, even if the agent refused the turn.
-  The command is taken from the message, and not at all from a refused turn.
+  The command is read from the message. A refused turn has no command.
 - terminus-2 without raw content rewrites the model's JSON as "Analysis: ..., Plan: ...". This text is a thought that is
   not `generated`. Its calls are objects of that JSON, except `mark_task_complete`, which replaces a flag and is not
   generated. With raw content, the message is the original reply, and the commands in it are the actions.
-- OpenHands' events, Claude Code and rewritten data sets put a caption there ("I edited the file", "Executed Bash",
-  the tool's name). It is `other`.
-Context copied from an earlier file is `task` at the beginning and `other` later; it is never generated. User messages
-after the agent's first turn are reminders and hand-overs: `other`.
+- OpenHands' events, Claude Code and rewritten data sets write a caption as the message ("I edited the file", "Executed
+  Bash", the tool's name). It is `other`.
+Context copied from an earlier file is `task` at the beginning and `other` later. It is never generated. User messages
+after the agent's first turn are `other`, such as reminders.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _turn(
     calls = [dict_of(item) for item in list_of(step.get("tool_calls"))]
     if (
         reasoning != previous_reasoning and reasoning not in message
-    ):  # conversions repeat it in the message and over several steps
+    ):  # conversions repeat the reasoning in the message and in several steps
         yield from thought(reasoning)
     if refused:
         yield from thought(message)
@@ -108,7 +108,7 @@ def _calls_in_message(
 
 
 def _ran(calls: list[dict[str, Any]], results: list[dict[str, Any]], agent: str) -> list[bool | None]:
-    """Whether each call ran; one entry for a step without calls. Results belong to calls by id, else by position.
+    """Whether each call ran; one entry for a step without calls. Results belong to calls by id, otherwise by position.
 
     Terminus runs all commands of a step and stores one result without an id for all of them.
     """

@@ -5,8 +5,9 @@ written; the other rounds are parts of it. The run's id is the folder's name wit
 
 The model names search calls in its prose, such as `search_class("A")`. Another model copies them out of the reply
 (`agent_proxy_N.json`, which is not part of the run). A call is an action if its result follows: `Result of
-search_class("A"):`. A call without a result is prose, because the agent did not take it; it is an action of unknown
-outcome if nothing follows. In the patch, each `<file>`, `<original>` and `<patched>` is an edit.
+search_class("A"):`. A call without a result is prose, because the agent did not run it. If the chat ends with the
+reply, its calls are actions, and it is unknown whether they ran. In the patch, each group of `<file>`, `<original>` and
+`<patched>` is an edit.
 
 This was written for the release of 2024 with the names above. Later releases write other files, which are not read.
 """
@@ -88,7 +89,7 @@ def _is_proxy(data: list[Any]) -> bool:
 
 
 def _last_round(folder: Path) -> Path | None:
-    """The file of the folder that holds the whole run."""
+    """The file of the folder that contains the whole run."""
     try:
         rounds = [(match[1] == "debug_agent_write_patch", int(match[2]), path) for match, path in _rounds(folder)]
     except OSError:

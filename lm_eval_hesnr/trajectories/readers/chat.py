@@ -55,11 +55,11 @@ class Message(NamedTuple):
     is_call: bool = False
     """Whether the whole text may be a call (ShareGPT's `function_call`)."""
     goes_on: bool = False
-    """Whether it is the rest of the reply before it: the text after a call."""
+    """Whether it continues the previous reply: the text after a call."""
 
 
 def parse_messages(rows: list[Any]) -> list[Message]:
-    """Return the messages of a chat. Raises ValueError with the message and key that is malformed."""
+    """Return the messages of a chat. Raises ValueError that names a malformed message and key."""
     return [message for i, row in enumerate(rows) for message in _parse_element(row, f"message {i}")]
 
 
@@ -138,14 +138,14 @@ class _Chat:
         found = [] if refused else calls_in(text, self.syntax, None)
         if self.exactly_one and len(found) != 1:
             found = []
-        one_answer_for_all = self.syntax == "keystrokes"  # as terminus-2 gives
+        one_answer_for_all = self.syntax == "keystrokes"  # as in terminus-2
         if answers and (len(found) <= len(answers) or one_answer_for_all):
             found = [f._replace(calls=tuple(replace(call, executed=True) for call in f.calls)) for f in found]
         yield from split_at_calls(text, found)
 
 
 def _parse_element(row: Any, where: str) -> Iterator[Message]:
-    """Yield the message of one element; several messages if results of calls are parts of it."""
+    """Yield the message of one element; several messages if the element contains results of calls."""
     if isinstance(row, list) and len(row) == 1:
         row = row[0]
     if not isinstance(row, dict):
@@ -172,7 +172,7 @@ def _parse_element(row: Any, where: str) -> Iterator[Message]:
 def _replies(
     row: dict[str, Any], parts: list[dict[str, Any]], text: str, *, is_call: bool, where: str
 ) -> Iterator[Message]:
-    """Yield one reply: one message, and one more for each text after a call (Anthropic's parts have an order)."""
+    """Yield the messages of one reply: one, and one more for each text after a call (Anthropic's parts are ordered)."""
     first, *others = _split_after_calls(parts)
     text = text_of(first) if others else text
     reasoning = reasoning_of({**row, "thinking_blocks": row.get("thinking_blocks") or first}, text)

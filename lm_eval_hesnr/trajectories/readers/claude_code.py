@@ -1,18 +1,18 @@
 """Claude Code session logs: a JSONL file of events, which together are one trajectory.
 
-They lie in `~/.claude/projects/<folder>/<session>.jsonl`. The lines may also be exported as one object,
+The files are `~/.claude/projects/<folder>/<session>.jsonl`. The lines may also be exported as one object,
 `{"loglines": [...]}`.
 
-What the model wrote: text and thinking blocks are thoughts. Summaries of thinking by the server are not marked, so they
-are thoughts too. `tool_use` blocks are actions. The log stores their input as an object, so an action's text is that
+The model's text and thinking blocks are thoughts. Summaries of thinking by the server are not marked, so they are
+thoughts too. `tool_use` blocks are actions. The log stores their input as an object, so an action's text is that
 object written as JSON. Tool results are lines of type `user`.
 
 A sub-agent is a run of its own, named `<session>/<agent>`: its lines are marked `isSidechain`, in the session's file or
 in a file `agent-<id>.jsonl` next to it.
 
 Left out: lines that the model was never shown (summaries, snapshots, system notices, `toolUseResult`), and lines that
-are written again (`claude_messages`). Lines of unknown types are counted in `meta`. A branch that the user went back
-from is kept, as the log does not say when the model stopped seeing it.
+are written again (`claude_messages`). Lines of unknown types are counted in `meta`. A branch that the user left is
+kept, because the log does not say when the model stopped seeing it.
 
 Text that the program adds to the conversation is `task` before the model's first reply and `other` later. The log has
 neither the system prompt nor the outcome of the task.
@@ -35,7 +35,7 @@ _NOTES = (
     *("ai-title", "custom-title", "tag", "mode", "permission-mode", "agent-name", "agent-color", "agent-setting"),
     *("pr-link", "worktree-state", "content-replacement"),
 )
-"""Types of lines that are no messages."""
+"""Types of lines that are not messages."""
 _OF_QWEN = ("systemPayload", "toolCallResult", "usageMetadata")
 """Keys of Qwen Code, whose lines also have `sessionId` and `uuid`."""
 
@@ -73,7 +73,7 @@ def separate_runs(data: Any) -> list[Any]:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one session's lines; of a sub-agent if there are no others."""
+    """Return the trajectory of one session's lines. If all of them are a sub-agent's, it is the sub-agent's run."""
     lines = _exported(data) or data
     messages = [line for line in lines if is_message(line)]
     main = [line for line in messages if not _is_sidechain(line)]
@@ -108,9 +108,9 @@ def _is_sidechain(line: Any) -> bool:
 
 
 def _agent(line: dict[str, Any], agents: dict[str, str], last: str) -> str:
-    """The agent of a sub-agent's line: its id, else the agent of the line before it in the conversation.
+    """The agent of a sub-agent's line: its id, otherwise the agent of the previous line in the conversation.
 
-    A line of the user that has no such line begins the next agent, which has the line's uuid as its name.
+    If a user's line has no previous line, it begins the next agent, whose name is the line's uuid.
     """
     parent = line.get("parentUuid")
     if line.get("agentId") or (isinstance(parent, str) and parent in agents):
@@ -120,7 +120,7 @@ def _agent(line: dict[str, Any], agents: dict[str, str], last: str) -> str:
 
 
 def _id(lines: list[dict[str, Any]], path: Path, is_agent: bool) -> str:
-    """The session's id; for a sub-agent followed by the agent's id, which its file's name or first line may have."""
+    """The session's id. A sub-agent's id follows it, if the name or the first line of its file contains one."""
     session = str(lines[0].get("sessionId") or "")
     name = run_name(path)
     if not is_agent or not session:

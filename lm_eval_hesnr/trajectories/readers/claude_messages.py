@@ -1,15 +1,15 @@
 """Lines with a message of Anthropic's API, as Claude Code writes them: each line once, each block as a segment.
 
-One reply may be spread over lines with one `message.id`. While it grows, its lines repeat what was written before. A
-resumed session writes its old lines again, sometimes under new uuids. Such a repeat is recognised as follows:
+One reply may be several lines with the same `message.id`. While the reply grows, its lines repeat what was written
+before. A resumed session writes its old lines again, sometimes under new uuids. These lines are repeats:
 
 - a line with the uuid of an earlier line;
-- a reply whose blocks all stand in earlier lines of the same `message.id`;
+- a reply whose blocks are all in earlier lines of the same `message.id`;
 - a result of a call that already has this result;
-- words of the user that stand beside such lines, as the same words stood beside the first ones, or that have the
-  timestamp of the same words.
+- the user's words, if the same words have the same timestamp;
+- the user's words directly before or after a repeat, if the same words are in the same place next to its original.
 
-Of a block that grows under one `message.id`, only the last state is read.
+If a block grows under one `message.id`, only its last state is read.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Part(NamedTuple):
 
 
 def is_message(line: Any) -> bool:
-    """Whether a line has a message of the user or of the model, with the content of Anthropic's API."""
+    """Whether a line contains a message of the user or of the model, in the form of Anthropic's API."""
     if not isinstance(line, dict) or line.get("type") not in MESSAGE_TYPES or not isinstance(line.get("message"), dict):
         return False
     message = line["message"]
@@ -61,7 +61,7 @@ def is_message(line: Any) -> bool:
 
 
 def model_of(lines: list[dict[str, Any]]) -> str | None:
-    """The first model that is named by a message."""
+    """The first model that a message names."""
     named = (line["message"].get("model") for line in lines)
     return next((name for name in named if isinstance(name, str) and name not in ("", _SYNTHETIC)), None)
 
@@ -122,18 +122,18 @@ def _is_result(block: dict[str, Any]) -> bool:
 
 
 def _blocks(line: dict[str, Any]) -> list[dict[str, Any]]:
-    """The blocks of a message. A text stands for a block of type text."""
+    """The blocks of a message. A plain text becomes a block of type text."""
     content = line["message"]["content"]
     blocks = [content] if isinstance(content, str) else content
     return [{"type": "text", "text": block} if isinstance(block, str) else dict_of(block) for block in blocks]
 
 
 def _parts(lines: list[dict[str, Any]]) -> list[_Part]:
-    """All blocks in order. Blocks of one reply that are written again, or that grow, are there once."""
+    """All blocks in order. A block of a reply that is written again, or that grows, occurs once."""
     parts: list[_Part] = []
     seen: set[tuple[str, str]] = set()
-    places: dict[str, list[int]] = {}  # by reply: where its blocks are in `parts`
-    calls: dict[tuple[str, str], int] = {}  # by reply and id of the call: where the call is in `parts`
+    places: dict[str, list[int]] = {}  # reply -> places of its blocks in `parts`
+    calls: dict[tuple[str, str], int] = {}  # (reply, id of the call) -> place of the call in `parts`
     for line in lines:
         reply, blocks = _reply_id(line), _blocks(line)
         for i, block in enumerate(blocks):
@@ -142,7 +142,7 @@ def _parts(lines: list[dict[str, Any]]) -> list[_Part]:
                 continue
             seen.add(written)
             known = places.setdefault(reply, []) if reply else []
-            nearest = i if len(blocks) > 1 else len(known) - 1  # a line has the whole reply so far, or its next block
+            nearest = i if len(blocks) > 1 else len(known) - 1  # a line has the reply so far, or only its next block
             earlier = calls.get(call) if reply and call[1] else None
             if earlier is None and 0 <= nearest < len(known) and _grows(parts[known[nearest]].block, block):
                 earlier = known[nearest]
@@ -201,7 +201,7 @@ def _without_repeats(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _same_words(lines: list[dict[str, Any]], i: int, earlier: int, step: int) -> Iterator[int]:
-    """Yield `i` and the places after it at this step, as long as the user's words there are those at `earlier`."""
+    """Yield `i`, `i + step`, ... as long as the user's words there equal those at `earlier`, `earlier + step`, ..."""
     while 0 <= earlier < i < len(lines) and is_words(lines[i]) and is_words(lines[earlier]):
         if _blocks(lines[i]) != _blocks(lines[earlier]):
             return
@@ -210,7 +210,7 @@ def _same_words(lines: list[dict[str, Any]], i: int, earlier: int, step: int) ->
 
 
 def is_words(line: dict[str, Any]) -> bool:
-    """Whether a message is of the user and has no result of a call."""
+    """Whether a message is from the user and contains no result of a call."""
     return line["type"] == "user" and not any(map(_is_result, _blocks(line)))
 
 

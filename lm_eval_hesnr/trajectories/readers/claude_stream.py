@@ -1,11 +1,11 @@
 """The output of Claude Code with `--output-format stream-json`: a line for each message, which together are one run.
 
-The program prints these lines, so they lie where the user or a harness wrote them. `--output-format json --verbose`
-prints the same values as one list.
+The program prints these lines. The user or a harness saves them in any file. `--output-format json --verbose` prints
+the same values as one list.
 
-Text and calls are read as in Claude Code's session logs (`claude_messages`). The line of type `system` names session
-and model, the one of type `result` how the run ended; its text repeats the last reply. Pieces of replies
-(`stream_event`) are left out, as the whole reply follows. Lines of unknown types are counted in `meta`.
+Text and calls are read as in Claude Code's session logs (`claude_messages`). The line of type `system` contains session
+and model. The line of type `result` contains how the run ended; its text repeats the last reply. Pieces of replies
+(`stream_event`) are left out, because the whole reply follows. Lines of unknown types are counted in `meta`.
 
 A sub-agent is a run of its own, named `<session>/<id of the call that started it>`. Several sessions of one file are
 runs of their own too.
@@ -27,7 +27,7 @@ from lm_eval_hesnr.trajectories.schema import Trajectory
 FORMAT = "Claude Code stream"
 
 _NOTES = ("system", "result", "stream_event", "rate_limit_event", "tool_progress", "auth_status", "control_response")
-"""Types of lines that are no messages."""
+"""Types of lines that are not messages."""
 
 
 def is_event(data: Any) -> bool:
@@ -55,7 +55,7 @@ def separate_runs(data: list[Any]) -> list[list[Any]]:
 
 
 def read(data: list[Any], path: Path) -> Trajectory:
-    """Return the trajectory of one session's lines; of a sub-agent if there are no others."""
+    """Return the trajectory of one session's lines. If all of them are a sub-agent's, it is the sub-agent's run."""
     messages = [line for line in data if is_message(line)]
     main = [line for line in messages if not _agent(line)]
     own, n_left_out = main or messages, len(messages) - len(main or messages)
@@ -90,6 +90,6 @@ def _session(line: Any) -> str:
 
 
 def _agent(line: Any) -> str:
-    """The id of the call that started the sub-agent whose line this is; empty for the session's own lines."""
+    """For a line of a sub-agent: the id of the call that started it. Empty for the session's own lines."""
     name = dict_of(line).get("parent_tool_use_id")
     return name if isinstance(name, str) else ""

@@ -1,10 +1,10 @@
 """Cline and Roo Code: `api_conversation_history.json`, a list of Anthropic messages.
 
-It lies in `<editor>/User/globalStorage/<extension>/tasks/<task id>/`. Calls are tags in the text, see `tool_tags`;
+The file is in `<editor>/User/globalStorage/<extension>/tasks/<task id>/`. Calls are tags in the text, see `tool_tags`;
 newer versions use native `tool_use` blocks. The run's id is the name of the task's folder.
 
 The program puts several texts into one user message. A block that begins with `[<tool> for '...'] Result:` is an
-observation, and so are the blocks behind it. `<environment_details>`, errors and notes of the program are `other`.
+observation, and so are the blocks after it. `<environment_details>`, errors and notes of the program are `other`.
 `<task>`, `<feedback>` and `<user_message>` contain the user's words, which are `task`. If the program stopped a reply,
 it appended a note to it: the note is `other`.
 
@@ -42,7 +42,7 @@ _MODEL = re.compile(r"<model>([^<>\n]{1,200})</model>")
 
 
 _Results = dict[str, deque[bool]]
-"""Whether each call ran that was answered, in order: of native calls by id, of calls in the text by the tool's name."""
+"""Whether each answered call ran, in order. Key: the id of a native call, or the tool's name for a call in the text."""
 
 
 def detect(data: Any) -> bool:
@@ -57,7 +57,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one conversation. Raises ValueError for a message that is malformed."""
+    """Return the trajectory of one conversation. Raises ValueError that names a malformed message."""
     for i, row in enumerate(data):
         if not isinstance(row, dict) or row.get("role") not in ("user", "assistant"):
             raise ValueError(f"message {i} should be an object with role user or assistant, found {row!r:.60}")
@@ -98,7 +98,7 @@ def _user_message(row: dict[str, Any], begun: bool) -> Iterator[Segment]:
 
 
 def _reply(row: dict[str, Any], answer: dict[str, Any]) -> Iterator[Segment]:
-    """Yield the blocks of a reply in order, given the user message behind it."""
+    """Yield the blocks of a reply in order. `answer` is the user message after it."""
     results = _results(answer)
     refused = any(text.startswith(_NO_TOOL) for text in _block_texts(answer))
     for block in _blocks(row):
@@ -116,7 +116,7 @@ def _reply(row: dict[str, Any], answer: dict[str, Any]) -> Iterator[Segment]:
 
 
 def _text_block(text: str, results: _Results, refused: bool) -> Iterator[Segment]:
-    """Yield text with its calls. Each takes the first result of its tool that is left."""
+    """Yield text with its calls. A call gets the first result of its tool that is not used yet."""
     found = []
     for start, end, calls in [] if refused else tool_tags(text, None):
         executed = _next(results, text[start + 1 : text.index(">", start)])
@@ -154,7 +154,7 @@ def _says_denied(result: str) -> bool:
 
 
 def _model(rows: list[dict[str, Any]]) -> str | None:
-    """The model of the first reply that names it; else the first name in Roo Code's environment details."""
+    """The first model that a reply names, otherwise the first model in Roo Code's environment details."""
     for row in rows:
         model = dict_of(row.get("modelInfo")).get("modelId")
         if isinstance(model, str) and model:

@@ -3,17 +3,17 @@
 There are three forms:
 
 - lines of `{"type", "payload"}`, written since September 2025;
-- before that a header without `type` (`id`, `timestamp`, `instructions`, `git`), lines `{"record_type": "state"}`, and
-  bare items;
-- of the first releases one object, `{"session", "items"}`.
+- in earlier releases: a header without `type` (`id`, `timestamp`, `instructions`, `git`), lines
+  `{"record_type": "state"}`, and bare items;
+- in the first releases: one object, `{"session", "items"}`.
 
-Of the first form, only `response_item` lines are read, as `event_msg` lines repeat them for the screen. Reasoning is
-stored encrypted. If its text is stored too, it is a thought. Summaries come from another model: they are thoughts that
-are not `generated`. The input of a `custom_tool_call` is plain text, not JSON. A web search, which the server runs, is
-an action without a result.
+In the first form, only `response_item` lines are read, because `event_msg` lines repeat them for the screen. Reasoning
+is stored encrypted. If its text is stored too, it is a thought. Summaries come from another model: they are thoughts
+that are not `generated`. The input of a `custom_tool_call` is plain text, not JSON. A web search, which the server
+runs, is an action without a result.
 
-Instructions, and text that the program adds to the conversation, are system and task before the model's first reply
-and `other` later. So is the text that replaces the history after a compaction.
+Before the model's first reply, instructions are `system`, and text that the program adds is `task`. Later, both are
+`other`, and so is the text that replaces the history after a compaction.
 
 Lines and items of unknown types are counted in `meta`. Each sub-agent has a log of its own. The logs do not contain the
 outcome of the task, and those of 2025 do not name the model.
@@ -45,7 +45,7 @@ _DECLINED = ("exec command rejected by user", "rejected by user", "patch rejecte
 def is_event(data: Any) -> bool:
     """Whether one decoded line is from a rollout; line types of future releases are accepted.
 
-    A bare item of 2025 is not: OpenAI's Responses API has the same items.
+    A bare item of 2025 is not an event here, because OpenAI's Responses API has the same items.
     """
     if not isinstance(data, dict):
         return False
@@ -101,13 +101,13 @@ def _is_item(item: Any) -> bool:
 
 
 def _lines(data: Any) -> list[dict[str, Any]]:
-    """The lines of any form in the form of today, without those that are not known."""
+    """The lines of any form, converted to the current form, without lines of unknown types."""
     parts = [{"type": "session_meta", "payload": data["session"]}, *data["items"]] if isinstance(data, dict) else data
     return [line for part in parts if (line := _line(part))]
 
 
 def _line(part: Any) -> dict[str, Any]:
-    """One line or bare item in the form of today; empty if it is neither."""
+    """One line or bare item, converted to the current form; empty for any other value."""
     if isinstance(dict_of(part).get("payload"), dict):
         return part if isinstance(part.get("type"), str) else {}
     if item := _item(part):
@@ -189,6 +189,6 @@ def _input_message(item: dict[str, Any], begun: bool) -> Iterator[Segment]:
 
 
 def _output(item: dict[str, Any]) -> str:
-    """The text that the model was shown; it is not decoded if it is JSON."""
+    """The text that the model was shown. JSON text is not decoded."""
     output = item.get("output")
     return text_of(output) or text_of(dict_of(output).get("content"))

@@ -1,14 +1,14 @@
 """The output of `codex exec --json`: a line for each event, which together are one run.
 
-The program prints these lines, so they lie where the user or a harness wrote them. An item of the conversation has up
-to three kinds of lines: `item.started`, `item.updated` and `item.completed`. It stands where it started, with the
-content of its last line; its result stands where it completed. The first releases have `item_type` and
+The program prints these lines. The user or a harness saves them in any file. An item of the conversation has up to
+three kinds of lines: `item.started`, `item.updated` and `item.completed`. The item is placed where it started, with the
+content of its last line. Its result is placed where it completed. The first releases have `item_type` and
 `assistant_message`.
 
-- `agent_message` is a thought. So is `reasoning`, but it is a summary, which another model wrote: not `generated`.
-- `command_execution` is an action of the shell. Its text is the command line as the stream has it, in which Codex put
-  the model's script behind `bash -lc`. The call contains the script alone.
-- `file_change` is an action that is not `generated`: the stream names the changed files, but it has not the patch.
+- `agent_message` is a thought. `reasoning` is a summary, which another model wrote: a thought that is not `generated`.
+- `command_execution` is an action of the shell. Its text is the command line in the stream, in which Codex wrote
+  `bash -lc` before the model's script. The call contains only the script.
+- `file_change` is an action that is not `generated`: the stream names the changed files, but does not have the patch.
 - `mcp_tool_call`, `web_search` and calls to other agents are actions; `todo_list` is a call of `update_plan` for each
   new state of the list. Their text is their arguments as JSON, under the names of the stream.
 - Errors are `other`.
@@ -67,7 +67,7 @@ def detect(data: Any) -> bool:
 
 
 def separate_runs(data: list[Any]) -> list[list[Any]]:
-    """The lines of each thread. A thread that is resumed has its id again."""
+    """The lines of each thread. A resumed thread has the same id."""
     runs: dict[str, list[Any]] = {}
     thread = next((name for line in data if (name := _thread(line))), "")
     for line in data:
@@ -126,9 +126,9 @@ def _segments(lines: list[Any]) -> Iterator[Segment]:
 
 
 def _steps(lines: list[Any]) -> list[_Step]:
-    """Each item where it began, with the content of its last line, and its result where it completed.
+    """The items, each placed where it began, with the content of its last line; each result where the item completed.
 
-    A list of tasks begins again with each change. Ids are used again by the next process of a thread.
+    Each change of a list of tasks is a new item. The next process of a thread uses the same ids again.
     """
     steps: list[_Step] = []
     running: dict[tuple[str, str], int] = {}
@@ -176,7 +176,7 @@ def _executed(item: dict[str, Any], is_complete: bool) -> bool | None:
 
 
 def _script(line: str) -> str:
-    """The script of a command line `bash -lc SCRIPT`; any other command line as it is."""
+    """The script of a command line `bash -lc SCRIPT`; any other command line unchanged."""
     try:
         words = shlex.split(line)
     except ValueError:

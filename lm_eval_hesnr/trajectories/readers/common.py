@@ -1,4 +1,4 @@
-"""What a reader takes from a file's name and from a row's columns, and the error for a part of a run.
+"""Reads a run's name from its path and values from a row's columns; defines the errors for runs that are skipped.
 
 Other helpers for a new reader:
 - `json_values`: `dict_of`, `list_of`, `text_of` for decoded JSON, which may have any type;
@@ -24,21 +24,21 @@ _NAMES_OF_ALL_TRIALS = ("trajectory", "mini-swe-agent.trajectory")
 
 
 class PartOfRunError(ValueError):
-    """A reader raises this for a file that holds only part of a run, if another file holds the whole run.
+    """A reader raises this for a file that contains only part of a run, if another file contains the whole run.
 
-    The file is not bad: a folder's loader counts it as skipped. Catch it before `ValueError`.
+    The file is not bad: the loader counts it as skipped. Catch this error before `ValueError`.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"part of {path}: that file holds the whole run; read it instead")
+        super().__init__(f"part of {path}: that file contains the whole run; read it instead")
         self.path = path
-        """The file that holds the whole run."""
+        """The file that contains the whole run."""
 
 
 class NoReplyError(ValueError):
-    """A reader raises this for a run in which the model wrote nothing, as nobody asked it or the run failed at once.
+    """A reader raises this for a run in which the model wrote nothing, for example because the run failed at once.
 
-    The file is not bad: the loader counts the run as skipped. Catch it before `ValueError`.
+    The file is not bad: the loader counts the run as skipped. Catch this error before `ValueError`.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,8 @@ def run_name(path: Path) -> str:
 def agent_name(path: Path) -> str:
     """The name of a session's run; `<session>/<agent>` for a sub-agent's file in the folder `subagents`.
 
-    The session's own file lies in the folder above. If it is not the only file there, the folder has its name.
+    The session's own file is in the folder above. If that folder has several JSON Lines files, the session's name is
+    the folder's name.
     """
     if path.parent.name != "subagents":
         return run_name(path)
@@ -68,7 +69,7 @@ def agent_name(path: Path) -> str:
 
 
 def message_list(value: Any, key: str) -> list[Any]:
-    """The messages under a key, which may be JSON text. Raises ValueError if they are not a list with messages."""
+    """The messages under a key: a list or its JSON text. Raises ValueError if they are not a list with messages."""
     if isinstance(value, str):
         try:
             value = json.loads(value, strict=False)

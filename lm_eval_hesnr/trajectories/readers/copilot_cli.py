@@ -2,11 +2,11 @@
 
 Files: `~/.copilot/session-state/<session>/events.jsonl`.
 
-`assistant.message` has what the model wrote: `reasoningText`, `content`, then `toolRequests`. Reasoning that the log
-has in clear may be a summary by the server; it is not marked, so it is a thought. `assistant.reasoning` may repeat it.
-`tool.execution_start` repeats a request; a start without a request is an action too. A call that the user made
-(`tool.user_requested`) is `other`. Arguments are stored as an object or as their JSON text; the input of a `custom`
-tool is plain text.
+`assistant.message` has what the model wrote: `reasoningText`, `content`, then `toolRequests`. Reasoning that is not
+encrypted may be a summary by the server. Summaries are not marked, so all such reasoning is thought.
+`assistant.reasoning` may repeat it. `tool.execution_start` repeats a request; a start without a request is an action
+too. A call that the user made (`tool.user_requested`) is `other`. Arguments are stored as an object or as their JSON
+text; the input of a `custom` tool is plain text.
 
 The model was shown the `transformedContent` of a user message. The events of a sub-agent (`agentId`, or in older
 versions `parentToolCallId`) are left out and counted. The log does not contain the outcome.
@@ -30,14 +30,14 @@ FORMAT = "Copilot CLI session"
 
 _CONVERSATION = ("user.message", "assistant.message", "system.message", "tool.execution_complete")
 _FAMILIES = ("assistant.", "hook.", "session.", "subagent.", "system.", "tool.", "user.")
-"""Beginnings of types that show that a file is such a log."""
+"""Beginnings of types of lines that only occur in this log."""
 _WITHOUT_TEXT = re.compile(
     r"abort|assistant\.(intent|turn_start|turn_end|usage)|(hook|permission|subagent)\.\w+"
     r"|tool\.execution_(partial_result|progress|start)"
     r"|session\.(compaction_start|context_changed|error|handoff|idle|info|mode_changed|model_change|plan_changed|resume"
     r"|shutdown|snapshot_rewind|start|task_complete|title_changed|truncation|usage_checkpoint|usage_info|warning)"
 )
-"""Types that are known and have no text of the conversation. Of a start, the request has the text."""
+"""Known types without text of the conversation. The text of a `tool.execution_start` is in its request."""
 _REFUSED = ("denied", "rejected", "cancelled", "invalid_arguments", "tool_not_found")
 """Codes of errors for calls that never ran."""
 
@@ -81,7 +81,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _model(lines: list[dict[str, Any]]) -> str | None:
-    """The model of the first reply, else the one that was selected."""
+    """The model of the first reply, otherwise the selected model."""
     replies = [line["data"].get("model") for line in lines if line.get("type") == "assistant.message"]
     keys = ("selectedModel", "newModel", "currentModel")
     chosen = [line["data"].get(key) for line in lines for key in keys if str(line.get("type")).startswith("session.")]
@@ -132,7 +132,7 @@ def _shown(kind: str, data: dict[str, Any], begun: bool, unknown: Counter[str]) 
 
 
 def _reply(line: dict[str, Any], reasoning: str, ran: dict[str, bool]) -> Iterator[Segment]:
-    """Yield a reply: its reasoning, unless the line before has it already, its text and its calls."""
+    """Yield a reply: its reasoning (unless the previous line contains it already), its text and its calls."""
     own = text_of(line["data"].get("reasoningText"))
     yield from thought(own if own != reasoning else "")
     yield from thought(text_of(line["data"].get("content")))
@@ -160,7 +160,7 @@ def _result_text(data: dict[str, Any]) -> str:
 
 
 def _ran(lines: list[dict[str, Any]]) -> dict[str, bool]:
-    """Call id -> whether the call ran: it has a result, and nobody declined it."""
+    """Call id -> whether the call ran: it has a result, and it was not declined."""
     ran: dict[str, bool] = {}
     asked: dict[str, str] = {}
     for line in lines:

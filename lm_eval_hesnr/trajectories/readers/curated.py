@@ -1,4 +1,4 @@
-"""The curated format that this package writes (see schema.py): one JSON object a trajectory."""
+"""The curated format that this package writes (see schema.py): one JSON object per trajectory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """Return the trajectory. Raises ValueError with the segment and key that is missing or has a wrong type."""
+    """Return the trajectory. Raises ValueError with the segment and the key that is missing or has a wrong type."""
     if data.get("version") != schema.VERSION:
         raise ValueError(f"{schema.FORMAT} version {data.get('version')!r}; this package reads {schema.VERSION}")
     segments = _typed(data, "segments", list, "the trajectory")
@@ -67,8 +67,8 @@ def _typed(row: dict[str, Any], key: str, kind: type | tuple[type, ...], where: 
 
 
 def _optional(row: dict[str, Any], key: str, absent: Any, where: str) -> Any:
-    """The value of an optional key, or `absent`, which also sets the type.
+    """The value of an optional key, or `absent`. The value must have the type of `absent`.
 
-    Null counts as absent, as tables fill columns with it.
+    Null counts as absent, because tables fill empty columns with null.
     """
     return absent if row.get(key) is None else _typed(row, key, type(absent), where)

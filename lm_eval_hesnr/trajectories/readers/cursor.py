@@ -1,13 +1,13 @@
 """Cursor agent transcripts: a JSONL file of `{"role", "message"}` lines, which together are one trajectory.
 
-The files are `~/.cursor/projects/<project>/agent-transcripts/<id>/<id>.jsonl`. A sub-agent's transcript is beside it in
-the folder `subagents` and is a run of its own, with the id `<session>/<agent>`.
+The files are `~/.cursor/projects/<project>/agent-transcripts/<id>/<id>.jsonl`. A sub-agent's transcript is next to it,
+in the folder `subagents`. It is a run of its own, with the id `<session>/<agent>`.
 
-Most calls have no id, so results are paired with calls in order. Most versions store no results; then it is unknown
+Most calls have no id, so results are paired with calls in order. Most versions store no results, so it is unknown
 whether a call ran. Arguments are stored as an object, so an action's text is that object written as JSON.
 
-The file has neither the system prompt nor the outcome of the task, and rarely the model's name. Does not cover chats
-that are only in Cursor's databases, nor `cursor-agent --output-format stream-json`.
+The file has neither the system prompt nor the outcome of the task, and rarely the model's name. Chats that are only in
+Cursor's databases are not read. For `cursor-agent --output-format stream-json`, see `cursor_stream`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ADDED = ("<system_reminder>", "<system-reminder>", "<system_notification>")
 
 
 def is_event(data: Any) -> bool:
-    """Whether a decoded line is a message of a transcript: the role beside the message, not in it."""
+    """Whether a decoded line is a message of a transcript: the role is next to the message, not in it."""
     return (
         isinstance(data, dict)
         and data.get("role") in _ROLES

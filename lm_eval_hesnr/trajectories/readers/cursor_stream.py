@@ -1,15 +1,17 @@
 """The output of Cursor's agent with `--output-format stream-json`: a line for each event, which together are one run.
 
-The program prints these lines, so they lie where the user or a harness wrote them. Session and messages look like those
-of Claude Code's stream. Calls are lines of their own: `{"type": "tool_call", "subtype", "call_id", "tool_call"}` with
-one key such as `shellToolCall`, which holds `args` and later the `result`. A call is an action, and its text is `args`
-as JSON; it stands where it started, its result where it completed. The tool's name is the key without `ToolCall`.
+The program prints these lines. The user or a harness saves them in any file. Session and messages look like those of
+Claude Code's stream. Calls are lines of their own: `{"type": "tool_call", "subtype", "call_id", "tool_call"}`. Their
+`tool_call` has one key such as `shellToolCall`, which contains `args` and later the `result`. A call is an action, and
+its text is `args` as JSON. The call is placed where it started, and its result where it completed. The tool's name is
+the key without `ToolCall`.
 
 Pieces of thinking are one thought. Text may be printed in pieces and then again whole; the repetition is left out. A
-run without calls and thinking cannot be told from Claude Code's stream, and is read as such. Lines of unknown types are
-counted in `meta`.
+run without calls and thinking looks like Claude Code's stream, and is read as such. Lines of unknown types are counted
+in `meta`.
 
-Lost: the system prompt, the outcome of the task, and how a result was worded for the model: the stream has its parts.
+Lost: the system prompt, the outcome of the task, and the exact text of results that the model saw. The stream has only
+the parts of a result.
 """
 
 from __future__ import annotations
@@ -68,8 +70,8 @@ def _segments(lines: list[dict[str, Any]]) -> Iterator[Segment]:
     """Yield the segments of all lines."""
     results = {_call_id(line): _parts(line)[2] for line in lines if _is_end(line)}
     begun: set[str] = set()
-    pieces: list[str] = []  # the model's texts since the last line of another type
-    n_chars = 0  # of all pieces
+    pieces: list[str] = []  # the model's texts since the last line of any other type
+    n_chars = 0  # in all pieces
     for i, line in enumerate(lines):
         kind = line["type"]
         text = text_of(dict_of(line.get("message")).get("content")) if is_message(line) else ""
@@ -98,7 +100,7 @@ def _thinking(lines: list[dict[str, Any]], i: int) -> str:
 
 
 def _call(line: dict[str, Any], results: dict[str, dict[str, Any]], begun: set[str]) -> Iterator[Segment]:
-    """Yield a call at its first line, and its result at its last."""
+    """Yield a call at its first line, and its result at its last line."""
     identity = _call_id(line)
     name, arguments, result = _parts(line)
     if identity not in begun:

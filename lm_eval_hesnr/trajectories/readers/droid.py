@@ -1,14 +1,15 @@
-"""Droid (Factory) sessions: JSONL files of two kinds, each of which is one trajectory.
+"""Droid (Factory) sessions: JSONL files of two kinds. Each file is one trajectory.
 
 The session store (`~/.factory/sessions/<project>/<id>.jsonl`) begins with a `session_start` line, and its messages have
-the content blocks of Anthropic's API. The model's name is in `<id>.settings.json` beside the file. The output of
-`droid exec --output-format stream-json` has a line for each text, call and result, and `completion` with the final
+the content blocks of Anthropic's API. The model's name is in `<id>.settings.json` next to the file. The output of
+`droid exec --output-format stream-json` has a line for each text, call and result. Its line `completion` has the final
 text, which is left out if it repeats the model's last message.
 
-Arguments are stored as an object, so an action's text is that object written as JSON. So is a result that is an object.
+Arguments are stored as an object, so an action's text is that object written as JSON. A result that is an object is
+also written as JSON.
 Neither kind has the system prompt or the outcome of the task. Text that the program adds to the conversation is `task`
-before the model's first reply and `other` later; so is the summary of a compaction. A session that another one began
-is a run of its own, with the id `<session>/<agent>`.
+before the model's first reply and `other` later; so is the summary of a compaction. A session that another session
+started is a run of its own, with the id `<session>/<agent>`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def is_event(data: Any) -> bool:
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a list of a session's lines. A store is known by its first line or by its calls."""
+    """Whether the value is a list of a session's lines. A store is recognised by its first line or by its calls."""
     if not is_session(data, is_event):
         return False
     store = [line for line in data if _is_store_line(line)]

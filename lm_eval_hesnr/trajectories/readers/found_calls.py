@@ -1,6 +1,6 @@
 """Calls inside a text: where they are, and how to split the text there.
 
-The model's text is never edited: the segments of one text, joined, are that text again.
+The model's text is never edited. The segments of a text, joined together, are exactly that text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lm_eval_hesnr.trajectories.readers.segments import call, thought
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
-_FUNCTION = re.compile(r"<function=([^<>\n]+)>")  # no "<" in a name: many openings in a row then cost linear time
+_FUNCTION = re.compile(r"<function=([^<>\n]+)>")  # a name has no "<", which keeps the time linear
 _REST_OF_LINE = re.compile(r"[^\S\n]*\n")
 _PARAMETER = re.compile(r"<parameter=(?:(\w+)=(?=[^<]*</parameter>)|([^<>\n]+)>)", re.ASCII)
 """The first form is malformed: `<parameter=NAME=value</parameter>`. OpenHands reads it like the second form."""
@@ -31,7 +31,7 @@ CallFinder = Callable[[str, "bool | None"], list[Found]]
 
 
 def split_at_calls(text: str, found: Iterable[Found]) -> Iterator[Segment]:
-    """Yield one text of the model as thought and action segments, in order and without losing a character."""
+    """Yield a text of the model as thought and action segments, in order and with every character."""
     position = 0
     for start, end, calls in found:
         yield from thought(text[position:start], continues=position > 0)
@@ -46,7 +46,7 @@ def shell_command(start: int, end: int, command: str, executed: bool | None) -> 
 
 
 def fenced(text: str, opening: str) -> list[tuple[int, int, str]]:
-    """Return the fenced blocks that start with `opening`, such as "```bash": (start, end, content), marks in the span.
+    """Return the fenced blocks that start with `opening`, such as "```bash": (start of the marks, their end, content).
 
     Only spaces may follow `opening` on its line. `str.find` keeps the time linear, also for hostile text.
     """
@@ -69,7 +69,7 @@ def fenced(text: str, opening: str) -> list[tuple[int, int, str]]:
 
 
 def tagged(text: str, tag: str) -> list[tuple[int, int, str]]:
-    """Return the `<tag>...</tag>` blocks: (start, end, content), tags in the span."""
+    """Return the `<tag>...</tag>` blocks: (start of the opening tag, end of the closing tag, content)."""
     opening, closing = f"<{tag}>", f"</{tag}>"
     found = []
     start = text.find(opening)

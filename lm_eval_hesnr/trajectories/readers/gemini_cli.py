@@ -1,15 +1,16 @@
-"""Gemini CLI sessions, as one JSON object, as the JSON Lines of newer versions, and as a saved chat.
+"""Gemini CLI sessions: one JSON object, or JSON Lines in newer versions, or a saved chat.
 
 - A session has `sessionId`, `projectHash` and `messages`. A message of the model has `content`, `thoughts` and
   `toolCalls`, which contain their results. Files: `~/.gemini/tmp/<project>/chats/session-*.json`.
-- In `session-*.jsonl`, the first line has the session's data, each other line a message. A message may be written again
-  while it grows: the last one counts. `$rewindTo` removes the messages from that id on, `$set` changes the session's
-  data. Messages that `$set` adds, such as the summary of a compression, are `other`: the program wrote them.
+- In `session-*.jsonl`, the first line has the session's data, and each other line has a message. A message may be
+  written again while it grows: the last one counts. `$rewindTo` removes the messages from that id on. `$set` changes
+  the session's data. Messages that `$set` adds, such as the summary of a compression, are `other`, because the program
+  wrote them.
 - A saved chat (`/chat save`) is a list of `{role, parts}`, or an object with that list under `history`.
 
 `thoughts` are summaries that the server wrote, so they are thoughts that are not `generated`. Calls are stored as
-objects, so an action's text is that object as JSON. Lines of the screen (`info`, `warning`, `error`) are left out: the
-model was never shown them. The files contain neither the system prompt nor the outcome.
+objects, so an action's text is that object as JSON. Messages for the screen (`info`, `warning`, `error`) are left out,
+because the model was never shown them. The files contain neither the system prompt nor the outcome.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _SCREEN = ("info", "warning", "error")
 _ACKNOWLEDGEMENTS = (["Got it. Thanks for the context!"], ["Got it. Thanks for the additional context!"])
 """Replies that the program puts into the chat before the user's first words, or after a compression."""
 _ADDED = "$added"
-"""Key of a message that the program added to the history itself."""
+"""Key that this module adds to a message that the program added to the history."""
 
 
 def is_event(data: Any) -> bool:
@@ -121,7 +122,7 @@ def _name(session: dict[str, Any], path: Path) -> str:
 
 
 def _from_lines(lines: list[Any], unknown: Counter[str]) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    """The session's data, its messages, and how many messages were removed by going back."""
+    """The session's data, its messages, and the number of messages that `$rewindTo` removed."""
     session: dict[str, Any] = {}
     messages: dict[str, dict[str, Any]] = {}
     discarded = 0
@@ -225,7 +226,7 @@ def _parts(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _ran(calls: list[FunctionCall], answers: list[dict[str, Any]]) -> list[bool | None]:
-    """Whether each call of a reply ran, by the result with its id, else by the result at its position."""
+    """Whether each call of a reply ran, by the result with its id, otherwise by the result at its position."""
     by_id = {part["functionResponse"].get("id"): part for part in answers if _has_id(part)}
     by_position = answers if len(answers) == len(calls) else []
     found = [by_id.get(call.id) or (by_position[i] if by_position else None) for i, call in enumerate(calls)]

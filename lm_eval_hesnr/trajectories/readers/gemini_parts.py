@@ -1,4 +1,4 @@
-"""Parts of messages as Gemini's API has them, which Gemini CLI and Qwen Code store: text, thoughts, calls, results.
+"""Parts of messages of Gemini's API, as Gemini CLI and Qwen Code store them: text, thoughts, calls, results.
 
 A part is an object with one main key: `text`, `functionCall` or `functionResponse`. Text with `thought: true` is
 reasoning. Other parts, such as images (`inlineData`), have no text: they are skipped and counted.
@@ -22,7 +22,7 @@ _REFUSALS = ("invalid_tool_params", "tool_not_registered", "policy_violation", "
 
 
 class Result(NamedTuple):
-    """What came back for a call."""
+    """The result of a call."""
 
     text: str
     executed: bool | None
@@ -94,7 +94,7 @@ def result_of(parts: list[dict[str, Any]], status: Any = None, error: Any = None
 
 
 def input_text(part: dict[str, Any], unknown: Counter[str]) -> str:
-    """The text of a part that the model was shown: empty for a part without text, which is counted."""
+    """The text of a part that the model was shown. A part without text is counted and has an empty text."""
     text = part.get("text")
     if isinstance(text, str):
         return text

@@ -1,7 +1,7 @@
-"""The output of `gemini --output-format stream-json`: events on lines, which together are one trajectory.
+"""The output of `gemini --output-format stream-json`: one event per line, which together are one trajectory.
 
 The stream has the user's prompt, the model's text (in pieces with `delta`, which are joined), its calls and their
-results. It has neither thoughts nor the system prompt. `result` tells whether the program ended normally, not whether
+results. It has neither thoughts nor the system prompt. `result` shows whether the program ended normally, not whether
 the task was solved.
 """
 

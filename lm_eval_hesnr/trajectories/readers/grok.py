@@ -1,12 +1,12 @@
-"""Grok sessions: `chat_history.jsonl`, whose lines together are one trajectory, with `summary.json` beside it.
+"""Grok sessions: `chat_history.jsonl`, whose lines together are one trajectory, with `summary.json` next to it.
 
 The files are in `~/.grok/sessions/<project>/<id>/`. The summary has the session's id and the model. A sub-agent's
-session is a run of its own, with the id `<session>/<agent>`. Its folder is in the session's folder, or beside it; then
-the session has a folder `subagents/<agent>`.
+session is a run of its own, with the id `<session>/<agent>`. Its folder is in the session's folder, or next to it. In
+the second case, the session has a folder `subagents/<agent>`.
 
 The log has the system prompt. Arguments are stored as the text that the model wrote. Reasoning is encrypted; its
 summary is a thought that is not `generated`. User messages with a `synthetic_reason` are text that the program added.
-A search that the server ran (`backend_tool_call`) has no result and is left out; `meta["server_calls"]` counts them.
+Searches that the server ran (`backend_tool_call`) have no result and are left out; `meta["server_calls"]` counts them.
 The outcome of the task is not in the files.
 """
 
@@ -29,7 +29,7 @@ _TYPES = ("system", "user", "assistant", "tool_result", "reasoning", "backend_to
 _FOREIGN = ("message", "uuid", "timestamp", "session_id", "sessionId", "payload", "role")
 """Keys of other agents' lines."""
 _OF_THE_USER = (None, "", "interjection")
-"""Values of `synthetic_reason` of what the user wrote."""
+"""Values of `synthetic_reason` in messages that the user wrote."""
 _NOT_RUN = ("The user rejected", "Tool call rejected", "Tool call cancelled", "User rejected")
 """Assumed: the beginnings of results of calls that did not run."""
 
@@ -74,7 +74,7 @@ def _has_known_type(data: Any) -> bool:
 
 
 def _identity(summary: dict[str, Any], path: Path) -> str:
-    """The session's id; for a sub-agent after the id of its session, if that is there."""
+    """The session's id. For a sub-agent, the id of its session comes first, if it is known."""
     if run_name(path) != _FILE:
         return run_name(path)
     own = id_of(dict_of(summary.get("info")), "id") or path.parent.name or _FILE

@@ -1,11 +1,11 @@
 """Hermes sessions: a JSON object with `session_id` and `messages` like those of OpenAI's API.
 
 The files are `~/.hermes/sessions/session_*.json`. Newer versions keep sessions in a database (`state.db`), which is not
-covered.
+read.
 
 Arguments are stored as the text that the model wrote. Reasoning is in `reasoning`, often with a copy in
-`reasoning_content`. `codex_reasoning_items` are encrypted, or summaries, and are left out. A message whose role is not
-known, such as `session_meta`, is skipped and counted. The file does not have the outcome of the task.
+`reasoning_content`. `codex_reasoning_items` are encrypted, or summaries, and are left out. A message with an unknown
+role, such as `session_meta`, is skipped and counted. The file does not have the outcome of the task.
 """
 
 from __future__ import annotations

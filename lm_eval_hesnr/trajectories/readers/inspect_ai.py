@@ -1,13 +1,14 @@
 """Logs of Inspect: `.json`, or `.eval`, which is a zip with a JSON file for each sample. Each sample is a run.
 
-A sample's `messages` are read. A long text may lie in the sample's `attachments`. Messages of role `assistant` that
+A sample's `messages` are read. A long text may be in the sample's `attachments`. Messages of role `assistant` that
 the task's author wrote (`source: input`) are `other`. A call ran if its result follows, unless the result's error says
 that it was not approved. A call that could not be parsed is a thought.
 
-A sample has an outcome if every scorer says `C` (correct) or every scorer says `I` (incorrect), as words or as true and
-false. A number is an outcome only for the scorer of SWE-bench, because other numbers may be parts or lengths.
+A sample has an outcome if every scorer has the value correct (`C`, true) or every scorer has the value incorrect (`I`,
+false). A number is an outcome only for the scorer of SWE-bench, because other numbers may be fractions or lengths.
 
-Left out are the events: texts of the model that are not in the final `messages`, such as those before a compaction.
+The events are left out. So texts of the model that are not in the final `messages` are lost, such as those before a
+compaction.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def detect(data: Any) -> bool:
 
 
 def separate_runs(data: Any) -> list[Any]:
-    """The samples of a log, each with the description of the evaluation; a sample as it is."""
+    """The samples of a log, each with the description of the evaluation; a single sample unchanged."""
     if data.keys() == set(INSPECT_KEYS):
         return [data]
     return [dict(zip(INSPECT_KEYS, (data["eval"], sample), strict=True)) for sample in list_of(data.get("samples"))]
@@ -118,7 +119,7 @@ def _attached(value: Any, attachments: dict[str, Any]) -> Any:
 
 
 def _outcome(sample: dict[str, Any]) -> bool | None:
-    """Whether the sample was solved; None if the scorers do not say so clearly, or disagree."""
+    """Whether the sample was solved; None if a scorer's value is not an outcome, or if the scorers disagree."""
     scores = dict_of(sample.get("scores")) or {"": sample.get("score")}
     verdicts = {_verdict(name, dict_of(score).get("value")) for name, score in scores.items()}
     return verdicts.pop() if len(verdicts) == 1 else None

@@ -40,7 +40,7 @@ _STEPS = ("step.begin", "step.end")
 
 
 def is_event(data: Any) -> bool:
-    """Whether one decoded line is a line that only this log has."""
+    """Whether a decoded line has a form that only this log has."""
     if not isinstance(data, dict):
         return False
     if data.get("type") == "metadata":
@@ -80,7 +80,7 @@ def _name(path: Path) -> str:
 
 
 def _model(lines: list[dict[str, Any]]) -> str | None:
-    """The model that was asked, else the name under which it is configured."""
+    """The model that a request names, otherwise the name under which it is configured."""
     asked = [line.get("model") for line in lines if line.get("type") == "llm.request"]
     configured = [line.get("modelAlias") for line in lines if line.get("type") in _PROMPTS]
     return next((name for name in asked + configured if isinstance(name, str) and name), None)
@@ -122,7 +122,7 @@ def _loop_event(event: dict[str, Any], ran: dict[str, bool], unknown: Counter[st
 
 
 def _message(message: dict[str, Any], begun: bool) -> Iterator[Segment]:
-    """Yield a message of the context. One in the model's name was copied there, so it is not `generated`."""
+    """Yield a message of the context. A message in the model's name is a copy, so it is not `generated`."""
     text = text_of(message.get("content"))
     if message.get("role") == "tool":
         yield from shown("observation", text)

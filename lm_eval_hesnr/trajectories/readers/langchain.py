@@ -1,10 +1,10 @@
-"""LangChain and LangGraph chats: `messages` with `type` human, ai, tool or system in place of a role.
+"""LangChain and LangGraph chats: `messages` with `type` human, ai, tool or system instead of a role.
 
 A message is stored as its own fields (`{"type": "ai", "content": ...}`), under `data` (`messages_to_dict`), or as a
-constructor with `kwargs` (`dumpd`, LangSmith). The chat is read as the generic reader reads it, see `chat`.
+constructor with `kwargs` (`dumpd`, LangSmith). The chat is read like any other chat, see `chat`.
 
 LangChain parses calls into `tool_calls` with `args`. If the API's own calls are there too, under `additional_kwargs`,
-they are taken, because their arguments are the text that the model wrote. Calls that LangChain could not parse
+they are used, because their arguments are the text that the model wrote. Calls that LangChain could not parse
 (`invalid_tool_calls`) are thoughts. Written after the documentation of `langchain_core.messages`, without a real file.
 """
 
@@ -22,11 +22,11 @@ FORMAT = "LangChain messages"
 
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function"}
 _FIRST = 3
-"""How many messages are looked at to tell the format."""
+"""How many messages are checked to detect the format."""
 
 
 def detect(data: Any) -> bool:
-    """Whether the first messages have a type of LangChain, a content and no role, and one is of a human or a model."""
+    """Whether the first messages have a type of LangChain, content and no role, and one is from a human or a model."""
     rows = data.get("messages") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not rows:
         return False

@@ -29,7 +29,7 @@ FORMAT = "mini-swe-agent 0, 1, 1.1"
 _VERSIONS = ("mini-swe-agent-1", "mini-swe-agent-1.1")
 
 _MARKERS = ("```mswea_bash_command", "<mswea_bash_command>", "<bash_code>", "```bash")
-"""How commands can be marked, in the order in which the instructions are searched for them."""
+"""Possible marks of commands, in the order in which they are searched in the instructions."""
 
 _DECLINED = ("Command not executed.", "Commands not executed.")
 _INTERRUPTED = ("Interrupted by user:", "Temporary interruption caught.", "Switched to human mode.")
@@ -87,7 +87,7 @@ def _segments(messages: list[dict[str, Any]], info: dict[str, Any]) -> Iterator[
     """Yield the segments of all messages. The kind of a user message depends on the turn before it."""
     marker, notes = _marker(messages, info), refusals_of("mini-swe-agent", _error_template(info))
     results = _ran_by_id(messages)
-    acted = False  # whether the last turn ran a command in its text; a user message answers it
+    acted = False  # whether the last turn ran a command in its text, so that a user message answers it
     begun = False  # whether there was a reply
     for i, message in enumerate(messages):
         role, text = _role(message), text_of(message.get("content", message.get("output")))
@@ -213,12 +213,12 @@ def _role(message: dict[str, Any]) -> Any:
 
 
 def _commands(text: str, marker: str) -> list[tuple[int, int, str]]:
-    """The commands in a reply: (start, end, command), marks in the span."""
+    """The commands in a reply: (start of the marks, their end, command)."""
     return fenced(text, marker) if marker.startswith("`") else tagged(text, marker.strip("<>"))
 
 
 def _marker(messages: list[dict[str, Any]], info: dict[str, Any]) -> str:
-    """The command marker that the instructions ask for."""
+    """The mark of commands that the instructions require."""
     instructions = "".join(text_of(m.get("content")) for m in messages[:2]) + json.dumps(info.get("config", ""))
     return next((marker for marker in _MARKERS if marker in instructions), _MARKERS[-1])
 

@@ -1,7 +1,7 @@
 """Chat rows like requests of OpenAI's API: `messages` with `role` and `content`, tool calls native or in the text.
 
 This is the generic reader for published data sets. It comes after all readers that know a format by its own marks. It
-also reads a bare list of such messages, a file with one such message a line, and `messages` stored as a JSON string.
+also reads a bare list of such messages, a file with one such message per line, and `messages` stored as a JSON string.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MODELS = ("model", "model_name", "model_name_or_path")
 _OUTCOMES = ("resolved", "verified", "target")
 _CONTENTS = {"content", "value", "tool_calls", "function_call"}
 _FIRST = 3
-"""How many messages are looked at to tell the format."""
+"""How many messages are checked to detect the format."""
 _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_status", "source", "category", "task")
 
 
@@ -46,7 +46,7 @@ def detect(data: Any) -> bool:
 def is_chat(rows: list[Any]) -> bool:
     """Whether the first elements have a role and a content of the right types, and some role is a known one.
 
-    An empty list is a chat: `read` names what is missing. An unknown role next to known ones is named there too.
+    An empty list is a chat, and so is a list with some unknown roles: `read` then raises an error with the reason.
     """
     first = [row[0] if isinstance(row, list) and len(row) == 1 else row for row in rows[:_FIRST]]
     return not rows or (all(map(_has_form, first)) and any(map(_is_message, first)))
@@ -95,7 +95,7 @@ def _role(row: dict[str, Any]) -> Any:
 
 
 def _first(row: dict[str, Any], keys: tuple[str, ...]) -> str:
-    """The first column with a name in it, as text; empty if there is no such column."""
+    """The first of these columns that contains a name, as text; empty if there is no such column."""
     values = (row.get(key) for key in keys)
     named = (value for value in values if isinstance(value, (str, int)) and not isinstance(value, bool))
     return str(next((value for value in named if value != ""), ""))

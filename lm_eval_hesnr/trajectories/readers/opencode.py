@@ -4,10 +4,10 @@ An export is `{info, messages: [{info, parts}]}`. `storage.py` reads the files o
 event each, after the session's `info`. Newer versions keep sessions in a database, which is not read: export them. The
 events of `opencode run --format json` are read too. They have the parts of the replies, but not the prompts.
 
-What the model wrote: parts `text` and `reasoning` are thoughts, also if the server only sent a summary of the
-reasoning, which is not marked. Parts `tool` are actions, with their result in `state`. The arguments are stored as an
-object, so an action's text is that object as JSON; a call that never became complete has its text under `raw`. A call
-of the tool `invalid` is the program's report of a refused call, whose text is lost: it is `other`.
+Parts `text` and `reasoning` are thoughts. The reasoning may be a summary by the server, because summaries are not
+marked. Parts `tool` are actions, with their result in `state`. The arguments are stored as an object, so an action's
+text is that object as JSON. A call that never became complete has its text under `raw`. A call of the tool `invalid` is
+the program's report of a refused call, whose text is lost. The report is `other`.
 
 Text that is `synthetic` was added by the program. It is `task` before the model's first reply and `other` later. So is
 a summary that replaces the history (`summary: true`). Text that is `ignored` was not shown to the model. A session
@@ -42,7 +42,7 @@ _NOT_RUN = (
 
 
 def is_event(data: Any) -> bool:
-    """Whether a record is a session's `info` or one message, as `storage.py` gives them, or a part of a stream."""
+    """Whether a record is a session's `info` or one message, as `storage.py` returns them, or a part of a stream."""
     return _is_message(data) or _is_session(data) or _is_streamed(data)
 
 
@@ -97,7 +97,7 @@ def _is_streamed(data: Any) -> bool:
 
 
 def _streamed(events: list[Any]) -> list[dict[str, Any]]:
-    """All parts of a stream as one reply; no message if there are none."""
+    """All parts of a stream as one reply; an empty list if there are no parts."""
     found = [event for event in events if _is_streamed(event)]
     info = {"role": "assistant", "sessionID": found[0]["sessionID"]} if found else {}
     return [{"info": info, "parts": [event["part"] for event in found]}] if found else []
@@ -109,7 +109,7 @@ def _type(event: Any) -> str:
 
 
 def _model_key(info: dict[str, Any], key: str) -> str:
-    """A key of the model, which stands in the info itself or under `model`. The model may also be a plain name."""
+    """A key of the model, which is in the info itself or under `model`. The model may also be a plain name."""
     model = info.get("model")
     plain = model if key == "modelID" and isinstance(model, str) else ""
     return text_of(info.get(key)) or text_of(dict_of(model).get(key)) or plain

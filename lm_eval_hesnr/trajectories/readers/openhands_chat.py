@@ -1,4 +1,4 @@
-"""What all OpenHands formats share: chat messages as segments, and the outcome of a row."""
+"""Functions for all OpenHands formats: chat messages as segments, and the outcome of a row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def completion_message(response: Any) -> dict[str, Any]:
 
 
 def openhands_segments(messages: list[Any], *, text_calls: bool) -> Iterator[Segment]:
-    """Yield the segments of all messages. A user message is judged by its beginning and by whether the model has begun.
+    """Yield all segments. The kind of a user message depends on its beginning and on whether the model has begun.
 
     Args:
         messages: OpenAI messages. The first user message may contain an example conversation, which is task text.
@@ -129,7 +129,7 @@ def _text_reply(text: str, answer: str | None) -> Iterator[Segment]:
 
 
 def _answers(messages: list[Any], i: int) -> dict[str, str]:
-    """Call id -> answer, from the messages up to the next reply, as ids may be used again later."""
+    """Call id -> answer, from the messages up to the next reply, because ids may be used again later."""
     answers: dict[str, str] = {}
     for message in map(dict_of, messages[i + 1 : _next_reply(messages, i)]):
         text = text_of(message.get("content"))

@@ -1,11 +1,11 @@
 """OpenHands `llm_completions` logs, V0 and SDK: one call of the model, with the whole prompt.
 
-Each log is the run up to one reply. The next log begins with the same prompt and goes on, so only the last log is read
-as a trajectory. If a condenser changed the prompt, the log before the change is also read.
+Each log is the run up to one reply. The next log begins with the same prompt and continues it, so only the last log is
+read as a trajectory. If a condenser changed the prompt, the log before the change is also read.
 
 The text is what the model itself saw and wrote: `messages`, and the text response if calls were written as text.
-OpenHands wrote all such calls but the last again, from its parsed form. Also covers the bare message lists of the SDK.
-Does not cover Responses API logs.
+OpenHands rewrites all such calls except the last from their parsed form. The bare message lists of the SDK are read
+too. Responses API logs are not read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the run up to the logged reply. Raises ValueError with the message that is malformed.
+    """Return the run up to the logged reply. Raises ValueError that names a malformed message.
 
     The log of a failed call has no reply; its prompt is still read.
 
@@ -69,7 +69,7 @@ def read(data: Any, path: Path) -> Trajectory:
 def _reply(log: dict[str, Any]) -> dict[str, Any]:
     """The message of the response, as the model wrote it.
 
-    `raw_response` is the text form, but some releases converted it in place, so that it has no call in its text.
+    `raw_response` is the text form. But some releases converted it in place, so it may have no call in its text.
     """
     response, raw = completion_message(log.get("response")), completion_message(log.get("raw_response"))
     return raw if "<function=" in text_of(raw.get("content")) and not raw.get("tool_calls") else response
@@ -85,7 +85,7 @@ def _is_text(log: dict[str, Any]) -> bool:
 def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     """The next log of the same model in the folder, if its prompt is longer and begins with this one's.
 
-    Runs that alternate in one folder are not separated: the next log may then be another run's.
+    Runs whose logs alternate in one folder are not separated: the next log may be from another run.
     """
     name = _NAME.fullmatch(path.name)
     named = [(match, p) for p in path.parent.glob("*.json") if (match := _NAME.fullmatch(p.name))] if name else []
@@ -95,7 +95,7 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     if not later:
         return None
     following = min(later)[1]
-    prompt = list_of(dict_of(json_of(following)).get("messages"))  # empty for a bad file, which gets its own message
+    prompt = list_of(dict_of(json_of(following)).get("messages"))  # empty for a bad file, which is reported later
     start = [_without_cache_marks(message) for message in log["messages"]]
     goes_on = len(prompt) > len(start) and [_without_cache_marks(message) for message in prompt[: len(start)]] == start
     return following if goes_on else None

@@ -1,12 +1,12 @@
 """OpenHands V0 event streams: `output.jsonl` rows, UI exports, resolver rows and openhands-feedback rows.
 
-`tool_call_metadata.model_response` contains the model's whole reply. Every event of the reply repeats it; it is read
-once, at the first. Older streams do not have it: there the action's own argument is all that is left of the text. If
-function calls were written as text, OpenHands stores the reply converted to tool calls. `message` is text for the user
-interface and is never read.
+`tool_call_metadata.model_response` contains the model's whole reply. Every event of the reply repeats it, so it is read
+at the first event only. Older streams do not have it: they have only the arguments of the action. If function calls
+were written as text, OpenHands stores the reply converted to tool calls. `message` is text for the user interface and
+is never read.
 
-Covers streams of event objects, of [action, observation] pairs, and of flat events without `args`, `id` and `source`. A
-null key counts as absent.
+A stream may have event objects, [action, observation] pairs, or flat events without `args`, `id` and `source`. A null
+key counts as absent.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CONTROLLER_ACTIONS = {"initialize", "start", "pause", "resume", "stop", "change
     "condensation_request",
     "null",
 }
-"""Actions of neither the agent nor the user."""
+"""Actions that are neither the agent's nor the user's."""
 
 _TEXT_ACTIONS = {"run": ("bash", "command"), "run_ipython": ("execute_ipython_cell", "code")}
 """Actions whose text is one argument: their tool and that argument."""
@@ -108,7 +108,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _events(data: Any) -> list[Event]:
-    """The events of a file, a `history` or a `trajectory`, with pairs flattened; empty if there are none."""
+    """The events of a file, a `history` or a `trajectory`, with pairs flattened; empty if it has no events."""
     for stream in (data.get("history"), data.get("trajectory")) if isinstance(data, dict) else (data,):
         flat = [event for item in list_of(stream) for event in (item if isinstance(item, list) else [item])]
         if flat and all(isinstance(event, dict) for event in flat):
@@ -169,7 +169,7 @@ def _segments(events: list[Event]) -> Iterator[Segment]:
 
 
 def _message_segment(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
-    """A message. A flat stream has no sources: its first message is the task, an answer to the agent is `other`."""
+    """A message. In a flat stream, which has no sources, the first one is the task; answers to the agent are `other`."""
     segment = user_message(text)
     answered = before is not None and before.kind == "thought"
     if source == "agent" or (source is None and not first and not answered and segment.kind == "task"):
@@ -185,7 +185,7 @@ def _summary(text: Any) -> Iterator[Segment]:
 
 def _action_without_reply(name: str, args: dict[str, Any], answer: str | None, *, by_hand: bool) -> Iterator[Segment]:
     """Yield an action whose reply is not stored: the thought, and the arguments that the model wrote."""
-    if by_hand:  # by the user or the set-up
+    if by_hand:  # the user or the set-up made the call
         yield Segment("other", text_of(args.get("command")) or json.dumps(args, ensure_ascii=False))
         return
     yield from thought(text_of(args.get("thought")))
@@ -193,7 +193,7 @@ def _action_without_reply(name: str, args: dict[str, Any], answer: str | None, *
         tool, argument = _TEXT_ACTIONS[name]
         text = text_of(args.get(argument))
         yield Segment("action", text, generated=True, calls=(call(tool, {argument: text}, ran(answer)),))
-    elif name == "finish":  # the file does not keep how the model wrote it
+    elif name == "finish":  # the file does not contain the model's own text of the call
         yield from thought(text_of(args.get("final_thought")))
     elif name not in ("think", "reject"):
         given = {key: value for key, value in args.items() if key in _MODEL_ARGUMENTS}
@@ -223,8 +223,8 @@ def _shown_text(event: Event) -> str:
 def _answers(events: list[Event]) -> dict[str, dict[str, str]]:
     """Reply -> call -> the observation that answered it.
 
-    An observation names the event that caused it. It is the last event with that id, as ids start again in exports of
-    several sessions. Else the observation names its call. In flat streams it answers the event before it.
+    An observation names the event that caused it: the last event with this id, because ids start again in exports of
+    several sessions. Otherwise the observation names its call. In flat streams, it answers the previous event.
     """
     answers: dict[str, dict[str, str]] = {}
     by_id: dict[str, _CallKey] = {}
@@ -259,7 +259,7 @@ def _response(event: Event) -> dict[str, Any]:
 
 
 def _model(row: dict[str, Any], events: list[Event]) -> str | None:
-    """The model's name from the run's settings, else from the first reply, else from the session's start."""
+    """The model's name from the run's settings, or from the first reply, or from the session's start."""
     configured = dict_of(dict_of(row.get("metadata")).get("llm_config")).get("model")
     replied = (_response(event).get("model") for event in events)
     begun = (dict_of(event.get("args")).get("LLM_MODEL") for event in events)

@@ -1,8 +1,8 @@
 """OpenHands runs as chat messages: rows of SWE-Gym and of nebius SWE-rebench-openhands.
 
-Covers SWE-Gym `OpenHands-Sampled-Trajectories` (`run_id`, `messages`, `test_result`) and nebius
-`SWE-rebench-openhands-trajectories` (`trajectory_id`, `trajectory`, `resolved` as 0 or 1). Does not cover the SFT split
-of SWE-Gym, whose rows are plain messages without other columns.
+The data sets are SWE-Gym `OpenHands-Sampled-Trajectories` (`run_id`, `messages`, `test_result`) and nebius
+`SWE-rebench-openhands-trajectories` (`trajectory_id`, `trajectory`, `resolved` as 0 or 1). The SFT split of SWE-Gym is
+not read here, because its rows are plain messages without other columns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """Return the run of one row. Raises ValueError with the message that is malformed."""
+    """Return the run of one row. Raises ValueError that names a malformed message."""
     gym = _is_gym(data)
     instance = str(data.get("instance_id") or path.stem)
     name, split, _ = str(data.get("run_id")).partition("_maxiter_")  # <model>_maxiter_<n>_...

@@ -4,7 +4,7 @@ One event is one step. The model's text is in `thought` and `tool_call.arguments
 of one response follow each other, and only the first has the thought. If `action` is null, the call could not be parsed
 and did not run. A condenser's summary is `other`, as another model wrote it; the events that it replaced are kept.
 
-Does not cover `ACPToolCallEvent`, in which another agent reports its work, nor summaries of hidden reasoning.
+`ACPToolCallEvent`, in which another agent reports its work, and summaries of hidden reasoning are not read.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _segments(events: list[dict[str, Any]]) -> Iterator[Segment]:
                 if text := text_of([event.get(key)]):
                     yield Segment("system", text)
         elif kind in ("Condensation", "CondensationSummaryEvent"):
-            if (summary := text_of(event.get("summary"))) and summary != shown:  # some streams have both
+            if (summary := text_of(event.get("summary"))) and summary != shown:  # some streams have the same text twice
                 yield Segment("other", summary)
                 shown = summary
         elif (answer := _answer(event)) is not None:
@@ -156,14 +156,14 @@ def _answer(event: dict[str, Any]) -> str | None:
 
 
 def _conversation_name(path: Path) -> str:
-    """The conversation's folder in conversations/<id>/events/event-00000-....json, else the file's name."""
+    """The folder `<id>` in conversations/<id>/events/event-00000-....json, otherwise the file's name."""
     if path.name.startswith("event-") and path.parent.name == "events":
         return path.parent.parent.name
     return path.parent.name if path.name == "events" else run_name(path)
 
 
 def _model(row: dict[str, Any]) -> str | None:
-    """The model's name from the row's metadata, else from the conversation's statistics."""
+    """The model's name from the row's metadata, otherwise from the conversation's statistics."""
     named = dict_of(dict_of(row.get("metadata")).get("llm")).get("model")
     if isinstance(named, str):
         return named

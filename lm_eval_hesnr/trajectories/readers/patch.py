@@ -1,8 +1,8 @@
 """Predictions as SWE-bench takes them, with a patch only: `{"instance_id", "model_name_or_path", "model_patch"}`.
 
-The patch is the one action, with tool `apply_patch`; the file does not say whether it could be applied. Some models
-write the patch themselves. If an agent edited files instead, the patch is the output of `git diff`; score the agent's
-trajectory then, not the patch. A `preds.json` has many predictions, keyed by instance; `predictions` lists them.
+The patch is the only action, with tool `apply_patch`. The file does not say whether the patch could be applied. Some
+models write the patch themselves. If an agent edited files instead, the patch is the output of `git diff`. Then score
+the agent's trajectory, not the patch. A `preds.json` has many predictions by instance; `predictions` lists them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _RUN_KEYS = ("messages", "trajectory", "traj", "history", "conversations", "step
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is one prediction, or an object of predictions keyed by instance."""
+    """Whether the value is one prediction, or an object with one prediction for each instance."""
     return _is_prediction(data) or bool(predictions(data))
 
 
 def predictions(data: Any) -> list[dict[str, Any]]:
-    """The predictions of a `preds.json`, keyed by instance, or of a JSON list; empty for any other value."""
+    """The predictions of a `preds.json` (an object with instances as keys) or of a JSON list; otherwise empty."""
     if isinstance(data, dict):
         records = [
             {"instance_id": name, **record} if isinstance(record, dict) else record for name, record in data.items()
@@ -40,7 +40,7 @@ def read(data: Any, path: Path) -> Trajectory:
     if not _is_prediction(data):
         several = predictions(data)
         if len(several) != 1:
-            raise ValueError(f"{len(several)} predictions in one record; write them as JSONL, one a line")
+            raise ValueError(f"{len(several)} predictions in one record; write them as JSONL, one per line")
         data = several[0]
     identity, text, model = str(data["instance_id"]), data["model_patch"], data.get("model_name_or_path")
     if not isinstance(text, str) or not text.strip():

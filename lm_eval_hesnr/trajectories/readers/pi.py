@@ -3,12 +3,12 @@
 The files are `~/.pi/agent/sessions/<project>/<time>_<id>.jsonl` and `~/.openclaw/agents/<agent>/sessions/<id>.jsonl`.
 OpenClaw is built on Pi and writes the same entries.
 
-Entries are a tree: each names its parent, and the last entry is where the session stands. A branch that the user left
-is left out, and `meta["abandoned_entries"]` counts its messages. Files of the first version have no parents.
+Entries are a tree: each names its parent, and the last entry is the end of the current branch. A branch that the user
+abandoned is left out, and `meta["abandoned_entries"]` counts its messages. Files of the first version have no parents.
 
 Arguments are stored as an object, so an action's text is that object written as JSON. What the program writes
 (summaries of a compaction or a branch, messages of extensions, commands that the user ran) is `other`. The file has
-neither the system prompt nor the outcome of the task. Does not cover OpenClaw's `<id>.trajectory.jsonl` files.
+neither the system prompt nor the outcome of the task. OpenClaw's `<id>.trajectory.jsonl` files are not read.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NOT_RUN = ("Skipped due to queued user message", "Validation failed for tool", 
 """The beginnings of errors for calls that did not run."""
 _OWN_BLOCKS = ("toolCall",)
 _OWN_ROLES = ("toolResult", "bashExecution", "branchSummary", "compactionSummary", "hookMessage")
-"""Blocks and roles that tell Pi's messages from those of other agents."""
+"""Types of blocks and roles that only Pi's messages have."""
 
 
 def is_event(data: Any) -> bool:
@@ -56,7 +56,7 @@ def is_event(data: Any) -> bool:
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a list of a session's entries: with its first line, or with a message as only Pi has it."""
+    """Whether the value is a list of a session's entries: with its header, or with a message in Pi's own form."""
     return is_session(data, is_event) and any(map(_is_own, data))
 
 
@@ -93,7 +93,7 @@ def _is_own(entry: Any) -> bool:
 
 
 def _origin(header: dict[str, Any]) -> str:
-    """Name of the session's file that this one was branched from; empty if it was not."""
+    """Name of the session file from which this session was branched; empty if there is no such file."""
     origin = header.get("parentSession") or header.get("branchedFrom")
     return Path(origin).name if isinstance(origin, str) else ""
 
@@ -103,10 +103,10 @@ def _n_messages(entries: list[dict[str, Any]]) -> int:
 
 
 def _current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries without the branches that the user left.
+    """The entries without the branches that the user abandoned.
 
-    A branch that was left is a subtree beside the way from the last entry to the first, if it has a message. An entry
-    whose parent is not in the file follows the entry before it.
+    The entries on the path from the last entry to the first are kept. A subtree beside this path is abandoned if it has
+    a message. If an entry's parent is not in the file, the previous entry is its parent.
     """
     index = {entry["id"]: i for i, entry in enumerate(entries) if isinstance(entry.get("id"), str)}
     parents = [_parent(i, entry, index) for i, entry in enumerate(entries)]
@@ -114,7 +114,7 @@ def _current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     while i >= 0:
         on_way.add(i)
         i = parents[i]
-    top: list[int] = []  # of each entry: the first entry of its subtree beside the way; itself on the way
+    top: list[int] = []  # for each entry: the root of its subtree beside the path; on the path, the entry itself
     for i in range(len(entries)):
         top.append(i if i in on_way or parents[i] < 0 or parents[i] in on_way else top[parents[i]])
     left = {top[i] for i, entry in enumerate(entries) if i not in on_way and entry.get("type") == "message"}

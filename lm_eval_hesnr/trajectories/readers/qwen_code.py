@@ -3,13 +3,13 @@
 The lines look like those of Claude Code, but a message has the `parts` of Gemini's API instead of `content`, the model
 has the role `model`, and results are lines of type `tool_result`. Files: `~/.qwen/projects/<project>/chats/<id>.jsonl`.
 
-What the model wrote: text, text with `thought: true` (the model's own reasoning) and `functionCall`. The log stores
-the arguments as an object, so an action's text is that object as JSON. Two lines may have one `uuid`: the parts of one
-message.
+The model wrote text, text with `thought: true` (its own reasoning) and `functionCall`. The log stores the arguments as
+an object, so an action's text is that object as JSON. If two lines have the same `uuid`, they are parts of one message.
 
-The lines are a tree. After going back in the conversation (`rewind`), the lines that are not before the last message
-are left out and counted: the model did not see them. So are the lines of a sub-agent in its parent's session; a file
-with only such lines is the sub-agent's own trajectory. Text that the program adds to the conversation is `task` before
+The lines are a tree. If the user went back in the conversation (`rewind`), the lines that do not lead to the last
+message are left out and counted, because the model did not see them. The lines of a sub-agent in its parent's session
+are left out and counted too. A file with only such lines is the sub-agent's own trajectory. Text that the program adds
+to the conversation is `task` before
 the model's first reply and `other` later. So is the summary that replaces the history after a compression; other
 system lines have no text that the model was shown.
 """
@@ -96,7 +96,7 @@ def _name(line: dict[str, Any], is_sub_agent: bool, path: Path) -> str:
 
 
 def _last_chain(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The lines before the last message or `rewind`, by their parents; all lines if the chain of parents is broken."""
+    """The last message or `rewind`, and the chain of its parents; all lines if the chain is broken."""
     parent_of: dict[str, str | None] = {}
     for line in lines:
         parent_of.setdefault(str(line.get("uuid")), None if line.get("parentUuid") is None else str(line["parentUuid"]))
@@ -131,7 +131,7 @@ def _segments(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Se
 
 
 def _summary(line: dict[str, Any]) -> str:
-    """The text that replaces the history after a compression: the first of the new messages; empty for other lines."""
+    """The text that replaces the history after a compression (the first new message); empty for other lines."""
     history = list_of(dict_of(line.get("systemPayload")).get("compressedHistory"))
     return text_of(dict_of(history[0]).get("parts")) if history else ""
 

@@ -1,12 +1,12 @@
 """Items of OpenAI's Responses API: a list of messages, reasoning, calls and their outputs.
 
-The list is bare, or its items are the lines of a file, or it is under `input` and `output` of one object: the request's
-items, then those of the response.
-Input messages without a `type` are messages too. A call ran if an output has its `call_id`.
+The items are a bare list, or the lines of a file, or under `input` (the request) and `output` (the response) of one
+object. Input items without a `type` are messages too. A call ran if an output has its `call_id`.
 
-Instructions are `system` and the user's messages `task` before the model's first item, and `other` later. Reasoning is
-stored encrypted. If its text is stored too, it is a thought; a summary comes from another model and is a thought that
-is not `generated`. Items that the server ran itself, such as web searches, are left out and counted in `meta`.
+Before the model's first item, instructions are `system` and the user's messages are `task`. Later, both are `other`.
+Reasoning is stored encrypted. If its text is stored too, it is a thought. A summary comes from another model and is a
+thought that is not `generated`. Items that the server ran itself, such as web searches, are left out and counted in
+`meta`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PEEK = 20
 
 
 def is_event(data: Any) -> bool:
-    """Whether a record is one call, output or message, by what only this API has. A file of such lines is one run."""
+    """Whether a record is a call, output or message in this API's own form. A file of such lines is one run."""
     if not _is_item(data):
         return False
     parts = [str(dict_of(part).get("type")) for part in list_of(data.get("content"))]
@@ -129,7 +129,7 @@ def _reply_item(item: dict[str, Any], kind: str, executed: bool | None) -> Itera
 
 
 def _output(output: Any) -> str:
-    """The text that the model was shown: as it is, or the text parts of a list."""
+    """The text that the model was shown: the output itself, or the text parts of a list."""
     parts = [dict_of(part) for part in list_of(output)]
     streams = "".join(text_of(part.get("stdout")) + text_of(part.get("stderr")) for part in parts)
     return text_of(output) or streams

@@ -16,13 +16,13 @@ from lm_eval_hesnr.trajectories.tools import command_argument
 
 
 def thought(text: str, continues: bool = False) -> Iterator[Segment]:
-    """Yield text that the model wrote and that calls nothing; an empty text yields no segment."""
+    """Yield text of the model without a call. An empty text yields no segment."""
     if text:
         yield Segment("thought", text, generated=True, continues=continues)
 
 
 def shown(kind: Kind, text: str) -> Iterator[Segment]:
-    """Yield text that the model did not write; an empty text yields no segment."""
+    """Yield text that the model did not write. An empty text yields no segment."""
     if text:
         yield Segment(kind, text)
 
@@ -70,7 +70,7 @@ def reasoning_of(message: dict[str, Any], text: str) -> str:
 
 
 def reasoning_item(item: dict[str, Any]) -> Iterator[Segment]:
-    """Yield a reasoning item of the Responses API: its own text, else its summary.
+    """Yield a reasoning item of the Responses API: its own text, otherwise its summary.
 
     Another model wrote the summary, so it is a thought that is not `generated`.
     """

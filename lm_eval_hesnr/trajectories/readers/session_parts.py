@@ -1,8 +1,8 @@
 """A coding agent's session as parts, and the parts as segments; for readers of session files.
 
 Each agent has its own records, but all contain the same parts: instructions, the user's words, text, reasoning and
-calls of the model, and results. A reader turns its records into parts, and `session_segments` does the rest: it finds
-out which calls ran, and when the model began.
+calls of the model, and results. A reader converts its records to parts. `session_segments` converts the parts to
+segments. It finds out which calls ran, and when the model began.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CALLS = {"tool_use": "input", "tool_call": "input", "toolCall": "arguments"}
 """Types of content blocks that are calls, with the key of the arguments."""
 _RESULTS = ("tool_result", "tool-result")
 _WITHOUT_TEXT = ("image", "document", "redacted_thinking")
-"""Known types of content blocks that have no text that is read."""
+"""Known types of content blocks without text to read."""
 
 
 class Part(NamedTuple):
@@ -59,7 +59,7 @@ def content_parts(content: Any, generated: bool, added: tuple[str, ...], unknown
 
     Args:
         content: the value of the message's key `content`.
-        generated: whether the model wrote the message; else it is in the user's name.
+        generated: whether the model wrote the message. Otherwise it is in the user's name.
         added: the beginnings of texts in the user's name that the program added.
         unknown: counts the blocks of unknown types, which are skipped.
     """
@@ -85,13 +85,13 @@ def id_of(record: dict[str, Any], *keys: str) -> str:
 
 
 def meta_of(unknown: Counter[str], **facts: Any) -> dict[str, Any]:
-    """The `meta` of a session: the facts that are known, and how many records of each unknown type were skipped."""
+    """The `meta` of a session: the facts that are not empty, and the number of skipped records by type."""
     counted = {"unknown_records": dict(sorted(unknown.items()))} if unknown else {}
     return {**{key: value for key, value in facts.items() if value}, **counted}
 
 
 def session_segments(parts: Iterable[Part]) -> tuple[Segment, ...]:
-    """Return the segments of a session; a part without text gives none. Raises NoReplyError if nothing is generated."""
+    """Return the segments of a session, without empty texts. Raises NoReplyError if the model wrote nothing."""
     listed = list(parts)
     if not any(part.kind == "call" or (part.kind in _GENERATED and part.text) for part in listed):
         raise NoReplyError

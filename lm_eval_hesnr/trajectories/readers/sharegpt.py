@@ -2,9 +2,9 @@
 
 A `function_call` turn may be prose with a call in it, or only JSON. An observation may have the role of the human.
 
-Harbor's export (`*.traces.json`) writes one row an episode, each with the whole chat so far. Of neighbouring rows of
-one trial, only the longest is read; `is_beginning` finds the others. If the chat was rewritten in between, for example
-summarised, neither row is the beginning of the other, and both are read.
+Harbor's export (`*.traces.json`) has one row per episode, each with the whole chat so far. Of neighbouring rows of one
+trial, only the longest is read; `is_beginning` finds the others. If the chat was rewritten between two rows, for
+example summarised, neither row is the beginning of the other, and both are read.
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ def is_beginning(earlier: Any, later: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one row. Raises ValueError with the message or key that is malformed."""
+    """Return the trajectory of one row. Raises ValueError that names a malformed message or key."""
     return from_row(data, "conversations", "sharegpt", path)

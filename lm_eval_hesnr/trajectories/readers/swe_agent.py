@@ -1,8 +1,8 @@
 """SWE-agent `.traj`: 0.x, 1.0 and 1.1, with any of its parsers, and the chosen attempt of a run with retries.
 
 `history` has what the model was shown and wrote; it is read first. `trajectory` also has the replies that were refused
-and requested again, which the history does not have, and it shows that a last action ran. A finished run ends with the
-patch or an exit note. The model did not see this message, so it is not an observation.
+and requested again, which are not in the history. It also shows whether the last action ran. A finished run ends with
+the patch or an exit note. The model did not see this message, so it is not an observation.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def history_segments(
     Args:
         messages: the history.
         parser: name of the run's parser; None if the file does not name it.
-        exit_status: of the run. If there is one, the run has ended, and its last message closes it.
+        exit_status: of the run. If there is one, the run has ended, and its last message is not an observation.
         steps: the file's `trajectory`.
         submitted: whether a reply at the end of the history is known to have run.
         injected: indices of replies that the model did not write, besides those with an exit note.
@@ -144,8 +144,8 @@ def _turns_not_in_history(
 ) -> Iterator[Segment]:
     """Yield steps that the history does not have: refused or replaced replies, and a last submit.
 
-    The answer to a step is in the prompt of the next step (1.1). Else, if the step ran, it is its observation. The file
-    does not have the tool call of a refused reply.
+    The answer to a step is in the prompt of the next step (1.1). Otherwise, if the step ran, the answer is the step's
+    observation. The file does not have the tool call of a refused reply.
     """
     for place in places:
         step, text = steps[place], text_of(steps[place].get("response"))
@@ -178,9 +178,9 @@ def _prompted(reply: str, following: Mapping[str, Any]) -> str:
 def _match_steps(
     messages: Sequence[dict[str, Any]], steps: Sequence[dict[str, Any]]
 ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
-    """Message index -> its step, and message index -> the indices of steps before it without a message.
+    """(message index -> its step, message index -> the indices of earlier steps without a message).
 
-    Both are empty if a reply has no step. Then the two lists do not match, and a step might repeat a reply.
+    Both are empty if a reply has no step. Then `messages` and `steps` do not match, and a step might repeat a reply.
     """
     places: dict[tuple[str, str], deque[int]] = defaultdict(deque)
     for place, step in enumerate(steps):
@@ -211,7 +211,7 @@ def _ran(messages: Sequence[dict[str, Any]], i: int, step: Mapping[str, Any], su
 
 
 def _is_closing_message(text: str, before: dict[str, Any], exit_status: Any) -> bool:
-    """Whether a last message came after the run's end. Without an exit status, only a patch shows it."""
+    """Whether the last message was added after the run's end. Without an exit status, only a patch shows this."""
     names = [dict_of(dict_of(call).get("function")).get("name") for call in list_of(before.get("tool_calls"))]
     submits = text_of(before.get("action")).strip() == "submit" or names == ["submit"]
     return bool(exit_status) or (
@@ -251,7 +251,7 @@ def _is_history(value: Any) -> bool:
 
 
 def _with_place(where: str, segments: Iterator[Segment]) -> Iterator[Segment]:
-    """The segments; the place is put in front of an error's message."""
+    """The segments. The message of an error gets the place as its beginning."""
     try:
         yield from segments
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""SWE-agent's text parsers: one function for each, which finds the command in a reply.
+"""SWE-agent's text parsers: one function for each parser, which finds the command in a reply.
 
-Each is a `CallFinder`, and returns an empty list if the parser refuses the text. Function calling is not here, as its
-calls are not in the text.
+Each is a `CallFinder`, and returns an empty list if the parser refuses the text. Function calling is not here, because
+its calls are not in the text.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def last_command_tag(text: str, executed: bool | None) -> list[Found]:
 
 
 def first_function(text: str, executed: bool | None) -> list[Found]:
-    """`xml_function_calling`: the first `<function=NAME>` at the end of a line; in prose, text follows it.
+    """`xml_function_calling`: the first `<function=NAME>` at the end of a line (in prose, text follows the tag).
 
     The parser removes one line end from each end of a value (release 1.0: all spaces). They are markup.
     """
@@ -116,7 +116,7 @@ PARSERS: dict[str, CallFinder] = {
     "action_only": whole_text,
     "identity": whole_text,
 }
-"""By the name under `parse_function.type` in the configuration; tried in this order if the file names no parser."""
+"""Name under `parse_function.type` in the configuration -> parser. Tried in this order if the file names no parser."""
 
 
 def find_commands(text: str, action: str | None, parser: str | None, executed: bool | None) -> list[Found]:
@@ -126,7 +126,7 @@ def find_commands(text: str, action: str | None, parser: str | None, executed: b
         text: the model's reply.
         action: the recorded action; None if the file records no action. Then the parser alone decides.
         parser: the run's parser, if the file names it.
-        executed: for the calls.
+        executed: whether the calls ran.
 
     Raises:
         ValueError: the text does not contain the recorded action.
@@ -166,7 +166,7 @@ def _is_action(found: list[Found], action: str) -> bool:
 def _as_recorded(place: Found, action: str) -> Found:
     """The calls, without spaces at a value's ends if the recorded action has the value without them."""
     words = {action, action.strip()}
-    with contextlib.suppress(ValueError):  # such as a quote without an end
+    with contextlib.suppress(ValueError):  # for example an unclosed quote
         words.update(shlex.split(action))
     calls = []
     for parsed in place.calls:

@@ -1,7 +1,7 @@
 """Data set rows of SWE-agent runs: SWE-smith's in its three splits, and nebius's.
 
 SWE-smith's split `tool` has SWE-agent's own messages. Its splits `xml` and `ticks` were rewritten from those: calls are
-tags or a fence, and `xml` has another system prompt. If a run hit its cost limit, the rewritten row ends with an
+tags or a fence, and `xml` has another system prompt. If a run reached its cost limit, the rewritten row ends with an
 invented reply, which is `other` here. nebius has the original replies.
 """
 
@@ -41,7 +41,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """Return the run of one row. Raises ValueError with the message that is malformed."""
+    """Return the run of one row. Raises ValueError that names a malformed message."""
     nebius = "trajectory" in data
     key = "trajectory" if nebius else "messages"
     messages = [_as_history_message(row, i) for i, row in enumerate(message_list(data[key], key))]
@@ -49,7 +49,7 @@ def read(data: dict[str, Any], path: Path) -> Trajectory:
     style = "ticks" if nebius else _style(replies)
     parser = {"xml": "xml_function_calling", "ticks": "thought_action"}.get(style, "function_calling")
     resolved, model = data.get("target" if nebius else "resolved"), data.get("model_name" if nebius else "model")
-    # `submit` creates the patch: with a patch, a final reply that submits has run
+    # `submit` creates the patch: if there is a patch, a final reply that submits has run
     submitted = data.get("exit_status") == "submitted" if nebius else bool(data.get("patch"))
     return Trajectory(
         id=str(data.get("traj_id") or data["instance_id"]),

@@ -1,7 +1,7 @@
 """tau-bench results: a list of tasks, each with a chat in `traj` and a `reward`; each task is a run.
 
-The user is a model too. Its first message is the task, later ones are `other`. The reward says whether the task was
-solved, if it is 0 or 1. The file does not name the agent's model.
+The user is a model too. Its first message is the task, later ones are `other`. A reward of 0 or 1 shows whether the
+task was solved. The file does not name the agent's model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one task. Raises ValueError with the message that is malformed."""
+    """Return the trajectory of one task. Raises ValueError that names a malformed message."""
     task, trial = data["task_id"], data.get("trial")
     if not isinstance(task, (str, int)):
         raise ValueError(f"key 'task_id' should be text or a number, found {task!r:.40}")

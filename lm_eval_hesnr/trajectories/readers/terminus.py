@@ -1,7 +1,7 @@
 """Terminus-2 replies as the model wrote them: commands in one JSON object, or in `<keystrokes>` tags.
 
-Each command is an action; the analysis and the plan around it are thoughts. Keystrokes are a `bash` command; a line end
-at their end is the Enter key.
+Each command is an action. The analysis and the plan around it are thoughts. Keystrokes are a `bash` command. A line end
+after them is the Enter key.
 """
 
 from __future__ import annotations

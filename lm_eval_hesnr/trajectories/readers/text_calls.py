@@ -1,7 +1,7 @@
-"""Calls written into plain text, in every syntax of agents without native tool calls.
+"""Finds calls in plain text, in every syntax of agents without native tool calls.
 
-A trajectory has one syntax, that of its agent. What looks like a call in another syntax is prose. Nothing inside a
-leading `<think>` block is a call.
+A trajectory has one syntax, that of its agent. Calls in another syntax are prose. Text inside a leading `<think>` block
+is never a call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lm_eval_hesnr.trajectories.schema import Call
 def hermes(text: str, executed: bool | None) -> list[Found]:
     """Return `<tool_call>` blocks with a JSON object, or with `<function=...>` as Qwen3-Coder writes them.
 
-    A call without `</tool_call>` ends with the text: the tag may be the stop word.
+    A call without `</tool_call>` ends with the text, because the tag may be a stop word, which servers remove.
     """
     blocks = tagged(text, "tool_call")
     opening = text.find("<tool_call>", blocks[-1][1] if blocks else 0)
@@ -44,7 +44,7 @@ def hermes(text: str, executed: bool | None) -> list[Found]:
 
 
 def json_calls(text: str, executed: bool | None) -> tuple[Call, ...]:
-    """Return the calls of a text that is one JSON call `{"name", "arguments"}` or a list of them; else ()."""
+    """Return the calls of a text that is one JSON call `{"name", "arguments"}` or a list of them; otherwise empty."""
     if not text.lstrip().startswith(("{", "[")):
         return ()
     try:
@@ -126,11 +126,11 @@ SYNTAXES: dict[str, CallFinder] = {
     "Action:": _react,
     "```": _fences,
 }
-"""By the mark that a text with such a call contains; more specific syntaxes come first."""
+"""The mark that every text with such a call contains -> its parser. More specific syntaxes come first."""
 
 
 def syntax_of(replies: Iterable[str]) -> str | None:
-    """The syntax with calls in most replies, the more specific one of two equals; None if no reply has a call."""
+    """The syntax with calls in most replies; None if no reply has a call. If two are equal, the more specific one."""
     counts = dict.fromkeys(SYNTAXES, 0)
     for reply in replies:
         for mark, syntax in SYNTAXES.items():
@@ -148,7 +148,7 @@ def calls_in(reply: str, mark: str | None, executed: bool | None) -> list[Found]
 
 
 def reply_start(reply: str) -> int:
-    """Where the reply begins after its reasoning: behind `</think>`, or at the end if `</think>` is missing."""
+    """Where the reply begins after its reasoning: after `</think>`, or at the end if `</think>` is missing."""
     if reply.lstrip().startswith("<think>"):
         stop = reply.find("</think>")
         return stop + len("</think>") if stop >= 0 else len(reply)

@@ -25,12 +25,12 @@ TOOLS = frozenset(_TOOLS.split())
 """Tools that are written as tags."""
 
 _OPENING = re.compile(rf"<({'|'.join(sorted(TOOLS, key=len, reverse=True))})>(?=\s*</?[a-z])")
-"""The tag of a tool with another tag behind it. Alone, as in "use <read_file>", it is a mention."""
+"""The tag of a tool with another tag after it. A tag alone, as in "use <read_file>", is not a call."""
 _ARGUMENT = re.compile(r"<([a-z]\w{0,40})>", re.ASCII)
 _WITHOUT_ARGUMENTS = frozenset({"load_mcp_documentation"})
 _FILE_TEXTS = frozenset({"content", "diff", "search", "replace", "old_string", "new_string", "code_edit", "args"})
-"""Arguments whose value may contain their own closing tag: they end at the last one. Only the line ends around them
-are not part of the value; around other values, blanks are not either."""
+"""Arguments whose value may contain their own closing tag. They end at the last closing tag. Only the line ends around
+these values are removed. Around other values, blanks are removed too."""
 _MAX_UNCLOSED = 100
 """Stop the search after this many arguments of one call without a closing tag. Each costs time."""
 
@@ -54,7 +54,7 @@ def tool_tags(text: str, executed: bool | None) -> list[Found]:
 
 
 def _arguments(body: str) -> dict[str, str]:
-    """The arguments between the tags of a call. One without its closing tag is left out."""
+    """The arguments between the tags of a call. An argument without its closing tag is left out."""
     arguments: dict[str, str] = {}
     position = unclosed = 0
     while unclosed < _MAX_UNCLOSED and (opening := _ARGUMENT.search(body, position)):

@@ -1,8 +1,8 @@
 """Trae-agent: a JSON file with `agent_steps`, each with a response of the model and the results of its calls.
 
-`llm_interactions` repeat the responses. Only the prompts of the first one are read, or those of the first step if
-there are none. A call ran if it has a result. A result's text is written as the agent shows it to the model: the
-result, then `Error:` and the error.
+`llm_interactions` repeat the responses. Only the prompts of the first interaction are read. If there is no interaction,
+the prompts of the first step are read. A call ran if it has a result. A result's text is written as the agent shows it
+to the model: the result, then `Error:` and the error.
 
 `success` is the agent's own claim, so the outcome is unknown. A run without a response is skipped.
 """
@@ -24,7 +24,7 @@ _META = ("provider", "max_steps", "start_time", "success")
 
 
 def detect(data: Any) -> bool:
-    """Whether the value has the agent's steps beside its log of interactions."""
+    """Whether the value has the agent's steps and its log of interactions."""
     if not isinstance(data, dict) or not isinstance(data.get("agent_steps"), list):
         return False
     return isinstance(data.get("llm_interactions"), list) and "task" in data
@@ -65,7 +65,7 @@ def _segments(data: dict[str, Any]) -> Iterator[Segment]:
 
 
 def _prompts(data: dict[str, Any]) -> Iterator[Segment]:
-    """Yield the messages before the first response. Later ones hold results, which are read from the steps."""
+    """Yield the messages before the first response. Later messages contain results, which are read from the steps."""
     first_call, first_step = (dict_of(next(iter(data[key]), None)) for key in ("llm_interactions", "agent_steps"))
     for message in map(dict_of, list_of(first_call.get("input_messages")) or list_of(first_step.get("llm_messages"))):
         if message.get("role") in ("system", "user") and not message.get("tool_result"):
