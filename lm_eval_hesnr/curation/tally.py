@@ -39,8 +39,8 @@ class Tally:
     files: list[Path] = field(default_factory=list)
     """Every file of the inputs, of any kind, in order; empty for data sets of the Hub."""
     met: dict[Path, bool | Skipped] = field(default_factory=dict)
-    """Each file that was opened -> True if it contains a trajectory, False if it contains only bad ones, or the reason
-    why it was skipped. The event files of one folder count as their first file."""
+    """Opened file -> True if it contains a trajectory, False if it contains only bad ones, `Skipped` if it was skipped.
+    The event files of one folder count as their first file."""
 
     def total(self, column: str) -> int:
         """The sum of a column over all formats."""

@@ -153,7 +153,7 @@ def _label_whole(segment: Segment, labels: np.ndarray) -> None:
 
 
 def _between_marks(text: str) -> tuple[int, int]:
-    """Start and end of the text inside a fence or tags, without the line ends beside them.
+    """Start and end of the text inside a fence or tags, without the line ends next to the marks.
 
     The outer mark may be unclosed, because a stop word may have cut off its end. An inner mark must be closed, because
     it may also be part of the value.

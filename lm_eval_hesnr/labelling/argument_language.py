@@ -1,4 +1,4 @@
-"""The language of each argument of a tool call, from the tool, the name of the argument and the path beside it."""
+"""The language of each argument of a tool call: decided by the tool, the argument's name and a path in the call."""
 
 from __future__ import annotations
 

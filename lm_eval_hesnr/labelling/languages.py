@@ -41,8 +41,8 @@ class Grammar:
     script_flag: str = r"$^"
     """Regular expression for the whole flag that comes before a script."""
     comments: str = "(comment) @comment"
-    """Tree-sitter query. It captures comments as `@comment`, embedded code under the name of its language, and values
-    that may end with a comment that the grammar does not find as `@assigned`."""
+    """Tree-sitter query. It captures comments as `@comment`, and embedded code under the name of its language. Values
+    that may end with a comment which the grammar does not find are captured as `@assigned`."""
     operators: str = ""
     """Tree-sitter query. It captures as `@operator` signs that look like decoration but are not."""
     marks: tuple[str, ...] = ("#",)

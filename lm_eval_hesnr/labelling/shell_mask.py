@@ -1,7 +1,7 @@
 """Replaces the parts of a shell action that its grammar misreads: heredocs, backticks and complex `${...}`.
 
-The grammar takes lines of some heredocs for comments of the shell, for example if two heredocs begin on one line or if
-the delimiter is empty. It also misreads the text after backticks inside backticks and after `${x%]*}`. So a small
+The grammar reads lines of some heredocs as shell comments, for example if two heredocs begin on one line or if the
+delimiter is empty. It also misreads the text after backticks inside backticks and after `${x%]*}`. So a small
 scanner finds these parts by the rules of the shell. The grammar parses a text in which each part is a plain word of the
 same length. A heredoc becomes an input redirection, and its body becomes blanks.
 """

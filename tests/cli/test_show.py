@@ -51,7 +51,7 @@ def test_plain_lines():
     ]
 
 
-def test_each_label_has_its_colour_and_each_line_ends_without():
+def test_each_label_has_its_colour_and_each_line_ends_without_colour():
     got = list(lines(run(action()), colours=True))
     code, markup, comment, blank = ("\x1b[32m%s\x1b[0m", "\x1b[34m%s\x1b[0m", "\x1b[33m%s\x1b[0m", "\x1b[100m \x1b[0m")
     assert got[-3:] == [
@@ -62,7 +62,7 @@ def test_each_label_has_its_colour_and_each_line_ends_without():
     assert got[1].startswith("\x1b[32mcode\x1b[0m  \x1b[34mmarkup\x1b[0m  ")
 
 
-def test_only_the_labels_asked_for():
+def test_only_the_requested_labels():
     trajectory = run(Segment("task", "Fix it."), action(), action("```bash\nls\n```", "ls"))
     assert list(lines(trajectory, {Label.CODE}))[4:6] == ["ls -l…", ""]
     assert list(lines(trajectory, {Label.COMMENT}))[1:] == [

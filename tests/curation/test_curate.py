@@ -211,7 +211,7 @@ def test_worker_processes_change_nothing(runs, tmp_path, monkeypatch):
     assert (tmp_path / "1" / "o.jsonl.zst").read_bytes() == (tmp_path / "2" / "o.jsonl.zst").read_bytes()
 
 
-def test_strict_stops_at_the_first_bad_one_and_can_be_continued_without(runs, tmp_path, monkeypatch):
+def test_strict_stops_at_the_first_bad_file_and_a_call_without_it_continues(runs, tmp_path, monkeypatch):
     with pytest.raises(BadFileError, match=r"1\.jsonl, line 3: not valid JSON"):
         curate([runs], tmp_path / "o.jsonl", EVERYTHING, strict=True)
     assert list(tmp_path.iterdir()) == [tmp_path / "in"]

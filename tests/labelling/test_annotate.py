@@ -391,7 +391,7 @@ def test_a_value_in_a_json_call_has_the_labels_of_the_value_alone(arguments, asc
     st.text(alphabet="abc#'\"\\\n $`<>{}()[]|&;-=/*+@", max_size=200),
     st.sampled_from(["bash", "python", "patch", "yaml", "make", "php", CODE_MODE, f"{EDIT_BLOCKS}python"]),
 )
-def test_any_text_gets_one_label_a_character(text, language):
+def test_any_text_gets_one_label_per_character(text, language):
     labels = label_code(text, language)
     assert labels.shape == (len(text),)
     assert set(labels.tolist()) <= {Label.CODE, Label.MARKUP, Label.COMMENT, Label.WHITESPACE, Label.DECORATION}

@@ -154,7 +154,7 @@ def test_the_numbers_of_a_note_are_thought():
         ("manage_todo_list", {"todoList": [{"id": 1, "title": "Done."}]}),
     ],
 )
-def test_what_is_said_to_the_user_is_thought(tool, arguments):
+def test_text_for_the_user_is_thought(tool, arguments):
     action = native(tool, **arguments)
     assert set(pieces(action, Label.THOUGHT)) - {"1", "false"} == {"Done."}
     assert pieces(action, Label.CODE) == []
@@ -207,7 +207,7 @@ def test_a_program_inside_json_is_labelled_too():
 @pytest.mark.parametrize(
     "text", ["const a = [a, a, a]; tools.f(a);", "const a = b, b = a; tools.f({a, b})", "const a = {a}"]
 )
-def test_names_that_stand_for_themselves(text):
+def test_names_whose_value_contains_them(text):
     begin = time.process_time()
     assert annotate(program(text)).shape == (len(text),)
     assert time.process_time() - begin < 1

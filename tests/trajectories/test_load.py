@@ -182,7 +182,7 @@ def test_the_known_formats_are_listed_once(tmp_path):
     assert not any("known formats:" in line for line in loaded.bad)
 
 
-def test_a_folder_of_reports_only_says_so(tmp_path):
+def test_a_folder_with_only_reports_is_an_error(tmp_path):
     write(tmp_path / "report.json", {"resolved": True, "patch_exists": True})
     with pytest.raises(InputError, match=r"no trajectory could be read; skipped: report$"):
         load_trajectories(tmp_path)
@@ -195,7 +195,7 @@ def test_an_empty_file_is_named(tmp_path, name):
     assert len(load_trajectories(tmp_path).bad) == 1
 
 
-def test_paths_that_hold_nothing_are_errors_of_one_line(tmp_path):
+def test_paths_without_runs_are_errors_of_one_line(tmp_path):
     for paths, reason in [
         (tmp_path / "none", "no such file, folder or glob"),
         (Path(__file__).parent, "no .json, .jsonl, .ndjson, .traj, .parquet, .eval file in this folder"),

@@ -81,7 +81,7 @@ def test_a_flat_report_next_to_several_runs_does_not_hide_other_reports(run):
 
 
 @pytest.mark.parametrize("name", ["preds.json", "rows.jsonl", "rows.ndjson", "rows.jsonl.gz", "rows.parquet"])
-def test_a_flat_report_does_not_speak_for_a_file_of_many_runs(tmp_path, name):
+def test_a_flat_report_does_not_count_for_a_file_of_many_runs(tmp_path, name):
     path = write(tmp_path / name, "{}")
     write(tmp_path / "report.json", {"resolved": True})
     assert outcome(path) is None
@@ -111,7 +111,7 @@ def test_a_folder_is_listed_once_and_its_runs_are_not_read(tmp_path, monkeypatch
     assert not [name for name in read if name.endswith(".traj.json")]
 
 
-def test_loaded_runs_beside_one_flat_report_are_unknown(tmp_path):
+def test_loaded_runs_next_to_one_flat_report_are_unknown(tmp_path):
     data = {"trajectory_format": "mini-swe-agent-1", "messages": [{"role": "user", "content": "go"}]}
     for name in ("a", "b"):
         write(tmp_path / f"{name}.traj.json", {**data, "instance_id": name})
@@ -215,7 +215,7 @@ def test_what_counts_as_a_report(value, expected):
     assert is_report(value) is expected
 
 
-def test_real_outcomes_are_those_of_the_reports_beside(real_trajectories):
+def test_real_outcomes_are_those_of_the_reports_next_to_the_runs(real_trajectories):
     """For every run with a report or a summary. This test finds the files by their names alone."""
     counts = {True: 0, False: 0}
     for path in (real_trajectories / "mini_swe_agent_1").glob("*/*.traj.json"):

@@ -49,7 +49,7 @@ def test_the_line():
     assert without_action_line(1, []) == "1 trajectory has no action; no call syntax seen"
 
 
-def test_curate_says_so(tmp_path, capsys):
+def test_curate_prints_how_many_trajectories_have_no_action(tmp_path, capsys):
     rows = [[{"role": "user", "content": "Fix it."}, {"role": "assistant", "content": UNKNOWN}]] * 2
     rows += [
         [*rows[0], {"role": "assistant", "content": "<execute_command>\n<command>ls</command>\n</execute_command>"}]

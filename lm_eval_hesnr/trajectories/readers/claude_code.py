@@ -94,7 +94,7 @@ def read(data: Any, path: Path) -> Trajectory:
 
 
 def _is_message(line: Any) -> bool:
-    """Whether a line of a log is a message: it has the session or its own uuid beside the message."""
+    """Whether a line of a log is a message: it has a session or a uuid next to the message."""
     return is_message(line) and ("sessionId" in line or ("uuid" in line and "session_id" not in line))
 
 

@@ -101,7 +101,7 @@ def _is_header(line: Any) -> bool:
 
 
 def _is_reply(line: Any) -> bool:
-    """Whether a line or message is a reply of the model as only Gemini CLI writes it."""
+    """Whether a line or message is a reply of the model in Gemini CLI's own form."""
     return (
         isinstance(line, dict)
         and line.get("type") == "gemini"

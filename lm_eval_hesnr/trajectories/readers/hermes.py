@@ -24,7 +24,7 @@ from lm_eval_hesnr.trajectories.schema import Trajectory
 FORMAT = "Hermes session"
 
 _TRAITS = ("platform", "session_start", "last_updated", "message_count")
-"""Keys beside `session_id` and `messages`."""
+"""Other keys of a session, in addition to `session_id` and `messages`."""
 
 
 def detect(data: Any) -> bool:
@@ -38,7 +38,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one session. Raises ValueError with the message that is malformed."""
+    """Return the trajectory of one session. Raises ValueError that names a malformed message."""
     rows = [dict_of(row) for row in message_list(data["messages"], "messages")]
     unknown = Counter(f"role {row.get('role')}"[:80] for row in rows if not _is_known(row))
     parts = [part for message in parse_messages([*filter(_is_known, rows)]) for part in _parts(message)]

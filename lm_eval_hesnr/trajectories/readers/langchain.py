@@ -36,7 +36,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one chat. Raises ValueError with the message or key that is malformed."""
+    """Return the trajectory of one chat. Raises ValueError that names a malformed message or key."""
     row = data if isinstance(data, dict) else {"messages": data}
     messages = [_kind_and_fields(dict_of(message)) for message in message_list(row["messages"], "messages")]
     models = (dict_of(fields.get("response_metadata")).get("model_name") for kind, fields in messages if kind == "ai")

@@ -59,7 +59,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one file. Raises ValueError with the message that is malformed."""
+    """Return the trajectory of one file. Raises ValueError that names a malformed message."""
     bare = isinstance(data, list)
     name = "mini-swe-agent-0" if bare else data["trajectory_format"]
     if not bare and name not in _VERSIONS:

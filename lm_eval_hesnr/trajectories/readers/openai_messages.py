@@ -53,7 +53,7 @@ def is_chat(rows: list[Any]) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one row. Raises ValueError with the message or key that is malformed."""
+    """Return the trajectory of one row. Raises ValueError that names a malformed message or key."""
     row = data if isinstance(data, dict) else {"messages": data}
     return from_row(row, "messages", "openai-messages", path)
 
@@ -102,7 +102,7 @@ def _first(row: dict[str, Any], keys: tuple[str, ...]) -> str:
 
 
 def _outcome(row: dict[str, Any], path: Path, identity: str, model: str | None) -> bool | None:
-    """Whether the run solved its task: a column with 1 or 0 (-1 means unknown), else a report next to the file."""
+    """Whether the run solved its task: a column with 1 or 0 (-1 means unknown), or a report next to the file."""
     reports = (dict_of(dict_of(row.get("test_result")).get("report")), dict_of(row.get("report")))
     columns = [row.get(key) for key in _OUTCOMES] + [report.get("resolved") for report in reports]
     if "episode" in row:  # Harbor's export: `result` is the reward as text, or an exception's name

@@ -169,7 +169,7 @@ def _segments(events: list[Event]) -> Iterator[Segment]:
 
 
 def _message_segment(text: str, source: Any, before: Segment | None, *, first: bool) -> Segment:
-    """A message. In a flat stream, which has no sources, the first one is the task; answers to the agent are `other`."""
+    """A message. A flat stream has no sources: its first message is the task, and answers to the agent are `other`."""
     segment = user_message(text)
     answered = before is not None and before.kind == "thought"
     if source == "agent" or (source is None and not first and not answered and segment.kind == "task"):

@@ -1,17 +1,17 @@
 """Qwen Code session logs: a JSONL file of records, which together are one trajectory.
 
-The lines look like those of Claude Code, but a message has the `parts` of Gemini's API instead of `content`, the model
-has the role `model`, and results are lines of type `tool_result`. Files: `~/.qwen/projects/<project>/chats/<id>.jsonl`.
+The lines look like those of Claude Code. But a message has the `parts` of Gemini's API, the model has the role `model`,
+and results are lines of type `tool_result`. Files: `~/.qwen/projects/<project>/chats/<id>.jsonl`.
 
 The model wrote text, text with `thought: true` (its own reasoning) and `functionCall`. The log stores the arguments as
 an object, so an action's text is that object as JSON. If two lines have the same `uuid`, they are parts of one message.
 
-The lines are a tree. If the user went back in the conversation (`rewind`), the lines that do not lead to the last
-message are left out and counted, because the model did not see them. The lines of a sub-agent in its parent's session
-are left out and counted too. A file with only such lines is the sub-agent's own trajectory. Text that the program adds
-to the conversation is `task` before
-the model's first reply and `other` later. So is the summary that replaces the history after a compression; other
-system lines have no text that the model was shown.
+The lines are a tree. If the user went back in the conversation (`rewind`), some lines do not lead to the last message.
+The model did not see them, so they are left out and counted. The lines of a sub-agent in its parent's session are left
+out and counted too. A file with only such lines is the sub-agent's own trajectory.
+
+Text that the program adds to the conversation is `task` before the model's first reply and `other` later. So is the
+summary that replaces the history after a compression. Other system lines have no text that the model was shown.
 """
 
 from __future__ import annotations

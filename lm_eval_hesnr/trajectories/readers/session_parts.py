@@ -91,7 +91,7 @@ def meta_of(unknown: Counter[str], **facts: Any) -> dict[str, Any]:
 
 
 def session_segments(parts: Iterable[Part]) -> tuple[Segment, ...]:
-    """Return the segments of a session, without empty texts. Raises NoReplyError if the model wrote nothing."""
+    """Return the segments of a session; only calls may be empty. Raises NoReplyError if the model wrote nothing."""
     listed = list(parts)
     if not any(part.kind == "call" or (part.kind in _GENERATED and part.text) for part in listed):
         raise NoReplyError

@@ -40,7 +40,7 @@ def detect(data: Any) -> bool:
 
 
 def read(data: dict[str, Any], path: Path) -> Trajectory:
-    """Return the run of one file. Raises ValueError with the message that is malformed."""
+    """Return the run of one file. Raises ValueError that names a malformed message."""
     run = _chosen_attempt(data)
     history = list_of(run.get("history"))
     if not history or not all(isinstance(message, dict) for message in history):

@@ -129,7 +129,7 @@ def test_edits_in_one_fence_and_the_name_inside(tmp_path):
         ("Tokens: 1k sent", None),
     ],
 )
-def test_what_became_of_an_edit(tmp_path, report, executed):
+def test_whether_an_edit_ran(tmp_path, report, executed):
     found = segments(tmp_path, model_says(fence("a/b.py", "a\n", "b\n")), aider_says(report))
     assert found[0].calls == (edit("a\n", "b\n", executed),)
     assert found[1].kind == "observation"

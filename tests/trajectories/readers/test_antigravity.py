@@ -132,7 +132,7 @@ def test_a_file_beside_the_uncut_one_is_a_part(tmp_path):
     ]
 
 
-def test_other_formats_are_not_taken():
+def test_other_formats_are_not_read():
     line = {"type": "user", "uuid": "u", "sessionId": "s", "message": {"role": "user", "content": "a"}}
     assert reader_of([line]) is claude_code
     assert not antigravity.detect([line, step("GENERIC", content="a"), line])

@@ -251,7 +251,7 @@ def test_a_continuation_must_be_another_file_in_the_folder(tmp_path, name):
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"schema_version": "x"}'])
-def test_a_run_whose_continuation_is_missing_says_so(tmp_path, caplog, content):
+def test_a_missing_continuation_is_in_the_meta(tmp_path, caplog, content):
     if content:
         (tmp_path / "gone.json").write_text(content)
     trajectory = atif.read(document(USER, continued_trajectory_ref="gone.json"), tmp_path / "trajectory.json")
@@ -385,7 +385,7 @@ def test_real_conversion_has_the_actions_of_the_native_file(real_trajectories):
         assert converted == native
 
 
-def test_real_outcomes_are_those_the_folder_names_tell(real_trajectories):
+def test_real_outcomes_are_those_in_the_folder_names(real_trajectories):
     for path in sorted((real_trajectories / "atif").glob("*/agent_trajectory.json")):
         told = path.parent.name.split("_reward")[1].split("_")[0]
         expected = None if told == "None" else float(told) == 1

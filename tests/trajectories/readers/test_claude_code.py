@@ -170,7 +170,7 @@ def test_lines_with_new_uuids_and_the_same_message_id_are_read_once():
     assert segments(*session("a"), *session("b"), later) == (*once, thought("Done."))
 
 
-def test_the_same_words_beside_another_reply_are_no_repetition():
+def test_the_same_words_next_to_another_reply_are_not_a_repeat():
     lines = [
         line("user", "Go on.", uuid="1"),
         line("assistant", "A", {"id": "m1"}, uuid="2"),

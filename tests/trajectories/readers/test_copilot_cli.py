@@ -131,7 +131,7 @@ def test_other_values_are_not_events(data):
     assert not copilot_cli.detect([data])
 
 
-def test_wrong_types_are_read_around():
+def test_values_of_wrong_types_do_not_stop_the_reader():
     lines = [
         3,
         {"type": "user.message", "data": 3},

@@ -71,7 +71,7 @@ def test_a_sub_agent_is_a_run_of_its_own(tmp_path):
     assert [t.id for t in load_trajectories(tmp_path).trajectories] == ["s1", "s1/a1", "s1/a2"]
 
 
-def test_messages_of_other_formats_are_not_taken():
+def test_messages_of_other_formats_are_not_read():
     chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     assert reader_of(chat) is openai_messages
     assert not cursor.is_event({"role": "user", "message": {"role": "user", "content": "a"}})

@@ -213,7 +213,7 @@ def test_a_session_without_messages_is_refused():
         read_record({**HEADER, "messages": []}, PATH)
 
 
-def test_wrong_types_are_read_around():
+def test_values_of_wrong_types_do_not_stop_the_reader():
     broken = {
         **HEADER,
         "sessionId": "s",

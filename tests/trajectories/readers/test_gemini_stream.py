@@ -93,7 +93,7 @@ def test_a_stream_without_messages_is_refused():
         read_record([INIT, {"type": "result"}], PATH)
 
 
-def test_wrong_types_are_read_around():
+def test_values_of_wrong_types_do_not_stop_the_reader():
     events = [INIT, says([], {}), use({}), {**use("a"), "parameters": 3}, {**result("a"), "output": [], "error": 3}, 4]
     kinds = [(s.kind, s.text) for s in gemini_stream.read(events, PATH).segments]
     assert kinds == [("action", "{}"), ("thought", "3")]

@@ -81,7 +81,7 @@ def test_a_history_without_a_summary_has_its_folders_name(tmp_path):
     assert read.id == "s1"
 
 
-def test_lines_of_other_agents_are_not_taken():
+def test_lines_of_other_agents_are_not_read():
     claude = {"type": "user", "uuid": "u", "sessionId": "s", "message": {"role": "user", "content": "a"}}
     assert reader_of([claude]) is claude_code
     assert not grok.detect([line("system", "a"), line("user", "b")])

@@ -178,7 +178,7 @@ def test_broken_samples_in_a_zip(tmp_path):
         results(path)
 
 
-def test_no_reader_takes_the_sketch_of_another():
+def test_no_reader_reads_the_sketch_of_another():
     for name, value in SKETCHES.items():
         reader: Any = reader_of(value[0] if name == "tau_bench" else value)
         assert Path(reader.__file__).stem == name

@@ -91,7 +91,7 @@ def test_other_values_are_not_detected(value):
     assert langchain.detect(value) is False
 
 
-def test_chats_of_the_two_forms_are_told_apart():
+def test_chats_of_the_two_forms_are_distinguished():
     messages = [{"type": kind, **fields} for kind, fields in FIELDS]
     assert langchain.detect({"messages": messages})
     assert not openai_messages.detect({"messages": messages})

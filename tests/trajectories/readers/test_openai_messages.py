@@ -391,7 +391,7 @@ def _rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_file_with_one_message_a_line_is_one_run(tmp_path):
+def test_a_file_with_one_message_per_line_is_one_run(tmp_path):
     chat = [user("Fix it."), says("Look.", tool_calls=calls(("a", "bash", '{"command": "ls"}')))]
     chat += [{"role": "tool", "tool_call_id": "a", "content": "x"}, says(None, tool_calls=calls(("b", "f", "{}")))]
     path = tmp_path / "run-1.jsonl"

@@ -169,7 +169,7 @@ def test_other_values_are_not_sessions(data):
     assert not opencode.is_event(data)
 
 
-def test_wrong_types_are_read_around():
+def test_values_of_wrong_types_do_not_stop_the_reader():
     parts = [
         3,
         {"type": []},

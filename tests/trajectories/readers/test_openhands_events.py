@@ -170,7 +170,7 @@ def test_flat_events_of_the_resolver():
     assert list(trajectory.segments) == FLAT
 
 
-def test_elements_that_are_no_action_and_no_observation_are_skipped_and_counted():
+def test_elements_that_are_neither_actions_nor_observations_are_skipped_and_counted():
     foreign = [{"type": "new"}, {"action": None}, {"type": 3}]
     read = openhands_events.read({"history": [*flat_events(), *foreign]}, Path("x.json"))
     assert list(read.segments) == FLAT

@@ -75,7 +75,7 @@ def test_objects():
     assert read_record(answer, PATH).segments == (Segment("task", "Hello?"), Segment("thought", "Yes.", True))
 
 
-def test_one_item_a_line(tmp_path):
+def test_one_item_per_line(tmp_path):
     path = tmp_path / "run.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in ITEMS))
     [read] = load_trajectories(path).trajectories

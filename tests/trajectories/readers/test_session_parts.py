@@ -43,12 +43,12 @@ def test_results_without_ids_belong_to_calls_in_order():
     assert executed(call(), Part("thought", "x"), call(), result("other id"), result()) == [True, True]
 
 
-def test_too_few_results_say_nothing():
+def test_with_too_few_results_it_is_unknown_which_calls_ran():
     assert executed(call(), call(), result()) == [None, None]
     assert executed(call(), Part("task", "go on"), call(), result()) == [None, True]
 
 
-def test_an_id_that_two_calls_have_says_nothing():
+def test_an_id_of_two_calls_does_not_show_which_one_ran():
     assert executed(call("a"), result("a"), call("a"), call("a")) == [True, None, None]
 
 

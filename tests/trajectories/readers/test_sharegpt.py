@@ -144,7 +144,7 @@ def test_real_code_by_independent_extraction(real_trajectories):
         assert sum(s.kind == "observation" for s in trajectory.segments) == observed
 
 
-def test_real_episodes_give_one_trajectory_a_file(real_trajectories):
+def test_real_episodes_give_one_trajectory_per_file(real_trajectories):
     for path in sorted((real_trajectories / "atif" / "harbor_golden").glob("*.traces.json")):
         last = json.loads(path.read_text())[-1]
         loaded = load_trajectories(path)

@@ -47,7 +47,7 @@ def test_a_task():
     )
 
 
-def test_an_agent_that_writes_its_calls():
+def test_an_agent_that_writes_its_calls_as_text():
     action = '{"name": "find", "arguments": {"to": "SEA"}}'
     read = tau_bench.read(
         task(
