@@ -115,7 +115,7 @@ def _is_change(line: Any) -> bool:
 
 
 def _name(session: dict[str, Any], path: Path) -> str:
-    """The session's id. A sub-agent lies in the folder of its session: `chats/<session>/<sub-agent>.jsonl`."""
+    """The session's id. A sub-agent's file is in the folder of its session: `chats/<session>/<sub-agent>.jsonl`."""
     own = session.get("sessionId")
     name = own if isinstance(own, str) and own else run_name(path)
     return f"{path.parent.name}/{name}" if session.get("kind") == "subagent" and path.parent.name else name
