@@ -156,7 +156,7 @@ class HFTopK(TrajectoryModel, HFLM):
 
     @property
     def store_settings(self) -> dict[str, Any]:
-        """The settings that key the score store: what changes numbers by more than rounding, and the precision."""
+        """The settings that change numbers by more than rounding, and the precision. They key the score store."""
         precision = {
             "mixed_precision_dtype": str(self.mixed_precision_dtype),
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
@@ -168,7 +168,7 @@ class HFTopK(TrajectoryModel, HFLM):
         return fingerprint_of_model(self.model)
 
     def all_processes(self, own: bool) -> bool:
-        """Whether `own` is true in every process of a tensor-parallel model. All of them must score the same texts."""
+        """Whether `own` is true in every process of a tensor-parallel model, because all must score the same texts."""
         return self._rows.all_ranks(own)
 
     @cached_property
@@ -207,7 +207,7 @@ def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
     if not torch.cuda.is_available() and str(options.get("device") or "cuda").startswith("cuda"):
         options["device"] = "cpu"  # hf would use its default, cuda, and fail
     if not torch.accelerator.is_available():
-        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # otherwise accelerate's processes do not find each other
+        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # without it, accelerate's processes do not find each other
 
 
 def _checked_rope_factor(rope_type: str | None, rope_factor: Any) -> float | None:

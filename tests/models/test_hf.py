@@ -10,12 +10,10 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from tqdm import tqdm
 from transformers import AutoModelForCausalLM, GPT2Config
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.models import progress
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import WantedRows
@@ -214,45 +212,6 @@ def test_a_window_of_one_token_is_refused(random_model):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
 
 
-def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_model, monkeypatch):
-    seen = []
-
-    class Bar(tqdm):
-        def update(self, n=1):
-            seen.append(n)
-            return super().update(n)
-
-        def close(self):
-            seen.append(("end", self.n, self.total))
-            super().close()
-
-    monkeypatch.setattr(progress, "tqdm", Bar)
-    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
-    lm._rows.budget.largest_chunk = 256
-    lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
-    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # the bar's end and its total
-    moves = [n for n in seen if not isinstance(n, tuple) and n]
-    assert sum(moves) == total
-    assert 256 in moves
-    assert len(moves) >= 4
-
-
-def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(lm, monkeypatch):
-    seen: list[int] = []
-    monkeypatch.setattr(progress, "tqdm", lambda **_: SimpleNamespace(update=seen.append, close=lambda: None))
-
-    def interrupted(*_, on_read, **__):
-        on_read(256)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lm._rows, "statistics", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
-    (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
-    assert seen == [256, len(result.scores.token_ids)]
-
-
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])
 def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, caplog, monkeypatch):
     """Down to one row at a time, and chunks of 512 tokens."""
@@ -338,7 +297,7 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
     nothing, something = lm.loglikelihood([request("all of it", ""), request("a", TEXT)], disable_tqdm=True)
-    assert "a run: has no token to score, only context" in caplog.messages
+    assert "a run: it has no token to score, only context" in caplog.messages
     assert nothing == (0.0, True)
     assert not nothing.scores.scored.any()
     assert len(nothing.scores.logprob) == len(nothing.scores.token_ids) > 0

@@ -19,8 +19,8 @@ _ROUNDING = 1e-4
 """A logprob may exceed its largest possible value by this much, nats."""
 
 _MANY_PLACES = 8
-"""If the token itself is the last of the k top tokens in this many places, and never outside the k, this is not
-chance."""
+"""At least this many places are needed as evidence that a server returns k - 1 top tokens and the token itself
+(`_columns`)."""
 
 
 @contextmanager
@@ -49,17 +49,17 @@ class AnswerForm(NamedTuple):
     prompt_ids: Callable[[Any], list[int] | None]
     """Returns the token ids of the prompt from an answer; None if the answer does not contain them."""
     rows: Callable[[Any, Sequence[int], np.ndarray], Iterator[AnswerRow]]
-    """Yields the part of an answer about each wanted token, from the answer, the prompt and the wanted positions."""
+    """Yields the part of an answer about each requested token, from the answer, the prompt and the positions."""
     count: Callable[[Any], int]
     """Returns the number of prompt tokens that an answer covers."""
 
     def read(self, answer: Any, prompt: Sequence[int], wanted: np.ndarray, k: int) -> Statistics:
-        """The statistics of the wanted tokens.
+        """The statistics of the requested tokens.
 
         Args:
             answer: the server's JSON.
             prompt: the token ids that were sent.
-            wanted: (R,) positions of the wanted tokens in the prompt, each at least 1.
+            wanted: (R,) positions of the requested tokens in the prompt, each at least 1.
             k: the number of top tokens that was requested.
 
         Raises:
@@ -108,7 +108,7 @@ class AnswerRow(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """The rows of R wanted tokens as arrays of float64."""
+    """The rows of R requested tokens as arrays of float64."""
 
     target: np.ndarray
     """(R,)"""
@@ -123,9 +123,9 @@ class _Columns(NamedTuple):
 def _columns(rows: Iterator[AnswerRow], wanted: np.ndarray, k: int) -> _Columns:
     """The rows as arrays.
 
-    Some servers return only k - 1 top tokens, and the token itself. Then the token is often the last of the k values
-    and never outside them. If a server returns k real top tokens, a token that is often the last is sometimes also
-    outside.
+    Some servers return only k - 1 top tokens, and the token itself. Then the token itself is often the last of the k
+    values, and never outside them. With k real top tokens, a token that is often the last is sometimes also outside.
+    This function refuses answers of the first kind.
     """
     n_wanted = len(wanted)
     columns = _Columns(np.empty(n_wanted), np.empty(n_wanted), np.empty(n_wanted), np.empty((n_wanted, k)))
@@ -151,7 +151,7 @@ def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
     values = sorted(row.top, reverse=True)
     n_top = len(values)
     if n_top == k and row.rank is not None and row.rank > k:
-        n_top -= 1  # the token itself is counted, but it is not a top token
+        n_top -= 1  # the token itself is in the list, but it is not a top token
     if n_top < k:
         raise AnswerError(f"{n_top} top tokens at token {position} of the prompt, expected {k}")
     return values

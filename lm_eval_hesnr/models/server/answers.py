@@ -85,7 +85,7 @@ def _echo_ids(answer: Any) -> list[int]:
 
 
 def _n_generated(answer: Any) -> int:
-    """The number of tokens after the prompt: as reported, or 1, because one token was requested."""
+    """The number of tokens after the prompt, as the server reports it; 1 without a report, because 1 was requested."""
     n_generated = (answer.get("usage") or {}).get("completion_tokens")
     return 1 if n_generated is None else int(n_generated)
 
