@@ -1,15 +1,15 @@
 """Time, memory and exactness of scoring: `python benchmarks/scoring.py [PART...] [--repeats 5] [--write]`.
 
-Parts: floor, memory, speedup, long, agreement, architectures; all of them if none is named. Each prints rows of the
-table in benchmarks/README.md. With --write they replace the rows there that have the same name.
+Parts: floor, memory, speedup, long, agreement, architectures. Without a part in the command, all of them run. Each
+prints rows of the table in benchmarks/README.md. With --write these replace the rows there that have the same name.
 
-Time is CPU time of this process on one thread; on a GPU it is wall time. The compared calls alternate, and the median
-of their repeats counts. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during the call
-(Linux). All weights are random except those of the tiny model.
+Time is CPU time of this process on one thread; on a GPU it is wall time. The compared calls alternate, and the result
+is the median of their repeats. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during
+the call (Linux). All weights are random except those of the tiny model.
 
 Baselines:
-    floor: the body's forward pass, and a bare matrix product of the wanted hidden states with the head
-    stock: the harness's own `hf` with one request for each action
+    floor: the body's forward pass, and a plain matrix product of the requested hidden states with the head
+    stock: the harness's own `hf` with one request per action
     definitions: full float32 logits, then a full sort in float64
 """
 
@@ -153,7 +153,7 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Time of stock `hf` with one request for each action, relative to one pass over the same real trajectories."""
+    """Time of stock `hf` with one request per action, relative to one pass over the same real trajectories."""
     lm = HFTopK(device="cpu", max_length=2**17)
     scorer = WantedRows(lm.model, name="tiny")
     curve: list[tuple[int, float, float]] = []
@@ -278,7 +278,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def architectures(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The result of `architectures.py`, run in a process of its own."""
+    """The result of `architectures.py`, run in a separate process."""
     sweep = [sys.executable, str(Path(__file__).parent / "architectures.py")]
     lines = subprocess.run(sweep, capture_output=True, text=True, check=True).stdout.splitlines()
     yield Row(
@@ -327,7 +327,7 @@ def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[
 
 
 class Costs(NamedTuple):
-    """Costs of a model in seconds or FLOPs: body for a token (a) and a pair of tokens (b), head for a row (h)."""
+    """Costs of a model in seconds or FLOPs: body per token (a) and per pair of tokens (b), head per row (h)."""
 
     a: float
     b: float
@@ -335,7 +335,7 @@ class Costs(NamedTuple):
 
 
 def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
-    """The cost of one request for each action, divided by the cost of one pass."""
+    """The cost of one request per action, divided by the cost of one pass."""
     a, b, h = costs
     ends = np.array([end for _, end in spans], float)
     n_wanted = sum(end - start for start, end in spans)
@@ -352,7 +352,7 @@ def flops_of(model: Any) -> Costs:
 
 
 def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
-    """The costs that fit the body's seconds on texts of these lengths best, with the head's seconds for a row."""
+    """The costs that fit best the body's seconds on texts of these lengths, and the head's seconds per row."""
     n, took = np.array(lengths, float), np.array(seconds)
     (a, b), _ = nnls(np.stack([n / took, n**2 / took], axis=1), np.ones(len(n)))
     return Costs(float(a), float(b), a_row)
@@ -438,7 +438,7 @@ def apart(a: Any, b: Any) -> float:
 
 
 def naive_windows(model: Any, ids: torch.Tensor, rows: np.ndarray, window: int, stride: int) -> torch.Tensor:
-    """(R, V) logits of the rows, from a loop over whole windows. Each window adds the rows that no earlier one has."""
+    """(R, V) logits of the rows, from a loop over whole windows. Each window adds the rows that are still missing."""
     found: dict[int, torch.Tensor] = {}
     start = done = 0
     while done < len(ids):

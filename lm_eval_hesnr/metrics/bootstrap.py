@@ -79,7 +79,7 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
 
 
 def resampled(rows: np.ndarray, size: int) -> np.ndarray:
-    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. Only D and `size` affect the draws."""
+    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D and `size` fix the draws."""
     n_docs = len(rows)
     rng = np.random.default_rng(SEED)
     step = max(1, _BLOCK // max(n_docs, size))

@@ -23,14 +23,15 @@ class Window(NamedTuple):
 
 
 def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Window]:
-    """Windows that score each wanted position exactly once.
+    """Windows that score each position of `wanted` exactly once.
 
     Before each position, the model reads at least `window - stride` tokens, or all if there are fewer. The first window
     starts at 0, and each later one starts `stride` tokens after the previous one. A window scores only positions that
-    no earlier window scores. It ends after its last wanted position. Windows without a wanted position are left out.
+    no earlier window scores. It ends after its last position to score. Windows without a position to score are left
+    out.
 
-    The window of a position depends only on the position, not on which other positions are wanted. The score store
-    relies on this.
+    The window of a position depends only on the position, not on which other positions are scored. The score store
+    requires this.
 
     Args:
         wanted: (n,) int64, ascending positions to score. Position 0 has no context, so it is not allowed.
@@ -54,5 +55,5 @@ def plan_windows(wanted: np.ndarray, window: int, stride: int) -> Iterator[Windo
 
 
 def short_context(plan: list[Window]) -> int:
-    """Number of positions that are scored without all earlier tokens as context."""
+    """Number of positions that are scored without the whole text before them."""
     return sum(len(window.positions) for window in plan if window.start > 0)
