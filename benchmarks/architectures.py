@@ -38,7 +38,7 @@ from transformers.models.auto.modeling_auto import (
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 
 VOCABULARY, LAYERS, TOKENS, CHUNK, K = 1500, 4, 97, 32, 10
 TOLERANCE = 1e-5
@@ -267,7 +267,7 @@ def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
             capabilities = replace(capabilities, head=None)
         if way == "repeated":
             capabilities = replace(capabilities, chunks_agree=False)
-        scorer = WantedRows(model, name=model.config.model_type, mem_budget=2**33, capabilities=capabilities)
+        scorer = RequestedRows(model, name=model.config.model_type, mem_budget=2**33, capabilities=capabilities)
         if way == "repeated":
             scorer.budget.n_bytes, scorer.budget.rows = 1, 9
         if "chunks" in way:

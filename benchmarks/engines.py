@@ -157,11 +157,11 @@ def compare(name: str, answers: list[Any], expected: list[Any]) -> None:
     """Print the largest differences between the results of two engines."""
     logprob = entropy = 0.0
     for answer, other in zip(answers, expected, strict=True):
-        got, wanted = answer.scores, other.scores
-        assert np.array_equal(got.token_ids, wanted.token_ids)
-        assert np.array_equal(got.scored, wanted.scored)
-        logprob = max(logprob, float(np.abs(got.logprob - wanted.logprob)[wanted.scored].max()))
-        entropy = max(entropy, float(np.abs(got.entropy - wanted.entropy)[wanted.scored].max()))
+        got, reference = answer.scores, other.scores
+        assert np.array_equal(got.token_ids, reference.token_ids)
+        assert np.array_equal(got.scored, reference.scored)
+        logprob = max(logprob, float(np.abs(got.logprob - reference.logprob)[reference.scored].max()))
+        entropy = max(entropy, float(np.abs(got.entropy - reference.entropy)[reference.scored].max()))
     worst, where = 0.0, ""
     for scope, labels in SCOPES.items():
         values, others = (

@@ -37,7 +37,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.hf import HFTopK
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import plan_windows
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -109,9 +109,9 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
     """Time of one pass, relative to the least possible time."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
-        ids, rows = wanted(8192, vocabulary)
+        ids, rows = requested(8192, vocabulary)
         ids, index = ids.to(arguments.device), torch.as_tensor(rows, device=arguments.device)
-        scorer, targets = WantedRows(model, name="qwen2"), ids[index + 1]
+        scorer, targets = RequestedRows(model, name="qwen2"), ids[index + 1]
         weight = model.lm_head.weight
 
         def bare(model: Any = model, ids: Any = ids, index: Any = index, weight: Any = weight) -> None:
@@ -134,9 +134,9 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
     """Peak bytes of tensors in one pass, minus the peak of the body alone."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
-        scorer = WantedRows(model, name="qwen2")
+        scorer = RequestedRows(model, name="qwen2")
         for length in arguments.lengths:
-            ids, rows = wanted(length, vocabulary)
+            ids, rows = requested(length, vocabulary)
             ids = ids.to(arguments.device)
             targets = ids[torch.as_tensor(rows) + 1]
             calls = (
@@ -155,7 +155,7 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
 def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
     """Time of stock `hf` with one request per action, relative to one pass over the same real trajectories."""
     lm = HFTopK(device="cpu", max_length=2**17)
-    scorer = WantedRows(lm.model, name="tiny")
+    scorer = RequestedRows(lm.model, name="tiny")
     curve: list[tuple[int, float, float]] = []
     for name in arguments.runs:
         most = RUNS.get(name, 0) if arguments.observation is None else arguments.observation
@@ -210,10 +210,10 @@ def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
     torch.manual_seed(0)
     model = LlamaConfig(vocab_size=151_936, max_position_embeddings=2**17, **sizes)
     model = AutoModelForCausalLM.from_config(model, dtype=torch.float32).eval()
-    ids, rows = wanted(2**17, 151_936)
+    ids, rows = requested(2**17, 151_936)
     targets = ids[torch.as_tensor(rows) + 1]
     for budget, way in ((None, "default budget"), (GB, "mem_budget=1GiB")):
-        scorer = WantedRows(model, name="tiny", mem_budget=budget)
+        scorer = RequestedRows(model, name="tiny", mem_budget=budget)
         if way != "default budget":
             scorer.budget.largest_chunk = 4096  # a body this small would always go in one call
         began = time.process_time()
@@ -234,7 +234,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
     ids = torch.as_tensor(ids)
     rows = np.arange(200, len(ids) - 1)
     targets = ids[rows + 1]
-    scorer = WantedRows(lm.model, name="tiny")
+    scorer = RequestedRows(lm.model, name="tiny")
     full = lm.model(input_ids=ids[None, :-1], use_cache=False).logits[0]
     of_actions = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
     in_one_call = []
@@ -255,7 +255,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
             f"chunks of {chunk} against one call{when}", f"{len(ids)} tokens", f"**{max(differences):.0e}**",
             "<= 1e-5", "one call",
         )  # fmt: skip
-    scorer = WantedRows(lm.model, name="tiny")
+    scorer = RequestedRows(lm.model, name="tiny")
     in_windows = [
         scorer.statistics(ids[w.start : w.end - 1], w.positions - w.start - 1, ids[w.positions], K)
         for w in plan_windows(rows + 1, 2048, 1024)
@@ -303,7 +303,7 @@ def page_shape(vocabulary: int, device: str) -> Any:
     return AutoModelForCausalLM.from_config(config, dtype=dtype).to(device).eval()
 
 
-def wanted(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
+def requested(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
     """Random ids, and the rows of 79 actions that end at equal distances and are 15 % of all rows."""
     ids = torch.randint(vocabulary, (length,), generator=torch.Generator().manual_seed(1))
     n_each = int(WANTED * length / ACTIONS)

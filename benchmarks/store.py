@@ -42,7 +42,7 @@ def main() -> None:
         outcome = kill_and_resume(
             Path(folder) / "kills", ASSETS / "swe_mini" / "trajectories.jsonl", arguments.kills, arguments.seed
         )
-    print(f"results equal to those of the undisturbed run, apart from times: {'yes' if outcome else 'NO'}")
+    print(f"results equal to those of the undisturbed run, except for times: {'yes' if outcome else 'NO'}")
 
 
 def compare_reading(store: Path, repeats: int) -> None:

@@ -141,15 +141,15 @@ class SweHesnr(Task):
         rendering = self._renderings.pop(doc["index"], None)
         if rendering is None:
             rendering = _render(self.selection.trajectories[doc["index"]], template)
-        wanted = np.arange(len(rendering.text)) >= rendering.context_end
+        to_score = np.arange(len(rendering.text)) >= rendering.context_end
         if self.options.score == "action":
-            wanted &= rendering.labels == Label.CODE
+            to_score &= rendering.labels == Label.CODE
         folder, doc_id = self.token_table, kwargs["metadata"][1]
         table = TokenTableFile(folder, doc_id, doc["id"], self._own_signature()) if folder else None
         text = LabelledText(
             rendering.text[rendering.context_end :],
             labels=rendering.labels,
-            wanted=wanted,
+            to_score=to_score,
             k=self.options.k,
             has_template=self.has_template,
             token_table=table,

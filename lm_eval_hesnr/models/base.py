@@ -136,7 +136,7 @@ class TrajectoryModel(LM):
         context, text = request.args
         template = text.labels == Label.TEMPLATE if text.has_template else None
         tokens = self.trajectory_tokenizer("".join((context, text)), template)
-        running = np.concatenate([[0], np.cumsum(text.wanted)])
+        running = np.concatenate([[0], np.cumsum(text.to_score)])
         positions = np.flatnonzero(running[tokens.end] > running[tokens.start])
         positions = positions[positions > 0]  # nothing predicts the first token
         if not len(positions):

@@ -21,7 +21,7 @@ from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, embedded_model, named_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.models.progress import Progress
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
 from lm_eval_hesnr.models.window_request import WindowRequest
@@ -172,11 +172,11 @@ class HFTopK(TrajectoryModel, HFLM):
         return self._rows.all_ranks(own)
 
     @cached_property
-    def _rows(self) -> WantedRows:
+    def _rows(self) -> RequestedRows:
         if self.backend != "causal":
             raise InputError(f"{self.model_name}: expected a causal language model, but this one is {self.backend}")
         with self._autocast():
-            return WantedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
+            return RequestedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
 
     def _autocast(self) -> torch.autocast:
         """The precision that `mixed_precision_dtype` sets."""

@@ -20,7 +20,7 @@ class LabelledText(str):
 
     labels: np.ndarray
     """(characters of context + continuation,) uint8, values of `Label`."""
-    wanted: np.ndarray
+    to_score: np.ndarray
     """(characters of context + continuation,) bool: a token is scored if this is true for one of its characters."""
     k: int
     """Size of the candidate set."""
@@ -35,14 +35,14 @@ class LabelledText(str):
         text: str,
         *,
         labels: np.ndarray,
-        wanted: np.ndarray,
+        to_score: np.ndarray,
         k: int,
         has_template: bool,
         token_table: TokenTableFile | None = None,
     ) -> LabelledText:
         """Create the string and set the attributes."""
         self = super().__new__(cls, text)
-        self.labels, self.wanted, self.k = labels, wanted, k
+        self.labels, self.to_score, self.k = labels, to_score, k
         self.has_template, self.token_table = has_template, token_table
         return self
 

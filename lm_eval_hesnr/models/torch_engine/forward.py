@@ -37,7 +37,7 @@ class _RowsAreNeededError(Exception):
     """On this text, the last attention must compute all rows."""
 
 
-class WantedRows:
+class RequestedRows:
     """Runs one model over windows of tokens and returns the statistics of the requested rows."""
 
     def __init__(

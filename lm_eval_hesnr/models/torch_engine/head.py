@@ -109,7 +109,7 @@ class Head:
 
 
 def matrix_logits(head: nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
-    """(R, V) float32 logits of 16-bit weights and hidden states; float32 holds their products exactly."""
+    """(R, V) float32 logits of 16-bit weights and hidden states; float32 represents their products exactly."""
     bias = 0.0 if head.bias is None else head.bias.float()
     if hidden.is_cuda:
         return torch.mm(hidden, head.weight.T, out_dtype=torch.float32).add_(bias)
