@@ -199,7 +199,7 @@ class HFTopK(TrajectoryModel, HFLM):
                 ids[window.start : end], request.rows - 1, targets, request.k, on_read=progress.advance
             )
         bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all four
-        return Statistics(*(column.view(own.dtype).numpy() for column, own in zip(bits, found, strict=True)))
+        return Statistics(*(column.view(original.dtype).numpy() for column, original in zip(bits, found, strict=True)))
 
 
 def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:

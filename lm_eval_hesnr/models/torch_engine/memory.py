@@ -69,8 +69,8 @@ class ModelShape(NamedTuple):
 
     def chunked_bytes(self, n_tokens: int, chunk: int) -> int:
         """Bytes for n tokens in chunks: the keys and values of all tokens, and the activations of one chunk."""
-        a_layer = 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
-        return (self.layers + 1) * a_layer + self._activations(chunk) + self._mask(chunk, n_tokens)
+        layer_bytes = 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
+        return (self.layers + 1) * layer_bytes + self._activations(chunk) + self._mask(chunk, n_tokens)
 
     def _activations(self, n_tokens: int) -> int:
         return n_tokens * (3 * self.inner + 4 * self.hidden) * self.itemsize
@@ -98,9 +98,9 @@ class Budget:
                 GPU, a block takes up to 1 GiB.
         """
         self.shape, self.n_bytes = shape, n_bytes
-        a_row = 8 * shape.vocabulary  # the logits and one float32 copy
-        most = min(128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // a_row
-        self.rows = max(min(most, n_bytes // 4 // a_row), 1)
+        row_bytes = 8 * shape.vocabulary  # the logits and one float32 copy
+        most = min(128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // row_bytes
+        self.rows = max(min(most, n_bytes // 4 // row_bytes), 1)
         self.largest_chunk: int | None = None
         """In tokens; None as long as memory has not run out."""
 
