@@ -2,15 +2,16 @@
 
 `python benchmarks/architectures.py [NAME...]` scores each model in every way that the engine has and prints one line:
 
-    right      within the tolerance
+    right      the error is within the tolerance
     rounded    the error is not larger than the model's own difference between float32 and float64
-    refused    by the engine's self-test, with the reason
+    refused    the engine's test at load refuses the model, with the reason
     crashed    the model runs alone, but not with the engine
-    wrong      none of these
-    not built  by a tiny configuration
+    wrong      any other case
+    not built  a tiny configuration of the model cannot be built
 
 The reference is the model's own full logits in float32, and the definitions in float64 with a full sort. All weights
-are random, also norms and biases. Scales, caps and windows are set so that ignoring one gives wrong numbers.
+are random, also norms and biases. Scales, caps and windows are set so that an engine that ignores one returns wrong
+numbers.
 `architectures.log` contains the last output.
 """
 
@@ -37,7 +38,7 @@ from transformers.models.auto.modeling_auto import (
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 
 VOCABULARY, LAYERS, TOKENS, CHUNK, K = 1500, 4, 97, 32, 10
 TOLERANCE = 1e-5
@@ -70,7 +71,7 @@ SIZES: dict[str, Any] = {
     "hidden_size_per_layer_input": 16, "vocab_size_per_layer_input": VOCABULARY,
     "index_n_heads": 16, "index_head_dim": 16, "index_topk": 16,  # fewer heads score many tokens 0: ties
 }  # fmt: skip
-"""Small sizes under all names that configurations use. Each configuration gets those that it knows."""
+"""Small sizes under all names that configurations use. Each configuration gets the names that it has."""
 
 ROPE = {"rope_type": "default", "rope_theta": 1e4}
 
@@ -97,7 +98,7 @@ OWN: dict[str, dict[str, Any]] = {
     "zamba2": {"attention_hidden_size": 128, "attention_head_dim": 32, "num_key_value_heads": 4},
     "zaya": {"num_experts_per_tok": 1},
 }
-"""Further settings of single model types."""
+"""Further settings for some model types."""
 
 
 class Verdict(NamedTuple):
@@ -133,14 +134,14 @@ def main() -> None:
 
 
 def model_types() -> list[str]:
-    """Types with a causal LM, without encoder-decoders, which the harness runs differently."""
+    """Model types with a causal LM. Encoder-decoders are left out, because the harness runs them in another way."""
     return [
         name for name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES if name not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
     ]
 
 
 def judge(name: str) -> Verdict:
-    """Build a model, score it in every way that the self-test allows, and compare."""
+    """Build a model, score it in every way that the test at load allows, and compare."""
     try:
         model = build(name)
     except Exception as error:
@@ -179,7 +180,7 @@ def build(name: str) -> Any:
 
 
 def runs(model: Any) -> Any:
-    """The model with random norms and biases, after it ran once.
+    """The model with random norms and biases, after one test run.
 
     Raises:
         Exception: the model cannot run, or its logits are not finite.
@@ -221,7 +222,7 @@ def tiny_config(config_class: Any, own: dict[str, Any]) -> Any:
 
 
 def _is_setting(config: Any, key: str) -> bool:
-    """Whether the configuration has a single setting of that name, and it is not turned off on purpose."""
+    """Whether the configuration has a single setting of that name that is not turned off on purpose."""
     try:
         value = getattr(config, key)
     except AttributeError:
@@ -233,7 +234,7 @@ def _is_setting(config: Any, key: str) -> bool:
 
 
 def _every_kind(pattern: list[Any]) -> list[Any]:
-    """LAYERS entries that contain every kind of layer in the pattern."""
+    """A list of LAYERS entries that contains every kind of layer in the pattern."""
     kinds = list(dict.fromkeys(pattern))
     return (pattern[: LAYERS - len(kinds)] + kinds)[:LAYERS] if len(kinds) > 1 else pattern[:1] * LAYERS
 
@@ -266,7 +267,7 @@ def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
             capabilities = replace(capabilities, head=None)
         if way == "repeated":
             capabilities = replace(capabilities, chunks_agree=False)
-        scorer = WantedRows(model, name=model.config.model_type, mem_budget=2**33, capabilities=capabilities)
+        scorer = RequestedRows(model, name=model.config.model_type, mem_budget=2**33, capabilities=capabilities)
         if way == "repeated":
             scorer.budget.n_bytes, scorer.budget.rows = 1, 9
         if "chunks" in way:
@@ -300,7 +301,7 @@ def definitions(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.
 
 
 def difference(got: Any, expected: dict[str, torch.Tensor]) -> float:
-    """The largest error of logprob or entropy; infinity if a rank is wrong even with near ties allowed."""
+    """The largest error of logprob or entropy; infinity if a rank is wrong and not a near tie."""
     rank_is_right = (got.rank >= expected["rank_low"]) & (got.rank <= expected["rank_high"].clamp(min=1))
     if not bool(rank_is_right.all()):
         return float("inf")

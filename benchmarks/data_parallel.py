@@ -1,8 +1,9 @@
 """One process against several on this machine: `python benchmarks/data_parallel.py TRAJECTORIES [--processes 1 2 3]`.
 
-Each run is the plain command under `torch.distributed.run`, with one thread for each process. For each number of
+Each run is the plain command under `torch.distributed.run`, with one thread per process. For each number of
 processes it prints the wall time (also relative to the first number), the evaluation time from the harness's results,
-the imbalance (most tokens of a rank / mean), and whether the results file equals the first one, apart from times.
+the imbalance (largest number of tokens of a rank / mean), and whether the results file equals the first one, except for
+times.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def run_with(n_processes: int, trajectories: Path, limit: int | None) -> tuple[f
 
 
 def same(own: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two results are equal apart from times."""
+    """Whether two results are equal except for times."""
     return own | dict.fromkeys(TIMES) == other | dict.fromkeys(TIMES)
 
 

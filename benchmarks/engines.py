@@ -2,11 +2,12 @@
 
 It needs the environment of scripts/make_vllm_env.sh. It uses the embedded model in float32 and the embedded runs.
 
-1. Numbers. Baseline: `hf-topk` with the same windows. Printed is the largest difference of a token and of a measure.
-2. Time of `vllm-topk`. Baseline: a bare `llm.generate(prompt_logprobs=10)` with the same prompts and engine, once with
-   vLLM's lists of dicts and once with its flat logprobs. The calls alternate; printed are medians.
-3. `completions-topk` with faults: a proxy drops, delays or cuts off every 20th answer; the server is killed and started
-   again; the server is killed for good, and a second run continues from the score store.
+1. Numbers. The baseline is `hf-topk` with the same windows. It prints the largest difference of a token and of a
+   measure.
+2. Time of `vllm-topk`. The baseline is a plain `llm.generate(prompt_logprobs=10)` with the same prompts and engine,
+   once with vLLM's lists of dicts and once with its flat logprobs. The calls alternate. It prints medians.
+3. `completions-topk` with faults. A proxy drops, delays or cuts off every 20th answer. The server is killed and started
+   again. The server is killed and not started again, and a second run continues from the score store.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def reference(instances: list[Any]) -> list[Any]:
-    """Results of hf-topk. Its windows are one token shorter than the context, as those of the engines must be."""
+    """Results of hf-topk. Its windows are one token shorter than the context, as those of the engines."""
     from lm_eval_hesnr.models.hf import HFTopK
 
     lm = HFTopK(pretrained=NAME, dtype="float32", device="cpu", max_length=CONTEXT - 1)
@@ -156,11 +157,11 @@ def compare(name: str, answers: list[Any], expected: list[Any]) -> None:
     """Print the largest differences between the results of two engines."""
     logprob = entropy = 0.0
     for answer, other in zip(answers, expected, strict=True):
-        got, wanted = answer.scores, other.scores
-        assert np.array_equal(got.token_ids, wanted.token_ids)
-        assert np.array_equal(got.scored, wanted.scored)
-        logprob = max(logprob, float(np.abs(got.logprob - wanted.logprob)[wanted.scored].max()))
-        entropy = max(entropy, float(np.abs(got.entropy - wanted.entropy)[wanted.scored].max()))
+        got, reference = answer.scores, other.scores
+        assert np.array_equal(got.token_ids, reference.token_ids)
+        assert np.array_equal(got.scored, reference.scored)
+        logprob = max(logprob, float(np.abs(got.logprob - reference.logprob)[reference.scored].max()))
+        entropy = max(entropy, float(np.abs(got.entropy - reference.entropy)[reference.scored].max()))
     worst, where = 0.0, ""
     for scope, labels in SCOPES.items():
         values, others = (
@@ -205,7 +206,7 @@ def kill(server: subprocess.Popen[bytes]) -> None:
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Passes requests on to the server. It drops, delays or cuts off every `every`-th answer, in turn."""
+    """Forwards requests to the server. It drops, delays or cuts off (in this order) every `every`-th answer."""
 
     daemon_threads = True
 
@@ -216,7 +217,7 @@ class FaultyProxy(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def fault(self) -> str | None:
-        """The fault of the next answer; None if it has none."""
+        """The fault of the next answer; None if the answer is passed unchanged."""
         with self.lock:
             self.n_answers += 1
             if self.n_answers % self.every:

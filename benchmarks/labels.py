@@ -7,10 +7,11 @@ It prints:
 - characters per second, and the share of each stage;
 - the ratio to two baselines: `json.loads` of every file, and one regular expression that splits every action at blanks
   and `#`;
-- how the time grows: to label, if every command is ten times as long; to read, label and render, if a file is.
+- how the time grows with the length: the time to label if every command is ten times as long, and the time to read,
+  label and render if a file is ten times as long.
 
-Times are process times on one core, the best of three, after one run that loads the grammars. Exit status 1 if a
-printed bound is exceeded.
+Times are process times on one core, the best of three, after one run that loads the grammars. The exit
+status is 1 if a printed bound is exceeded.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def read_and_render(path: Path) -> int:
 
 
 def file_growth(files: Iterable[Path]) -> float | None:
-    """Growth of the time if the longest file is ten times as long; None if no file can be lengthened like that."""
+    """Growth of the time if the longest file is ten times as long; None if no file can be lengthened in this way."""
     longest = max((f for f in files if f.suffix == ".json"), key=lambda f: f.stat().st_size, default=None)
     if longest is None:
         return None

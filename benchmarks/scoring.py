@@ -1,15 +1,15 @@
 """Time, memory and exactness of scoring: `python benchmarks/scoring.py [PART...] [--repeats 5] [--write]`.
 
-Parts: floor, memory, speedup, long, agreement, architectures; all of them if none is named. Each prints rows of the
-table in benchmarks/README.md. With --write they replace the rows there that have the same name.
+Parts: floor, memory, speedup, long, agreement, architectures. Without a part in the command, all of them run. Each
+prints rows of the table in benchmarks/README.md. With --write these replace the rows there that have the same name.
 
-Time is CPU time of this process on one thread; on a GPU it is wall time. The compared calls alternate, and the median
-of their repeats counts. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during the call
-(Linux). All weights are random except those of the tiny model.
+Time is CPU time of this process on one thread; on a GPU it is wall time. The compared calls alternate, and the result
+is the median of their repeats. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during
+the call (Linux). All weights are random except those of the tiny model.
 
 Baselines:
-    floor: the body's forward pass, and a bare matrix product of the wanted hidden states with the head
-    stock: the harness's own `hf` with one request for each action
+    floor: the body's forward pass, and a plain matrix product of the requested hidden states with the head
+    stock: the harness's own `hf` with one request per action
     definitions: full float32 logits, then a full sort in float64
 """
 
@@ -37,7 +37,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.hf import HFTopK
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import plan_windows
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -109,9 +109,9 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
     """Time of one pass, relative to the least possible time."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
-        ids, rows = wanted(8192, vocabulary)
+        ids, rows = requested(8192, vocabulary)
         ids, index = ids.to(arguments.device), torch.as_tensor(rows, device=arguments.device)
-        scorer, targets = WantedRows(model, name="qwen2"), ids[index + 1]
+        scorer, targets = RequestedRows(model, name="qwen2"), ids[index + 1]
         weight = model.lm_head.weight
 
         def bare(model: Any = model, ids: Any = ids, index: Any = index, weight: Any = weight) -> None:
@@ -134,9 +134,9 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
     """Peak bytes of tensors in one pass, minus the peak of the body alone."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, arguments.device)
-        scorer = WantedRows(model, name="qwen2")
+        scorer = RequestedRows(model, name="qwen2")
         for length in arguments.lengths:
-            ids, rows = wanted(length, vocabulary)
+            ids, rows = requested(length, vocabulary)
             ids = ids.to(arguments.device)
             targets = ids[torch.as_tensor(rows) + 1]
             calls = (
@@ -153,9 +153,9 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Time of stock `hf` with one request for each action, relative to one pass over the same real trajectories."""
+    """Time of stock `hf` with one request per action, relative to one pass over the same real trajectories."""
     lm = HFTopK(device="cpu", max_length=2**17)
-    scorer = WantedRows(lm.model, name="tiny")
+    scorer = RequestedRows(lm.model, name="tiny")
     curve: list[tuple[int, float, float]] = []
     for name in arguments.runs:
         most = RUNS.get(name, 0) if arguments.observation is None else arguments.observation
@@ -210,10 +210,10 @@ def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
     torch.manual_seed(0)
     model = LlamaConfig(vocab_size=151_936, max_position_embeddings=2**17, **sizes)
     model = AutoModelForCausalLM.from_config(model, dtype=torch.float32).eval()
-    ids, rows = wanted(2**17, 151_936)
+    ids, rows = requested(2**17, 151_936)
     targets = ids[torch.as_tensor(rows) + 1]
     for budget, way in ((None, "default budget"), (GB, "mem_budget=1GiB")):
-        scorer = WantedRows(model, name="tiny", mem_budget=budget)
+        scorer = RequestedRows(model, name="tiny", mem_budget=budget)
         if way != "default budget":
             scorer.budget.largest_chunk = 4096  # a body this small would always go in one call
         began = time.process_time()
@@ -234,7 +234,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
     ids = torch.as_tensor(ids)
     rows = np.arange(200, len(ids) - 1)
     targets = ids[rows + 1]
-    scorer = WantedRows(lm.model, name="tiny")
+    scorer = RequestedRows(lm.model, name="tiny")
     full = lm.model(input_ids=ids[None, :-1], use_cache=False).logits[0]
     of_actions = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
     in_one_call = []
@@ -255,7 +255,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
             f"chunks of {chunk} against one call{when}", f"{len(ids)} tokens", f"**{max(differences):.0e}**",
             "<= 1e-5", "one call",
         )  # fmt: skip
-    scorer = WantedRows(lm.model, name="tiny")
+    scorer = RequestedRows(lm.model, name="tiny")
     in_windows = [
         scorer.statistics(ids[w.start : w.end - 1], w.positions - w.start - 1, ids[w.positions], K)
         for w in plan_windows(rows + 1, 2048, 1024)
@@ -278,7 +278,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def architectures(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The result of `architectures.py`, run in a process of its own."""
+    """The result of `architectures.py`, run in a separate process."""
     sweep = [sys.executable, str(Path(__file__).parent / "architectures.py")]
     lines = subprocess.run(sweep, capture_output=True, text=True, check=True).stdout.splitlines()
     yield Row(
@@ -303,7 +303,7 @@ def page_shape(vocabulary: int, device: str) -> Any:
     return AutoModelForCausalLM.from_config(config, dtype=dtype).to(device).eval()
 
 
-def wanted(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
+def requested(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
     """Random ids, and the rows of 79 actions that end at equal distances and are 15 % of all rows."""
     ids = torch.randint(vocabulary, (length,), generator=torch.Generator().manual_seed(1))
     n_each = int(WANTED * length / ACTIONS)
@@ -327,7 +327,7 @@ def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[
 
 
 class Costs(NamedTuple):
-    """Costs of a model in seconds or FLOPs: body for a token (a) and a pair of tokens (b), head for a row (h)."""
+    """Costs of a model in seconds or FLOPs: body per token (a) and per pair of tokens (b), head per row (h)."""
 
     a: float
     b: float
@@ -335,7 +335,7 @@ class Costs(NamedTuple):
 
 
 def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
-    """The cost of one request for each action, divided by the cost of one pass."""
+    """The cost of one request per action, divided by the cost of one pass."""
     a, b, h = costs
     ends = np.array([end for _, end in spans], float)
     n_wanted = sum(end - start for start, end in spans)
@@ -352,7 +352,7 @@ def flops_of(model: Any) -> Costs:
 
 
 def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
-    """The costs that fit the body's seconds on texts of these lengths best, with the head's seconds for a row."""
+    """The costs that fit best the body's seconds on texts of these lengths, and the head's seconds per row."""
     n, took = np.array(lengths, float), np.array(seconds)
     (a, b), _ = nnls(np.stack([n / took, n**2 / took], axis=1), np.ones(len(n)))
     return Costs(float(a), float(b), a_row)
@@ -438,7 +438,7 @@ def apart(a: Any, b: Any) -> float:
 
 
 def naive_windows(model: Any, ids: torch.Tensor, rows: np.ndarray, window: int, stride: int) -> torch.Tensor:
-    """(R, V) logits of the rows, from a loop over whole windows. Each window adds the rows that no earlier one has."""
+    """(R, V) logits of the rows, from a loop over whole windows. Each window adds the rows that are still missing."""
     found: dict[int, torch.Tensor] = {}
     start = done = 0
     while done < len(ids):

@@ -1,9 +1,9 @@
 """The score store with the embedded model: `python benchmarks/store.py [--kills 10] [--repeats 5] [--seed 0]`.
 
-1. Reading the embedded runs from a store. Baseline: scoring them, alternating in the same process. Printed are medians
-   of the whole call, and of the part that the store replaces (tokenizing is the same in both).
-2. A run of the command line that is killed with SIGKILL at random moments and started again each time, until it ends.
-   Baseline: an undisturbed run. Printed is whether the two results files are equal, apart from times.
+1. Reading the embedded runs from a store. The baseline is scoring them; both alternate in the same process. It prints
+   medians of the whole call, and of the part that the store replaces (tokenizing is the same in both).
+2. A run of the command line that is killed with SIGKILL at random times and started again each time, until it ends. The
+   baseline is an undisturbed run. It prints whether the two results files are equal, except for times.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
         outcome = kill_and_resume(
             Path(folder) / "kills", ASSETS / "swe_mini" / "trajectories.jsonl", arguments.kills, arguments.seed
         )
-    print(f"results equal to those of the undisturbed run, apart from times: {'yes' if outcome else 'NO'}")
+    print(f"results equal to those of the undisturbed run, except for times: {'yes' if outcome else 'NO'}")
 
 
 def compare_reading(store: Path, repeats: int) -> None:
@@ -99,8 +99,8 @@ def timed(thing: Any, name: str, seconds: list[float]) -> None:
 def kill_and_resume(folder: Path, trajectories: Path, kills: int, seed: int) -> bool:
     """Whether a run that was killed `kills` times has the results file of an undisturbed run. Prints every kill.
 
-    A run that ends before it is killed does not count. Four kills of five come after scoring began, at a time drawn
-    from 0 to 2 * (undisturbed scoring time) / kills. Every fifth comes at any time of a run, even in imports.
+    A run that ends before it is killed does not count. Four of five kills happen after scoring began, at a time drawn
+    from 0 to 2 * (undisturbed scoring time) / kills. Every fifth happens at any time of a run, even during imports.
     """
     draw = random.Random(seed)
     undisturbed, killed = folder / "undisturbed", folder / "killed"

@@ -1,7 +1,7 @@
 """HE-SNR for lm-evaluation-harness: which checkpoint will make the better software agent?
 
-The public names are those in `__all__`. Each is imported at its first use, because the start-up hook imports this
-package in every interpreter, so the import must be fast.
+The public names are those in `__all__`. Each is imported at its first use. The start-up hook imports this package in
+every interpreter, so the import must be fast.
 """
 
 from __future__ import annotations

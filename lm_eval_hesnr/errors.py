@@ -17,8 +17,8 @@ class InputError(ValueError, SystemExit):
     """The caller's mistake, as one line: the place, what was found, what was expected and what to do.
 
     Library code can catch it as a `ValueError`. If it is not caught, it ends the program as `SystemExit` does: with the
-    line on stderr, exit status 1 and no traceback. The harness's command line does not catch errors, and a traceback of
-    forty frames would hide the one line that helps.
+    line on stderr, exit status 1 and no traceback. The harness's command line does not catch errors. A traceback of
+    forty frames would hide the one useful line.
     """
 
     def __init__(self, message: str) -> None:

@@ -30,7 +30,7 @@ def make_folder(folder: str | Path, option: str) -> Path:
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file completely or not at all. Readers see the old file or the new one, never a part.
+    """Write a file completely or not at all. Other programs see the old file or the new one, never a part of it.
 
     Raises:
         OSError: the file cannot be written. The old file is unchanged.

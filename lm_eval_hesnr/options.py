@@ -16,7 +16,7 @@ from lm_eval_hesnr.metrics.thresholds import METHODS
 DEFAULT_SCOPES = ("action", "all")
 
 _NO_TYPO = {"token"}
-"""Model arguments that look like one of our keys misspelt, but have their own meaning."""
+"""Model arguments that look like a misspelt key of ours, but have their own meaning."""
 
 _ALSO_CALLED = {
     "runs": "trajectories",
@@ -25,7 +25,8 @@ _ALSO_CALLED = {
     "data_path": "trajectories",
     "top_k": "k",
 }
-"""Wrong names that users may give our keys. If one were ignored, the embedded samples could be scored by mistake."""
+"""Wrong names that users may write for our keys. If one were ignored, the run could score the embedded set by
+mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Options:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Options:
-        """Take our keys and check their values. Other keys are ignored, unless they look like one of ours misspelt.
+        """Take our keys and check their values. Other keys are ignored, unless they look like a misspelt key of ours.
 
         Raises:
             InputError: a key is misspelt, or a value is not as expected.
@@ -88,7 +89,7 @@ class Options:
 
 
 def _near_miss(key: str, ours: list[str]) -> str | None:
-    """The key of ours that was probably meant; None if the key is correct or does not resemble any of ours."""
+    """Our key that the user probably meant; None if the key is correct or is not similar to any of ours."""
     if key in ours or key in _NO_TYPO:
         return None
     plain = key.lower().replace("-", "_")
@@ -163,9 +164,9 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
 def _labels(own: str, value: Any) -> frozenset[Label]:
     known = {label.label_name: label for label in Label}
     if own in SCOPES:
-        raise _refuse(f"scope {own!r}", value, "another name: a built-in scope has this one")
+        raise _refuse(f"scope {own!r}", value, "another name: a built-in scope has this name")
     if "," in own or not isinstance(value, list) or not value or any(label not in known for label in value):
-        raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)} (and no comma in its name)")
+        raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)} (the name has no comma)")
     labels = frozenset(known[label] for label in value)
     if labels <= {Label.SYSTEM, Label.TASK}:
         raise _refuse(f"scope {own!r}", value, "at least one label besides system and task, which are rarely scored")

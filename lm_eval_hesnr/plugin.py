@@ -1,4 +1,7 @@
-"""All registrations with lm-evaluation-harness: models and filters (as names, imported at first use), the task folder.
+"""All registrations with lm-evaluation-harness: models, filters and the task folder.
+
+Models and filters are registered as names, and imported at their first use.
+
 
 The harness's main branch finds plugins by entry points (pyproject.toml). The released version 0.4.13 does not look for
 entry points. So an import hook waits for two harness modules, and registers right after each of them is imported. The
@@ -23,7 +26,7 @@ FILTERS = {"hesnr_scope": "lm_eval_hesnr.scope_filter:ScopeFilter"}
 
 
 def task_folder() -> str:
-    """The folder with the task's YAML: inside the package in a wheel, next to the package in an editable install."""
+    """The folder with the task's YAML. It is inside the package in a wheel, and next to it in an editable install."""
     package = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib is not loaded at start-up)
     inside = os.path.join(package, "tasks")  # noqa: PTH118
     beside = os.path.join(os.path.dirname(package), "tasks")  # noqa: PTH118, PTH120
@@ -37,7 +40,7 @@ def autoload() -> None:
 
 
 def install() -> None:
-    """Register with the harness: now if it is already imported, otherwise as soon as it is imported."""
+    """Register with the harness now if it is already imported, else as soon as it is imported."""
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterImport())
     for name, register in _REGISTRATIONS.items():
@@ -46,7 +49,7 @@ def install() -> None:
 
 
 class _AfterImport:
-    """An import finder that gets the module from the other finders, and registers after the module was executed."""
+    """An import finder. It gets a module from the other finders, and registers after the module was executed."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
         """The spec of one of the two harness modules from another finder, with the registration added."""

@@ -9,13 +9,13 @@ from typing import Any
 def split_by_size(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
     """The indices of each rank's items, in ascending order.
 
-    The largest item is assigned first, and each item goes to the rank with the smallest sum so far. If there are fewer
-    items than ranks, each idle rank gets the smallest item again, because the harness needs a document on every rank.
-    `merge_ranks` removes these repeated items.
+    The largest item is assigned first. Each item goes to the rank with the smallest sum of sizes so far. If there are
+    fewer items than ranks, each idle rank gets the smallest item again, because the harness needs a document on every
+    rank. `merge_ranks` removes these repeated items.
 
     Args:
-        sizes: one for each item, at least one.
-        n_ranks: how many ranks there are.
+        sizes: the size of each item; at least one item.
+        n_ranks: number of ranks.
     """
     assigned: list[list[int]] = [[] for _ in range(n_ranks)]
     total = [0] * n_ranks
@@ -31,7 +31,7 @@ def merge_ranks(gathered: list[Any]) -> list[Any]:
     """The results of all ranks, as one process would have them: each document once, samples in order.
 
     Args:
-        gathered: one dictionary for each rank, as the harness's `evaluate` makes them. It maps a task to its samples,
+        gathered: one dictionary per rank, as the harness's `evaluate` makes them. It maps a task to its samples,
             or a task to a dictionary from (metric, filter) to values. The document of a value is its `scoped.document`;
             values without this attribute are kept unchanged.
     """

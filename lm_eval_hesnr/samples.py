@@ -1,4 +1,4 @@
-"""The embedded sample set, swe-mini, and how `hesnr sample` writes its runs in the file formats of agents."""
+"""The embedded sample set swe-mini, and its runs in the file formats of agents (`hesnr sample`)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def sample(name: str) -> Trajectory:
 
 
 def table(trajectories: Sequence[Trajectory]) -> list[str]:
-    """A heading, then one line for each run."""
+    """A heading, then one line per run."""
     outcome = {True: "yes", False: "no", None: "unknown"}
     rows = [("name", "agent", "language", "steps", "resolved", "title")]
     for run in trajectories:
@@ -95,7 +95,7 @@ def in_format(trajectory: Trajectory, file_format: str) -> Written:
         file_format: one of `FORMAT_NAMES`.
 
     Raises:
-        InputError: the format cannot hold the run; the message names the formats that can.
+        InputError: the format cannot contain the run; the message names the formats that can.
     """
     try:
         return _written(trajectory, file_format)
@@ -112,13 +112,13 @@ def ending_of(file_format: str) -> str:
 
 
 def lost_in(trajectory: Trajectory, file_format: str) -> str | None:
-    """A message about what the format cannot hold, and how to keep it; None if nothing is lost."""
+    """A message about what the format cannot contain, and how to keep it; None if nothing is lost."""
     if file_format in (CURATED, "swe-smith-xml"):
         return None
     name = "NAME" if file_format == "swe-agent" else trajectory.id
     outcome = json.dumps({name: {"resolved": trajectory.resolved}})
     message = (
-        f"{file_format} files have no place for the outcome: to keep it, write {outcome} into a file report.json in "
+        f"{file_format} files cannot contain the outcome: to keep it, write {outcome} into a file report.json in "
         "the same folder"
     )
     return f"{message}, where NAME is the file's name without its ending" if name == "NAME" else message

@@ -50,7 +50,7 @@ class DocumentValue(float):
 
 
 class NoValue:
-    """Stands for a measure without a value in one document. The harness writes it as `N/A` into sample files."""
+    """The value of a measure that has no number in one document. The harness writes it as `N/A` into sample files."""
 
     def __init__(self, scoped: ScopedProfile) -> None:
         self.scoped = scoped
@@ -77,7 +77,7 @@ class ScopeFilter(Filter):
         self.labels = SCOPES[scope] if labels is None else labels
 
     def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopedProfile]]:
-        """For each document, a list with one profile for each answer.
+        """For each document, a list with one profile per answer.
 
         Raises:
             InputError: an answer has no token scores.
@@ -112,7 +112,7 @@ def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method:
     """The result of one scope over all documents. It does not depend on the order in which they arrive.
 
     Args:
-        found: one for each document, at least one.
+        found: one profile per document, at least one.
         ids: the ids of all trajectories of the run, by index.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats.

@@ -1,4 +1,4 @@
-"""Which trajectories a run scores. They are loaded, filtered by outcome and length, limited by --limit, and counted."""
+"""Selects the trajectories that a run scores: loads, filters by outcome and length, applies --limit, and counts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Selection:
     """The trajectories of a run. Each step of the selection returns a new object."""
 
     trajectories: tuple[Trajectory, ...]
-    """All that passed the filters."""
+    """All trajectories that passed the filters."""
     docs: tuple[dict[str, Any], ...]
     """One small description of each trajectory: the documents of the harness."""
     counts: Mapping[str, int]
@@ -43,7 +43,7 @@ class Selection:
         return hashlib.sha256(digests.encode()).hexdigest()[:16]
 
     def limited_to(self, indices: Iterable[int]) -> Selection:
-        """The same selection, of which only these trajectories are scored."""
+        """The same selection, but only these trajectories are scored."""
         scored = tuple(sorted(indices))
         return replace(self, scored=scored, counts={**self.counts, "scored": len(scored)})
 
@@ -99,7 +99,7 @@ def leave_out_long(
 
     Args:
         selection: the loaded trajectories.
-        renderings: one for each trajectory.
+        renderings: one per trajectory.
         tokenizer: a tokenizer of `transformers`.
         max_tokens: the limit.
 
@@ -110,7 +110,7 @@ def leave_out_long(
     short = [i for i, length in enumerate(lengths) if length <= max_tokens]
     if not short:
         raise InputError(
-            f"no trajectory has at most max_tokens = {max_tokens} tokens (the shortest has {min(lengths)}); raise it"
+            f"all trajectories have more than max_tokens = {max_tokens} tokens (the least: {min(lengths)}); raise it"
         )
     counts = {**selection.counts, "left_out_too_long": len(lengths) - len(short)}
     kept = _selection([selection.trajectories[i] for i in short], counts)

@@ -1,4 +1,4 @@
-"""The harness task `swe_hesnr`: one request for each trajectory, and every measure with its standard error."""
+"""The harness task `swe_hesnr`: one request per trajectory, and every measure with its standard error."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class SweHesnr(Task):
         ]
 
     def has_training_docs(self) -> bool:
-        """False: all documents are test documents."""
+        """False, because all documents are test documents."""
         return False
 
     def has_validation_docs(self) -> bool:
-        """False: all documents are test documents."""
+        """False, because all documents are test documents."""
         return False
 
     def has_test_docs(self) -> bool:
@@ -86,7 +86,7 @@ class SweHesnr(Task):
         return True
 
     def test_docs(self) -> list[dict[str, Any]]:
-        """One small description of each trajectory; `selection` holds the trajectories themselves."""
+        """One small description per trajectory; `selection` contains the trajectories themselves."""
         return list(self.selection.docs)
 
     def doc_to_text(self, doc: dict[str, Any]) -> str:
@@ -117,7 +117,7 @@ class SweHesnr(Task):
         if options.get("cache_requests"):
             eval_logger.warning("swe_hesnr: --cache_requests is ignored: it could return the requests of other files")
         if options.get("system_instruction"):
-            eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory contains its own")
+            eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory has its own instructions")
         if options.get("apply_chat_template") and self.options.render == "transcript":
             raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
         self.results = {}
@@ -128,28 +128,28 @@ class SweHesnr(Task):
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
         options |= {"chat_template": template, "cache_requests": False, "rewrite_requests_cache": False}
         super().build_all_requests(**options)
-        self._renderings = {}  # the remaining ones belong to other ranks
+        self._renderings = {}  # the remaining renderings belong to other ranks
         counts = {**self.selection.counts, "scored": len(self._instances or ())}
         n_ranks = options.get("world_size", 1)
         by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
         eval_logger.info("trajectories: %s%s", ", ".join(f"{n} {name}" for name, n in counts.items()), by)
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
-        """One `loglikelihood` request: the leading system and task text, and all the rest with its labels."""
+        """One `loglikelihood` request: the leading system and task text as context, then the other text with labels."""
         kwargs.pop("apply_chat_template", None)
         template = kwargs.pop("chat_template", None)
         rendering = self._renderings.pop(doc["index"], None)
         if rendering is None:
             rendering = _render(self.selection.trajectories[doc["index"]], template)
-        wanted = np.arange(len(rendering.text)) >= rendering.context_end
+        to_score = np.arange(len(rendering.text)) >= rendering.context_end
         if self.options.score == "action":
-            wanted &= rendering.labels == Label.CODE
+            to_score &= rendering.labels == Label.CODE
         folder, doc_id = self.token_table, kwargs["metadata"][1]
         table = TokenTableFile(folder, doc_id, doc["id"], self._own_signature()) if folder else None
         text = LabelledText(
             rendering.text[rendering.context_end :],
             labels=rendering.labels,
-            wanted=wanted,
+            to_score=to_score,
             k=self.options.k,
             has_template=self.has_template,
             token_table=table,
@@ -230,7 +230,7 @@ class SweHesnr(Task):
         return "N/A" if error is None else error
 
     def _result(self, items: list[Any]) -> ScopeResult:
-        """The result of the scope that the values belong to; the scope's first measure computes it for all."""
+        """The result of the scope of these values. It is computed at the first measure and kept for the others."""
         scope = items[0].scoped.scope
         if scope not in self.results:
             ids = [trajectory.id for trajectory in self.selection.trajectories]
@@ -248,7 +248,7 @@ class SweHesnr(Task):
         return {"scope": scope, "epsilon": self.options.epsilon, "labels": labels, "available": available}
 
     def _short_enough(self, template: ChatTemplate | None) -> tuple[Selection, dict[int, Rendering]]:
-        """The trajectories of at most `max_tokens` tokens, and their renderings, made to count the tokens."""
+        """The trajectories of at most `max_tokens` tokens, and the renderings from which the tokens were counted."""
         limit = self.options.max_tokens
         if limit is None:
             return self.loaded, {}

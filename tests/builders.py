@@ -71,19 +71,19 @@ def request(
     text: str,
     *,
     k: int = 10,
-    wanted: slice | np.ndarray = slice(None),
+    to_score: slice | np.ndarray = slice(None),
     label: Label = Label.OBSERVATION,
     name: str = "a run",
     **options: Any,
 ) -> Instance:
     """Return a request for the scores of `text` after `context`, every character with the same label.
 
-    `wanted` selects the characters of `text` whose tokens are scored.
+    `to_score` selects the characters of `text` whose tokens are scored.
     """
     labels = np.full(len(context) + len(text), label, np.uint8)
     chosen = np.zeros(len(labels), bool)
-    chosen[len(context) :][wanted] = True
-    labelled = LabelledText(text, labels=labels, wanted=chosen, k=k, **{"has_template": False} | options)
+    chosen[len(context) :][to_score] = True
+    labelled = LabelledText(text, labels=labels, to_score=chosen, k=k, **{"has_template": False} | options)
     return Instance("loglikelihood", doc={"id": name}, arguments=(context, labelled), idx=0)
 
 

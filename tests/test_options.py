@@ -61,7 +61,7 @@ def test_own_scopes_beside_the_built_in_ones():
     [
         ({"trajectories": 3}, "trajectories should be a path, found 3"),
         ({"trajectories": None}, "trajectories should be a path; leave the key out for the embedded sample set"),
-        ({"scopes": {"action": ["thought"]}}, "scope 'action' should be another name: a built-in scope has this one"),
+        ({"scopes": {"action": ["thought"]}}, "scope 'action' should be another name: a built-in scope has this name"),
         ({"scopes": {"mine": ["comments"]}}, "scope 'mine' should be a list of labels out of code, markup"),
         ({"scopes": {"mine": ["task"]}}, "at least one label besides system and task"),
         ({"only_resolved": "yes"}, "only_resolved should be true or false, found 'yes'"),

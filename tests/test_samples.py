@@ -168,7 +168,7 @@ def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys)
     assert error == (
         "note: swe-agent files usually end in .traj; in a folder, this file may be skipped\n"
         f"{replaced}"
-        'swe-agent files have no place for the outcome: to keep it, write {"NAME": {"resolved": true}} into a file '
+        'swe-agent files cannot contain the outcome: to keep it, write {"NAME": {"resolved": true}} into a file '
         "report.json in the same folder, where NAME is the file's name without its ending\n"
     )
     (tmp_path / "report.json").write_text('{"a": {"resolved": true}}')

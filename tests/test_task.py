@@ -193,7 +193,7 @@ def test_long_trajectories_are_left_out_and_counted(evaluate, runs):
     counts = evaluate(metadata={"trajectories": str(runs), "max_tokens": 240})["configs"]["swe_hesnr"]["trajectories"]
     assert counts["left_out_too_long"] == 2
     assert counts["scored"] == 1
-    with pytest.raises(InputError, match="at most max_tokens = 3"):
+    with pytest.raises(InputError, match="all trajectories have more than max_tokens = 3 tokens"):
         evaluate(metadata={"trajectories": str(runs), "max_tokens": 3})
 
 

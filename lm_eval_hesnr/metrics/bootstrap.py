@@ -31,7 +31,7 @@ SEED = 1234
 LEVEL = 0.95
 
 _LEAST = 5
-"""Smallest number of documents that gives an interval."""
+"""The smallest number of documents for which there is an interval."""
 _BLOCK = 2_000_000
 """How many draws are in memory at a time. All draws would take 320 MB for 20 000 documents."""
 
@@ -58,8 +58,8 @@ class Difference(NamedTuple):
 def spread(values: np.ndarray, n_docs: int) -> float | None:
     """The standard error from replicates over n_docs documents: their standard deviation times sqrt(D / (D - 1)).
 
-    D is n_docs. With this factor, the standard error of a mean equals that of the usual formula, which divides by D -
-    1. The result is None if a replicate is not a finite number.
+    D is n_docs. With this factor, the standard error of a mean equals the usual one, whose variance divides by D - 1.
+    The result is None if a replicate is not a finite number.
     """
     with np.errstate(invalid="ignore"):  # infinite replicates
         return number_or_none(values.std(ddof=1) * math.sqrt(n_docs / (n_docs - 1)))
@@ -79,7 +79,7 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
 
 
 def resampled(rows: np.ndarray, size: int) -> np.ndarray:
-    """(RESAMPLES, C) sums of rows over `size` documents drawn with replacement. D and `size` fix the draws."""
+    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D and `size` fix the draws."""
     n_docs = len(rows)
     rng = np.random.default_rng(SEED)
     step = max(1, _BLOCK // max(n_docs, size))
@@ -96,8 +96,8 @@ def resampled(rows: np.ndarray, size: int) -> np.ndarray:
 def effective_documents(document_weights: np.ndarray) -> float | None:
     """The number of equally weighted documents with the same information (Kish, Survey Sampling, 1965), at least five.
 
-    At five documents the percentile reaches the outermost replicate. The result is None if fewer than five documents
-    have a weight above 0: there is then no interval.
+    With five documents, the percentile is the outermost replicate. The result is None, and there is no interval, if
+    fewer than five documents have a weight above 0.
     """
     if not np.isfinite(document_weights).all() or np.count_nonzero(document_weights) < _LEAST:
         return None
@@ -110,7 +110,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     Args:
         values: (RESAMPLES,), or None.
         effective: the effective number of the resampled documents, or None.
-        target: the effective number of documents in the run whose interval is computed; `effective` if None.
+        target: the effective number of documents of the run for which the interval is; `effective` if None.
 
     Returns:
         None if an argument is missing, or a replicate is not a finite number.
@@ -124,7 +124,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
 
 
 def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | None:
-    """A measure of B minus A. Row i of both is the same trajectory, and each draw takes the same documents of both.
+    """A measure of B minus A. Row i of both is the same trajectory, and each resample has the same documents in both.
 
     The p-value inverts the interval: it is the smallest level at which the interval would exclude 0.
 
@@ -137,7 +137,7 @@ def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | N
         None if one of the runs has nothing to measure.
     """
     if a.shape != b.shape:
-        raise ValueError(f"paired runs need the same trajectories: {len(a)} and {len(b)} were given")
+        raise ValueError(f"paired runs need the same trajectories: the runs have {len(a)} and {len(b)}")
     half = a.shape[1]
 
     def _difference(total: np.ndarray) -> np.ndarray:
@@ -166,7 +166,7 @@ def _p_value(values: np.ndarray, effective: float) -> float:
 def width_by_size(
     name: str, document_totals: np.ndarray, sizes: tuple[int, ...] = (50, 100, 200, 500)
 ) -> dict[int, float]:
-    """The expected width of the measure's interval for each number of trajectories; empty without an interval."""
+    """Number of trajectories to the expected width of the measure's interval; empty without an interval."""
     n_docs, effective = len(document_totals), effective_documents(weights(name, document_totals))
     widths = {}
     for size in sizes:

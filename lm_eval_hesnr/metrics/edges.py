@@ -14,10 +14,11 @@ from itertools import pairwise
 import numpy as np
 
 EPSILON = (math.log(3) + math.log(4)) / 2
-"""Default threshold in nats, 1.242453...: half way between ln 3 and ln 4, the peaks of choices among three and four."""
+"""The default threshold, 1.242453 nats: half way between ln 3 and ln 4, the entropies of equal choices among 3 and
+4."""
 
 ORDERS = (1, 2, 3, 4, 5, 10)
-"""The n for which the neighbourhood of ln n is examined."""
+"""The values of n for which the entropies near ln n are examined."""
 WINDOW = 0.06
 """Half width of the window around ln n, nats. Neighbouring windows up to ln 5 do not overlap."""
 NEAR_EPSILON = 0.01
@@ -30,8 +31,8 @@ SWEEP = (*(low + (high - low) * i / 4 for low, high in pairwise(_ANCHORS) for i 
 SAME = 1e-9
 """Edges that are closer than this, in nats, count as one edge."""
 
-_LAST_LOG = 50  # above it, ln n are closer together than the grid points; a profile must stay below 64 KB
-_FINE_END = 2.5  # above ln 10 and the flanks around it
+_LAST_LOG = 50  # for larger n, ln n are closer together than the grid points; a profile must stay below 64 KB
+_FINE_END = 2.5  # nats; above ln 10 and above the flanks of its window
 
 
 def fixed_grid(top: float) -> np.ndarray:
@@ -44,7 +45,7 @@ def fixed_grid(top: float) -> np.ndarray:
 def profile_edges(k: int, epsilon: float) -> np.ndarray:
     """(B + 1,) float64, ascending, nats, read-only: the exact edges, and all grid points that differ from them.
 
-    The first bin, (-1, 0], holds exact zeros; the last ends at ln k.
+    The first bin, (-1, 0], contains exact zeros; the last one ends at ln k.
     """
     top = math.log(k)
     logs = [math.log(n) for n in (*range(1, min(k, _LAST_LOG) + 1), k)]

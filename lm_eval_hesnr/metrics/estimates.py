@@ -1,4 +1,4 @@
-"""Every measure of one scope with its uncertainty, from one pass of resampling."""
+"""Every measure of one scope with its uncertainty, all from the same resamples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def estimates(profiles: Sequence[EntropyProfile], epsilon: float | None) -> dict
     """Measure name to its estimate over at least one document. All measures use the same resamples.
 
     Args:
-        profiles: one for each document.
+        profiles: one per document.
         epsilon: the threshold, an edge of the profiles. If it is None (no threshold was found), the measures of
             decisions are None.
     """

@@ -1,18 +1,21 @@
-"""Every measure, as a pure function of summed profiles. The formulas are those of HE-SNR (arXiv 2601.20255).
+"""Every measure, as a pure function of totals (`totals`: the sums over a scope's tokens and over its uncertain tokens).
 
-With H the tokens of the scope with entropy > epsilon and rank <= k:
+The formulas are those of HE-SNR (arXiv 2601.20255).
 
-    he_snr         mean over H of p(token) / entropy, pooled over all tokens of all documents
+H is the set of decisions: the tokens of the scope with entropy > epsilon and rank <= k.
+
+    he_snr         mean over H of p(token) / entropy
     he_ppl         exp of minus the mean logprob over H
     ppl            exp of minus the mean logprob over the scope (the harness's `perplexity`, per token of this scope)
     decisions      |H|
-    decision_rate  |H| over the scope's tokens
+    decision_rate  |H| divided by the number of the scope's tokens
     top1_acc       share of the scope's tokens with rank = 1
     topk_acc       share of the scope's tokens with rank <= k
     mean_entropy   mean entropy over the scope, nats
     mean_top_mass  mean probability of the k most likely tokens over the scope
 
-A measure without tokens is not a number: NaN in arrays, null in files, never 0.
+Measures are pooled: sums and counts are taken over the tokens of all documents together, not per document. A measure
+without tokens is not a number: NaN in arrays, null in files, never 0.
 """
 
 from __future__ import annotations
@@ -34,27 +37,28 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "mean_entropy": None,
     "mean_top_mass": None,
 }
-"""Every measure, and whether a better model has a higher value. None for a diagnostic: a better model may have a higher
-or a lower value, so the harness's table shows no arrow."""
+"""Every measure, and whether a higher value is better. None for a diagnostic: neither higher nor lower is better, so
+the harness's table shows no arrow."""
 
 _SCOPE, _DECISIONS = 0, len(SUMS)
+"""The first column of each part of the totals: all tokens of the scope, and tokens with entropy > epsilon."""
 _COLUMN = {name: i for i, name in enumerate(SUMS)}
 
-
 _WEIGHTS = dict.fromkeys(("he_snr", "he_ppl", "decisions"), (_DECISIONS, "top_k"))
+"""Measures over decisions weigh a document by its decisions; all others by its tokens of the scope."""
 
 
 def totals(profile: EntropyProfile, epsilon: float | None) -> np.ndarray:
-    """(2 * len(SUMS),): the sums over the whole scope, then over entropy > epsilon. Totals of documents can be added.
+    """(2 * len(SUMS),): the sums over the whole scope, then the sums over its tokens with entropy > epsilon.
 
-    Without an epsilon the second half is NaN, and so are the measures of decisions.
+    Totals of documents can be added. Without an epsilon, the second half and all measures of decisions are NaN.
     """
     above = np.full(len(SUMS), np.nan) if epsilon is None else profile.above(epsilon)
     return np.concatenate([profile.sums.sum(axis=0), above])
 
 
 def measure(name: str, total: np.ndarray) -> np.ndarray:
-    """(...,) float64: one measure of (..., 2 * len(SUMS)) totals; NaN where there is nothing to measure."""
+    """(...,) float64: one measure of (..., 2 * len(SUMS)) totals; NaN without tokens to measure."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(_FORMULAS[name](total), dtype=np.float64)
 
@@ -86,12 +90,12 @@ _FORMULAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def weights(name: str, document_totals: np.ndarray) -> np.ndarray:
-    """(D,): how many tokens of each document a measure uses: its decisions, or all its tokens of the scope."""
+    """(D,): the number of tokens that a measure uses in each document: its decisions, or its tokens of the scope."""
     return _of(document_totals, *_WEIGHTS.get(name, (_SCOPE, "tokens")))
 
 
 def measures(profiles: Sequence[EntropyProfile], epsilon: float) -> dict[str, float | None]:
-    """Measure name to its value over all documents pooled; None where there is nothing to measure."""
+    """Measure name to its value over the tokens of all documents together; None without tokens to measure."""
     total = np.sum([totals(profile, epsilon) for profile in profiles], axis=0)
     return {name: number_or_none(measure(name, total)) for name in _FORMULAS}
 

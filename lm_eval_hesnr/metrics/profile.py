@@ -1,8 +1,8 @@
 """The entropy profile: a histogram over entropy of one document in one scope. Every measure is a function of it.
 
-The sum of the profiles of several documents is the profile of all of them, in any order (up to rounding) and over any
-number of processes. Epsilon and ln n are exact edges (`metrics.edges` defines all edges), so measures from a profile
-equal measures from the tokens.
+The sum of the profiles of several documents is the profile of all of them. It is the same for any order (except for
+rounding) and any number of processes. Epsilon and ln n are exact edges (`metrics.edges` defines all edges). So measures
+from a profile equal measures from the tokens.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ FORMAT = "hesnr-profile"
 VERSION = 1
 
 SUMS = ("tokens", "top_k", "rank_1", "nll", "nll_top_k", "snr", "entropy", "top_mass")
-"""The columns of a bin. Counts: all tokens, tokens with rank <= k, tokens with rank = 1. Sums: -logprob over all
-tokens; -logprob and p/entropy over tokens with rank <= k; entropy and top_mass over all tokens."""
+"""The columns of a bin. Counts: `tokens` (all tokens), `top_k` (tokens with rank <= k), `rank_1` (tokens with rank =
+1). Sums over all tokens: `nll` (-logprob), `entropy`, `top_mass`. Sums over tokens with rank <= k: `nll_top_k`
+(-logprob), `snr` (p / entropy)."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntropyProfile:
-    """Counts and sums per entropy bin. `a + b` is the profile of both; `EntropyProfile.zero(...)` changes nothing.
+    """Counts and sums per entropy bin. `a + b` is the profile of both; adding `EntropyProfile.zero(...)` has no effect.
 
     `a + b` and `b + a` are equal to the last bit. Counts are exact in any order. Sums of floats are rounded, so add
     documents in the same order to get the same bytes.
     """
 
     edges: np.ndarray
-    """(B + 1,) float64, ascending, nats. Bin i is (edges[i], edges[i + 1]], half open; the first holds exact zeros."""
+    """(B + 1,) float64, ascending, nats. Bin i is (edges[i], edges[i + 1]], half open; the first contains exact
+    zeros."""
     sums: np.ndarray
     """(B, len(SUMS)) float64, columns as in `SUMS`."""
 
@@ -103,7 +105,7 @@ class EntropyProfile:
     def up_to(self, entropies: np.ndarray) -> np.ndarray:
         """(n, len(SUMS)): the sums over tokens with entropy <= each of (n,) values.
 
-        Each value is an edge, up to 1e-9 nats. Below 0 the sums are 0; above ln k they cover all tokens.
+        Each value is an edge (within 1e-9 nats). Below 0 the sums are 0; above ln k they cover all tokens.
 
         Raises:
             ValueError: a value between 0 and ln k is not an edge.
@@ -117,14 +119,17 @@ class EntropyProfile:
         return np.asarray(cumulative[np.where(entropies < -SAME, 0, np.minimum(i, last))])
 
     def to_json(self) -> dict[str, Any]:
-        """A versioned dictionary that `json.dumps` accepts: the edges, and the bins that are not empty, as rows."""
+        """A dictionary for `json.dumps`, with a version: the edges, and one row per bin that is not empty.
+
+        With `from_json`, it is for users who store profiles or add them in another process. The package pickles them.
+        """
         filled = np.flatnonzero(self.sums.any(axis=1))
         rows = [[int(i), *self.sums[i].tolist()] for i in filled]
         return {"format": FORMAT, "version": VERSION, "sums": list(SUMS), "edges": self.edges.tolist(), "bins": rows}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EntropyProfile:
-        """The profile that `to_json` wrote, bit for bit.
+        """The profile from which `to_json` made the dictionary, equal bit for bit.
 
         Raises:
             ValueError: another format or version, or other columns.
@@ -139,14 +144,14 @@ class EntropyProfile:
         return cls(edges, sums)
 
     def __str__(self) -> str:
-        """A short text, because the harness writes `str` of filtered responses into its sample files."""
+        """A short text, because the harness writes `str` of filtered answers into its sample files."""
         return f"EntropyProfile({int(self.sums[:, 0].sum())} tokens)"
 
     __repr__ = __str__
 
 
 def pooled(profiles: Sequence[EntropyProfile]) -> EntropyProfile:
-    """The profile of all documents together, at least one."""
+    """The profile of all documents together. There must be at least one document."""
     return reduce(operator.add, profiles)
 
 

@@ -14,16 +14,16 @@ from lm_eval_hesnr.metrics.thresholds import threshold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeResult:
-    """One scope of one run, D documents."""
+    """The result of one scope of one run with D documents."""
 
     profiles: Sequence[EntropyProfile]
-    """D profiles, one for each document."""
+    """D profiles, one per document."""
     threshold: float | None
     """Nats; None if an adaptive method found no threshold."""
     estimates: dict[str, Estimate]
-    """One for each measure."""
+    """Measure name to its estimate."""
     summary: dict[str, Any]
-    """Plain values for the results JSON, see `summary`."""
+    """Plain values for the results JSON, from `metrics.summary`."""
     decisions_by_label: dict[str, int] | None = None
     """Label name to its number of decisions; None if only profiles are known."""
     token_counts: dict[str, int] | None = None
@@ -42,7 +42,7 @@ def scope_result(
     """The threshold of a scope, every measure with it, and the summary.
 
     Args:
-        profiles: one for each document, at least one.
+        profiles: one per document, at least one.
         names: the names of the documents, in the same order.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats. It is the threshold if `method` is `static`.

@@ -2,12 +2,12 @@
 
 A choice among n equal candidates has entropy ln n, so real histograms have peaks near ln 2, ln 3 and ln 4. Stronger
 checkpoints move mass from ln 4 to ln 3 (HE-SNR, arXiv 2601.20255). This module examines a window of +- 0.06 nats around
-each ln n. At ln 1 and ln k the window has only the side where entropies are possible.
+each ln n. At ln 1 and at ln k the window is one-sided, because entropies are between 0 and ln k.
 
-The search for a peak uses *cores*, 0.06 nats wide, every 0.01 nats within the window. The densest core is a peak if it
-is denser than both flanks, by more than chance and by more than 5 %. A flank is 0.06 nats wide and 0.02 nats away from
-the core. More than chance means more than three standard errors of the difference of counts. The standard error of a
-count is its square root. A flank below 0 or above ln k is not compared.
+The search for a peak uses *wide bins*: intervals 0.06 nats wide, one every 0.01 nats within the window. The densest
+wide bin is a peak if it is denser than both flanks, by more than chance and by more than 5 %. A flank is also a wide
+bin, 0.02 nats away from it. More than chance means more than three standard errors of the difference of counts. The
+standard error of a count is its square root. A flank below 0 or above ln k is not compared.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 from lm_eval_hesnr.metrics.edges import ORDERS, SAME, WINDOW, fixed_grid
 from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile
 
-CORE = 0.03
-"""Half width of a core and of a flank, nats."""
+HALF_BIN = 0.03
+"""Half the width of a wide bin, nats."""
 _FLANK = 0.08
-"""From the middle of a core to the middle of its flanks, nats."""
-_REACH = WINDOW + _FLANK + CORE
+"""From the middle of a wide bin to the middle of its flanks, nats."""
+_REACH = WINDOW + _FLANK + HALF_BIN
 
 _COLUMNS = [SUMS.index("tokens"), SUMS.index("entropy")]
 
@@ -34,10 +34,11 @@ class Peak(NamedTuple):
     """The tokens near ln n."""
 
     order: int
+    """The number n."""
     mass: float
     """Share of the scope's tokens in the window. Exact zeros belong to ln 1."""
     location: float | None
-    """Mean entropy of the densest core, nats; None if it is not a peak."""
+    """Mean entropy of the densest wide bin, nats; None if this bin is not a peak."""
 
 
 class Cumulative(NamedTuple):
@@ -62,7 +63,7 @@ class Cumulative(NamedTuple):
 
 
 def cumulative(profiles: Sequence[EntropyProfile]) -> tuple[np.ndarray, np.ndarray]:
-    """(E,) bounds, and (D, 2 * E) rows, one for each document. `shaped` accepts sums of rows."""
+    """(E,) bounds, and (D, 2 * E) rows, one per document. `shaped` accepts sums of these rows."""
     top = float(profiles[0].edges[-1])
     grid = fixed_grid(top)
     needed = np.abs(grid[:, None] - np.log(ORDERS)).min(axis=1) <= _REACH
@@ -79,7 +80,7 @@ def shaped(bounds: np.ndarray, sums: np.ndarray) -> Cumulative:
 
 
 def peaks(whole: Cumulative) -> list[Peak] | None:
-    """One `Peak` for each of `ORDERS` up to k; None without tokens."""
+    """One `Peak` for each number in `ORDERS` up to k; None without tokens."""
     if not whole.sums[-1, 0]:
         return None
     return [
@@ -110,16 +111,16 @@ def ln3_ln4_shift(whole: Cumulative) -> np.ndarray:
 
 
 def location(whole: Cumulative, order: int) -> np.ndarray:
-    """(...,) nats: mean entropy of the densest core in the window around ln `order`; NaN if it is empty."""
+    """(...,) nats: mean entropy of the densest wide bin in the window around ln `order`; NaN if this bin is empty."""
     middles = middles_near(whole, order)
     best = densities(whole, middles).argmax(axis=-1)[..., None, None]
-    core = np.take_along_axis(whole.between(middles - CORE, middles + CORE), best, axis=-2)[..., 0, :]
+    sums = np.take_along_axis(whole.between(middles - HALF_BIN, middles + HALF_BIN), best, axis=-2)[..., 0, :]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(core[..., 1] / core[..., 0])
+        return np.asarray(sums[..., 1] / sums[..., 0])
 
 
 def is_peak(whole: Cumulative, order: int) -> bool:
-    """Whether the densest core of the window is denser than its flanks, by more than chance and by more than 5 %."""
+    """Whether the densest wide bin of the window is denser than its flanks, by more than chance and by over 5 %."""
     middles = middles_near(whole, order)
     if not len(middles):
         return False
@@ -128,26 +129,26 @@ def is_peak(whole: Cumulative, order: int) -> bool:
 
 
 def exceeds(whole: Cumulative, high: float, low: float) -> bool:
-    """Whether the core at `high` is denser than the one at `low`, by more than chance and by more than 5 %.
+    """Whether the wide bin at `high` is denser than the one at `low`, by more than chance and by more than 5 %.
 
-    True if less than half of the core at `low` lies within [0, ln k]: such a core is not compared.
+    True if less than half of the wide bin at `low` lies within [0, ln k]: such a bin is not compared.
     """
     middles = np.array([high, low])
-    widths = whole.widths(middles - CORE, middles + CORE)
-    if widths[1] < CORE - SAME:
+    widths = whole.widths(middles - HALF_BIN, middles + HALF_BIN)
+    if widths[1] < HALF_BIN - SAME:
         return True
-    above, below = whole.between(middles - CORE, middles + CORE)[:, 0]
+    above, below = whole.between(middles - HALF_BIN, middles + HALF_BIN)[:, 0]
     scale = widths[0] / widths[1]
     return bool(above - scale * below > max(3 * math.sqrt(above + scale**2 * below), 0.05 * above))
 
 
 def middles_near(whole: Cumulative, order: int) -> np.ndarray:
-    """(m,): the grid points within the window around ln `order`. Each is the middle of a core."""
+    """(m,): the grid points within the window around ln `order`. Each is the middle of a wide bin."""
     grid = fixed_grid(float(whole.bounds[-1]))
     return grid[np.abs(grid - math.log(order)) <= WINDOW]
 
 
 def densities(whole: Cumulative, middles: np.ndarray) -> np.ndarray:
-    """(..., m): tokens per nat in the cores around (m,) middles; exact zeros belong to the core at 0."""
-    low, high = middles - CORE, middles + CORE
+    """(..., m): tokens per nat in the wide bins around (m,) middles. Exact zeros belong to the wide bin at 0."""
+    low, high = middles - HALF_BIN, middles + HALF_BIN
     return np.asarray(whole.between(low, high)[..., 0] / whole.widths(low, high))

@@ -66,8 +66,8 @@ def sweep(profile: EntropyProfile) -> list[dict[str, float | None]]:
 def largest_influence(rows: np.ndarray) -> dict[str, float | None] | None:
     """The document whose removal would change he_snr most, and the relative change.
 
-    The share is None if there would be no decisions without this document. The result is None for fewer than two
-    documents, and if he_snr is 0 or not a number.
+    The relative change (`share`) is None if there would be no decisions without this document. The result is None for
+    fewer than two documents, and if he_snr is 0 or not a number.
     """
     value = measure("he_snr", rows.sum(axis=0))
     if len(rows) < 2 or not np.isfinite(value) or not value:
@@ -83,8 +83,8 @@ def largest_influence(rows: np.ndarray) -> dict[str, float | None] | None:
 def near_epsilon(profile: EntropyProfile, epsilon: float | None) -> float | None:
     """Share of the scope's tokens with entropy within 0.01 nats of epsilon: in (epsilon - 0.01, epsilon + 0.01].
 
-    None without tokens or epsilon, and if the ends of the window are not edges. They are edges for the profile's own
-    epsilon and for every grid point up to 2.4 nats.
+    None without tokens, without epsilon, or if the ends of the window are not edges. They are edges if epsilon is the
+    profile's own or a grid point up to 2.4 nats.
     """
     tokens = profile.sums[:, _TOKENS].sum()
     if epsilon is None or not tokens:
@@ -97,9 +97,9 @@ def near_epsilon(profile: EntropyProfile, epsilon: float | None) -> float | None
 
 
 def histogram(profile: EntropyProfile) -> list[list[float]]:
-    """[upper edge in nats, tokens] of each cell of the fixed grid that is not empty; a cell is (previous edge, edge].
+    """[upper edge in nats, tokens] of each bin of the fixed grid that is not empty; a bin is (previous edge, edge].
 
-    The first cell, with upper edge 0, holds exact zeros. The last one ends at ln k.
+    The first bin, with upper edge 0, contains exact zeros. The last one ends at ln k.
     """
     edges = np.append(fixed_grid(float(profile.edges[-1])), profile.edges[-1])
     counts = np.diff(profile.up_to(edges)[:, _TOKENS], prepend=0.0)

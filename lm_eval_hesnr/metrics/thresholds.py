@@ -1,8 +1,8 @@
 """Methods to choose the threshold: fixed, by a quantile, in the valley between ln 3 and ln 4, or by Otsu's method.
 
 An adaptive threshold is a point of the fixed grid (`edges.fixed_grid`). These points are edges of every profile, so
-measures with it are exact. It is None if there are no tokens, if there is no valley deeper than chance, or if no grid
-point qualifies.
+measures with it are exact. It is None if there are no tokens, if no valley is deeper than chance, or if no grid point
+meets the condition.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TOKENS, _ENTROPY = SUMS.index("tokens"), SUMS.index("entropy")
 
 
 def threshold(profile: EntropyProfile, method: str, *, epsilon: float, quantile: float = 0.8) -> float | None:
-    """The threshold in nats by one method. An adaptive threshold is below ln k; it is None if the method finds none.
+    """The threshold in nats by one method. An adaptive threshold is below ln k, or None if there is no such threshold.
 
     Args:
         profile: the profile of all documents together.
@@ -41,7 +41,7 @@ def threshold(profile: EntropyProfile, method: str, *, epsilon: float, quantile:
 
 
 def quantile_threshold(profile: EntropyProfile, quantile: float) -> float | None:
-    """The lowest grid point with at least this share of the tokens at or below it; None if there is none below ln k."""
+    """The lowest grid point with at least this share of the tokens at or below it; None if it is not below ln k."""
     tokens = profile.sums[:, _TOKENS].sum()
     if not tokens:
         return None
@@ -51,9 +51,9 @@ def quantile_threshold(profile: EntropyProfile, quantile: float) -> float | None
 
 
 def valley_threshold(profile: EntropyProfile) -> float | None:
-    """The antimode: the middle of the least dense core between the densest cores near ln 3 and ln 4.
+    """The valley: the middle of the least dense wide bin between the densest wide bins near ln 3 and ln 4.
 
-    None unless both of these cores are denser than it, by more than chance and by more than 5 % (`shape.exceeds`).
+    None unless both of these are denser than the valley, by more than chance and by more than 5 % (`shape.exceeds`).
     """
     whole = shape.shaped(*_alone(profile))
     if whole.bounds[-1] < math.log(4) - SAME:
@@ -75,7 +75,8 @@ def otsu_threshold(profile: EntropyProfile) -> float | None:
     """The grid point that splits the tokens into two classes with the greatest variance between their mean entropies.
 
     (Otsu, A Threshold Selection Method from Gray-Level Histograms, 1979.) If several grid points have this variance
-    because no token lies between them, the result is the middle one. None if no grid point splits the tokens.
+    because no token lies between them, the result is the middle one. The result is None if no grid point splits the
+    tokens.
     """
     cuts = _cuts(profile)
     below, entropy_below = profile.up_to(cuts)[:, [_TOKENS, _ENTROPY]].T
@@ -87,7 +88,7 @@ def otsu_threshold(profile: EntropyProfile) -> float | None:
 
 
 def _cuts(profile: EntropyProfile) -> np.ndarray:
-    """(G,): the profile's edges that are on the fixed grid, below ln k, bit for bit."""
+    """(G,): the profile's edges on the fixed grid, below ln k. They equal the edges bit for bit."""
     return np.asarray(profile.edges[np.searchsorted(profile.edges, fixed_grid(float(profile.edges[-1])) - SAME)])
 
 
@@ -97,6 +98,6 @@ def _alone(profile: EntropyProfile) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _middle(values: np.ndarray, chosen: np.ndarray) -> float:
-    """The median of the chosen values; of two in the middle, the lower one."""
+    """The median of the chosen values; the lower one if two values are in the middle."""
     found = values[chosen]
     return float(found[(len(found) - 1) // 2])

@@ -77,7 +77,7 @@ def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool =
 
 
 def as_number_or_none(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:
-    """Like `as_number`; None if the argument is not given."""
+    """As `as_number`; None if the argument is not given."""
     return None if value is None else as_number(key, value, least, unit, whole=whole)
 
 
@@ -86,7 +86,7 @@ def refuse_several_processes(name: str, instead: str) -> None:
 
     Args:
         name: the model's name for `--model`.
-        instead: the end of the message: what to do instead.
+        instead: the end of the message, which says what to do instead.
 
     Raises:
         InputError: a launcher has started several processes.

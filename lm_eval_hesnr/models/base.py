@@ -1,7 +1,7 @@
 """The common part of all engines: from requests with labels to `TokenScores`.
 
 A new engine is `class MyTopK(TrajectoryModel, TheHarnessModel)`. It defines `model_name`, `signature`, `window` and
-`read`. Tokenizing, windows, the score store, progress and labels are done here.
+`read`. This module does the rest: tokenizing, windows, the score store, progress and labels.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class TrajectoryModel(LM):
 
         Args:
             requests: the windows to read.
-            progress: an engine that reads a window in parts may call `progress.advance`. Others ignore it.
+            progress: an engine that reads a window in parts may call `progress.advance`. Other engines ignore it.
         """
 
     @property
     def store_settings(self) -> dict[str, Any]:
-        """The settings that key the score store: what changes numbers."""
+        """The settings that change numbers. They are a part of the keys of the score store."""
         return self.signature
 
     def weights_fingerprint(self) -> str | None:
@@ -83,7 +83,7 @@ class TrajectoryModel(LM):
         return None
 
     def all_processes(self, own: bool) -> bool:
-        """Whether `own` is true in every process that runs a part of this model."""
+        """Whether `own`, the value in this process, is true in every process that runs a part of this model."""
         return own
 
     @property
@@ -108,7 +108,7 @@ class TrajectoryModel(LM):
 
     @cached_property
     def tokenizer_digest(self) -> str | None:
-        """A digest of the tokenizer's content: several checkpoints have copies of the same tokenizer."""
+        """A digest of the tokenizer's content, because several checkpoints have copies of the same tokenizer."""
         digest = fingerprint_of_tokenizer(self.tokenizer)
         return digest and digest[:16]
 
@@ -125,7 +125,7 @@ class TrajectoryModel(LM):
             return answers
         plain = [request for request in requests if not isinstance(request.args[1], LabelledText)]
         others = iter(super().loglikelihood(plain, disable_tqdm=disable_tqdm) if plain else [])
-        # if a rank has too few requests, the harness repeats a request object: score it once
+        # if a rank has too few requests, the harness repeats a request object; score such an object only once
         unique = {id(request): request for request in labelled}
         with resumable(self.score_store):
             results = dict(zip(unique, self._score_trajectories(list(unique.values()), disable_tqdm), strict=True))
@@ -136,11 +136,11 @@ class TrajectoryModel(LM):
         context, text = request.args
         template = text.labels == Label.TEMPLATE if text.has_template else None
         tokens = self.trajectory_tokenizer("".join((context, text)), template)
-        running = np.concatenate([[0], np.cumsum(text.wanted)])
+        running = np.concatenate([[0], np.cumsum(text.to_score)])
         positions = np.flatnonzero(running[tokens.end] > running[tokens.start])
         positions = positions[positions > 0]  # nothing predicts the first token
         if not len(positions):
-            eval_logger.warning("%s: has no token to score, only context", request.doc.get("id"))
+            eval_logger.warning("%s: it has no token to score, only context", request.doc.get("id"))
             return EncodedTrajectory(tokens, [])
         return EncodedTrajectory(tokens, list(plan_windows(positions, self.window, self.stride)))
 
@@ -226,19 +226,19 @@ class TrajectoryModel(LM):
         self, encoded: list[EncodedTrajectory], texts: list[LabelledText], progress: Progress
     ) -> Generator[tuple[int, Statistics]]:
         """Yield each trajectory's index and the statistics of all its windows, as soon as its last window is read."""
-        owners = [(i, n) for i, one in enumerate(encoded) for n in range(len(one.plan))]
-        requests = [WindowRequest(encoded[i].tokens.ids, encoded[i].plan[n], texts[i].k) for i, n in owners]
-        parts: dict[int, dict[int, Statistics]] = {}
+        places = [(i, n) for i, one in enumerate(encoded) for n in range(len(one.plan))]  # (trajectory, window) numbers
+        requests = [WindowRequest(encoded[i].tokens.ids, encoded[i].plan[n], texts[i].k) for i, n in places]
+        unfinished: dict[int, dict[int, Statistics]] = {}  # trajectory number to the statistics of its read windows
         if not requests:
             return
         for r, statistics in self.read(requests, progress):
             progress.finish_window(requests[r].window.n_tokens)
-            i, n = owners[r]
-            own = parts.setdefault(i, {})
-            own[n] = statistics
-            if len(own) == len(encoded[i].plan):
-                del parts[i]
-                columns = zip(*(own[n] for n in range(len(own))), strict=True)
+            i, n = places[r]
+            by_window = unfinished.setdefault(i, {})
+            by_window[n] = statistics
+            if len(by_window) == len(encoded[i].plan):
+                del unfinished[i]
+                columns = zip(*(by_window[n] for n in range(len(by_window))), strict=True)
                 yield i, Statistics(*(np.concatenate(column) for column in columns))
 
     def _token_scores(

@@ -62,7 +62,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         tokenizer_backend: str = "huggingface",
         **kwargs: Any,
     ) -> None:
-        """Request the model's entry from the server, then load the tokenizer.
+        """Request the entry of the model from the server, then load the tokenizer.
 
         Args:
             base_url: the server, such as http://127.0.0.1:8000/v1/completions.
@@ -71,11 +71,12 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             stride: tokens between windows over a trajectory longer than the model's context; half a window if None.
             score_store: the folder where scores are read and written, see `scoring.store`.
             server: the server's answer format, one of `FORMS`; "auto" tries each of them.
-            max_length: the model's context in tokens, one of which the server generates. If None, the server's own
-                number is used, and for stock requests the default of `local-completions`.
-            max_retries: the largest number of attempts per request. If None, it is 10, and 3 for stock requests.
-            timeout: seconds to wait for an answer. If None, it is 300 plus 1 per 100 tokens, and 300 for stock
-                requests.
+            max_length: the model's context in tokens, including the one that the server generates. If None, the
+                server's own number is used, and for requests without labels the default of `local-completions`.
+            max_retries: the largest number of attempts per request. If None, it is 10, and 3 for requests without
+                labels.
+            timeout: seconds to wait for an answer. If None, it is 300 plus 1 per 100 tokens, and 300 for requests
+                without labels.
             retry_wait: seconds before the second attempt. The wait doubles before each further attempt, up to 30.
             tokenizer_backend: as in `local-completions`; labels need "huggingface".
             **kwargs: all other arguments of `local-completions`.
@@ -106,7 +107,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
     @cached_property
     def signature(self) -> dict[str, Any]:
-        """The known settings of a served model: its names, its context, and its answer format."""
+        """The known settings of a served model: its names, its context, its server and its answer format."""
         return {
             "model": self.model_name,
             "revision": self._served.get("root"),
@@ -134,7 +135,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         return TrajectoryTokenizer(self.tokenizer, name=self.model_name, add_bos_token=self._given_bos)
 
     def read(self, requests: Sequence[WindowRequest], progress: Progress) -> Iterator[tuple[int, Statistics]]:
-        """Yield each request's index with the statistics of its tokens, in the order of the server's answers."""
+        """Yield each request's index with the statistics of its tokens, in the order in which the server answers."""
         form = self._form
 
         def _read(i: int) -> tuple[int, Statistics]:
@@ -161,7 +162,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         if models and not found:
             others = ", ".join(str(one.get("id")) for one in models)
             raise InputError(
-                f"{self._root} does not serve {model!r}, but {others}; give one of these as model=, and tokenizer="
+                f"{self._root} does not serve {model!r}; it serves {others}; give one of these as model=, and "
+                "tokenizer="
             )
         return dict(found[0]) if found else {}
 

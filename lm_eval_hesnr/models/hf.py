@@ -21,7 +21,7 @@ from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, embedded_model, named_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.models.progress import Progress
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
 from lm_eval_hesnr.models.window_request import WindowRequest
@@ -156,7 +156,7 @@ class HFTopK(TrajectoryModel, HFLM):
 
     @property
     def store_settings(self) -> dict[str, Any]:
-        """The settings that key the score store: what changes numbers by more than rounding, and the precision."""
+        """The settings that change numbers by more than rounding, and the precision. They key the score store."""
         precision = {
             "mixed_precision_dtype": str(self.mixed_precision_dtype),
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
@@ -168,15 +168,15 @@ class HFTopK(TrajectoryModel, HFLM):
         return fingerprint_of_model(self.model)
 
     def all_processes(self, own: bool) -> bool:
-        """Whether `own` is true in every process of a tensor-parallel model. All of them must score the same texts."""
+        """Whether `own` is true in every process of a tensor-parallel model, because all must score the same texts."""
         return self._rows.all_ranks(own)
 
     @cached_property
-    def _rows(self) -> WantedRows:
+    def _rows(self) -> RequestedRows:
         if self.backend != "causal":
             raise InputError(f"{self.model_name}: expected a causal language model, but this one is {self.backend}")
         with self._autocast():
-            return WantedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
+            return RequestedRows(self.model, name=self.model_name, mem_budget=self.mem_budget)
 
     def _autocast(self) -> torch.autocast:
         """The precision that `mixed_precision_dtype` sets."""
@@ -199,7 +199,7 @@ class HFTopK(TrajectoryModel, HFLM):
                 ids[window.start : end], request.rows - 1, targets, request.k, on_read=progress.advance
             )
         bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all four
-        return Statistics(*(column.view(own.dtype).numpy() for column, own in zip(bits, found, strict=True)))
+        return Statistics(*(column.view(original.dtype).numpy() for column, original in zip(bits, found, strict=True)))
 
 
 def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
@@ -207,7 +207,7 @@ def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
     if not torch.cuda.is_available() and str(options.get("device") or "cuda").startswith("cuda"):
         options["device"] = "cpu"  # hf would use its default, cuda, and fail
     if not torch.accelerator.is_available():
-        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # otherwise accelerate's processes do not find each other
+        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # without it, accelerate's processes do not find each other
 
 
 def _checked_rope_factor(rope_type: str | None, rope_factor: Any) -> float | None:

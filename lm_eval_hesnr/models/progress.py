@@ -10,29 +10,29 @@ from tqdm import tqdm
 class Progress:
     """Counts the tokens that the engine reads. Where windows overlap, a token counts once for each of them.
 
-    `finish_window` must be called once per window. An engine that reads a window in parts may call `advance` after each
-    part, so that the bar moves earlier.
+    `TrajectoryModel` calls `finish_window` after each window that `read` yields; an engine never calls it. An engine
+    that reads a window in parts may call `advance` after each part, so that the bar moves earlier.
     """
 
     def __init__(self, n_tokens: int, *, disable: bool) -> None:
         """Draw the bar.
 
         Args:
-            n_tokens: the total, all windows together.
-            disable: draw nothing.
+            n_tokens: the total number of tokens in all windows.
+            disable: whether to draw no bar.
         """
         self._bar = tqdm(total=n_tokens, unit="tok", unit_scale=True, desc="Scoring trajectories", disable=disable)
-        self._n_ahead = 0  # tokens of the unfinished window that the bar has already counted
+        self._n_counted = 0  # tokens of the unfinished window that the bar has already counted
 
     def advance(self, n_tokens: int) -> None:
         """Count tokens of the current window. A negative number means that they must be read again."""
         self._bar.update(n_tokens)
-        self._n_ahead += n_tokens
+        self._n_counted += n_tokens
 
     def finish_window(self, n_tokens: int) -> None:
         """Count the rest of a window of `n_tokens`: what `advance` has not counted yet."""
-        self._bar.update(n_tokens - self._n_ahead)
-        self._n_ahead = 0
+        self._bar.update(n_tokens - self._n_counted)
+        self._n_counted = 0
 
     def __enter__(self) -> Progress:
         return self

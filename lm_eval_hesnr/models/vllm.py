@@ -52,9 +52,9 @@ DEFAULTS: dict[str, Any] = {
     "enable_prefix_caching": False,
     "max_logprobs": 100,
 }
-"""Our defaults that differ from vLLM's. vLLM computes the logits of all tokens of a step. These logits take about 6
-bytes per token and vocabulary entry (1.9 GB for 2048 tokens and 152 000 entries), and vLLM's memory profile does not
-count them. `max_logprobs` is only a limit and costs no memory."""
+"""Our defaults that differ from vLLM's. In each step, vLLM computes the logits of all tokens. They take about 6 bytes
+per token and vocabulary entry (1.9 GB for 2048 tokens and 152 000 entries). vLLM's memory profile does not count them.
+`max_logprobs` is only a limit and costs no memory."""
 
 _PLAN = (
     "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "max_num_batched_tokens",
@@ -70,8 +70,8 @@ _UNITS = {
 """Arguments that must be whole numbers, with their units."""
 
 _TOKENS_PER_CALL, _TOKENS_PER_CALL_WITH_STORE = 2**18, 2**16
-"""How many tokens one call of the engine reads. Its answer is held in memory (about 300 bytes for each token). Scores
-are stored when the call ends, so calls are shorter with a score store."""
+"""How many tokens one call of the engine reads. Its answer is in memory (about 300 bytes per token). Scores are stored
+when the call ends, so calls are shorter with a score store."""
 
 
 class VLLMTopK(TrajectoryModel, VLLM):
@@ -110,7 +110,8 @@ class VLLMTopK(TrajectoryModel, VLLM):
         with named_arguments("vllm-topk", VLLMTopK, VLLM):
             try:
                 super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)
-            except (OSError, ValueError, ImportError, RuntimeError) as error:  # no checkpoint, wrong options, no ray
+            # no checkpoint, wrong options, or ray is not installed
+            except (OSError, ValueError, ImportError, RuntimeError) as error:
                 raise InputError(f"vllm-topk, pretrained={pretrained}: {' '.join(str(error).split())}") from error
         if self.data_parallel_size <= 1:
             # At exit, vLLM's own shutdown races with the thread that watches the engine, and can abort the interpreter
@@ -157,7 +158,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
 
     @property
     def store_settings(self) -> dict[str, Any]:
-        """The settings that key the score store: what changes numbers by more than rounding."""
+        """The settings that change numbers by more than rounding. They key the score store."""
         vllm_args = {key: value for key, value in self.signature["vllm_args"].items() if key not in _PLAN}
         return self.signature | {"vllm_args": vllm_args}
 
@@ -220,7 +221,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
 
 
 def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Statistics:
-    """Statistics of the request's tokens. An entry of vLLM holds the token's own logprob and the k largest."""
+    """Statistics of the request's tokens. An entry of vLLM contains the token's own logprob and the k largest ones."""
     entries = output.prompt_logprobs
     if entries is None or len(entries) != len(prompt) or list(output.prompt_token_ids) != prompt:
         n_entries = "no" if entries is None else len(entries)

@@ -8,7 +8,7 @@ from lm_eval_hesnr.metrics.estimates import Estimate
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
-    """One line for each row. Columns are aligned left, and those whose number is in `right` are aligned right."""
+    """One line per row. Columns are aligned left, except those whose number is in `right`: they are aligned right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -25,7 +25,7 @@ def number(value: float | None) -> str:
 
 
 def scopes_table(scopes: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
-    """One line for each scope, in the given order, with the measures of the paper's ablation."""
+    """One line per scope, in the given order, with the measures of the paper's ablation."""
     rows = [("scope", "he_snr", "he_ppl", "ppl", "topk_acc", "decisions")]
     for scope, found in scopes.items():
         stderr = found["he_snr"].stderr

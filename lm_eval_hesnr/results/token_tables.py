@@ -1,4 +1,4 @@
-"""Every measure computed again from token tables, without a model, also for other scopes, epsilon or threshold."""
+"""Computes every measure again from token tables, without a model, also for other scopes, epsilon or threshold."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tables:
     digests: list[str]
     """SHA-256 of each document's token ids. Equal digests mean equal documents."""
     profiles: dict[str, list[EntropyProfile]]
-    """For each scope, one profile for each document."""
+    """For each scope, one profile per document."""
 
     def rows(self, scope: str, epsilon: float | None) -> np.ndarray:
         """(documents, columns) of `measures.totals`."""
@@ -64,7 +64,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
         if differing := sorted(key for key in keys if scores.signature.get(key) != signature.get(key)):
             raise InputError(
                 f"{path}: written with other settings than {paths[0].name} ({', '.join(differing)}); "
-                "use one folder for each run"
+                "use one folder per run"
             )
         if epsilon >= math.log(scores.k):
             raise InputError(
@@ -93,7 +93,7 @@ def _folder_with_tables(folder: Path) -> Path:
         )
     if len(settings) > 1:
         raise InputError(
-            f"{folder}: is a score store with {len(settings)} models or settings; name the folder of one, such as "
+            f"{folder}: this is a score store with {len(settings)} models or settings; name the folder of one, such as "
             f"{settings[0]}"
         )
     return settings[0]
@@ -107,7 +107,7 @@ def _profile(scores: TokenScores, labels: frozenset[Label], epsilon: float) -> E
 
 
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
-    """Measures, standard errors and summary of each scope, as a run computes them: plain values, None for no number."""
+    """Measures, standard errors and summary of each scope, as a run computes them. Missing numbers are None."""
     return {
         scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon))
         for scope, profiles in tables.profiles.items()
@@ -124,6 +124,8 @@ def _plain(result: ScopeResult) -> dict[str, Any]:
 
 def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, Difference | None]]:
     """The difference B minus A for each scope and measure, paired by trajectory.
+
+    Compared are the trajectories, their tokens, k, score, render and label_rules. `hesnr diagnose` compares more.
 
     Raises:
         InputError: the runs have different trajectories or settings.

@@ -18,7 +18,7 @@ from lm_eval_hesnr.files import replace_file
 _ORIGIN_KEYS = frozenset(
     {"_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "base_model_name_or_path", "revision"}
 )
-"""Configuration keys that are left out: where a model came from, and what the signature contains already."""
+"""Configuration keys that are left out. They contain a model's origin, or values that the signature also contains."""
 
 _WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin", "*.gguf")
 _CONFIG_FILES = ("config.json", "adapter_config.json")
@@ -33,8 +33,8 @@ def fingerprint_of_model(model: Any) -> str:
     """Digest of a PyTorch model: its class, configuration, adapters, and every byte of parameters and stored buffers.
 
     It describes the model in memory. So it changes with the revision, an adapter, quantisation, and training steps in
-    this process. Of a `trust_remote_code` model it does not cover the code, only the name of its module, which contains
-    the revision. It reads about 1 GB/s for each core, on up to 8 cores.
+    this process. For a `trust_remote_code` model, it covers the name of the code's module, which contains the
+    revision, but not the code itself. Computing it reads about 1 GB/s per core, on up to 8 cores.
 
     Raises:
         InputError: this process does not hold all weights.
@@ -46,13 +46,13 @@ def fingerprint_of_model(model: Any) -> str:
 
 
 def fingerprint_of_tokenizer(tokenizer: Any) -> str:
-    """Digest of a fast tokenizer's `tokenizer.json`, without padding and truncation, which every call sets again."""
+    """Digest of a fast tokenizer's `tokenizer.json` without padding and truncation, because every call sets them."""
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     return digest(json.dumps(state | {"padding": None, "truncation": None}, sort_keys=True).encode())
 
 
 def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
-    """Digest of every byte of a checkpoint's weight and configuration files, if the engine does not expose the model.
+    """Digest of every byte of a checkpoint's weight and configuration files. For engines that do not expose the model.
 
     Args:
         folder: contains *.safetensors, pytorch_model*.bin, adapter_model*.bin or *.gguf, and config.json.
@@ -73,7 +73,7 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
     with suppress(OSError, ValueError):
         cached = json.loads(cache.read_text())
     digests = [[path.name, _digest_of_file(path, cached)] for path in paths]
-    with suppress(OSError):  # without the cache the next run is only slower
+    with suppress(OSError):  # without the cache, the next run is only slower
         replace_file(cache, json.dumps(cached))
     return digest(json.dumps(digests).encode())
 
@@ -130,5 +130,5 @@ def _without_origin(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(value: Any) -> Any:
-    """A configuration value of a type that JSON lacks: a set as a sorted list, anything else as text."""
+    """A configuration value of a type that JSON does not have: a set as a sorted list, any other type as text."""
     return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

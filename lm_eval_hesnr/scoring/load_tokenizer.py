@@ -1,4 +1,4 @@
-"""Loading a tokenizer by its name."""
+"""Loads a tokenizer by its name."""
 
 from __future__ import annotations
 

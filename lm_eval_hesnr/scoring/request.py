@@ -20,28 +20,29 @@ class LabelledText(str):
 
     labels: np.ndarray
     """(characters of context + continuation,) uint8, values of `Label`."""
-    wanted: np.ndarray
-    """(characters of context + continuation,) bool: a token is scored if it contains a wanted character."""
+    to_score: np.ndarray
+    """(characters of context + continuation,) bool: a token is scored if this is true for one of its characters."""
     k: int
     """Size of the candidate set."""
     has_template: bool
-    """Whether a chat template wrote control tokens into the text. Otherwise, no text may become a control token."""
+    """Whether a chat template wrote control tokens into the text. If not, no text may become a control token."""
     token_table: TokenTableFile | None
-    """The model writes the table when the trajectory is scored, so an interrupted run keeps the finished tables."""
+    """The file for the token table; None for no table. The model writes it when the trajectory is scored, so an
+    interrupted run keeps the finished tables."""
 
     def __new__(
         cls,
         text: str,
         *,
         labels: np.ndarray,
-        wanted: np.ndarray,
+        to_score: np.ndarray,
         k: int,
         has_template: bool,
         token_table: TokenTableFile | None = None,
     ) -> LabelledText:
         """Create the string and set the attributes."""
         self = super().__new__(cls, text)
-        self.labels, self.wanted, self.k = labels, wanted, k
+        self.labels, self.to_score, self.k = labels, to_score, k
         self.has_template, self.token_table = has_template, token_table
         return self
 
@@ -50,7 +51,7 @@ class LabelledText(str):
         return str, (str(self),)
 
     def __radd__(self, context: str) -> NoReturn:
-        """Stop a stock model before it scores: it would join context and continuation, and ignore the labels."""
+        """Stop a stock model before it scores. It would join context and continuation, and ignore the labels."""
         raise InputError(
             "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk "
             "(or vllm-topk, completions-topk)"
@@ -70,5 +71,5 @@ class TrajectoryResult(tuple[float, bool]):
         return self
 
     def __reduce__(self) -> tuple[type, tuple[tuple[Any, ...]]]:
-        """Pickle as a plain pair: token arrays are never sent to another rank or written to the harness's cache."""
+        """Pickle as a plain pair, so that token arrays are not sent to other ranks or into the harness's cache."""
         return tuple, (tuple(self),)

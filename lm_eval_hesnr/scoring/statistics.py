@@ -4,9 +4,9 @@
 logits. The results can differ in two ways:
 
 - Logprobs are rounded to float32, so two logits that differ in the last digit can count as equal.
-- Up to k, the rank is counted from the k values. Beyond k it is the engine's own rank: vLLM gives tied tokens the worst
-  of their ranks, not the best. If an engine returns no rank, the rank is k + 1, which means "more than k". No measure
-  uses ranks beyond k.
+- Up to k, the rank is counted from the k values. Beyond k, it is the engine's own rank. vLLM gives tied tokens the
+  worst of their ranks, not the best. If an engine returns no rank, the rank is k + 1, which means "more than k". No
+  measure uses ranks beyond k.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Statistics(NamedTuple):
     """
 
     logprob: np.ndarray
-    """(R,) float32, nats: of the token itself."""
+    """(R,) float32, nats: logprob of the token itself."""
     entropy: np.ndarray
-    """(R,) float32, nats, in [0, ln k]: of the k most likely tokens, renormalised."""
+    """(R,) float32, nats, in [0, ln k]: entropy of the k most likely tokens, renormalised."""
     rank: np.ndarray
-    """(R,) int32, >= 1."""
+    """(R,) int32, >= 1: rank of the token itself."""
     top_mass: np.ndarray
     """(R,) float32 in [0, 1]: probability of the k most likely tokens together."""
 

@@ -1,4 +1,4 @@
-"""The score store: a folder of token scores. Each entry is found by the content that determines its numbers.
+"""The score store: a folder of token scores. The key of an entry is the content that determines its numbers.
 
 An entry's address is `DIR/<settings>/<tokens>.parquet`. `<settings>` is the digest of everything that changes numbers:
 k, dtype, attention kernel, window, stride, weights, tokenizer, library versions, and so on. `<tokens>` is the digest of
@@ -35,14 +35,14 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 FORMAT = "hesnr-score-store"
 VERSION = 1
-"""Increase it when the format of entries changes, or when the same input gives other numbers than before."""
+"""Increase it if the format of entries changes, or if the same input gives other numbers than before."""
 
 _WEIGHT_NAMES = ("model", "revision", "peft")
 _CHANGES_NO_NUMBER = ("lm_eval_hesnr",)
 """Signature keys that do not change numbers. The address contains `VERSION` instead of the package's version."""
 
 NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_CHANGES_NO_NUMBER, "tokenizer")
-"""Signature keys in which entries of one folder may differ: the address contains digests of the content instead."""
+"""Signature keys that may differ between entries of one folder: the address has digests of the content instead."""
 
 SETTINGS = "settings.json"
 """The file in each folder of entries that lists the settings behind the folder's name."""
@@ -50,8 +50,9 @@ SETTINGS = "settings.json"
 _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _NO_CHECKSUM = b"0" * 64
-"""Placeholder in the file while its checksum is computed."""
+"""Stands in the place of the checksum while it is computed."""
 _ABANDONED_SECONDS = 3600
+"""Age in seconds after which an unfinished file is removed."""
 _STORE_FILES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")
 """Names of the files that a store writes. It never removes anything else."""
 
@@ -87,7 +88,8 @@ class ScoreStore:
         self._folder_of_k: dict[int, Path] = {}
         self._can_write = True
         self._last_read: tuple[Path, tuple[str, TokenScores]] | None = None
-        """Path and content of the entry that was read last. Usually the same entry is written next, unchanged."""
+        """Path and content of the entry that was read last. Usually, the next entry to write is the same one,
+        unchanged."""
         make_folder(folder, "score_store")
         _remove_abandoned(self.folder)
 
@@ -120,7 +122,7 @@ class ScoreStore:
         """Write the scores of a trajectory, completely or not at all.
 
         If the entry already has scores of all these positions, it keeps its numbers and gets the new labels. If the
-        file cannot be written, one warning is logged, and the run goes on without writing.
+        file cannot be written, one warning is logged, and the run continues without writing.
 
         Args:
             name: the trajectory's name.
@@ -143,7 +145,7 @@ class ScoreStore:
             self._last_read = None
         except OSError as error:
             self._can_write = False
-            eval_logger.warning("score store: %s; the run goes on, but stores no more scores", error)
+            eval_logger.warning("score store: %s; the run continues without storing scores", error)
 
     def _entry_at(self, path: Path) -> tuple[str, TokenScores] | None:
         if self._last_read and self._last_read[0] == path:
@@ -204,7 +206,7 @@ def read_entry(path: Path) -> tuple[str, TokenScores]:
 
 @contextmanager
 def resumable(folder: str | Path | None) -> Iterator[None]:
-    """A context manager: on Ctrl-C, it logs one line about how to continue.
+    """A context manager that logs, on Ctrl-C, one line about how to continue.
 
     Raises:
         Interrupted: replaces KeyboardInterrupt.
@@ -214,7 +216,7 @@ def resumable(folder: str | Path | None) -> Iterator[None]:
     except KeyboardInterrupt:
         if folder is None:
             eval_logger.warning(
-                "interrupted; no scores were stored. With --model_args score_store=DIR the next run can continue"
+                "interrupted; no scores were stored. With --model_args score_store=DIR, an interrupted run can continue"
             )
         else:
             eval_logger.warning("interrupted; run the same command again to continue from the scores in %s", folder)

@@ -11,7 +11,7 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 
 PLAN_KEYS = ("rows_per_block", "chunk", "last_attention")
-"""Signature keys for block sizes, which depend on free memory, and for rows left out of the last attention. They change
+"""Signature keys for block sizes, which depend on free memory, and for rows that the last attention skips. They change
 numbers by rounding only."""
 
 _DTYPE_KINDS = {
@@ -23,7 +23,7 @@ _DTYPE_KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScores:
-    """T tokens of one trajectory, in order. The four statistics have values only where `scored` is true.
+    """T tokens of one trajectory, in order. The four statistics have values only for tokens with `scored` true.
 
     The statistics describe the next-token distribution p = softmax(logits) over the whole vocabulary, in float32, at
     temperature 1, given all earlier tokens in the window. The formulas are in `models.torch_engine.topk`.
@@ -50,7 +50,8 @@ class TokenScores:
     k: int
     """Size of the candidate set."""
     short_context: int = 0
-    """Number of scored tokens that were predicted without all earlier tokens, because the context is too short."""
+    """Number of scored tokens that were predicted without the whole text before them, because the context is too
+    short."""
     signature: dict[str, Any] = field(default_factory=dict)
     """Settings that must agree for two sets of numbers to be comparable: model, dtype, tokenizer, window, ..."""
 
@@ -78,7 +79,7 @@ class TokenScores:
         """The entropy profile of the chosen tokens.
 
         Args:
-            chosen: (T,) bool, true only where `scored` is.
+            chosen: (T,) bool, true only for scored tokens.
             epsilon: nats; the profile gets an exact edge there.
         """
         columns = (self.logprob[chosen], self.entropy[chosen], self.rank[chosen], self.top_mass[chosen])
@@ -94,8 +95,9 @@ class TokenScores:
 def token_labels(char_labels: np.ndarray, char_start: np.ndarray, char_end: np.ndarray) -> np.ndarray:
     """(T,) uint8: the label of each token, from the labels of its characters.
 
-    A token is `code` if one of its characters is. Otherwise it gets the label of most of its characters. If two labels
-    are equally frequent, it gets the one with the lower value. A token without characters (an added BOS) is `template`.
+    A token is `code` if one of its characters is `code`. All others get the label of most of their characters. If two
+    labels are equally frequent, the token gets the one with the lower value. A token without characters (an added BOS)
+    is `template`.
     """
     n_labels = len(Label)
     counts = np.zeros((len(char_start), n_labels), np.int32)  # (T, labels)

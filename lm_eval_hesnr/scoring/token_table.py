@@ -1,4 +1,4 @@
-"""Token tables: one Parquet file for each document, with one row for each token. Unscored tokens have nulls."""
+"""Token tables: one Parquet file per document, with one row per token. Unscored tokens have nulls."""
 
 from __future__ import annotations
 

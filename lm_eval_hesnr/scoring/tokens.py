@@ -4,11 +4,12 @@ Token ids and offsets come from the model's tokenizer, with two corrections:
 
 - Some tokenizers trim blanks off a token's offsets. A copy of the tokenizer without trimming gives the full offsets.
 - A text can contain the spelling of a control token, such as `<|im_start|>`. Only the chat template may write real
-  control tokens, so a copy of the tokenizer reads this spelling as plain text. Without a template, this is needed only
+  control tokens. So a copy of the tokenizer reads this spelling as plain text. Without a template, this is needed only
   if the vocabulary of a Unigram model contains the spelling as an ordinary piece.
 
-Added tokens that are not marked as special, such as `<think>`, are left as the tokenizer reads them. If a Unigram model
-does not know several neighbouring characters, the tokens of their bytes all have the offsets of the whole group.
+Added tokens that are not marked as special, such as `<think>`, are left as the tokenizer reads them. If a Unigram
+model does not know several neighbouring characters, it splits them into bytes. Each of these byte tokens then has the
+offsets of the whole group.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class TrajectoryTokenizer:
         Args:
             text: the whole text.
             template: (characters,) bool, true for characters that a chat template wrote. Only these may become control
-                tokens. None without a template: then no text may become one.
+                tokens. If it is None, there is no template, and no text may become a control token.
         """
         options: dict[str, Any] = {} if self.add_bos_token is None else {"add_special_tokens": self.add_bos_token}
         if template is not None and self.tokenizer.bos_token and text.startswith(self.tokenizer.bos_token):
@@ -106,7 +107,7 @@ class TrajectoryTokenizer:
         return Tokenizer.from_str(json.dumps(state)) if self._trims else None
 
     def _is_spelled(self, ids: np.ndarray, offsets: list[tuple[int, int]], template: np.ndarray) -> bool:
-        """Whether characters that the template did not write became a control token."""
+        """Whether a control token was made from characters that the template did not write."""
         start, end = _columns(offsets)
         found = np.isin(ids, list(self._special.values())) & (end > start)
         written = np.concatenate([[0], np.cumsum(template)])
@@ -161,7 +162,7 @@ def _stand_in(token: AddedToken, mark: str) -> AddedToken:
 
 
 def _without_pieces(state: dict[str, Any], spelled: set[str]) -> dict[str, Any]:
-    """The state with renamed pieces: no text can match the pieces of a Unigram model that have these spellings."""
+    """The state in which a Unigram model's pieces with these spellings have other names, so no text matches them."""
     model = state["model"]
     if model["type"] != "Unigram":
         return state

@@ -101,7 +101,7 @@ def test_a_second_run_reads_what_the_first_one_scored(load, harness_logs):
 def test_other_labels_and_fewer_positions_need_no_model(load):
     plain, stored = load(score_store=None, max_length=100), load(max_length=100)
     scores_of(stored, request())
-    for other in (request(label=Label.THOUGHT), request(wanted=slice(30, 60)), request(wanted=slice(200, None))):
+    for other in (request(label=Label.THOUGHT), request(to_score=slice(30, 60)), request(to_score=slice(200, None))):
         (read,), (fresh,) = scores_of(stored, other), scores_of(plain, other)
         np.testing.assert_allclose(read.logprob, fresh.logprob, atol=1e-5)
         np.testing.assert_allclose(read.entropy, fresh.entropy, atol=1e-5)

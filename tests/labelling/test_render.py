@@ -31,7 +31,7 @@ def stretches(rendering):
     return [(Label(rendering.labels[a]).label_name, rendering.text[a:b]) for a, b in zip(changes, ends, strict=True)]
 
 
-def test_a_transcript_worked_by_hand():
+def test_a_transcript_computed_by_hand():
     rendering = transcript(RUN)
     assert stretches(rendering) == [
         ("template", "### System\n"), ("system", "You fix code."), ("template", "\n\n### Task\n"),

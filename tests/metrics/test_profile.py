@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lm_eval_hesnr.metrics.edges import EPSILON, profile_edges
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
-from lm_eval_hesnr.metrics.profile import SUMS, EntropyProfile
+from lm_eval_hesnr.metrics.profile import SUMS, VERSION, EntropyProfile
 
 
 def tokens(n, seed=0, k=10):
@@ -23,7 +23,7 @@ def tokens(n, seed=0, k=10):
     }
 
 
-def straight(columns, epsilon=EPSILON, k=10):
+def from_tokens(columns, epsilon=EPSILON, k=10):
     """Every measure from the token arrays, by the formulas of the paper."""
     logprob, entropy = columns["logprob"].astype(np.float64), columns["entropy"].astype(np.float64)
     in_h = (entropy > epsilon) & (columns["rank"] <= k)
@@ -44,7 +44,7 @@ def profile(columns, **options):
     return EntropyProfile.of_tokens(**columns, **{"k": 10} | options)
 
 
-def test_a_case_worked_by_hand():
+def test_a_case_computed_by_hand():
     columns = {
         "logprob": np.log([0.5, 0.25, 0.1, 0.2]),
         "entropy": np.array([0.3, 1.3, 2.0, 1.5]),  # the first is below epsilon
@@ -70,14 +70,15 @@ def test_a_case_worked_by_hand():
 @pytest.mark.parametrize("epsilon", [EPSILON, math.log(2), math.log(5), 0.7])
 def test_profile_results_equal_token_results(epsilon):
     columns = tokens(20_000)
-    assert measures([profile(columns, epsilon=epsilon)], epsilon) == pytest.approx(straight(columns, epsilon), rel=1e-9)
+    expected = pytest.approx(from_tokens(columns, epsilon), rel=1e-9)
+    assert measures([profile(columns, epsilon=epsilon)], epsilon) == expected
 
 
 def test_documents_pool_and_their_order_does_not_matter():
     parts = [tokens(n, seed=n) for n in (10, 1, 700, 33)]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     profiles = [profile(part) for part in parts]
-    assert measures(profiles, EPSILON) == pytest.approx(straight(whole), rel=1e-9)
+    assert measures(profiles, EPSILON) == pytest.approx(from_tokens(whole), rel=1e-9)
     assert measures(profiles[::-1], EPSILON) == pytest.approx(measures(profiles, EPSILON), rel=1e-12)
 
 
@@ -183,5 +184,5 @@ def test_survives_json_bit_for_bit_in_64_kilobytes(k):
     back = EntropyProfile.from_json(json.loads(text))
     assert np.array_equal(back.sums, got.sums)
     assert np.array_equal(back.edges, got.edges)
-    with pytest.raises(ValueError, match="expected hesnr-profile version 1, found 'hesnr-profile' version 9"):
-        EntropyProfile.from_json(json.loads(text) | {"version": 9})
+    with pytest.raises(ValueError, match=f"expected hesnr-profile version {VERSION}, found 'hesnr-profile' version 99"):
+        EntropyProfile.from_json(json.loads(text) | {"version": 99})

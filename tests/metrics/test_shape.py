@@ -24,7 +24,7 @@ def by_order(entropy, **options):
     return {peak.order: peak for peak in peaks}
 
 
-def test_worked_by_hand():
+def test_computed_by_hand():
     """60 tokens at ln 2, 30 at ln 3, 10 at ln 10."""
     found = by_order(np.repeat([math.log(2), math.log(3), TOP], [60, 30, 10]))
     assert [found[n].mass for n in (1, 2, 3, 4, 5, 10)] == [0, 0.6, 0.3, 0, 0, 0.1]
@@ -90,7 +90,7 @@ def test_a_peak_of_a_few_percent_is_none_however_many_tokens(excess, found):
     assert shape.is_peak(shape.shaped(bounds, rows[0]), 3) is found
 
 
-def test_the_shift_worked_by_hand():
+def test_the_shift_computed_by_hand():
     entropy = np.repeat([math.log(3), math.log(4), 0.0], [30, 10, 7])
     assert float(shape.ln3_ln4_shift(whole(entropy))) == 0.75
 

@@ -78,7 +78,7 @@ def test_the_sweep_ends_below_ln_k():
     assert sweep(at([0.1], k=2)) == []
 
 
-def test_near_epsilon_worked_by_hand():
+def test_near_epsilon_computed_by_hand():
     """Of ten tokens three are within 0.01 nats of epsilon."""
     entropy = [EPSILON - 0.0101, EPSILON - 0.0099, EPSILON, EPSILON + 0.0099, EPSILON + 0.0101, *[0.0] * 5]
     assert near_epsilon(at(entropy), EPSILON) == pytest.approx(0.3)
@@ -96,7 +96,7 @@ def rows_of(*documents):
     return rows
 
 
-def test_influence_worked_by_hand():
+def test_influence_computed_by_hand():
     """Three decisions of 0.2 and one of 0.6: the mean is 0.3, without the last 0.2."""
     three = [(1, 0.2)] * 3
     assert largest_influence(rows_of(*three, (1, 0.6))) == {"document": 3, "share": pytest.approx(1 / 3)}
@@ -113,7 +113,7 @@ def test_influence_needs_two_documents_and_a_number():
     assert largest_influence(rows_of((1, 0.0), (2, 0.0))) is None
 
 
-def test_the_histogram_worked_by_hand():
+def test_the_histogram_computed_by_hand():
     entropy = [0.0, 0.0, 0.004, 0.01, 0.011, EPSILON, math.log(10)]
     assert histogram(at(entropy)) == [[0.0, 2], [0.01, 2], [0.02, 1], [1.25, 1], [math.log(10), 1]]
     assert histogram(at(entropy, epsilon=0.7)) == histogram(at(entropy))

@@ -32,7 +32,7 @@ def test_a_quantile_is_within_a_bin_of_numpys():
     assert got in profile_of(entropy).edges
 
 
-def test_a_quantile_worked_by_hand():
+def test_a_quantile_computed_by_hand():
     """Of ten tokens eight are at 0.105 or below; the grid point above it is 0.11."""
     assert threshold(profile_of([0.0] * 6 + [0.105] * 2 + [1.0] * 2), "quantile", epsilon=EPSILON) == 0.11
 

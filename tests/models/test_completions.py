@@ -486,7 +486,7 @@ def no_loading(served, monkeypatch):
 
 @pytest.mark.usefixtures("no_loading")
 def test_a_name_that_is_not_served_is_reported_with_those_that_are(served):
-    with pytest.raises(InputError, match=rf"does not serve 'my/model', but {served.name}"):
+    with pytest.raises(InputError, match=rf"does not serve 'my/model'; it serves {served.name}"):
         model(served, model="my/model")
 
 

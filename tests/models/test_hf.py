@@ -10,15 +10,13 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from tqdm import tqdm
 from transformers import AutoModelForCausalLM, GPT2Config
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.models import progress
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from tests.builders import request
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
@@ -67,7 +65,7 @@ def test_only_the_requested_tokens_are_scored(lm):
     text = "abc def"
     scored = np.zeros(len(text), bool)
     scored[4:] = True
-    (result,) = lm.loglikelihood([request("", text, wanted=scored)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", text, to_score=scored)], disable_tqdm=True)
     scores = result.scores
     assert scores.scored.tolist() == [bool(end > 4) for end in scores.char_end]
     assert np.isnan(scores.logprob[~scores.scored]).all()
@@ -116,7 +114,7 @@ def test_an_extended_context_equals_a_model_loaded_with_that_rope(random_model, 
     )
     text = TEXT * 8
     scored = np.arange(len(text)) < (len(text) if score_all else 100)  # must not change the numbers
-    (result,) = lm.loglikelihood([request("", text, wanted=scored)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", text, to_score=scored)], disable_tqdm=True)
     assert 256 < len(result.scores.token_ids) < 1024
     assert result.scores.short_context == 0
     assert_equal_to_naive(result.scores, naive(expected, lm.tokenizer, "", text))
@@ -209,48 +207,9 @@ def test_a_window_of_one_token_is_refused(random_model):
     """Prompt tuning may take all but one token of the context."""
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     prompt_tuned = replace(lm._rows.capabilities, shift=255)
-    lm._rows = WantedRows(lm.model, name="tiny", capabilities=prompt_tuned)
+    lm._rows = RequestedRows(lm.model, name="tiny", capabilities=prompt_tuned)
     with pytest.raises(InputError, match="its context leaves 1 tokens for a window, expected at least 2"):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
-
-
-def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_model, monkeypatch):
-    seen = []
-
-    class Bar(tqdm):
-        def update(self, n=1):
-            seen.append(n)
-            return super().update(n)
-
-        def close(self):
-            seen.append(("end", self.n, self.total))
-            super().close()
-
-    monkeypatch.setattr(progress, "tqdm", Bar)
-    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
-    lm._rows.budget.largest_chunk = 256
-    lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
-    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # the bar's end and its total
-    moves = [n for n in seen if not isinstance(n, tuple) and n]
-    assert sum(moves) == total
-    assert 256 in moves
-    assert len(moves) >= 4
-
-
-def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(lm, monkeypatch):
-    seen: list[int] = []
-    monkeypatch.setattr(progress, "tqdm", lambda **_: SimpleNamespace(update=seen.append, close=lambda: None))
-
-    def interrupted(*_, on_read, **__):
-        on_read(256)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lm._rows, "statistics", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
-    (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
-    assert seen == [256, len(result.scores.token_ids)]
 
 
 @pytest.mark.parametrize("mem_budget", ["1GiB", "200 MB", 100])
@@ -319,7 +278,7 @@ def test_hf_itself_refuses_a_labelled_request_at_once(random_model):
 
 def test_logits_that_are_not_numbers_stop_the_run(random_model):
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
-    lm._rows = WantedRows(lm.model, name="tiny")  # tested while the weights are good
+    lm._rows = RequestedRows(lm.model, name="tiny")  # tested while the weights are good
     next(lm.model.parameters()).data[5:40] = float("nan")
     with pytest.raises(InputError, match="no finite logprob at token"):
         lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
@@ -338,7 +297,7 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
     nothing, something = lm.loglikelihood([request("all of it", ""), request("a", TEXT)], disable_tqdm=True)
-    assert "a run: has no token to score, only context" in caplog.messages
+    assert "a run: it has no token to score, only context" in caplog.messages
     assert nothing == (0.0, True)
     assert not nothing.scores.scored.any()
     assert len(nothing.scores.logprob) == len(nothing.scores.token_ids) > 0
@@ -350,7 +309,7 @@ def test_bf16_has_the_numbers_of_a_float32_head(random_model):
     """Against full logits made in float32 of the bf16 model's own hidden states."""
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu", dtype="bfloat16")
     capabilities = find_capabilities(lm.model, "tiny", float32_is_free=True)
-    lm._rows = WantedRows(lm.model, name="tiny", capabilities=capabilities)
+    lm._rows = RequestedRows(lm.model, name="tiny", capabilities=capabilities)
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     assert result.scores.signature["head"] == "float32"
 

@@ -32,14 +32,14 @@ PORT = 8917
 PATIENCE_SECONDS = 300
 
 
-def request(continuation, k=10, wanted=slice(None)):
-    return builders.request("", continuation, k=k, wanted=wanted)
+def request(continuation, k=10, to_score=slice(None)):
+    return builders.request("", continuation, k=k, to_score=to_score)
 
 
 def requests_of_several():
     """Texts from a few tokens to several windows; of the last one, only the end is scored."""
     text = TEXT * 6
-    return [request(TEXT * n) for n in (1, 2, 5, 9)] + [request(text, wanted=np.arange(len(text)) > 400)]
+    return [request(TEXT * n) for n in (1, 2, 5, 9)] + [request(text, to_score=np.arange(len(text)) > 400)]
 
 
 def assert_same(results, expected, most=10_000):

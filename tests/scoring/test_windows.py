@@ -15,7 +15,7 @@ def test_a_text_that_fits_is_one_window_up_to_the_last_wanted_token():
     assert (window.start, window.end, window.positions.tolist()) == (0, 7, [3, 5, 6])
 
 
-def test_a_case_worked_by_hand():
+def test_a_case_computed_by_hand():
     plan = list(plan_windows(positions(1, 7, 8, 11, 19), window=8, stride=4))
     # [0, 8) scores 1 and 7; [4, 12) scores 8 and 11; [8, 16) has nothing; [12, 20) scores 19
     assert [(w.start, w.end, w.positions.tolist()) for w in plan] == [(0, 8, [1, 7]), (4, 12, [8, 11]), (12, 20, [19])]

@@ -19,8 +19,8 @@ _ROUNDING = 1e-4
 """A logprob may exceed its largest possible value by this much, nats."""
 
 _MANY_PLACES = 8
-"""If the token itself is the last of the k top tokens in this many places, and never outside the k, this is not
-chance."""
+"""At least this many places are needed as evidence that a server returns k - 1 top tokens and the token itself
+(`_columns`)."""
 
 
 @contextmanager
@@ -49,17 +49,17 @@ class AnswerForm(NamedTuple):
     prompt_ids: Callable[[Any], list[int] | None]
     """Returns the token ids of the prompt from an answer; None if the answer does not contain them."""
     rows: Callable[[Any, Sequence[int], np.ndarray], Iterator[AnswerRow]]
-    """Yields the part of an answer about each wanted token, from the answer, the prompt and the wanted positions."""
+    """Yields the part of an answer about each requested token, from the answer, the prompt and the positions."""
     count: Callable[[Any], int]
     """Returns the number of prompt tokens that an answer covers."""
 
-    def read(self, answer: Any, prompt: Sequence[int], wanted: np.ndarray, k: int) -> Statistics:
-        """The statistics of the wanted tokens.
+    def read(self, answer: Any, prompt: Sequence[int], positions: np.ndarray, k: int) -> Statistics:
+        """The statistics of the requested tokens.
 
         Args:
             answer: the server's JSON.
             prompt: the token ids that were sent.
-            wanted: (R,) positions of the wanted tokens in the prompt, each at least 1.
+            positions: (R,) positions of the requested tokens in the prompt, each at least 1.
             k: the number of top tokens that was requested.
 
         Raises:
@@ -67,9 +67,9 @@ class AnswerForm(NamedTuple):
         """
         with _documented_shape():
             self._check_tokens(answer, prompt)
-            columns = _columns(self.rows(answer, prompt, wanted), wanted, k)
-        _check_upper_bounds(columns, wanted)
-        _check_token_among_top(columns, wanted)
+            columns = _columns(self.rows(answer, prompt, positions), positions, k)
+        _check_upper_bounds(columns, positions)
+        _check_token_among_top(columns, positions)
         target = np.where(columns.target <= _VLLM_MINUS_INFINITY, -np.inf, columns.target)
         return statistics_of(target, columns.top, columns.rank)
 
@@ -108,7 +108,7 @@ class AnswerRow(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """The rows of R wanted tokens as arrays of float64."""
+    """The rows of R requested tokens as arrays of float64."""
 
     target: np.ndarray
     """(R,)"""
@@ -120,18 +120,18 @@ class _Columns(NamedTuple):
     """(R, k), largest first."""
 
 
-def _columns(rows: Iterator[AnswerRow], wanted: np.ndarray, k: int) -> _Columns:
+def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Columns:
     """The rows as arrays.
 
-    Some servers return only k - 1 top tokens, and the token itself. Then the token is often the last of the k values
-    and never outside them. If a server returns k real top tokens, a token that is often the last is sometimes also
-    outside.
+    Some servers return only k - 1 top tokens, and the token itself. Then the token itself is often the last of the k
+    values, and never outside them. With k real top tokens, a token that is often the last is sometimes also outside.
+    This function refuses answers of the first kind.
     """
-    n_wanted = len(wanted)
-    columns = _Columns(np.empty(n_wanted), np.empty(n_wanted), np.empty(n_wanted), np.empty((n_wanted, k)))
+    n_positions = len(positions)
+    columns = _Columns(np.empty(n_positions), np.empty(n_positions), np.empty(n_positions), np.empty((n_positions, k)))
     n_last = n_outside = 0
     for i, row in enumerate(rows):
-        values = _sorted_top(row, wanted[i], k)
+        values = _sorted_top(row, positions[i], k)
         n_outside += row.own is None or len(values) > k
         n_last += row.own is not None and row.rank is None and row.own <= values[-1]
         columns.target[i], columns.rank[i], columns.top[i] = row.target, row.rank or 0, values[:k]
@@ -151,13 +151,13 @@ def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
     values = sorted(row.top, reverse=True)
     n_top = len(values)
     if n_top == k and row.rank is not None and row.rank > k:
-        n_top -= 1  # the token itself is counted, but it is not a top token
+        n_top -= 1  # the token itself is in the list, but it is not a top token
     if n_top < k:
         raise AnswerError(f"{n_top} top tokens at token {position} of the prompt, expected {k}")
     return values
 
 
-def _check_upper_bounds(columns: _Columns, wanted: np.ndarray) -> None:
+def _check_upper_bounds(columns: _Columns, positions: np.ndarray) -> None:
     """Refuse values that are too large for logprobs, such as logits. They would give plausible statistics."""
     target, largest = columns.target, columns.top.max(axis=1)
     mass = np.exp(np.minimum(columns.top, 0)).sum(axis=1)
@@ -169,22 +169,22 @@ def _check_upper_bounds(columns: _Columns, wanted: np.ndarray) -> None:
     ):
         for i in np.flatnonzero(~(values <= most + slack)):  # also refuses NaN
             raise AnswerError(
-                f"token {wanted[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
+                f"token {positions[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
                 "server does not return logprobs"
             )
 
 
-def _check_token_among_top(columns: _Columns, wanted: np.ndarray) -> None:
+def _check_token_among_top(columns: _Columns, positions: np.ndarray) -> None:
     """Refuse a token whose logprob disagrees with the top tokens."""
     target, own, smallest = columns.target, columns.own, columns.top[:, -1]
     with np.errstate(invalid="ignore"):  # minus infinity on both sides counts as equal
         differs = np.abs(own - target) > _ROUNDING
     for i in np.flatnonzero(differs):
         raise AnswerError(
-            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, but {own[i]:.6g} among the top tokens"
+            f"token {positions[i]} of the prompt: its logprob is {target[i]:.6g}, but {own[i]:.6g} among the top tokens"
         )
     for i in np.flatnonzero(np.isnan(own) & (target > smallest + _ROUNDING)):
         raise AnswerError(
-            f"token {wanted[i]} of the prompt: its logprob is {target[i]:.6g}, above {smallest[i]:.6g}, the smallest "
-            "of the top tokens, but it is not among them"
+            f"token {positions[i]} of the prompt: its logprob is {target[i]:.6g}, above {smallest[i]:.6g}, the "
+            "smallest of the top tokens, but it is not among them"
         )

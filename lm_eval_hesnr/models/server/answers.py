@@ -42,9 +42,9 @@ def _vllm_entries(answer: Any) -> list[Any]:
     return entries
 
 
-def _vllm_rows(answer: Any, prompt: Sequence[int], wanted: np.ndarray) -> Iterator[AnswerRow]:
+def _vllm_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
     entries = _vllm_entries(answer)
-    for t in wanted:
+    for t in positions:
         entry = entries[t]
         own = entry.get(str(prompt[t])) if entry else None
         if own is None:
@@ -85,14 +85,14 @@ def _echo_ids(answer: Any) -> list[int]:
 
 
 def _n_generated(answer: Any) -> int:
-    """The number of tokens after the prompt: as reported, or 1, because one token was requested."""
+    """The number of tokens after the prompt, as the server reports it; 1 without a report, because 1 was requested."""
     n_generated = (answer.get("usage") or {}).get("completion_tokens")
     return 1 if n_generated is None else int(n_generated)
 
 
-def _echo_rows(answer: Any, prompt: Sequence[int], wanted: np.ndarray) -> Iterator[AnswerRow]:
+def _echo_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
     logprobs = _echo_logprobs(answer)
-    for t in wanted:
+    for t in positions:
         own, top = logprobs["token_logprobs"][t], logprobs["top_logprobs"][t]
         if own is None or not top:
             raise _no_logprob(prompt, t)
@@ -126,11 +126,11 @@ def _sglang_tokens(answer: Any) -> list[Any]:
     return list(tokens)
 
 
-def _sglang_rows(answer: Any, prompt: Sequence[int], wanted: np.ndarray) -> Iterator[AnswerRow]:
+def _sglang_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
     tokens, tops = _sglang_tokens(answer), answer["meta_info"]["input_top_logprobs"]
     if len(tops) != len(tokens):
         raise AnswerError(f"there are top tokens for {len(tops)} of {len(tokens)} tokens")
-    for t in wanted:
+    for t in positions:
         if tokens[t][0] is None or not tops[t]:
             raise _no_logprob(prompt, t)
         own = next((one[0] for one in tops[t] if one[1] == prompt[t]), None)

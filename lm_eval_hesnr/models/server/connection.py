@@ -45,7 +45,7 @@ _PERMANENT = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
 )
-"""Errors that a second attempt would cause again."""
+"""Errors that would happen again in a second attempt."""
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ class Connection:
             verify: as in `requests`: whether to check certificates, or the file to check them with.
             attempts: the largest number of times that one request is sent.
             first_wait: seconds before the second attempt. Each further wait is twice as long, 30 s at most.
-            secret: replaced by *** wherever a message would contain it; empty if there is no secret.
+            secret: in every message, *** replaces it; empty if there is no secret.
         """
         self.root, self.attempts = root, attempts
         self._header, self._verify, self._first_wait, self._secret = header, verify, first_wait, secret
@@ -213,7 +213,7 @@ class Connection:
         raise _TemporaryError(reason, _retry_after(response))
 
     def _censored(self, message: Any) -> str:
-        """The message in one line, without the secret, 300 characters at most."""
+        """The message in one line, without the secret, at most 300 characters."""
         text = " ".join(str(message).split())
         if self._secret:
             text = text.replace(self._secret, "***")

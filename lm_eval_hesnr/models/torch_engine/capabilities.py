@@ -1,4 +1,4 @@
-"""The test at load: which ways of running a model give its own full logits, on a few random tokens."""
+"""The test at load: it finds the ways of running a model that give the model's own full logits on random tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Capabilities:
     needs_whole_text: bool
     """Whether logits depend on the length of the whole text (`dynamic` and `longrope` RoPE)."""
     n_attentions: int
-    """Attention calls of one forward pass, if the last one may leave out rows; 0 if it may not."""
+    """The number of attention calls in one forward pass; 0 if the last one must compute all rows."""
 
 
 @torch.inference_mode()
@@ -46,8 +46,8 @@ def find_capabilities(model: Any, name: str, *, float32_is_free: bool | None = N
         float32_is_free: whether float32 logits of a 16-bit model take no extra time. If None, the device decides.
 
     Raises:
-        InputError: the model does not accept `logits_to_keep`, ignores it, or computes other logits with it. Or its
-            logits are not finite, or depend on the text after a token.
+        InputError: the model does not accept `logits_to_keep`, ignores it, or computes other logits with it; or its
+            logits are not finite, or depend on later tokens.
     """
     generator = torch.Generator().manual_seed(0)
     embeddings = model.get_input_embeddings()
@@ -132,7 +132,7 @@ def _chunks_agree(model: Any, ids: torch.Tensor, full: torch.Tensor) -> bool:
 
 
 def _attentions_of(model: Any, ids: torch.Tensor, full: torch.Tensor) -> int:
-    """Attention calls of a forward pass; 0 if the last row changes when the last call leaves out all others."""
+    """Number of attention calls in a forward pass; 0 if the last row changes when the last call skips all others."""
     last_row = torch.tensor([len(full) - 1], device=ids.device)
     try:
         with LastAttention() as counted:

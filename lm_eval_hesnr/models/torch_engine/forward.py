@@ -1,9 +1,10 @@
 """Statistics of the requested rows of logits from a causal LM of `transformers`. Other rows are not computed.
 
-The model's body runs once over a window. Then the model's own head runs over the requested rows, block by block. If the
-head cannot run separately, the model gets `logits_to_keep` with a 1-D index, and applies its head to those rows only. A
-text that needs too much memory for one call is read in chunks through the model's own KV cache. Each of these ways is
-used only if the test at load (`capabilities`) showed that it gives the model's own full logits.
+The model's body (all layers without the head) runs once over a window. Then the model's own head runs over the
+requested rows, block by block. If the head cannot run separately, the model gets `logits_to_keep` with a 1-D index, and
+applies its head to those rows only. A text that needs too much memory for one call is read in chunks through the
+model's own KV cache. Each of these ways is used only if the test at load (`capabilities`) showed that it gives the
+model's own full logits.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, row_statistics
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _CPU_NUMBERS, _GPU_NUMBERS = 2**21, 2**26
-"""How many logits are turned into statistics at once. On a CPU they fit into its cache; on a GPU they take 1/4 GiB."""
+"""The number of logits from which statistics are computed at once. On a CPU they fit into its cache; on a GPU they take
+1/4 GiB."""
 
 
 class _RowsAreNeededError(Exception):
-    """On this text, the last attention must not leave out rows."""
+    """On this text, the last attention must compute all rows."""
 
 
-class WantedRows:
+class RequestedRows:
     """Runs one model over windows of tokens and returns the statistics of the requested rows."""
 
     def __init__(
@@ -82,7 +84,7 @@ class WantedRows:
 
     @property
     def n_virtual(self) -> int:
-        """How many tokens of the context are taken by the virtual tokens of PEFT's prompt or prefix tuning."""
+        """The number of virtual tokens of PEFT's prompt or prefix tuning, which take places in the context."""
         config_value = getattr(getattr(self.model, "active_peft_config", None), "num_virtual_tokens", None)
         return max(
             self.capabilities.shift, config_value or 0
@@ -93,7 +95,7 @@ class WantedRows:
         return bool(_least_of_all(int(own), self.device)) if self.is_sharded else own
 
     def plan(self, n_tokens: int) -> dict[str, Any]:
-        """How a window of `n_tokens` tokens is run, for the signature."""
+        """The signature entries that describe how a window of `n_tokens` tokens is run."""
         head = self.capabilities.head
         return {
             "head": "logits_to_keep" if head is None else "float32" if head.matrix else "native",
@@ -118,8 +120,8 @@ class WantedRows:
             rows: (R,) int64, ascending, in [0, T): row r predicts the token after position r.
             targets: (R,) int64 on the model's device.
             k: size of the candidate set.
-            on_read: called after each chunk with the number of tokens read; with a negative number if they must be read
-                again.
+            on_read: called after each chunk with the number of tokens read, never if the window is read in one call;
+                called with a negative number if they must be read again.
 
         Raises:
             InputError: the device's memory is too small for the smallest blocks.
@@ -159,7 +161,8 @@ class WantedRows:
         least = self.budget.least(n_tokens, can_chunk=self.capabilities.chunks_agree)
         if least > self._given_bytes:
             eval_logger.warning(
-                "mem_budget=%d bytes is too small: %s uses about %d, which %d tokens need even in the smallest blocks",
+                "mem_budget=%d bytes is too small: %s uses about %d bytes, the least that %d tokens need in the "
+                "smallest blocks",
                 self._given_bytes, self.name, least, n_tokens,
             )  # fmt: skip
             self._given_bytes = None
@@ -185,8 +188,8 @@ class WantedRows:
     def _leave_nothing_out(self, n_tokens: int) -> None:
         self.capabilities = replace(self.capabilities, n_attentions=0)
         eval_logger.warning(
-            "%s: over %d tokens the requested rows depend on rows that the last attention left out, unlike in the test "
-            "at load; continuing with all rows", self.name, n_tokens,
+            "%s: in a text of %d tokens, requested rows depend on rows that the last attention left out (in the test "
+            "at load they did not); continuing with all rows", self.name, n_tokens,
         )  # fmt: skip
 
     def _shrink(self, n_tokens: int) -> None:
@@ -248,7 +251,7 @@ class WantedRows:
                 hidden, out = head.hidden(ids, **options)
                 states = hidden[index.to(hidden.device)]
             else:
-                # a chunk without requested rows still fills the cache: the head then runs on one row
+                # a chunk without requested rows still fills the cache; the head then computes one row, which is dropped
                 kept = index if len(rows) else index.new_zeros(1)
                 out = self.model(input_ids=ids[None], logits_to_keep=kept, **options)
                 states = out.logits[0][: len(rows)]

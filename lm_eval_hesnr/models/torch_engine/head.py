@@ -1,9 +1,9 @@
 """Runs a model's head separately: the body runs once, and the logits are computed block by block.
 
-For each block, the model's whole `forward` is called. Its body is replaced by a function that returns the hidden states
-computed before. So the model itself applies its scales, caps and biases. If the head of a 16-bit model is only a matrix
-(tested at load), and if float32 costs no extra time, the logits are computed in float32. Then the products are exact,
-and two different logits are not rounded to the same value.
+For each block, the model's whole `forward` is called. During this call, its body is replaced by a function that returns
+the hidden states computed before. So the model itself applies its scales, caps and biases. If the head of a 16-bit
+model is only a matrix (tested at load), and if float32 costs no extra time, the logits are computed in float32. Then
+the products are exact, and two different logits are not rounded to the same value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Head:
     """Runs the body and the head of one model separately."""
 
     def __init__(self, model: Any, body: nn.Module) -> None:
-        """Keep the two modules; nothing runs yet.
+        """Store the two modules; nothing runs yet.
 
         Args:
             model: a causal LM, or a wrapper of one.
@@ -34,7 +34,7 @@ class Head:
         self._like: Any = None
 
     def hidden(self, ids: torch.Tensor, **options: Any) -> tuple[torch.Tensor, Any]:
-        """(T, d) hidden states, the input of the model's head; and the model's output, with the logits of one row.
+        """(T, d) hidden states, which are the input of the model's head, and the model's output with one row of logits.
 
         Raises:
             LookupError: the model does not call its body.
@@ -109,7 +109,7 @@ class Head:
 
 
 def matrix_logits(head: nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
-    """(R, V) float32 logits of 16-bit weights and hidden states; float32 holds their products exactly."""
+    """(R, V) float32 logits of 16-bit weights and hidden states; float32 represents their products exactly."""
     bias = 0.0 if head.bias is None else head.bias.float()
     if hidden.is_cuda:
         return torch.mm(hidden, head.weight.T, out_dtype=torch.float32).add_(bias)

@@ -1,12 +1,12 @@
 """A model's last attention, computed only at the requested rows, because rows do not affect each other after it.
 
-All attentions before the last need every row, because the next layer needs all keys and values. The last one needs only
+All earlier attentions must compute every row, because the next layer needs all keys and values. The last one needs only
 the queries of the requested rows. With L layers and a share f of requested rows, this saves about (1 - 1.7 f) / L of
-the attention time. It saves most for few layers and long texts. It is correct only if everything after the last
-attention treats each row separately. The test at load and every later run check this. The rows that are left out become
-NaN, so a row that depends on one of them becomes NaN too.
+the attention time. The saving is greatest for few layers and long texts. The method is correct only if everything after
+the last attention treats each row separately. The test at load and every later run check this. The rows that are left
+out become NaN, so a row that depends on one of them becomes NaN too.
 
-It is used only in float32 on a CPU. In a 16-bit type, the same row would be rounded differently, by up to a hundredth.
+The method is used only in float32 on a CPU. In a 16-bit type, the same row would be rounded differently, by up to 0.01.
 On a GPU, attention without a mask is already fast.
 """
 
@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 _ROWS, _MASK = 128, 2**22
-"""The largest number of rows in a block, and of entries in its mask. A longer text gets fewer rows per block."""
+"""The largest number of rows in a block, and the largest number of entries in its mask. A longer text gets fewer rows
+per block."""
 
 
 class LastAttention(TorchFunctionMode):
@@ -82,7 +83,7 @@ def _at_rows(
 ) -> torch.Tensor:
     """(1, H, T, D): attention at `rows`, NaN elsewhere. Each block uses the keys up to its last row.
 
-    Heads that share keys become rows of one attention, so that keys and values need not be repeated.
+    Heads that share keys become rows of one attention, so keys and values are not repeated.
     """
     n_heads, dim = query.shape[1], query.shape[3]
     n_shared = n_heads // key.shape[1]

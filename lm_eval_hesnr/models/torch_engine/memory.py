@@ -15,7 +15,7 @@ from lm_eval_hesnr.errors import InputError
 
 _CHUNKS = (4096, 2048, 1024, 512)
 SMALLEST_CHUNK = 256
-"""Products of fewer rows are rounded differently, by more than the allowed difference of 1e-5."""
+"""In tokens. Matrix products with fewer rows are rounded differently, by more than the allowed 1e-5."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -31,7 +31,7 @@ class ModelShape(NamedTuple):
     head_dim: int
     vocabulary: int
     itemsize: int
-    """Bytes of a number."""
+    """Bytes per number."""
     attention: str
     """`sdpa`, `eager`, or the name of a kernel that does not need an attention mask."""
     has_windows: bool
@@ -69,8 +69,8 @@ class ModelShape(NamedTuple):
 
     def chunked_bytes(self, n_tokens: int, chunk: int) -> int:
         """Bytes for n tokens in chunks: the keys and values of all tokens, and the activations of one chunk."""
-        a_layer = 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
-        return (self.layers + 1) * a_layer + self._activations(chunk) + self._mask(chunk, n_tokens)
+        layer_bytes = 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
+        return (self.layers + 1) * layer_bytes + self._activations(chunk) + self._mask(chunk, n_tokens)
 
     def _activations(self, n_tokens: int) -> int:
         return n_tokens * (3 * self.inner + 4 * self.hidden) * self.itemsize
@@ -94,12 +94,13 @@ class Budget:
         Args:
             shape: the model's shape.
             n_bytes: bytes that scoring may use in addition to the weights.
-            on_cpu: on a CPU, a block has at most 128 rows, because more are not faster. On a GPU it takes up to 1 GiB.
+            on_cpu: whether the device is a CPU. There a block has at most 128 rows, because more are not faster. On a
+                GPU, a block takes up to 1 GiB.
         """
         self.shape, self.n_bytes = shape, n_bytes
-        a_row = 8 * shape.vocabulary  # the logits and one float32 copy
-        most = min(128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // a_row
-        self.rows = max(min(most, n_bytes // 4 // a_row), 1)
+        row_bytes = 8 * shape.vocabulary  # the logits and one float32 copy
+        most = min(128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // row_bytes
+        self.rows = max(min(most, n_bytes // 4 // row_bytes), 1)
         self.largest_chunk: int | None = None
         """In tokens; None as long as memory has not run out."""
 
@@ -119,7 +120,7 @@ class Budget:
         return next((size for size in sizes if self.shape.chunked_bytes(n_tokens, size) <= self.n_bytes), sizes[-1])
 
     def least(self, n_tokens: int, *, can_chunk: bool) -> int:
-        """The fewest bytes that a text of n tokens needs, in one call or in chunks, with one block of rows."""
+        """The smallest number of bytes for a text of n tokens, in one call or in chunks, with one block of rows."""
         sizes = [size for size in _CHUNKS if size < n_tokens] if can_chunk else []
         ways = [self.shape.one_shot_bytes(n_tokens), *(self.shape.chunked_bytes(n_tokens, size) for size in sizes)]
         return min(ways) + self.rows * 8 * self.shape.vocabulary

@@ -41,8 +41,8 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     """Scale a loaded model's RoPE, as if its configuration had contained these `rope_parameters` at load.
 
     `yarn` and `longrope` use the model's present context as `original_max_position_embeddings`. `longrope` uses 1 as
-    short factor and `factor` as long factor in every dimension, because this function does not search for a model's own
-    factors. `dynamic` keeps `max_position_embeddings`, because its formula needs the original context.
+    short factor and `factor` as long factor in every dimension, because the best factors of a model need a search.
+    `dynamic` keeps `max_position_embeddings`, because its formula needs the original context.
 
     Args:
         model: a causal LM of `transformers` with RoPE that is not scaled yet.
@@ -71,7 +71,7 @@ def extend_rope(model: Any, rope_type: str, factor: float, max_length: int | Non
     if extension.max_length > original * factor:
         eval_logger.warning(
             "max_length=%d is more than rope_factor=%g times the model's context of %d tokens: positions beyond %d are "
-            "still unknown to it", extension.max_length, factor, original, round(original * factor),
+            "still new to the model", extension.max_length, factor, original, round(original * factor),
         )  # fmt: skip
     parameters = now | {"rope_type": rope_type, "factor": float(factor)}
     parameters.pop("type", None)

@@ -60,7 +60,7 @@ def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
     """(R, k): the exact k largest values of each row of (R, V), largest first.
 
     The k largest values are in the k blocks with the largest maxima, so only these blocks are sorted. This is several
-    times faster than `torch.topk` over the vocabulary. Of two equal entries it may choose another one than
+    times faster than `torch.topk` over the vocabulary. If two entries are equal, it may choose the other one than
     `torch.topk`, but the values are the same.
     """
     n_rows, vocabulary = rows.shape

@@ -10,7 +10,7 @@ from transformers import Gemma2Config, MambaConfig
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine import capabilities
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import Budget, ModelShape
 from lm_eval_hesnr.models.torch_engine.rope import extend_rope
 from lm_eval_hesnr.models.torch_engine.topk import row_statistics
@@ -24,7 +24,7 @@ TARGETS = IDS[torch.as_tensor(ROWS) + 1]
 def scorer(lm, *, float32_is_free=None, budget=None, **changed):
     """A scorer of `lm` with its tested capabilities, some of them changed."""
     capabilities = replace(find_capabilities(lm, "tiny", float32_is_free=float32_is_free), **changed)
-    return WantedRows(lm, name="tiny", capabilities=capabilities, budget=budget)
+    return RequestedRows(lm, name="tiny", capabilities=capabilities, budget=budget)
 
 
 @torch.inference_mode()
@@ -62,7 +62,7 @@ def test_capabilities_and_budget_that_are_passed_in_are_used_untested():
     lm = model()
     known = replace(find_capabilities(lm, "tiny"), n_attentions=0)
     never_run = SimpleNamespace(device=torch.device("cpu"))
-    rows = WantedRows(never_run, name="tiny", capabilities=known, budget=budget(lm, rows=5))
+    rows = RequestedRows(never_run, name="tiny", capabilities=known, budget=budget(lm, rows=5))
     assert rows.plan(100) == {
         "head": "native", "rows_per_block": 5, "chunk": "one call", "last_attention": "all rows",
     }  # fmt: skip
@@ -286,7 +286,7 @@ def test_a_model_without_logits_to_keep_is_refused(swallows):
             return lm(input_ids=input_ids)
 
     with pytest.raises(InputError, match=r"Old (ignores|does not accept) logits_to_keep"):
-        WantedRows(Old(), name="old")
+        RequestedRows(Old(), name="old")
 
 
 def test_a_head_that_needs_the_whole_text_is_not_run_separately():

@@ -10,7 +10,7 @@ from transformers import JambaConfig, MistralConfig
 
 from lm_eval_hesnr.models.torch_engine import last_attention
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
-from lm_eval_hesnr.models.torch_engine.forward import WantedRows
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
 from tests.builders import model
 
@@ -89,7 +89,7 @@ def test_other_kinds_of_attention_are_left_as_they_are(options):
 @torch.inference_mode()
 def test_only_the_last_attention_leaves_out_rows_and_the_requested_ones_are_the_same():
     lm = model(num_hidden_layers=3)
-    scorer = WantedRows(lm, name="tiny")
+    scorer = RequestedRows(lm, name="tiny")
     assert scorer.capabilities.n_attentions == 3
     with LastAttention(3, torch.as_tensor(ROWS), 200) as last:
         got = lm(input_ids=IDS[None], use_cache=False).logits[0]
@@ -110,13 +110,13 @@ def test_only_the_last_attention_leaves_out_rows_and_the_requested_ones_are_the_
     ids=["eager", "attention last", "state space last"],
 )
 def test_rows_are_left_out_only_if_no_later_layer_mixes_rows(lm, expected):
-    assert WantedRows(lm, name="tiny").capabilities.n_attentions == expected
+    assert RequestedRows(lm, name="tiny").capabilities.n_attentions == expected
 
 
 @torch.inference_mode()
 def test_a_sliding_window_is_left_to_the_model():
     lm = model(MistralConfig, sliding_window=100)  # longer than the test at load, shorter than the text
-    scorer = WantedRows(lm, name="tiny")
+    scorer = RequestedRows(lm, name="tiny")
     assert scorer.capabilities.n_attentions == 2
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
     assert scorer.capabilities.n_attentions == 2
@@ -148,7 +148,7 @@ def full_logprobs(lm):
 def test_rows_that_later_layers_use_are_not_left_out(distance, is_seen_at_load, caplog):
     lm = model()
     lm.model.norm = AddsEarlierRow(lm.model.norm, distance)
-    scorer = WantedRows(lm, name="tiny")
+    scorer = RequestedRows(lm, name="tiny")
     assert scorer.capabilities.n_attentions == (0 if is_seen_at_load else 2)
     got = statistics_of(scorer).logprob
     torch.testing.assert_close(got, full_logprobs(lm), atol=1e-5, rtol=0)
@@ -159,7 +159,7 @@ def test_rows_that_later_layers_use_are_not_left_out(distance, is_seen_at_load, 
 def test_a_model_that_attends_more_often_than_when_tested_gets_all_rows(caplog):
     lm = model()
     capabilities = replace(find_capabilities(lm, "tiny"), n_attentions=1)
-    scorer = WantedRows(lm, name="tiny", capabilities=capabilities)
+    scorer = RequestedRows(lm, name="tiny", capabilities=capabilities)
     torch.testing.assert_close(statistics_of(scorer).logprob, full_logprobs(lm), atol=1e-5, rtol=0)
     assert scorer.capabilities.n_attentions == 0
     assert "continuing with all rows" in caplog.text
@@ -167,12 +167,12 @@ def test_a_model_that_attends_more_often_than_when_tested_gets_all_rows(caplog):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_not_in_16_bits_since_a_single_row_is_rounded_differently(dtype):
-    assert WantedRows(model().to(dtype), name="tiny").capabilities.n_attentions == 0
+    assert RequestedRows(model().to(dtype), name="tiny").capabilities.n_attentions == 0
 
 
 @pytest.mark.parametrize("chunk", [None, 100])
 def test_numbers_of_a_row_hardly_depend_on_which_other_rows_are_requested(chunk):
-    scorer = WantedRows(model(), name="tiny")
+    scorer = RequestedRows(model(), name="tiny")
     scorer.budget.largest_chunk = chunk
     some, everything = statistics_of(scorer), scorer.statistics(IDS[:-1], np.arange(199), IDS[1:], 10)
     torch.testing.assert_close(some.logprob, everything.logprob[ROWS - 1], atol=1e-5, rtol=0)

@@ -20,7 +20,7 @@ def naive(logits: torch.Tensor, targets: torch.Tensor, k: int):
     )
 
 
-def test_a_case_worked_by_hand():
+def test_a_case_computed_by_hand():
     # p = 1/2, 1/4, 1/8, 1/8; with k = 2 the candidates are 2/3 and 1/3 of 3/4
     logits = torch.tensor([[0.5, 0.25, 0.125, 0.125]]).log()
     got = row_statistics(logits, torch.tensor([1]), k=2)

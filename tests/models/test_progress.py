@@ -1,0 +1,51 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tqdm import tqdm
+
+from lm_eval_hesnr.models import progress
+from lm_eval_hesnr.models.hf import HFTopK
+from tests.builders import request
+
+TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
+
+
+def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_model, monkeypatch):
+    seen = []
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            seen.append(n)
+            return super().update(n)
+
+        def close(self):
+            seen.append(("end", self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", max_length=400)
+    lm._rows.budget.largest_chunk = 256
+    lm.loglikelihood([request("", TEXT * 20)], disable_tqdm=False)
+    (total,) = {place for one in seen if isinstance(one, tuple) for place in one[1:]}  # the bar's end and its total
+    moves = [n for n in seen if not isinstance(n, tuple) and n]
+    assert sum(moves) == total
+    assert 256 in moves
+    assert len(moves) >= 4
+
+
+def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(random_model, monkeypatch):
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
+    seen: list[int] = []
+    monkeypatch.setattr(progress, "tqdm", lambda **_: SimpleNamespace(update=seen.append, close=lambda: None))
+
+    def interrupted(*_, on_read, **__):
+        on_read(256)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lm._rows, "statistics", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
+    (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
+    assert seen == [256, len(result.scores.token_ids)]
