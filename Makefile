@@ -35,7 +35,7 @@ check: $(READY)  ## check lint, format and types, as CI does before the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY)  ## mend lint and format where ruff can do so
+format: $(READY)  ## fix lint and format where ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
