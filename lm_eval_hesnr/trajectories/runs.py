@@ -47,6 +47,8 @@ class FoundRun(NamedTuple):
 
 def unreadable(error: Exception) -> Bad:
     """The reason why a reader failed. Readers raise a ValueError with the reason; any other error is a surprise."""
+    if isinstance(error, RecursionError):
+        return Bad("a value is nested too deeply")
     return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
 
 
