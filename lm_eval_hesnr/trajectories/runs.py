@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.trajectories.json_values import list_of
 from lm_eval_hesnr.trajectories.readers import (
     READERS,
     Reader,
@@ -28,6 +29,9 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, Type
 
 _PEEK = 5
 """How many records are looked at first: one may be broken, or of a kind that no reader knows yet."""
+
+_SAMPLE = 200
+"""About how many records of a long list are looked at to find the readers that may know it."""
 
 
 class FoundRun(NamedTuple):
@@ -108,11 +112,13 @@ def _session(whole: FoundRun) -> FoundRun:
 
     The first reader that knows at least half of them comes before that one, as special formats stand before general
     ones. `Bad` if half of the records are events of a format, but are not a run; the same run if too few are known.
+    Only a reader that knows a record of a sample looks at all of them.
     """
-    lines = whole.value
+    lines = list_of(whole.value)
+    sample = lines[:_PEEK] + lines[_PEEK :: 1 + len(lines) // _SAMPLE]
     found: list[FoundRun] = []
     without_run = whole
-    for reader in READERS if isinstance(lines, list) else ():
+    for reader in (reader for reader in READERS if any(_is_event(line, reader) for line in sample)):
         known = [_is_event(line, reader) for line in lines]
         own = [line for line, is_own in zip(lines, known, strict=True) if is_own]
         others = (line for line, is_own in zip(lines, known, strict=True) if not is_own)

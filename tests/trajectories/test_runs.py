@@ -104,3 +104,20 @@ def test_lines_with_the_keys_of_a_session_but_unknown_types_are_foreign(line, tm
     path.write_text("\n".join([json.dumps(line)] * 149))
     with pytest.raises(InputError, match=r"149 lines, none of a known format; (keys seen: type, payload|the first is)"):
         load_trajectories(path)
+
+
+def test_readers_that_know_no_line_of_a_sample_do_not_look_at_all_lines(monkeypatch, tmp_path):
+    looked: Counter[str] = Counter()
+
+    def counting(name, known):
+        return lambda data: looked.update([name]) or known(data)
+
+    for reader in READERS:
+        if hasattr(reader, "is_event"):
+            monkeypatch.setattr(reader, "is_event", counting(reader.FORMAT, reader.is_event))
+    n = 5000
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([json.dumps({"type": "event_msg", "payload": {"a": 1}})] * n))
+    with pytest.raises(InputError, match="5000 records like those of a Codex CLI rollout, but no run in them"):
+        load_trajectories(path)
+    assert sum(count >= 2 * n for count in looked.values()) <= 2  # each one looks once to detect its format
