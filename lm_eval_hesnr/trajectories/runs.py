@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.trajectories.decoding import Bad, Record
 from lm_eval_hesnr.trajectories.json_values import list_of
 from lm_eval_hesnr.trajectories.readers import (
     READERS,
@@ -21,7 +22,6 @@ from lm_eval_hesnr.trajectories.readers import (
     separate_runs,
 )
 from lm_eval_hesnr.trajectories.readers.patch import predictions
-from lm_eval_hesnr.trajectories.records import Bad, Record
 from lm_eval_hesnr.trajectories.unknown import listed_counts, record_type
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)

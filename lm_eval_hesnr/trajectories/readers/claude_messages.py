@@ -16,7 +16,6 @@ if it is not shorter and begins with at least half of it: the end of a text may 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
@@ -167,8 +166,7 @@ def _is_earlier_state(block: dict[str, Any], later: dict[str, Any]) -> bool:
     key = "thinking" if "thinking" in block else "text"
     before, after = text_of(block.get(key)), text_of(later.get(key))
     same_kind = block.get("type") == later.get("type") in ("text", "thinking")
-    n_same = len(os.path.commonprefix((before, after)))
-    return same_kind and len(before) <= len(after) and 2 * n_same >= len(before)
+    return same_kind and len(before) <= len(after) and after.startswith(before[: (len(before) + 1) // 2])
 
 
 def _reply_id(line: dict[str, Any]) -> str:

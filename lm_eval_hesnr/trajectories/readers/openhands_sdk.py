@@ -16,7 +16,14 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
 from lm_eval_hesnr.trajectories.readers.common import run_name
-from lm_eval_hesnr.trajectories.readers.openhands_chat import emitted_call, outcome, refused, result, row_meta, user_message
+from lm_eval_hesnr.trajectories.readers.openhands_chat import (
+    emitted_call,
+    outcome,
+    refused,
+    result,
+    row_meta,
+    user_message,
+)
 from lm_eval_hesnr.trajectories.readers.segments import reasoning_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 from lm_eval_hesnr.trajectories.unknown import record_type
