@@ -85,9 +85,8 @@ def counts_in(meta: dict[str, Any]) -> Counter[str]:
 
 def counts_line(counts: Counter[str]) -> str:
     """One line with the most frequent types; empty if nothing was skipped."""
-    return (
-        f"unknown records inside sessions: {_listed(map(_counted, _by_count(counts)), _TYPES_SHOWN)}" if counts else ""
-    )
+    named = _listed(map(_counted, _by_count(counts)), _TYPES_SHOWN)
+    return f"unknown records inside sessions: {named}" if counts else ""
 
 
 def _counted(entry: tuple[str, int]) -> str:
