@@ -21,8 +21,8 @@ from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error, print_lin
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
-from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 _ELIDED = "…"

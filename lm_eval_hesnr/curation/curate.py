@@ -22,9 +22,10 @@ from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
 from lm_eval_hesnr.curation.tally import CALL_SYNTAX, NO_ACTION, Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import known_formats
-from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
+from lm_eval_hesnr.trajectories.records import has_known_ending
 
 BLOCK_BYTES = 2**20
 """A block ends after the trajectory that makes it this long. An interruption loses at most one block. In a .zst file,

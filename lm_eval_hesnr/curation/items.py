@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lm_eval_hesnr.curation.filters import Filters, LeftOut, instance_key
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results
 from lm_eval_hesnr.trajectories.paths import Inputs
-from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import Skipped
 from lm_eval_hesnr.trajectories.unknown import counts_in

@@ -20,8 +20,8 @@ from lm_eval_hesnr.curation.items import Item, Line
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.readers import curated
-from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.tools import is_known
 

@@ -1,4 +1,4 @@
-"""Splits the two kinds of files with several runs that are not JSON: Aider's Markdown and Inspect's zip."""
+"""Reads the two kinds of files with several runs that are not JSON: Aider's Markdown and Inspect's zip."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories.decoding import Bad, Record, decoded, read_rest
 
 AIDER_NAME = ".aider.chat.history.md"
 """The end of the name of Aider's chat histories. In a folder, other Markdown files are not read."""
@@ -16,7 +19,7 @@ AIDER_NAME = ".aider.chat.history.md"
 INSPECT_KEYS = ("inspect_eval", "inspect_sample")
 """Keys of the object that Inspect's reader gets: the description of the evaluation, and one sample."""
 
-INSPECT_HEADERS = ("header.json", "_journal/start.json")
+_INSPECT_HEADERS = ("header.json", "_journal/start.json")
 """Files in a zip of Inspect that describe the evaluation. If the evaluation was stopped, only the second one exists."""
 
 _ZIP_DAMAGE = (
@@ -28,7 +31,43 @@ _ZIP_DAMAGE = (
 _HEADING = re.compile(r"^# aider chat started at (.*)$", re.MULTILINE)
 
 
-def aider_chats(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+def markdown_records(stream: IO[bytes]) -> Iterator[Record]:
+    """The chats of Aider's history."""
+    raw = read_rest(stream)
+    if len(raw) > decoding.MAX_BYTES:
+        yield Record("", Bad(f"more than {decoding.MAX_BYTES >> 20} MiB of Markdown; split the file between two chats"))
+        return
+    try:
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        yield Record("", Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"))
+        return
+    found = False
+    for line, chat in _aider_chats(text):
+        found = True
+        yield Record(f"line {line}", chat)
+    if not found:
+        yield Record("", Bad("Markdown without a line '# aider chat started at'; only histories of Aider are read"))
+
+
+def inspect_records(path: Path) -> Iterator[Record]:
+    """The samples of an Inspect log, which is a zip."""
+    evaluation = None
+    for name, content in _inspect_files(path):
+        if isinstance(content, str):
+            value: Any = Bad(content)
+        elif len(content) > decoding.MAX_BYTES:
+            value = Bad(f"a sample of more than {decoding.MAX_BYTES >> 20} MiB")
+        else:
+            value = decoded(content)[0]
+        if name in _INSPECT_HEADERS:
+            evaluation = value.get("eval") if isinstance(value, dict) else None
+        else:
+            sample = dict(zip(INSPECT_KEYS, (evaluation, value), strict=True))
+            yield Record(name, value if isinstance(value, Bad) else sample)
+
+
+def _aider_chats(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each chat of a history as `{"aider_chat": text, "started": time}`, with the number of its first line."""
     headings = list(_HEADING.finditer(text))
     ends = [*(heading.start() for heading in headings[1:]), len(text)]
@@ -38,27 +77,26 @@ def aider_chats(text: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield line, {"aider_chat": text[heading.end() : end], "started": heading[1].strip()}
 
 
-def inspect_files(path: Path, read: Callable[[IO[bytes]], bytes]) -> Iterator[tuple[str, bytes | str]]:
+def _inspect_files(path: Path) -> Iterator[tuple[str, bytes | str]]:
     """Yield the header of an Inspect log and each of its samples: the name, and the content or why it is not readable.
 
-    Nothing is written to disk. `read` limits how much of a file is unpacked. If the zip is damaged, the last name is
-    empty.
+    Nothing is written to disk. If the zip is damaged, the last name is empty.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             samples = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
-            for name in [*[header for header in INSPECT_HEADERS if header in names][:1], *samples]:
-                yield name, _content(archive, name, read)
+            for name in [*[header for header in _INSPECT_HEADERS if header in names][:1], *samples]:
+                yield name, _content(archive, name)
             if not samples:
                 yield "", "a log of Inspect without samples"
     except _ZIP_DAMAGE as error:
         yield "", f"not a readable log of Inspect ({str(error) or type(error).__name__})"
 
 
-def _content(archive: zipfile.ZipFile, name: str, read: Callable[[IO[bytes]], bytes]) -> bytes | str:
+def _content(archive: zipfile.ZipFile, name: str) -> bytes | str:
     try:
         with archive.open(name) as stream:
-            return read(stream)
+            return read_rest(stream)
     except (EOFError, OSError, zlib.error, *_ZIP_DAMAGE) as error:
         return f"cannot be read ({str(error) or type(error).__name__})"

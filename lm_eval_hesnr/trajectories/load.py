@@ -20,10 +20,10 @@ from typing import Any
 
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories import schema
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.readers.common import NoReplyError, PartOfRunError
-from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.runs import UNREADABLE, FoundRun, runs_in, unreadable
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import NO_REPLY, PART, Skipped, skipped_by_content, skipped_by_name

@@ -10,16 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories.decoding import Record
+from lm_eval_hesnr.trajectories.hub import HubName, hub_name, hub_records
 from lm_eval_hesnr.trajectories.readers import is_event
-from lm_eval_hesnr.trajectories.records import (
-    SUFFIXES,
-    HubName,
-    Record,
-    has_known_ending,
-    hub_name,
-    hub_records,
-    records,
-)
+from lm_eval_hesnr.trajectories.records import SUFFIXES, has_known_ending, records
 from lm_eval_hesnr.trajectories.storage import Storage, storages
 
 _PEEK = 5

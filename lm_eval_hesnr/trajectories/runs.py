@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.trajectories.decoding import Bad, Record
+from lm_eval_hesnr.trajectories.json_values import list_of
 from lm_eval_hesnr.trajectories.readers import (
     READERS,
     Reader,
@@ -20,7 +22,6 @@ from lm_eval_hesnr.trajectories.readers import (
     separate_runs,
 )
 from lm_eval_hesnr.trajectories.readers.patch import predictions
-from lm_eval_hesnr.trajectories.records import Bad, Record
 from lm_eval_hesnr.trajectories.unknown import listed_counts, record_type
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -28,6 +29,9 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, Type
 
 _PEEK = 5
 """How many records decide whether a file contains events. One record may be broken or of an unknown type."""
+
+_SAMPLE = 200
+"""About how many records of a long list are looked at to find the readers that may know it."""
 
 
 class FoundRun(NamedTuple):
@@ -47,6 +51,8 @@ class FoundRun(NamedTuple):
 
 def unreadable(error: Exception) -> Bad:
     """The reason why a reader failed. A ValueError contains the reason; a reader raises no other error on purpose."""
+    if isinstance(error, RecursionError):
+        return Bad("a value is nested too deeply")
     return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
 
 
@@ -107,11 +113,13 @@ def _session(whole: FoundRun) -> FoundRun:
     The first reader that knows at least half of the events reads them, as special formats stand before general ones.
     If there is no such reader, the one that knows most events reads them. `Bad` if half of the records are events of
     a format but do not contain a run. If no reader detects its own events, the run is returned unchanged.
+    Only a reader that knows one record of a sample looks at all of them.
     """
-    lines = whole.value
+    lines = list_of(whole.value)
+    sample = lines[:_PEEK] + lines[_PEEK :: 1 + len(lines) // _SAMPLE]
     found: list[FoundRun] = []
     without_run = whole
-    for reader in READERS if isinstance(lines, list) else ():
+    for reader in (reader for reader in READERS if any(_is_event(line, reader) for line in sample)):
         known = [_is_event(line, reader) for line in lines]
         own = [line for line, is_own in zip(lines, known, strict=True) if is_own]
         others = (line for line, is_own in zip(lines, known, strict=True) if not is_own)

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from lm_eval_hesnr.trajectories.decoding import Bad, Record
 from lm_eval_hesnr.trajectories.json_values import dict_of
-from lm_eval_hesnr.trajectories.records import Bad, Record, records
+from lm_eval_hesnr.trajectories.records import records
 from lm_eval_hesnr.trajectories.skipped import NOTES, STORED, Skipped
 
 _NOTES = ("project", "session_diff", "session_share", "share", "todo")

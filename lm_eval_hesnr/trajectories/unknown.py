@@ -85,13 +85,27 @@ def counts_in(meta: dict[str, Any]) -> Counter[str]:
 
 def counts_line(counts: Counter[str]) -> str:
     """One line with the most frequent types; empty if nothing was skipped."""
-    return f"unknown records inside sessions: type {listed_counts(counts)}" if counts else ""
+    named = _listed(map(_counted, _by_count(counts)), _TYPES_SHOWN)
+    return f"unknown records inside sessions: {named}" if counts else ""
+
+
+def _counted(entry: tuple[str, int]) -> str:
+    """How many records of one name, in words: `4 without a type`, `2 of role judge`, `3 of type hint`."""
+    name, n = entry
+    name = {"None": "no type", "role None": "no role"}.get(name, name)
+    if name.startswith("no "):
+        return f"{n} without a {name.removeprefix('no ')}"
+    return f"{n} of {name}" if name.startswith("role ") else f"{n} of type {name}"
+
+
+def _by_count(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The names with their numbers, the most frequent first."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def listed_counts(counts: Counter[str]) -> str:
     """The most frequent names with their numbers, as part of a line."""
-    named = [f"{name} ({n})" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-    return _listed(named, _TYPES_SHOWN)
+    return _listed([f"{name} ({n})" for name, n in _by_count(counts)], _TYPES_SHOWN)
 
 
 def _listed(names: Iterable[str], limit: int) -> str:

@@ -13,8 +13,8 @@ from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.records import Bad
 from tests.builders import bash_action, curated_row, segment
 
 EVERYTHING = Filters()

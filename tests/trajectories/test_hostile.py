@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results, iterate_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import curated, read_record
-from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
+from lm_eval_hesnr.trajectories.records import has_known_ending
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from tests.builders import assert_linear
 

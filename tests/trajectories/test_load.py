@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.records import Bad, has_known_ending
+from lm_eval_hesnr.trajectories.records import has_known_ending
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import NOTES, PART, PREDICTIONS, REPORT, Skipped
 

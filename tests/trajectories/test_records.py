@@ -8,9 +8,11 @@ import pytest
 import zstandard
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.trajectories import records as module
+from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories.decoding import Bad, Record
+from lm_eval_hesnr.trajectories.hub import HubName, hub_name, hub_records
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
-from lm_eval_hesnr.trajectories.records import Bad, HubName, Record, hub_name, hub_records, records
+from lm_eval_hesnr.trajectories.records import records
 
 ROWS = [{"id": "a", "n": 1}, {"id": "é", "n": 2}]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
@@ -101,7 +103,7 @@ def test_a_broken_line_leaves_the_others_readable(tmp_path):
 
 
 def test_the_decompressed_size_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 2**20)
     bomb = gzip.compress(b'{"a": "' + b"x" * 2**22)
     assert found(tmp_path, "x.json.gz", bomb) == [
         Record("", Bad("one value of more than 1 MiB; use JSON Lines")),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories import paths
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import READERS
@@ -77,3 +78,46 @@ def test_each_file_is_opened_once(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "records", lambda path: opened.update([path]) or records(path))
     assert len(load_trajectories(tmp_path).trajectories) == 3
     assert opened == dict.fromkeys((path for path in Path(tmp_path).rglob("*.json")), 1)
+
+
+@pytest.mark.parametrize("depth", [400, 900])
+def test_a_value_that_is_nested_too_deeply_is_named_plainly(depth, tmp_path):
+    content = [{"type": "tool_result", "tool_use_id": "t", "content": "DEEP"}]
+    use = [{"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "ls"}}]
+    messages = [("user", "go"), ("assistant", use), ("user", content)]
+    lines = [json.dumps({"type": r, "sessionId": "s", "message": {"role": r, "content": c}}) for r, c in messages]
+    path = tmp_path / "session.jsonl"
+    path.write_text("\n".join(lines).replace('"DEEP"', "[" * depth + "]" * depth))
+    with pytest.raises(InputError, match=r"session.jsonl: a value is nested too deeply$"):
+        load_trajectories(path)
+
+
+FOREIGN = {
+    "codex": {"type": "foo", "payload": {"a": 1}, "timestamp": "t"},
+    "a list": [{"type": "foo", "payload": {"a": 1}, "timestamp": "t"}],
+}
+
+
+@pytest.mark.parametrize("line", FOREIGN.values(), ids=FOREIGN)
+def test_lines_with_the_keys_of_a_session_but_unknown_types_are_foreign(line, tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([json.dumps(line)] * 149))
+    with pytest.raises(InputError, match=r"149 lines, none of a known format; (keys seen: type, payload|the first is)"):
+        load_trajectories(path)
+
+
+def test_readers_that_know_no_line_of_a_sample_do_not_look_at_all_lines(monkeypatch, tmp_path):
+    looked: Counter[str] = Counter()
+
+    def counting(name, known):
+        return lambda data: looked.update([name]) or known(data)
+
+    for reader in READERS:
+        if hasattr(reader, "is_event"):
+            monkeypatch.setattr(reader, "is_event", counting(reader.FORMAT, reader.is_event))
+    n = 5000
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([json.dumps({"type": "event_msg", "payload": {"a": 1}})] * n))
+    with pytest.raises(InputError, match="5000 records like those of a Codex CLI rollout, but no run in them"):
+        load_trajectories(path)
+    assert sum(count >= 2 * n for count in looked.values()) <= 2  # each one looks once to detect its format

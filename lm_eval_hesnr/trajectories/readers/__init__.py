@@ -125,7 +125,11 @@ def reader_of(data: Any) -> Reader | None:
 
 
 def read_record(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one decoded JSON value; raises ValueError with the reason if there is none."""
+    """The trajectory in one decoded JSON value, for callers that decode files themselves. `load` does not need it.
+
+    Raises:
+        ValueError: there is no trajectory; the message is the reason.
+    """
     reader = reader_of(data)
     if reader is None:
         raise unknown_format(data)

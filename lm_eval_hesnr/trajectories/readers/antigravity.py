@@ -4,8 +4,8 @@ The files are `~/.gemini/antigravity*/brain/<id>/.system_generated/logs/transcri
 there too, it contains the same run without cuts, and the other file is only a part of it.
 
 A step of type `PLANNER_RESPONSE` is a reply of the model. Every other step with the source `MODEL` is the result of a
-call, and so is an error about a call. Nothing connects a result to its call, so they are paired in order. The stored
-reasoning may be a summary by the server. Summaries are not marked, so all stored reasoning is thought.
+call, and so is an error about a call. Nothing connects a result to its call, so they are paired in order. Reasoning
+that begins with a bold heading on its own line is a summary by the server. It is a thought that is not `generated`.
 
 Most versions store each argument as JSON text of its own. The action is the object of the decoded values. Other
 versions store plain values, which are used unchanged. A long value is cut off and ends with `<truncated N bytes>`. This
@@ -37,6 +37,8 @@ _NAMES = ("transcript", _FULL)
 _CUT = re.compile(r"\n?<truncated \d+ bytes>\s*\Z")
 _MAX_ESCAPE = 6
 """Length of `\\uXXXX`, the longest escape that a cut can split."""
+_SUMMARY = re.compile(r"\s*\*\*[^*\n]{1,200}\*\*\s*(\n|\Z)")
+"""The heading in bold with which the server begins a summary of the model's reasoning."""
 _MODEL_CHANGE = "`Model Selection` from "
 """The program writes this into the user's message, then the names of the old and the new model."""
 _NEW_MODEL = re.compile(r".{0,100}? to (.{1,100}?)\.(?:\s|$)")
@@ -110,8 +112,9 @@ def _parts(step: dict[str, Any], counts: Counter[str], unknown: Counter[str]) ->
     kind, source, content = str(step.get("type")), str(step.get("source")), text_of(step.get("content"))
     if kind == "PLANNER_RESPONSE":
         yield Part("reply")
-        for text in (text_of(step.get("thinking")), content):
-            yield Part("thought", _without_mark(text, counts))
+        reasoning = _without_mark(text_of(step.get("thinking")), counts)
+        yield Part("summary" if _SUMMARY.match(reasoning) else "thought", reasoning)
+        yield Part("thought", _without_mark(content, counts))
         for item in map(dict_of, list_of(step.get("tool_calls"))):
             yield Part("call", tool=str(item.get("name")), arguments=_arguments(item.get("args"), counts))
     elif kind == "USER_INPUT":

@@ -5,10 +5,14 @@ missing key.
 
 Before the first reply, a user message is the task. After it, a user message is an observation if it answers a call or
 begins with a mark of an environment. Any other user message is `other`, such as a reminder or another request.
+
+A fenced block of a shell is a call only in an agent's run: people who ask about the shell get such blocks too. In a
+run, the system prompt speaks of an agent or of its shell, or some message is an environment's output or note.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,6 +33,9 @@ ROLES = {
     "exit": "other",
 }
 """Role names of published files -> the roles of this package."""
+
+_OF_AGENTS = re.compile(r"agent|bash|command|environment|shell|terminal|```", re.IGNORECASE)
+"""Words of system prompts for agents that run fenced blocks."""
 
 
 class NativeCall(NamedTuple):
@@ -100,6 +107,8 @@ class _Chat:
         instructions = "".join(m.text for m in messages[:2] if m.role != "assistant").lower()
         self.exactly_one = self.syntax == "```" and "exactly one" in instructions
         """mini-swe-agent runs nothing of a reply unless it has exactly one fenced block."""
+        if self.syntax == "```" and not (self.exactly_one or _is_run(messages)):
+            self.syntax = None
         self.next_reply = [len(messages)] * len(messages)
         for i in range(len(messages) - 2, -1, -1):
             begins = messages[i + 1].role == "assistant" and not messages[i + 1].goes_on
@@ -142,6 +151,16 @@ class _Chat:
         if answers and (len(found) <= len(answers) or one_answer_for_all):
             found = [f._replace(calls=tuple(replace(call, executed=True) for call in f.calls)) for f in found]
         yield from split_at_calls(text, found)
+
+
+def _is_run(messages: list[Message]) -> bool:
+    """Whether a chat with fenced blocks is an agent's run, judged by its system prompt, results and notes."""
+    return any(
+        message.role == "tool"
+        or (message.role == "system" and _OF_AGENTS.search(message.text) is not None)
+        or (message.role == "user" and (message.text.startswith(RESULT_MARKS) or is_refusal(message.text)))
+        for message in messages
+    )
 
 
 def _parse_element(row: Any, where: str) -> Iterator[Message]:

@@ -9,7 +9,8 @@ before. A resumed session writes its old lines again, sometimes under new uuids.
 - the user's words, if the same words have the same timestamp;
 - the user's words directly before or after a repeat, if the same words are in the same place next to its original.
 
-If a block grows under one `message.id`, only its last state is read.
+If a block grows under one `message.id`, only its last state is read. A text is a later state of an earlier one if it is
+not shorter and begins with at least half of the earlier one, because the end of a text may change while it grows.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def _parts(lines: list[dict[str, Any]]) -> list[_Part]:
             known = places.setdefault(reply, []) if reply else []
             nearest = i if len(blocks) > 1 else len(known) - 1  # a line has the reply so far, or only its next block
             earlier = calls.get(call) if reply and call[1] else None
-            if earlier is None and 0 <= nearest < len(known) and _grows(parts[known[nearest]].block, block):
+            if earlier is None and 0 <= nearest < len(known) and _is_earlier_state(parts[known[nearest]].block, block):
                 earlier = known[nearest]
             if earlier is None:
                 known.append(len(parts))
@@ -160,11 +161,12 @@ def _call_id(block: dict[str, Any]) -> str:
     return str(block.get("id") or "") if block.get("type") in _CALLS else ""
 
 
-def _grows(block: dict[str, Any], later: dict[str, Any]) -> bool:
-    """Whether the later block of a reply is the earlier one with more text."""
+def _is_earlier_state(block: dict[str, Any], later: dict[str, Any]) -> bool:
+    """Whether a later block of a reply is the same block with more text, or with its end written in another way."""
     key = "thinking" if "thinking" in block else "text"
+    before, after = text_of(block.get(key)), text_of(later.get(key))
     same_kind = block.get("type") == later.get("type") in ("text", "thinking")
-    return same_kind and text_of(later.get(key)).startswith(text_of(block.get(key)))
+    return same_kind and len(before) <= len(after) and after.startswith(before[: (len(before) + 1) // 2])
 
 
 def _reply_id(line: dict[str, Any]) -> str:
@@ -191,20 +193,35 @@ def _without_repeats(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if line.get("uuid"):
             uuids.add(str(line["uuid"]))
     repeated = set(originals)
+    words = [_blocks(line) if is_words(line) else None for line in lines]
+    walked: set[tuple[int, int]] = set()
     for i, original in originals.items():
         for step in (-1, 1):
-            repeated.update(_same_words(lines, i + step, original + step, step))
+            repeated.update(_same_words(words, i + step, original + step, step, walked))
         if original == i - 1:  # each line is written twice in a row
-            repeated.update(_same_words(lines, i - 2, i - 3, -2))
-            repeated.update(_same_words(lines, i + 2, i + 1, 2))
+            repeated.update(_same_words(words, i - 2, i - 3, -2, walked))
+            repeated.update(_same_words(words, i + 2, i + 1, 2, walked))
     return [line for i, line in enumerate(lines) if i not in repeated]
 
 
-def _same_words(lines: list[dict[str, Any]], i: int, earlier: int, step: int) -> Iterator[int]:
-    """Yield `i`, `i + step`, ... as long as the user's words there equal those at `earlier`, `earlier + step`, ..."""
-    while 0 <= earlier < i < len(lines) and is_words(lines[i]) and is_words(lines[earlier]):
-        if _blocks(lines[i]) != _blocks(lines[earlier]):
+def _same_words(
+    words: list[list[dict[str, Any]] | None], i: int, earlier: int, step: int, walked: set[tuple[int, int]]
+) -> Iterator[int]:
+    """Yield `i` and the places after it at this step, as long as the user's words there are those at `earlier`.
+
+    Stops at a place that this step has reached before, so that the time for a whole session is linear.
+
+    Args:
+        words: of each line the blocks of the user's words; None for any other line.
+        i: where to begin.
+        earlier: where the same words may stand before.
+        step: how far to go each time.
+        walked: the places found so far, each with its step. This function adds to it.
+    """
+    while 0 <= earlier < i < len(words) and (i, step) not in walked:
+        if words[i] is None or words[i] != words[earlier]:
             return
+        walked.add((i, step))
         yield i
         i, earlier = i + step, earlier + step
 

@@ -43,14 +43,14 @@ _DECLINED = ("exec command rejected by user", "rejected by user", "patch rejecte
 
 
 def is_event(data: Any) -> bool:
-    """Whether one decoded line is from a rollout; line types of future releases are accepted.
+    """Whether one decoded line is of a known type. Lines of other types are counted if they stand among known ones.
 
     A bare item of 2025 is not an event here, because OpenAI's Responses API has the same items.
     """
     if not isinstance(data, dict):
         return False
     if isinstance(data.get("payload"), dict):
-        return data.get("type") in _LINE_TYPES or (isinstance(data.get("type"), str) and "timestamp" in data)
+        return data.get("type") in _LINE_TYPES
     return _is_header(data) or data.get("record_type") == "state"
 
 

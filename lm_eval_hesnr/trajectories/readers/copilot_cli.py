@@ -2,11 +2,11 @@
 
 Files: `~/.copilot/session-state/<session>/events.jsonl`.
 
-`assistant.message` has what the model wrote: `reasoningText`, `content`, then `toolRequests`. Reasoning that is not
-encrypted may be a summary by the server. Summaries are not marked, so all such reasoning is thought.
-`assistant.reasoning` may repeat it. `tool.execution_start` repeats a request; a start without a request is an action
-too. A call that the user made (`tool.user_requested`) is `other`. Arguments are stored as an object or as their JSON
-text; the input of a `custom` tool is plain text.
+`assistant.message` has what the model wrote: `reasoningText`, `content`, then `toolRequests`. `assistant.reasoning` may
+repeat the reasoning before the message. If there is encrypted reasoning (`reasoningOpaque`, `encryptedContent`), the
+readable text is a summary by the server: a thought that is not `generated`. `tool.execution_start` repeats a request; a
+start without a request is an action too. A call that the user made (`tool.user_requested`) is `other`. Arguments are
+stored as an object or as their JSON text; the input of a `custom` tool is plain text.
 
 The model was shown the `transformedContent` of a user message. The events of a sub-agent (`agentId`, or in older
 versions `parentToolCallId`) are left out and counted. The log does not contain the outcome.
@@ -28,6 +28,8 @@ from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 FORMAT = "Copilot CLI session"
 
+_ENCRYPTED = ("reasoningOpaque", "encryptedContent")
+"""Keys of a message or of its reasoning with the model's own reasoning, which only the server can read."""
 _CONVERSATION = ("user.message", "assistant.message", "system.message", "tool.execution_complete")
 _FAMILIES = ("assistant.", "hook.", "session.", "subagent.", "system.", "tool.", "user.")
 """Beginnings of types of lines that only occur in this log."""
@@ -95,13 +97,13 @@ def _segments(lines: list[dict[str, Any]], unknown: Counter[str]) -> Iterator[Se
     requested = by_user | {str(request.get("toolCallId")) for line in lines for request in _requests(line)}
     begun = False
     reasoning = ""
-    for line in lines:
+    for line, is_summary in zip(lines, _are_summaries(lines), strict=True):
         kind, data = str(line.get("type")), line["data"]
         if kind == "assistant.reasoning":
             reasoning = text_of(data.get("content"))
-            yield from thought(reasoning)
+            yield from _reasoning(reasoning, is_summary)
         elif kind == "assistant.message":
-            yield from _reply(line, reasoning, ran)
+            yield from _reply(line, reasoning, is_summary, ran)
             reasoning = ""
         elif kind == "tool.execution_start" and str(data.get("toolCallId")) not in requested:
             yield _action(data, str(data.get("toolName")), ran)
@@ -131,10 +133,27 @@ def _shown(kind: str, data: dict[str, Any], begun: bool, unknown: Counter[str]) 
         unknown[kind[:40]] += 1
 
 
-def _reply(line: dict[str, Any], reasoning: str, ran: dict[str, bool]) -> Iterator[Segment]:
-    """Yield a reply: its reasoning (unless the previous line contains it already), its text and its calls."""
+def _are_summaries(lines: list[dict[str, Any]]) -> list[bool]:
+    """For each line: whether it or the next message has encrypted reasoning."""
+    found: list[bool] = []
+    is_encrypted = False
+    for line in reversed(lines):
+        own = any(line["data"].get(key) for key in _ENCRYPTED)
+        if line.get("type") == "assistant.message":
+            is_encrypted = own
+        found.append(own or is_encrypted)
+    return found[::-1]
+
+
+def _reasoning(text: str, is_summary: bool) -> Iterator[Segment]:
+    """Yield reasoning in clear: the model's own, or a summary."""
+    yield from shown("thought", text) if is_summary else thought(text)
+
+
+def _reply(line: dict[str, Any], reasoning: str, is_summary: bool, ran: dict[str, bool]) -> Iterator[Segment]:
+    """Yield a reply: its reasoning, unless the previous line contains it already, its text and its calls."""
     own = text_of(line["data"].get("reasoningText"))
-    yield from thought(own if own != reasoning else "")
+    yield from _reasoning(own if own != reasoning else "", is_summary)
     yield from thought(text_of(line["data"].get("content")))
     for request in _requests(line):
         yield _action(request, str(request.get("name")), ran)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lm_eval_hesnr.trajectories.readers.common import first_verdict
 from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls, xml_functions
 from lm_eval_hesnr.trajectories.readers.segments import call, reasoning_of, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment
+from lm_eval_hesnr.trajectories.unknown import META_KEY
 
 NUDGES = ("Please continue working on the task", "Please continue on whatever approach")
 """The beginnings of user messages that an evaluation sends when a reply has no call."""
@@ -34,6 +36,12 @@ def outcome(row: dict[str, Any], path: Path, instance: str, model: str | None) -
     reports = (row.get("report"), dict_of(row.get("test_result")).get("report"))
     verdict = first_verdict([row.get("resolved"), *(dict_of(report).get("resolved") for report in reports)])
     return resolved_by_report(path, instance, model) if verdict is None else verdict
+
+
+def row_meta(row: dict[str, Any], keys: tuple[str, ...], unknown: Counter[str]) -> dict[str, Any]:
+    """The `meta` of a row: the values of these columns, and how many events of each unknown type were skipped."""
+    known = {key: row[key] for key in keys if row.get(key) is not None}
+    return known | ({META_KEY: dict(unknown)} if unknown else {})
 
 
 def completion_message(response: Any) -> dict[str, Any]:

@@ -25,11 +25,12 @@ from lm_eval_hesnr.trajectories.readers.openhands_chat import (
     ran,
     reply,
     result,
+    row_meta,
     user_message,
 )
 from lm_eval_hesnr.trajectories.readers.segments import call, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
-from lm_eval_hesnr.trajectories.unknown import META_KEY, record_type
+from lm_eval_hesnr.trajectories.unknown import record_type
 
 FORMAT = "OpenHands V0 events"
 
@@ -102,8 +103,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=outcome(row, path, identity, model),
         model=model,
         segments=tuple(_segments(events)),
-        meta={key: row[key] for key in ("error", "feedback", "success") if row.get(key) is not None}
-        | ({META_KEY: dict(unknown)} if unknown else {}),
+        meta=row_meta(row, ("error", "feedback", "success"), unknown),
     )
 
 

@@ -16,10 +16,17 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
 from lm_eval_hesnr.trajectories.readers.common import run_name
-from lm_eval_hesnr.trajectories.readers.openhands_chat import emitted_call, outcome, refused, result, user_message
+from lm_eval_hesnr.trajectories.readers.openhands_chat import (
+    emitted_call,
+    outcome,
+    refused,
+    result,
+    row_meta,
+    user_message,
+)
 from lm_eval_hesnr.trajectories.readers.segments import reasoning_of, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
-from lm_eval_hesnr.trajectories.unknown import META_KEY, record_type
+from lm_eval_hesnr.trajectories.unknown import record_type
 
 FORMAT = "OpenHands SDK events"
 
@@ -64,8 +71,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=outcome(row, path, identity, model),
         model=model,
         segments=tuple(_segments(events)),
-        meta={key: row[key] for key in ("attempt", "error") if row.get(key) is not None}
-        | ({META_KEY: dict(unknown)} if unknown else {}),
+        meta=row_meta(row, ("attempt", "error"), unknown),
     )
 
 

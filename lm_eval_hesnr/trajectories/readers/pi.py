@@ -5,6 +5,7 @@ OpenClaw is built on Pi and writes the same entries.
 
 Entries are a tree: each names its parent, and the last entry is the end of the current branch. A branch that the user
 abandoned is left out, and `meta["abandoned_entries"]` counts its messages. Files of the first version have no parents.
+A session whose parents form a cycle is not read.
 
 Arguments are stored as an object, so an action's text is that object written as JSON. What the program writes
 (summaries of a compaction or a branch, messages of extensions, commands that the user ran) is `other`. The file has
@@ -61,9 +62,10 @@ def detect(data: Any) -> bool:
 
 
 def read(data: Any, path: Path) -> Trajectory:
-    """Return the trajectory of one session's entries."""
+    """Return the trajectory of one session's entries. Raises ValueError if their parents form a cycle."""
     unknown: Counter[str] = Counter()
     entries = [dict_of(entry) for entry in data]
+    _check_no_cycle(entries)
     current = _current(entries)
     header: dict[str, Any] = next((entry for entry in entries if entry.get("type") == "session"), {})
     models = [message_of(entry).get("model") or entry.get("modelId") or entry.get("model") for entry in current]
@@ -119,6 +121,21 @@ def _current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         top.append(i if i in on_way or parents[i] < 0 or parents[i] in on_way else top[parents[i]])
     left = {top[i] for i, entry in enumerate(entries) if i not in on_way and entry.get("type") == "message"}
     return [entry for i, entry in enumerate(entries) if top[i] not in left]
+
+
+def _check_no_cycle(entries: list[dict[str, Any]]) -> None:
+    """Raise ValueError if following an entry's parents leads back to it. An entry that names itself has no parent."""
+    parents = {entry["id"]: entry.get("parentId") for entry in entries if isinstance(entry.get("id"), str)}
+    checked: set[str] = set()
+    for name in parents:
+        way: set[str] = set()
+        at: Any = name
+        while isinstance(at, str) and at in parents and at not in checked:
+            if at in way:
+                raise ValueError(f"the parents of the entries form a cycle: entry {at!r:.40} is before itself")
+            way.add(at)
+            at = parents[at] if parents[at] != at else None
+        checked.update(way)
 
 
 def _parent(i: int, entry: dict[str, Any], index: dict[str, int]) -> int:

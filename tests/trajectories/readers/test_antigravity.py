@@ -71,6 +71,14 @@ def test_a_session():
     )
 
 
+def test_a_summary_of_the_reasoning_is_not_generated():
+    summary = "**Reading files**\n\nI'm now focusing on a.py."
+    lines = [reply(thinking=text, content="Look.") for text in (summary, "**Look** at it.", "Hm.\n**A**\nB")]
+    read = antigravity.read(lines, PATH)
+    assert read.segments[:2] == (Segment("thought", summary, generated=False), thought("Look."))
+    assert read.segments[2::2] == (thought("**Look** at it."), thought("Hm.\n**A**\nB"))
+
+
 @pytest.mark.parametrize(
     ("stored", "value"), [('"a\\n', "a\n"), ('"a\\', "a"), ('"a\\u00', "a"), ('"', ""), ("[1, 2", "[1, 2")]
 )

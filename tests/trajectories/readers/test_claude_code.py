@@ -10,6 +10,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import claude_code, read_record
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NOTES, Skipped
+from tests.builders import assert_linear
 
 PATH = Path("session.jsonl")
 
@@ -203,6 +204,28 @@ def test_of_a_block_that_grows_the_last_state_is_read():
     apart = [thinking, grown, "Look.", "Look. Then", call, more]
     assert segments(*map(reply, apart)) == expected[:3]
     assert segments(*map(reply, [*apart, "Look."])) == expected[:3]
+
+
+def test_a_text_whose_end_changes_while_it_grows_is_read_once():
+    def reply(*blocks):
+        content = [{"type": "text", "text": b} if isinstance(b, str) else b for b in blocks]
+        return line("assistant", content, {"id": "m"})
+
+    expected = (thought("Hello, world"), bash("ls", None))
+    assert segments(reply("Hello wor"), reply("Hello, world"), reply(use(command="ls"))) == expected
+    assert segments(reply("Hello wor"), reply("Hello, world", use(command="ls"))) == expected
+    others = (thought("Hello world"), thought("Next, I read it."))
+    assert segments(reply("Hello world"), reply("Next, I read it.")) == others
+    assert segments(reply("Hello, world"), reply("Hello")) == (thought("Hello, world"), thought("Hello"))
+
+
+def test_time_is_linear_in_the_number_of_equal_words_of_the_user():
+    def read(n):
+        same = [line("user", "again", uuid=str(i), timestamp="t") for i in range(n)]
+        lines = [line("user", "do"), line("assistant", [{"type": "text", "text": "x"}], {"id": "m"}), *same]
+        assert [s.text for s in segments(*lines)] == ["do", "x", "again"]
+
+    assert_linear(read, 1600)
 
 
 def test_text_after_a_call_stays_after_it():

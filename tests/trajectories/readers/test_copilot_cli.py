@@ -147,6 +147,15 @@ def test_values_of_wrong_types_do_not_stop_the_reader():
     assert read.meta["unknown_records"] == {"line without data": 2, "[]": 1}
 
 
+def test_reasoning_beside_encrypted_reasoning_is_a_summary():
+    own = [line("assistant.reasoning", content="Hm."), says("A", reasoningText="Hm.")]
+    hidden = [line("assistant.reasoning", content="So."), says("B", reasoningText="So.", reasoningOpaque="x")]
+    alone = [says("C", reasoningText="Then.", encryptedContent="y")]
+    read = copilot_cli.read([*own, *hidden, *alone, *own], PATH)
+    said = [("Hm.", True), ("A", True), ("So.", False), ("B", True), ("Then.", False), ("C", True)]
+    assert [(s.text, s.generated) for s in read.segments] == [*said, *said[:2]]
+
+
 @pytest.mark.parametrize(
     "name",
     ["large.jsonl", "schema_drift.jsonl", "small.jsonl", "subdir_v1/aaaabbbb-1111-2222-3333-ccccddddeeee/events.jsonl"],

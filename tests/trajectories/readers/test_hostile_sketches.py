@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results
 from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import reader_of
-from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 CALL = {"id": "c", "call_id": "c", "name": "bash", "arguments": {"command": "ls # all"}}

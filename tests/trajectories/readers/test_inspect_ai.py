@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.trajectories import records
+from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.containers import INSPECT_KEYS
 from lm_eval_hesnr.trajectories.load import iterate_results, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -151,7 +151,7 @@ def test_what_is_not_a_log(tmp_path, content):
 
 def test_a_sample_that_is_too_long(tmp_path, monkeypatch):
     """A few kilobytes can contain gigabytes."""
-    monkeypatch.setattr(records, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 2**20)
     members = {"samples/1.json": b" " * 2**24, "samples/2.json": sample(says("assistant", "a"))}
     path = zipped(tmp_path / "log.eval", members)
     assert path.stat().st_size < 2**16

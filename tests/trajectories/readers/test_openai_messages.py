@@ -250,6 +250,7 @@ def test_every_syntax_of_calls_in_text(reply, action, call):
 
 def test_the_agents_own_syntax_is_the_one_used_most():
     trajectory = read(
+        system(),
         user("go"),
         says("```bash\nls\n```"),
         user("a"),
@@ -258,6 +259,25 @@ def test_the_agents_own_syntax_is_the_one_used_most():
         says("Done.\n<function=submit>\n</function>"),
     )
     assert [text for text, _ in actions(trajectory)] == ["```bash\nls\n```", "```bash\npwd\n```"]
+
+
+@pytest.mark.parametrize("instructions", [[], [system("You are a helpful assistant.")]])
+def test_a_fence_in_an_answer_to_a_person_is_not_an_action(instructions):
+    answer = "Use this:\n```bash\nls -a\n```"
+    trajectory = read(*instructions, user("How do I list hidden files?"), says(answer), user("thanks!"), says("Sure."))
+    assert trajectory.segments[len(instructions) :] == (
+        Segment("task", "How do I list hidden files?"),
+        Segment("thought", answer, generated=True),
+        Segment("other", "thanks!"),
+        Segment("thought", "Sure.", generated=True),
+    )
+
+
+@pytest.mark.parametrize("result", ["<returncode>0</returncode>", "OBSERVATION:\na.py"])
+def test_a_fence_before_a_mark_of_the_environment_is_an_action(result):
+    trajectory = read(user("go"), says("```bash\nls\n```"), user(result), says("Done."))
+    assert kinds(trajectory) == ["task", "action", "observation", "thought"]
+    assert actions(trajectory) == [("```bash\nls\n```", (bash("ls", True),))]
 
 
 def test_native_calls_make_fences_prose():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import opencode, read_record
-from lm_eval_hesnr.trajectories.records import Bad
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 from lm_eval_hesnr.trajectories.skipped import NOTES, STORED, Skipped
 

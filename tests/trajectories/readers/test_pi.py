@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import droid, pi, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
@@ -88,6 +89,15 @@ def test_a_branch_that_the_user_left_is_left_out():
     ]
     assert texts(*entries) == ["Go.", "Second.", "Kept: no message is on this branch.", "Fine."]
     assert pi.read([HEADER, *entries], Path("x")).meta == {"abandoned_entries": 2}
+
+
+@pytest.mark.parametrize("parents", ["ba", "bca"])
+def test_a_cycle_of_parents_is_refused(parents, tmp_path):
+    entries = [message(name, parent, "assistant", name) for name, parent in zip("abc", parents, strict=False)]
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join(map(json.dumps, [HEADER, message("z", None, "user", "Go."), *entries])))
+    with pytest.raises(InputError, match=r"the parents of the entries form a cycle: entry '.' is before itself"):
+        load_trajectories(path)
 
 
 def test_entries_without_a_known_parent_follow_the_entry_before():
