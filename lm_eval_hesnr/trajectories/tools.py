@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -131,6 +131,11 @@ def is_command(name: str) -> bool:
 def command_argument(tool: str, arguments: Mapping[str, Any]) -> str | None:
     """The argument that contains the command of a shell tool; None if the tool is not a shell or has no command."""
     return next((name for name in arguments if is_command(name)), None) if kind_of(tool) == "shell" else None
+
+
+def is_shell_wrapper(before: Sequence[str]) -> bool:
+    """Whether these words of a command put the next word into a shell, as in `["bash", "-lc", "ls"]`."""
+    return len(before) == 2 and before[0].endswith("sh") and before[1] in ("-c", "-lc")
 
 
 def is_code_mode(tool: str, name: str) -> bool:

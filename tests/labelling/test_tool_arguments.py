@@ -192,7 +192,7 @@ PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-x = 1 # old\n+x = 2 # new\
     [
         ('// look\nconst r = await tools.exec_command({"cmd":"ls # all"});', ["// look", "# all"], "ls"),
         ("await tools['shell_command']({command: `ls\\n# ${x}`, workdir: '/w'})", ["# ${x}"], "ls/w"),
-        ("tools.exec_command({cmd: ['bash', '-lc', 'ls # c'], tty: true})", ["# c"], "bash-lclstrue"),
+        ("tools.exec_command({cmd: ['bash', '-lc', 'ls # c'], tty: true})", ["# c"], "lstrue"),
         ("const cmd = 'ls # c'; /* it */ await tools.exec_command({cmd, n: 1000});", ["# c", "/* it */"], "ls1000"),
         ("await Promise.all(['a # c', 'b'].map(cmd => tools.exec_command({cmd})))", ["# c"], "ab"),
         ("for (const c of ['a # c', 'b']) await tools.exec_command({cmd: c})", ["# c"], "ab"),
