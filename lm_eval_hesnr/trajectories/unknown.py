@@ -84,14 +84,25 @@ def counts_in(meta: dict[str, Any]) -> Counter[str]:
 
 
 def counts_line(counts: Counter[str]) -> str:
-    """One line with the most frequent types; empty if nothing was skipped."""
-    return f"unknown records inside sessions: type {listed_counts(counts)}" if counts else ""
+    """One line with the most frequent types and roles; empty if nothing was skipped."""
+    named = [f"{n} {_described(name)}" for name, n in _most_frequent(counts)]
+    return f"unknown records inside sessions: {_listed(named, _TYPES_SHOWN)}" if counts else ""
+
+
+def _described(name: str) -> str:
+    """A name of `record_type` as part of a sentence: `of type new`, `of role critic`, `without a type`."""
+    if name in ("no type", "no role"):
+        return f"without a {name.removeprefix('no ')}"
+    return f"of {name}" if name.startswith("role ") else f"of type {name}"
 
 
 def listed_counts(counts: Counter[str]) -> str:
     """The most frequent names with their numbers, as part of a line."""
-    named = [f"{name} ({n})" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-    return _listed(named, _TYPES_SHOWN)
+    return _listed([f"{name} ({n})" for name, n in _most_frequent(counts)], _TYPES_SHOWN)
+
+
+def _most_frequent(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _listed(names: Iterable[str], limit: int) -> str:

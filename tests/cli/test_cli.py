@@ -205,7 +205,7 @@ def test_unknown_records_inside_sessions_are_one_line_over_all_files(folder, cap
     for name in "xy":
         session = [*lines, {"type": "new\x1b"}, {"type": "new\x1b"}, {"type": "other"}, 3]
         (folder / "in" / f"{name}.jsonl").write_text("\n".join(map(json.dumps, session)))
-    expected = "unknown records inside sessions: type new  (4), no type (2), other (2)"
+    expected = "unknown records inside sessions: 4 of type new , 2 without a type, 2 of type other"
     assert main(["curate", "in", "-o", "o.jsonl"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert [line for line in out if line.startswith("unknown")] == [expected]
