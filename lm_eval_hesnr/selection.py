@@ -18,7 +18,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.unknown import counts_line
-from lm_eval_hesnr.trajectories.without_action import call_syntax, is_without_action, without_action_line
+from lm_eval_hesnr.trajectories.without_action import unread_calls, unread_calls_lines
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -70,9 +70,8 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
         eval_logger.warning("%s", known_formats())
     if loaded.unknown_records:
         eval_logger.info("%s", counts_line(loaded.unknown_records))
-    if without := [run for run in loaded.trajectories if is_without_action(run)]:
-        syntax = [name for run in without for name in call_syntax(run)]
-        eval_logger.warning("swe_hesnr: %s", without_action_line(len(without), syntax))
+    for line in unread_calls_lines(found for run in loaded.trajectories if (found := unread_calls(run, run.id))):
+        eval_logger.warning("swe_hesnr: %s", line)
     outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
     kept = [t for t in loaded.trajectories if t.resolved is not False or not only_resolved]
     if not kept:

@@ -17,13 +17,13 @@ from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import files_of
-from lm_eval_hesnr.curation.tally import NO_ACTION, Tally
+from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.text_table import aligned
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
 from lm_eval_hesnr.trajectories.unknown import counts_line
-from lm_eval_hesnr.trajectories.without_action import without_action_line
+from lm_eval_hesnr.trajectories.without_action import unread_calls_lines
 
 _UNKNOWN_ENDING = "unknown file ending"
 _NAMES_SHOWN = 8
@@ -64,7 +64,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "-j", "--workers", type=_count, default=1, metavar="N", help="worker processes (default: 1); OUT is the same"
     )
-    command.add_argument("-v", "--verbose", action="store_true", help="print the path of every skipped file")
+    command.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="name every skipped file, and every file without actions or with unread calls",
+    )
     command.set_defaults(run=run)
 
 
@@ -162,7 +167,7 @@ class _ProgressBar:
 
 
 def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
-    """The lines of the report. `verbose` names every skipped file."""
+    """The lines of the report. `verbose` names every skipped file, and the files with calls that were not read."""
     yield from _tables(tally)
     yield ""
     yield from _accounts(tally, verbose)
@@ -171,8 +176,7 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     if tally.unknown_tools:
         tools = sorted(tally.unknown_tools.items(), key=lambda item: (-item[1], item[0]))
         yield "unknown tools: " + ", ".join(f"{_short(name)} ({n:,})" for name, n in tools)
-    if n_without := tally.total(NO_ACTION):
-        yield without_action_line(n_without, tally.call_syntax())
+    yield from unread_calls_lines(tally.unread_calls, verbose=verbose)
     yield f"bad: {len(tally.bad)}"
     yield from tally.bad
     if tally.unknown_formats:

@@ -19,13 +19,14 @@ from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
 from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, with_counts
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
-from lm_eval_hesnr.curation.tally import CALL_SYNTAX, NO_ACTION, Tally
+from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import find_inputs
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.records import has_known_ending
+from lm_eval_hesnr.trajectories.without_action import UnreadCalls
 
 BLOCK_BYTES = 2**20
 """A block ends after the trajectory that makes it this long. An interruption loses at most one block. In a .zst file,
@@ -121,11 +122,11 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
         columns[content.reason] = 1
     instances: set[str] = set()
     unknown_tools: Counter[str] = Counter()
+    unread_calls: list[UnreadCalls] = []
     if isinstance(content, Line) and isinstance(counts, LineCounts):
         columns.update({label.label_name: counts.characters[label] for label in Label if label != Label.TEMPLATE})
         columns.update(written=1, steps=counts.steps)
-        if item.call_syntax is not None:
-            columns.update([NO_ACTION, *(CALL_SYNTAX + mark for mark in item.call_syntax)])
+        unread_calls = [item.unread_calls] if item.unread_calls else []
         instances = {item.instance} if filters.dedupe else set()
         unknown_tools = counts.unknown_tools
     return Tally(
@@ -136,4 +137,5 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
         n_results=1,
         instances=instances,
         unknown_tools=unknown_tools,
+        unread_calls=unread_calls,
     )

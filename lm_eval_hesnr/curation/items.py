@@ -15,7 +15,7 @@ from lm_eval_hesnr.trajectories.paths import Inputs
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.skipped import Skipped
 from lm_eval_hesnr.trajectories.unknown import counts_in
-from lm_eval_hesnr.trajectories.without_action import call_syntax, is_without_action
+from lm_eval_hesnr.trajectories.without_action import UnreadCalls, unread_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Item:
     """Whether this is the first trajectory of its format in its file."""
     unknown_records: Counter[str] = field(default_factory=Counter)
     """Number of the session's skipped records, by type."""
-    call_syntax: tuple[str, ...] | None = None
-    """For a trajectory with text of the model but no action: the marks in it that look like calls. None for others."""
+    unread_calls: UnreadCalls | None = None
+    """For a trajectory without an action, or with text that looks like a call."""
 
 
 def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:
@@ -75,7 +75,7 @@ def _item(path: Path, trajectory: Trajectory, filters: Filters, *, opens_file: b
         instance=instance_key(trajectory) if filters.dedupe else "",
         opens_file=opens_file,
         unknown_records=counts_in(trajectory.meta),
-        call_syntax=tuple(call_syntax(trajectory)) if is_without_action(trajectory) else None,
+        unread_calls=unread_calls(trajectory, str(path)),
     )
 
 

@@ -23,7 +23,7 @@ from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.tools import is_known
+from lm_eval_hesnr.trajectories.tools import unknown_names
 
 
 class LineCounts(NamedTuple):
@@ -35,7 +35,7 @@ class LineCounts(NamedTuple):
     n_tokens: int
     """Number of tokens of the transcript; 0 without a tokenizer."""
     unknown_tools: Counter[str]
-    """Calls of tools that the vocabulary does not know, by the tool's name."""
+    """Calls of tools that the vocabulary does not know, by the tool's name, or by `tool.argument`."""
 
 
 def with_counts(
@@ -90,10 +90,10 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
 
 
 def _unknown_tools(trajectory: Trajectory) -> Counter[str]:
-    """Tool name -> number of its calls, for tools that the vocabulary does not know."""
+    """The tools and arguments whose texts were labelled without knowing what they are, with the number of calls."""
     actions = (s for s in trajectory.segments if s.kind == "action" and s.generated)
     calls = (call for action in actions for call in action.calls if call.executed is not False)
-    return Counter(call.tool for call in calls if not is_known(call.tool, call.arguments))
+    return Counter(name for call in calls for name in unknown_names(call.tool, call.arguments))
 
 
 @lru_cache(maxsize=1)

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.skipped import Skipped
-
-NO_ACTION = "no action"
-"""The column that counts trajectories written with text of the model but no action."""
-CALL_SYNTAX = "call syntax "
-"""The beginning of the names of columns that count marks that look like calls in those trajectories."""
+from lm_eval_hesnr.trajectories.without_action import UnreadCalls
 
 
 @dataclass(slots=True)
@@ -21,8 +17,7 @@ class Tally:
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(format, column) -> number. The columns files, read, resolved, unresolved and unknown count what was read.
-    The columns written, steps, `NO_ACTION`, those that begin with `CALL_SYNTAX`, and each label's name (characters)
-    count what was written. The other columns are the reasons in `LEFT_OUT`.
+    The columns written, steps and each label's name (characters) count what was written. The others are `LEFT_OUT`.
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""
@@ -35,7 +30,9 @@ class Tally:
     instances: set[str] = field(default_factory=set)
     """Keys (`instance_key`) of the instances written, for `--dedupe`; otherwise empty."""
     unknown_tools: Counter[str] = field(default_factory=Counter)
-    """Tool name -> number of its calls written, for tools that the vocabulary does not know."""
+    """Tool name, or `tool.argument` -> number of calls written, for what the vocabulary does not know."""
+    unread_calls: list[UnreadCalls] = field(default_factory=list)
+    """The trajectories written without an action, or with text that looks like a call."""
     files: list[Path] = field(default_factory=list)
     """Every file of the inputs, of any kind, in order; empty for data sets of the Hub."""
     met: dict[Path, bool | Skipped] = field(default_factory=dict)
@@ -46,11 +43,6 @@ class Tally:
         """The sum of a column over all formats."""
         return sum(n for (_, name), n in self.counts.items() if name == column)
 
-    def call_syntax(self) -> list[str]:
-        """The marks that look like calls in those trajectories. A mark is repeated for each trajectory with it."""
-        columns = {name for _, name in self.counts if name.startswith(CALL_SYNTAX)}
-        return [name.removeprefix(CALL_SYNTAX) for name in sorted(columns) for _ in range(self.total(name))]
-
     def add(self, other: Tally) -> None:
         """Add the other's counts."""
         self.counts.update(other.counts)
@@ -60,6 +52,7 @@ class Tally:
         self.n_results += other.n_results
         self.instances |= other.instances
         self.unknown_tools.update(other.unknown_tools)
+        self.unread_calls += other.unread_calls
 
     def to_note(self) -> dict[str, Any]:
         """The tally as JSON for the log of an unfinished output. The next call finds `files` and `met` again."""
@@ -72,6 +65,7 @@ class Tally:
             "results": self.n_results,
             "instances": sorted(self.instances),
             "unknown_tools": self.unknown_tools,
+            "unread_calls": self.unread_calls,
         }
 
     @classmethod
@@ -86,4 +80,5 @@ class Tally:
             n_results=note["results"],
             instances=set(note["instances"]),
             unknown_tools=Counter(note["unknown_tools"]),
+            unread_calls=[UnreadCalls(place, has, tuple(marks)) for place, has, marks in note["unread_calls"]],
         )

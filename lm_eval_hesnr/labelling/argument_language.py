@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_eval_hesnr.labelling.languages import GRAMMARS, is_script_flag, language_of_path, language_of_program
 from lm_eval_hesnr.labelling.patches import has_edit_blocks, is_patch
-from lm_eval_hesnr.trajectories.tools import content_of, is_code_mode, kind_of, paths_of
+from lm_eval_hesnr.trajectories.tools import content_of, is_code_mode, is_shell_wrapper, kind_of, paths_of
 
 PROSE = "prose"
 """The language of values that are plain text, not code."""
@@ -75,3 +75,17 @@ def language_of_word(words_before: list[str]) -> str | None:
     """
     language = language_of_program(words_before[0]) if len(words_before) > 1 else None
     return language if language and is_script_flag(language, words_before[-1]) else None
+
+
+def shell_wrapper(words_before: Sequence[Sequence[str]]) -> set[int]:
+    """The indices of the words `bash` and `-lc` in `["bash", "-lc", "ls"]`: they are not the action, but around it.
+
+    Args:
+        words_before: for each value, in order, the words before it if it is a word of a command, else no words.
+    """
+    found: set[int] = set()
+    for i, before in enumerate(words_before):
+        is_last = i + 1 == len(words_before) or len(words_before[i + 1]) <= len(before)
+        if is_last and is_shell_wrapper(before):
+            found.update((i - 2, i - 1))
+    return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tree_sitter import Node, QueryCursor
 
-from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word
+from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word, shell_wrapper
 from lm_eval_hesnr.labelling.escapes import Decoded, as_written, javascript_string, join_parts
 from lm_eval_hesnr.labelling.languages import parser, query
 from lm_eval_hesnr.labelling.parser_limits import is_parsable
@@ -88,7 +88,9 @@ class _Reader:
             if (text := self.text_of(value))
         }
         for first in arguments.named_children:
-            for name, value, words in self._scalars(first, "", [], _MAX_DEPTH):
+            found = list(self._scalars(first, "", [], _MAX_DEPTH))
+            wrapper = shell_wrapper([words for _, _, words in found])
+            for i, (name, value, words) in enumerate(found):
                 text = self.text_of(value)
                 if text is None:  # a number, true, false or null
                     span = self._positions.span(value)
@@ -97,7 +99,8 @@ class _Reader:
                 language = language_of(tool, name or "input", text[1].value, decoded)
                 if words and language != PROSE:
                     language = language_of_word(words) or language
-                yield ProgramValue(*text, language)
+                if i not in wrapper or language == PROSE:
+                    yield ProgramValue(*text, language)
 
     def _expression(self, node: Node) -> Node:
         """The expression that a name stands for; any other expression unchanged."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word
+from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word, shell_wrapper
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import json_string
 from lm_eval_hesnr.labelling.json_positions import JsonDocument, document_at, members, scalars
@@ -161,7 +161,9 @@ def _search(
 def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
     """Label the strings, numbers and words in a span."""
     tool, arguments = span.call.tool, span.call.arguments
-    for scalar in list(scalars(text, span.start, span.end, span.key)):
+    found = list(scalars(text, span.start, span.end, span.key))
+    wrapper = shell_wrapper([scalar.words_before for scalar in found])
+    for i, scalar in enumerate(found):
         scalar_labels = labels[scalar.start : scalar.end]
         around = arguments if scalar.beside is None else ChainMap(*scalar.beside.maps, arguments)
         if not scalar.quoted:
@@ -172,4 +174,5 @@ def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
         language = language_of(tool, scalar.key, decoded.value, around)
         if scalar.words_before and language != PROSE:
             language = language_of_word(scalar.words_before) or language
-        decoded.copy_labels(label_code(decoded.value, language), scalar_labels)
+        if i not in wrapper or language == PROSE:
+            decoded.copy_labels(label_code(decoded.value, language), scalar_labels)

@@ -2,13 +2,14 @@
 
 Agents give the same tool many names: `Bash`, `run_shell_command`, `developer__shell`, `container.exec`. Names are split
 at every sign and at every capital letter, and their words are looked up in `VOCABULARY`. So a name that no known agent
-uses is understood too, if it has known words. `is_known` returns whether a call is understood.
+uses is understood too, if it has known words. `unknown_names` lists the parts of a call that were not understood.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,15 +18,15 @@ Kind = Literal["prose", "other", "patch", "file", "python", "javascript", "sql",
 VOCABULARY: dict[Kind, str] = {
     "prose": "think, thinking, thought, sequentialthinking, todo, todos, finish, =done, task done, =plan, update plan, "
     "plan mode, exit plan, create plan, task tracker, task tracking, task boundary, task complete, complete task, "
-    "attempt completion, =task create, =task update, =question, =questions, followup question, user question, "
-    "ask user, ask human, user input, =respond, mode respond, final answer, notify user, message user, "
-    "message to user, report intent, switch mode",
+    "attempt completion, =task create, =task update, =question, =questions, followup question, user question, =ask, "
+    "ask question, ask questions, ask user, ask human, suggest plan, =condense, user input, =respond, mode respond, "
+    "final answer, notify user, message user, message to user, report intent, switch mode",
     "other": "agent, subagent, agents, swarm, =task, new task, delegate, dispatch, handoff, skill, slash command, "
     "powershell, power shell, pwsh",
     "patch": "patch, applypatch, apply diff",
     "file": "write file, write to file, write files, create file, create new file, create files, file write, "
     "file create, save file, append file, append to file, insert file, file edit, update file, edit, =write, =create, "
-    "=insert, =append, editor, multiedit, replace, insert content, notebook, memory",
+    "=insert, =append, editor, multiedit, replace, insert content, fs write, notebook, memory",
     "python": "python, ipython, jupyter, code interpreter, code execution, execute code, run code",
     "javascript": "javascript, js, node repl, browser evaluate, evaluate script",
     "sql": "sql",
@@ -54,19 +55,21 @@ def _names(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-_COMMANDS = _names("command cmd command_line keystrokes script")
+_COMMANDS = _names("command cmd command_line keystrokes script shell_command bash_command terminal_command")
 _CODE = _names("code input command cell script source function sql query")
 _CODE_IN_SHELL_TOOLS = _names("code")
 """`execute` with `command` is a shell. With `code` it runs Python, as in CodeAct."""
 _PATHS = _names(
     "path file_path filepath filename file_name file target_file relative_path absolute_path abs_path full_path "
-    "notebook_path target_path relative_workspace_path uri file_uri"
+    "notebook_path target_path relative_workspace_path uri file_uri dest destination dest_path destination_path "
+    "output_path"
 )
+_DIRECTORIES = _names("workdir work_dir working_directory working_dir cwd dir directory exec_dir")
 _TEXTS = _names(
     "file_text old_str new_str content contents file_content old_string new_string insert_text text new_content "
     "old_content code_edit insert_str old_text new_text replacement replacement_text replacement_content "
     "target_content replace search old_code new_code code code_content new_source old_source body old new find "
-    "original updated snippet new_file_contents"
+    "original updated snippet new_file_contents file_contents data lines new_lines"
 )
 """Arguments that contain text of a file, if the call has a path."""
 _MAYBE_PATCHES = _names("input changes")
@@ -76,8 +79,10 @@ _NOTES = _names(
     "task_summary intent"
 )
 """Arguments that contain prose in every tool."""
-_EXPLANATIONS = _names("description summary reason purpose instruction instructions question questions")
+_EXPLANATIONS = _names("description summary reason purpose goal instruction instructions question questions")
 """Arguments that contain prose if the tool acts. In a tool that creates an issue, they are the work itself."""
+_EXPLANATION_ENDINGS = ("_reason", "_summary", "_explanation", "_description")
+"""So do arguments whose name ends with one of these words, such as `riskLevelReason`."""
 
 Content = Literal["prose", "command", "code", "path", "text", "patch"]
 
@@ -128,6 +133,11 @@ def command_argument(tool: str, arguments: Mapping[str, Any]) -> str | None:
     return next((name for name in arguments if is_command(name)), None) if kind_of(tool) == "shell" else None
 
 
+def is_shell_wrapper(before: Sequence[str]) -> bool:
+    """Whether these words of a command put the next word into a shell, as in `["bash", "-lc", "ls"]`."""
+    return len(before) == 2 and before[0].endswith("sh") and before[1] in ("-c", "-lc")
+
+
 def is_code_mode(tool: str, name: str) -> bool:
     """Whether an argument is a JavaScript program that calls tools, as in Codex's `exec`."""
     return name == "input" and tool.rpartition(".")[2] == "exec"
@@ -154,7 +164,7 @@ def content_of(tool: str, name: str, arguments: Mapping[str, Any]) -> Content | 
 @lru_cache(maxsize=4096)
 def _content_by_names(tool: str, name: str) -> Content | Literal["explanation"] | None:
     """What an argument contains if its call has a path. An explanation is prose only if the tool is known."""
-    kind, name = kind_of(tool), argument_name(name)
+    kind, name = kind_of(tool), _NUMBER.sub("", argument_name(name))  # `old_str_1` is `old_str`
     if kind == "prose" or name in _NOTES:
         return "prose"
     if kind == "shell" and name in (*_COMMANDS, "commands"):
@@ -165,7 +175,7 @@ def _content_by_names(tool: str, name: str) -> Content | Literal["explanation"] 
         return "patch"
     if name in _TEXTS and kind != "short":
         return "text"
-    if name in _EXPLANATIONS and kind != "other":
+    if (name in _EXPLANATIONS or name.endswith(_EXPLANATION_ENDINGS)) and kind != "other":
         return "explanation"
     return "path" if name in _PATHS else None
 
@@ -175,17 +185,48 @@ def paths_of(arguments: Mapping[str, Any]) -> Iterator[str]:
     return (value for name, value in arguments.items() if argument_name(name) in _PATHS and isinstance(value, str))
 
 
-def is_known(tool: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether the vocabulary knows the tool, or the arguments decide how each of their texts is labelled."""
-    if _is_named(tool, arguments):
-        return True
-    texts = (name for name, value in arguments.items() if isinstance(value, (str, list, dict)))
-    return all(content_of(tool, name, arguments) and argument_name(name) not in _MAYBE_PATCHES for name in texts)
+def unknown_names(tool: str, arguments: dict[str, Any]) -> list[str]:
+    """What the vocabulary does not know of a call: the tool, or `tool.argument` for a text of an editor or a shell.
+
+    An unknown tool does not count if the arguments decide how each of their texts is labelled.
+    """
+    kind = kind_of(tool) if _is_named(tool, arguments) else None
+    if kind not in (None, "file", "shell"):
+        return []
+    undecided = {name: list(_undecided(tool, name, value, arguments)) for name, value in arguments.items()}
+    if kind is None:
+        return [tool] if any(undecided.values()) else []
+    return [f"{tool}.{name}" for name, texts in undecided.items() if any(map(_has_words, texts))]
+
+
+def _undecided(tool: str, name: str, value: Any, around: MutableMapping[str, Any], depth: int = 4) -> Iterator[str]:
+    """Yield the texts in an argument, down to some depth, whose content the names do not decide."""
+    if content_of(tool, name, around) and (argument_name(name) not in _MAYBE_PATCHES or kind_of(tool) == "shell"):
+        return
+    if isinstance(value, str):
+        is_subcommand = name == "command" and len(value.split()) == 1 and any(paths_of(around))
+        if not (is_subcommand or is_code_mode(tool, name) or argument_name(name) in _DIRECTORIES):
+            yield value
+    elif isinstance(value, dict) and depth:
+        for key, inside in value.items():
+            yield from _undecided(tool, key, inside, ChainMap(value, around), depth - 1)
+    elif isinstance(value, list) and depth:
+        for inside in value:
+            yield from _undecided(tool, name, inside, around, depth - 1)
+
+
+def _has_words(text: str) -> bool:
+    """Whether a text has at least two words. A shorter one has no language that could be missed."""
+    return sum(any(map(str.isalpha, word)) for word in text[:_MAX_TEXT].split()) > 1
 
 
 def _is_plain_shell(tool: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether a tool takes a shell command as plain text, which readers store as `input`."""
-    return kind_of(tool) == "shell" and list(arguments) == ["input"] and bool(set(words(tool)) & _SHELLS)
+    """Whether a tool takes a shell command as plain text in `input`. Beside it may be a directory."""
+    return (
+        kind_of(tool) == "shell"
+        and bool(set(words(tool)) & _SHELLS)
+        and all(name == "input" or argument_name(name) in _DIRECTORIES for name in arguments)
+    )
 
 
 def _is_named(tool: str, arguments: Mapping[str, Any]) -> bool:
@@ -201,6 +242,9 @@ def _phrases(listed: str) -> frozenset[str]:
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_NUMBER = re.compile(r"(?:_\d+)+\Z")
+_MAX_TEXT = 1000
+"""How many characters of a text are looked at, to find two words."""
 _PREFIX = re.compile(r".*(?:__|[.:/])(?=[^_.:/])", re.DOTALL)
 _MAX_NAME = 200
 """Characters. A longer name is not a name, but text of a hostile file."""

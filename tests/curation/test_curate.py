@@ -15,6 +15,7 @@ from lm_eval_hesnr.curation.items import Item
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.without_action import UnreadCalls
 from tests.builders import bash_action, curated_row, segment
 
 EVERYTHING = Filters()
@@ -179,6 +180,15 @@ def test_unknown_tools_are_counted_also_over_a_stop_and_in_processes(tmp_path, m
         curate([source], out, EVERYTHING, progress=stop_after(3), workers=workers)
     tally = curate([source], out, EVERYTHING, workers=workers)
     assert tally.unknown_tools == {"book_flight": 2, "frobnicate": 1}
+
+
+def test_runs_without_an_action_are_kept_over_a_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_RESULTS", 1)
+    runs = [curated_row(name, {"kind": "thought", "text": "<a_b></a_b>", "generated": True}) for name in "abcd"]
+    source, out = str(written(tmp_path / "in.jsonl", runs)), tmp_path / "o.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        curate([source], out, EVERYTHING, progress=stop_after(3))
+    assert curate([source], out, EVERYTHING).unread_calls == [UnreadCalls(source, False, ("<a_b>",))] * 4
 
 
 def test_unknown_tools_are_printed(tmp_path, capsys):

@@ -67,8 +67,14 @@ def test_a_renamed_argument_is_still_the_action():
 
 
 def test_command_given_as_a_list_of_words():
-    arguments = {"command": ["bash", "-lc", "ls # x"]}
-    expected = '[m {"command": ["]bash[m ", "]-lc[m ", "]ls [# # x][m "]}]'
+    arguments = {"command": ["bash", "-lc", "ls # x"], "timeout": 5}
+    expected = '[m {"command": ["bash", "-lc", "]ls [# # x][m "], "timeout": ]5[m }]'
+    assert action(json.dumps(arguments), Call("shell", arguments, True)) == expected
+    arguments = {"command": ["bash", "-lc", "ls # x", "y"]}  # `y` is a word of the model for its script
+    expected = '[m {"command": ["]bash[m ", "]-lc[m ", "]ls [# # x][m ", "]y[m "]}]'
+    assert action(json.dumps(arguments), Call("shell", arguments, True)) == expected
+    arguments = {"command": ["python", "-c", "x = 1 # x"]}
+    expected = '[m {"command": ["]python[m ", "]-c[m ", "]x = 1 [# # x][m "]}]'
     assert action(json.dumps(arguments), Call("shell", arguments, True)) == expected
 
 

@@ -50,6 +50,8 @@ def program(text: str) -> Segment:
         ("run_commands", {"commands": ["ls # c", "pwd"]}),
         ("mcp__remote__zsh", {"cmd": "ls # c"}),
         ("run_code", {"language": "bash", "code": "ls # c"}),
+        ("developer__shell", {"shell_command": "ls # c"}),
+        ("terminal", {"input": "ls # c", "workdir": "/w"}),
     ],
 )
 def test_a_command_of_any_shell_has_comments(tool, arguments):
@@ -73,6 +75,12 @@ def test_a_shell_that_takes_plain_text():
         ("multi_edit", {"path": "a.ts", "edits": [{"oldText": "b", "newText": "a // c"}]}),
         ("create_files", {"files": [{"path": "x.py", "content": "1 // c"}, {"content": "a // c", "path": "a.ts"}]}),
         ("frobnicate", {"uri": "file:///w/a.ts", "updated": "a // c"}),
+        ("str-replace-editor", {"command": "str_replace", "path": "a.ts", "old_str_1": "b", "new_str_1": "a // c"}),
+        ("edit", {"path": "a.ts", "text2": "a // c"}),
+        ("Write", {"dest": "a.ts", "content": "a // c"}),
+        ("edit_file", {"path": "a.ts", "data": "a // c"}),
+        ("replace_lines", {"file_name": "a.ts", "lines": "a // c"}),
+        ("write_file", {"filepath": "a.ts", "lines": ["a // c", "b"]}),
     ],
 )
 def test_the_text_of_any_editor_has_the_language_of_its_file(tool, arguments):
@@ -129,6 +137,11 @@ def test_many_opening_marks_cost_linear_time(row):
         ("run_in_terminal", {"command": "ls", "explanation": "Note #"}),
         ("view_file", {"AbsolutePath": "a.py", "toolSummary": "Note #"}),
         ("frobnicate", {"x": "y", "rationale": "Note #"}),
+        ("Execute", {"command": "ls", "riskLevelReason": "Note #"}),
+        ("run_in_terminal", {"command": "ls", "goal": "Note #"}),
+        ("create_file", {"filePath": "a.py", "content": "x", "change_summary": "Note #"}),
+        ("read_file", {"path": "a.py", "one_sentence_explanation": "Note #"}),
+        ("edit_file", {"path": "a.py", "content": "x", "editDescription": "Note #"}),
     ],
 )
 def test_explanations_in_a_tool_that_acts_are_thought(tool, arguments):
@@ -152,6 +165,11 @@ def test_the_numbers_of_a_note_are_thought():
         ("request_user_input", {"questions": [{"id": "Done.", "question": "Done."}]}),
         ("AskUserQuestion", {"questions": [{"header": "Done.", "multiSelect": False}]}),
         ("manage_todo_list", {"todoList": [{"id": 1, "title": "Done."}]}),
+        ("vscode_askQuestions", {"questions": [{"header": "Done.", "question": "Done."}]}),
+        ("ask_question", {"text": "Done."}),
+        ("ask", {"message": "Done."}),
+        ("condense", {"context": "Done."}),
+        ("suggest_plan", {"plan": "Done."}),
     ],
 )
 def test_text_for_the_user_is_thought(tool, arguments):
@@ -174,7 +192,7 @@ PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-x = 1 # old\n+x = 2 # new\
     [
         ('// look\nconst r = await tools.exec_command({"cmd":"ls # all"});', ["// look", "# all"], "ls"),
         ("await tools['shell_command']({command: `ls\\n# ${x}`, workdir: '/w'})", ["# ${x}"], "ls/w"),
-        ("tools.exec_command({cmd: ['bash', '-lc', 'ls # c'], tty: true})", ["# c"], "bash-lclstrue"),
+        ("tools.exec_command({cmd: ['bash', '-lc', 'ls # c'], tty: true})", ["# c"], "lstrue"),
         ("const cmd = 'ls # c'; /* it */ await tools.exec_command({cmd, n: 1000});", ["# c", "/* it */"], "ls1000"),
         ("await Promise.all(['a # c', 'b'].map(cmd => tools.exec_command({cmd})))", ["# c"], "ab"),
         ("for (const c of ['a # c', 'b']) await tools.exec_command({cmd: c})", ["# c"], "ab"),

@@ -21,3 +21,13 @@ def test_every_row_is_complete():
         assert len(row) == 4
         assert all(row)
         assert row[2] == "tested" or re.match(r"(real|fixture|sketch)\b", row[2])
+
+
+def test_the_readme_points_to_the_page_and_names_at_most_its_agents():
+    text = " ".join((PAGE.parent.parent / "README.md").read_text().split())
+    assert "[docs/formats.md](docs/formats.md)" in text
+    assert "hf://org/name@revision" in text
+    n_agents = PAGE.read_text().split("\n## ")[1].count("\n| ") - 1  # without the heading
+    found = re.search(r"over (\d+) agents", text)
+    assert found is not None
+    assert int(found[1]) < n_agents

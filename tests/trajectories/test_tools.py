@@ -6,7 +6,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Call
-from lm_eval_hesnr.trajectories.tools import content_of, is_known, kind_of, words
+from lm_eval_hesnr.trajectories.tools import content_of, kind_of, unknown_names, words
 
 SHELLS = (
     *("shell_command", "run_shell_command", "execute_command", "Shell", "run_in_terminal", "developer__shell"),
@@ -86,6 +86,7 @@ def test_the_words_of_a_name_decide_what_a_tool_does(tool, kind):
         ("frobnicate", "task_progress", {}, "prose"),
         ("replace_file_content", "Instruction", {}, "prose"),
         ("create_issue", "description", {}, None),  # the issue itself
+        ("create_issue", "issue_description", {}, None),
         ("Task", "description", {}, None),
         ("frobnicate", "body", {"filePath": "a.py"}, "text"),
         ("frobnicate", "body", {}, None),
@@ -105,8 +106,12 @@ def test_the_name_of_an_argument_decides_too(tool, name, arguments, content):
         ("frobnicate", {"x": "y"}, False),
         ("frobnicate", {"x": 1, "y": None}, True),  # there is no text to label
         ("frobnicate", {"path": "a", "content": "b", "explanation": "c"}, True),
+        ("frobnicate", {"path": "a", "command": "create", "content": "b"}, True),
+        ("frobnicate", {"command": "create"}, False),
+        ("frobnicate", {"edits": [{"path": "a", "content": "b"}]}, True),
         ("frobnicate", {"content": "b"}, False),
         ("frobnicate", {"input": "b"}, False),
+        ("fs_write", {"command": "create", "path": "a", "file_text": "b"}, True),
         ("run_tests", {"suite": "all"}, False),
         ("run_tests", {"command": "pytest"}, True),
         ("exec", {"input": "text(1)"}, True),
@@ -114,7 +119,27 @@ def test_the_name_of_an_argument_decides_too(tool, name, arguments, content):
     ],
 )
 def test_a_tool_is_known_by_its_name_or_by_its_arguments(tool, arguments, known):
-    assert is_known(tool, arguments) is known
+    assert unknown_names(tool, arguments) == ([] if known else [tool])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "unknown"),
+    [
+        ("Write", {"whither": "a.py", "content": "x = y"}, ["content"]),
+        ("edit_file", {"path": "a.py", "payload": "x = 1\ny = x", "mode": "fast"}, ["payload"]),
+        ("edit_file", {"path": "a.py", "lines_of_code": ["a = b # c"]}, ["lines_of_code"]),
+        ("edit_file", {"path": "a.py", "view_range": "[1, 2]", "flags": {"force": "yes"}}, []),
+        ("multi_edit", {"edits": [{"path": "a.py", "old_string": "a b", "new_string": "b c"}]}, []),
+        ("write_file", {"path": "a", "content": "b", "about": {"Summary": "two words", "type": "plan"}}, []),
+        ("write_file", {"path": "a", "content": "b", "about": [{"x": {"y": "two words"}}]}, ["about"]),
+        ("shell", {"line": "ls # c", "command": "x y", "workdir": "/my work dir"}, ["line"]),
+        ("terminal", {"input": "ls # c", "workdir": "/my work dir"}, []),
+        ("exec", {"input": "text(1) // look"}, []),
+        ("read_file", {"x": "two words"}, []),  # its arguments have no language
+    ],
+)
+def test_a_text_of_a_known_tool_is_unknown_if_its_name_is(tool, arguments, unknown):
+    assert unknown_names(tool, arguments) == [f"{tool}.{name}" for name in unknown]
 
 
 def test_a_very_long_name_costs_no_time():

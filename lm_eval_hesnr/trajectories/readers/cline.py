@@ -46,14 +46,18 @@ _Results = dict[str, deque[bool]]
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a list of messages that begins as these programs begin every conversation."""
+    """Whether the value is a list of messages that begins as these programs begin every conversation.
+
+    It begins with the task. In the first two user messages are the details of the editor, or the result of a call.
+    """
     if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data[:3]):
         return False
     if data[0].get("role") != "user" or any(row.get("role") not in ("user", "assistant") for row in data[:3]):
         return False
     first = _block_texts(data[0])
     has_task = any(text.lstrip().startswith(_USER_MARKS) for text in first)
-    return has_task and any(_DETAILS in text for row in data[:3:2] for text in _block_texts(row))
+    texts = [text for row in data[:3:2] for text in _block_texts(row)]
+    return has_task and any(_DETAILS in text or _RESULT.match(text) for text in texts)
 
 
 def read(data: Any, path: Path) -> Trajectory:

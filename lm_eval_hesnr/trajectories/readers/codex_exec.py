@@ -29,6 +29,7 @@ from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.readers.common import run_name, unknown_records
 from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from lm_eval_hesnr.trajectories.tools import is_shell_wrapper
 
 FORMAT = "Codex exec stream"
 
@@ -181,8 +182,7 @@ def _script(line: str) -> str:
         words = shlex.split(line)
     except ValueError:
         return line
-    is_script = len(words) == 3 and words[0].endswith("sh") and words[1] in ("-c", "-lc")
-    return words[2] if is_script else line
+    return words[2] if len(words) == 3 and is_shell_wrapper(words[:2]) else line
 
 
 def _result(item: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.schema import Call, Kind, Segment
-from lm_eval_hesnr.trajectories.tools import command_argument
+from lm_eval_hesnr.trajectories.tools import command_argument, is_shell_wrapper
 
 
 def thought(text: str, continues: bool = False) -> Iterator[Segment]:
@@ -57,8 +57,7 @@ def _as_command(value: Any) -> Any:
     """The command line of a list of words, such as Codex's ["bash", "-lc", "ls"]; any other value unchanged."""
     if not (isinstance(value, list) and value and all(isinstance(word, str) for word in value)):
         return value
-    is_script = len(value) == 3 and value[0].endswith("sh") and value[1] in ("-c", "-lc")
-    return value[2] if is_script else shlex.join(value)
+    return value[2] if len(value) == 3 and is_shell_wrapper(value[:2]) else shlex.join(value)
 
 
 def reasoning_of(message: dict[str, Any], text: str) -> str:

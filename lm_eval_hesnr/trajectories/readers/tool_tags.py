@@ -3,7 +3,8 @@
     <write_to_file><path>a.py</path><content>x = 1</content></write_to_file>
 
 Values have no escapes, so a file's content may contain any tag. Only the tools of these agents count: other tags are
-HTML or prose. A call is complete only with its closing tag, as in these agents.
+HTML or prose. A call is complete only with its closing tag, as in these agents. Inside `<thinking>` the model only
+considers a call, so it is not an action.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ _TOOLS = (
 TOOLS = frozenset(_TOOLS.split())
 """Tools that are written as tags."""
 
-_OPENING = re.compile(rf"<({'|'.join(sorted(TOOLS, key=len, reverse=True))})>(?=\s*</?[a-z])")
-"""The tag of a tool with another tag after it. A tag alone, as in "use <read_file>", is not a call."""
+_OPENING = re.compile(rf"<(thinking|(?:{'|'.join(sorted(TOOLS))})(?=>\s*</?[a-z]))>")
+"""The tag of a tool with another tag behind it. Alone, as in "use <read_file>", it is a mention."""
+_ONE_FILE = re.compile(r"\s*<file>\s*<path>([^<>]*)</path>\s*</file>\s*")
+"""The `args` of Roo Code's `read_file` for one file."""
 _ARGUMENT = re.compile(r"<([a-z]\w{0,40})>", re.ASCII)
 _WITHOUT_ARGUMENTS = frozenset({"load_mcp_documentation"})
 _FILE_TEXTS = frozenset({"content", "diff", "search", "replace", "old_string", "new_string", "code_edit", "args"})
@@ -46,7 +49,7 @@ def tool_tags(text: str, executed: bool | None) -> list[Found]:
         if stop < 0:  # the call was cut off
             unclosed.add(tool)
             continue
-        arguments = _arguments(text[position:stop])
+        arguments = _arguments(text[position:stop]) if tool != "thinking" else {}
         position = stop + len(f"</{tool}>")
         if arguments or tool in _WITHOUT_ARGUMENTS:
             found.append(Found(opening.start(), position, (call(tool, dict(arguments), executed),)))
@@ -59,12 +62,14 @@ def _arguments(body: str) -> dict[str, str]:
     position = unclosed = 0
     while unclosed < _MAX_UNCLOSED and (opening := _ARGUMENT.search(body, position)):
         name, position = opening[1], opening.end()
-        find = body.rfind if name in _FILE_TEXTS else body.find
-        stop = find(f"</{name}>", position)
+        find, closing = body.rfind if name in _FILE_TEXTS else body.find, f"</{name}>"
+        stop = find(closing, position)
         if stop < 0:
             unclosed += 1
             continue
         value = body[position:stop]
+        if name == "args" and (file := _ONE_FILE.fullmatch(value)):
+            name, value = "path", file[1]
         arguments.setdefault(name, value.strip("\r\n") if name in _FILE_TEXTS else value.strip())
-        position = stop + len(f"</{name}>")
+        position = stop + len(closing)
     return arguments

@@ -148,10 +148,38 @@ def test_two_calls_of_which_one_ran():
         "<read_file>\n<path>x</path>",
         "<div>\n<path>x</path>\n</div>",
         "<execute_command>\n<command>ls\n</execute_command>",
+        f"<thinking>I may write {LS}</thinking>",
     ],
 )
 def test_what_is_not_a_call(text):
     assert tool_tags(text, None) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("<args>\n<file>\n<path>a.py</path>\n</file>\n</args>", {"path": "a.py"}),
+        ("<args><file><path>a</path></file><file><path>b</path></file></args>", None),
+        ("<args><file><path>a</path><line_range>1-2</line_range></file></args>", None),
+    ],
+)
+def test_the_path_in_the_arguments_of_roo_code(text, arguments):
+    (found,) = tool_tags(f"<thinking>{LS}</thinking><read_file>{text}</read_file>", True)
+    raw = {"args": text.removeprefix("<args>").removesuffix("</args>")}
+    assert found.calls == (Call("read_file", raw if arguments is None else arguments, True),)
+
+
+def test_a_conversation_without_the_details_of_the_editor():
+    chat = [user(TASK), says(LS), user("[execute_command for 'ls'] Result:", "x"), says("Look.")]
+    assert reader_of(chat) is cline
+    assert [s.kind for s in cline.read(chat, PATH).segments] == [
+        "task",
+        "action",
+        "observation",
+        "observation",
+        "thought",
+    ]
+    assert reader_of([user(TASK), says("Hi."), user("Result: x")]) is not cline
 
 
 def test_the_calls_in_any_chat():
