@@ -15,12 +15,12 @@ _MAX_CHARACTERS = 200_000
 _MAX_SHOWN = 3
 _MAX_TAGS = 50
 """After this many different tags without their closing tag, no more tags of a text are searched."""
-_NAMED = r"<(?P<named>function=|invoke name=)"
-_ANY = re.compile(rf"<(?P<tag>[A-Za-z]\w{{1,40}})>|{_NAMED}|^```(?P<shell>bash|sh|shell)[^\S\n]*$", re.MULTILINE)
+_NAMED = "(?P<named>function=|invoke name=)"
+_ANY = re.compile(rf"<(?P<tag>[A-Za-z]\w{{1,40}})>|<{_NAMED}|^```(?P<shell>bash|sh|shell)[^\S\n]*$", re.MULTILINE)
 """What may be a call in a trajectory without an action."""
 _OF_AGENTS = re.compile(
-    rf"{_NAMED}|<(?P<tag>think|thinking|execute_bash|execute_ipython|(?:tool_call|{'|'.join(sorted(TOOLS))})"
-    r"(?=>\s*(?:<[a-z]|[{\[])))>"
+    rf"<(?:{_NAMED}|(?P<tag>think|thinking|execute_bash|execute_ipython|(?:tool_call|{'|'.join(sorted(TOOLS))})"
+    r"(?=>\s*(?:<[a-z]|[{\[])))>)"
 )
 """What is a call for some agent. Only this counts beside actions that were read."""
 _LABEL = re.compile(r"^(?P<label>Action|Act|Tool|Tool call|Command):[^\S\n]*\n?\S", re.MULTILINE)
@@ -61,10 +61,10 @@ def call_syntax(trajectory: Trajectory) -> list[str]:
     fence or another tag is then part of an explanation.
     """
     seen: Counter[str] = Counter()
-    left = _MAX_CHARACTERS
+    is_alone, left = trajectory.n_steps == 0, _MAX_CHARACTERS
     for segment in trajectory.segments:
         if segment.generated and segment.kind == "thought" and left > 0:
-            seen.update(_marks(segment.text[:left], is_alone=trajectory.n_steps == 0))
+            seen.update(_marks(segment.text[:left], is_alone=is_alone))
             left -= len(segment.text)
     return [mark for mark, _ in seen.most_common(_MAX_SHOWN)]
 

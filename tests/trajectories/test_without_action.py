@@ -99,3 +99,10 @@ def test_many_marks_cost_linear_time(mark):
     call_syntax(trajectory(thought(text)))
     call_syntax(trajectory(thought(text), ACTION))
     assert time.process_time() - begin < 2
+
+
+def test_many_segments_cost_linear_time():
+    run = trajectory(*[thought("a")] * 20_000, ACTION)
+    begin = time.process_time()
+    assert unread_calls(run, "p") is None
+    assert time.process_time() - begin < 2
