@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lm_eval_hesnr.labelling.edit_blocks import has_edit_blocks
 from lm_eval_hesnr.labelling.languages import GRAMMARS, is_script_flag, language_of_path, language_of_program
-from lm_eval_hesnr.labelling.patches import has_edit_blocks, is_patch
+from lm_eval_hesnr.labelling.patches import is_patch
 from lm_eval_hesnr.trajectories.tools import content_of, is_code_mode, is_shell_wrapper, kind_of, paths_of
 
 PROSE = "prose"

@@ -9,7 +9,8 @@ import numpy as np
 from lm_eval_hesnr.labelling.argument_language import CODE_MODE, EDIT_BLOCKS, PROSE
 from lm_eval_hesnr.labelling.code_mode import values_in_program
 from lm_eval_hesnr.labelling.comments import syntax
-from lm_eval_hesnr.labelling.patches import edit_block_sides, hunk_sides, is_patch
+from lm_eval_hesnr.labelling.edit_blocks import edit_block_sides
+from lm_eval_hesnr.labelling.patches import hunk_sides, is_patch
 from lm_eval_hesnr.labels import Label
 
 _MAX_EMBEDDING = 4

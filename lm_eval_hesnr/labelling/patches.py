@@ -1,4 +1,4 @@
-"""Patches, in unified diff or `*** Begin Patch` format, split into hunks and lines; and SEARCH/REPLACE blocks."""
+"""Patches, in unified diff or `*** Begin Patch` format, split into hunks and lines."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ from lm_eval_hesnr.labelling.languages import language_of_path
 _FILE_HEADERS = ("*** Add File:", "*** Update File:", "*** Delete File:", "*** Move to:")
 _HUNK_HEADER = re.compile(r"^@@ ", re.MULTILINE)
 _OTHER_HEADERS = ("diff --git ", "diff -", "index ", "Index: ", "*** ", "\\ No newline")
-
-_EDIT_MARK = re.compile(
-    r"^(?:(?P<search>[<-]{5,9} SEARCH>?[ \t]*\n(?::(?:start|end)_line:[^\n]*\n)*(?:-{5,9}[ \t]*\n)?)"
-    r"|(?P<middle>={5,9}[ \t]*(?:\n|\Z))|(?P<replace>[>+]{5,9} REPLACE>?[ \t]*$))",
-    re.MULTILINE,
-)
-"""The marks of a SEARCH/REPLACE block, as Aider, Cline and Roo write them. Roo adds line numbers after SEARCH."""
 
 
 class HunkLine(NamedTuple):
@@ -43,25 +36,6 @@ class HunkSide:
 def is_patch(text: str) -> bool:
     """Whether a text is a patch: it starts with `*** Begin Patch`, or it contains a hunk."""
     return text.lstrip().startswith("*** Begin Patch") or _HUNK_HEADER.search(text) is not None
-
-
-def has_edit_blocks(text: str) -> bool:
-    """Whether a text contains SEARCH/REPLACE blocks."""
-    return " SEARCH" in text and next(edit_block_sides(text), None) is not None
-
-
-def edit_block_sides(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of the text that each block searches, and of the text that replaces it."""
-    search = middle = None
-    for mark in _EDIT_MARK.finditer(text):
-        if mark["search"]:
-            search, middle = mark, None
-        elif mark["middle"] and search and not middle:
-            middle = mark
-        elif mark["replace"] and search and middle:
-            yield search.end(), middle.start()
-            yield middle.end(), mark.start()
-            search = middle = None
 
 
 def hunk_sides(patch: str) -> Iterator[HunkSide]:

@@ -7,19 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.file_names import NOT_RUNS, REPORTS
 from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of
 from lm_eval_hesnr.trajectories.records import has_known_ending
 
 _SUMMARY_KEYS = {"resolved_ids", "total_instances"}
 _HARBOR_KEYS = {"trial_name", "verifier_result"}
-_REPORTS = ("report.json", "results.json")
-_NOT_RUNS = {*_REPORTS, "result.json", "preds.json", "all_preds.jsonl", "predictions.jsonl"} | {
-    "config.json",
-    "metadata.json",
-    "base_state.json",
-    "lock.json",
-}
-"""Names of files next to runs that are not runs."""
 _MANY = (".jsonl", ".ndjson", ".parquet")
 """Endings of files that can contain many runs."""
 
@@ -47,7 +40,7 @@ def resolved_by_report(path: Path, instance: str, model: str | None) -> bool | N
       model count. Summaries that disagree give no answer.
     - the reward of a Harbor trial, see `resolved_by_reward`.
     """
-    for name in _REPORTS:
+    for name in REPORTS:
         report = dict_of(json_of(path.with_name(name)))
         verdict = dict_of(report.get(instance)).get("resolved")
         verdict = _verdict(report, instance) if verdict is None else verdict
@@ -95,7 +88,7 @@ def _summaries(folder: Path, changed_ns: int) -> list[tuple[str, dict[str, Any]]
 
 def _is_only_run(path: Path) -> bool:
     """Whether a file is the only one in its folder that can contain a run, and cannot contain a second one."""
-    several = path.name in _NOT_RUNS or any(suffix in _MANY for suffix in path.suffixes)
+    several = path.name in NOT_RUNS or any(suffix in _MANY for suffix in path.suffixes)
     return not several and not _runs(path.parent, _changed_ns(path.parent)) - {path.name}
 
 
@@ -103,7 +96,7 @@ def _is_only_run(path: Path) -> bool:
 def _runs(folder: Path, changed_ns: int) -> frozenset[str]:
     """The names of a folder's files that may contain runs, without the summaries."""
     names = {path.name for path in folder.glob("*") if has_known_ending(path)}
-    return frozenset(names - _NOT_RUNS - {f"{name}.json" for name, _ in _summaries(folder, changed_ns)})
+    return frozenset(names - NOT_RUNS - {f"{name}.json" for name, _ in _summaries(folder, changed_ns)})
 
 
 def _changed_ns(folder: Path) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.file_names import NOTE_NAMES, REPORT_NAMES
 from lm_eval_hesnr.trajectories.outcomes import is_report
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 
@@ -13,18 +14,14 @@ REPORT = "report"
 NOTES = "notes of an agent or a harness"
 PREDICTIONS = "predictions, which are read only if the file is named by itself"
 PART = "part of a run that another file contains completely"
+NO_REPLY = "a run in which the model wrote nothing"
 STORED = "part of a run that is read with its session's file"
 
 _SETTINGS = ".settings.json"
 """Ending of the file with settings that Droid writes next to a session."""
-NO_REPLY = "a run in which the model wrote nothing"
 
-_REPORT_NAMES = {"report.json", "result.json", "results.json"}
 _REPORT_KEYS = {"n_total_trials", "reports", "resolved", "resolved_ids", "stats", "trial_name", "verifier_result"}
 """Top-level keys of verdicts as SWE-agent, SWE-bench, terminal-bench and Harbor write them."""
-
-_NOTE_NAMES = {"config.json", "metadata.json", "base_state.json", "lock.json", "sessions-index.json"}
-"""Files that agents and harnesses write about themselves: an object with any keys."""
 
 _NOTE_KEYS = ({"agents", "createdAt", "workDir"}, {"current_model_id", "session_summary"})
 """Keys of notes that Kimi and Grok write next to a session, under any name."""
@@ -64,7 +61,7 @@ def skipped_by_name(name: str, value: Any) -> Skipped | None:
         return None
     if name.endswith(_SETTINGS):
         return Skipped(NOTES)
-    if name in _REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
+    if name in REPORT_NAMES and not _REPORT_KEYS.isdisjoint(value):
         return Skipped(REPORT)
-    is_note = name in _NOTE_NAMES or name.endswith(_NOTE_ENDING) or any(keys <= value.keys() for keys in _NOTE_KEYS)
+    is_note = name in NOTE_NAMES or name.endswith(_NOTE_ENDING) or any(keys <= value.keys() for keys in _NOTE_KEYS)
     return Skipped(NOTES) if is_note else None

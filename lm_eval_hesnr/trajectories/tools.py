@@ -13,76 +13,21 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-Kind = Literal["prose", "other", "patch", "file", "python", "javascript", "sql", "shell", "short"]
-
-VOCABULARY: dict[Kind, str] = {
-    "prose": "think, thinking, thought, sequentialthinking, todo, todos, finish, =done, task done, =plan, update plan, "
-    "plan mode, exit plan, create plan, task tracker, task tracking, task boundary, task complete, complete task, "
-    "attempt completion, =task create, =task update, =question, =questions, followup question, user question, =ask, "
-    "ask question, ask questions, ask user, ask human, suggest plan, =condense, user input, =respond, mode respond, "
-    "final answer, notify user, message user, message to user, report intent, switch mode",
-    "other": "agent, subagent, agents, swarm, =task, new task, delegate, dispatch, handoff, skill, slash command, "
-    "powershell, power shell, pwsh",
-    "patch": "patch, applypatch, apply diff",
-    "file": "write file, write to file, write files, create file, create new file, create files, file write, "
-    "file create, save file, append file, append to file, insert file, file edit, update file, edit, =write, =create, "
-    "=insert, =append, editor, multiedit, replace, insert content, fs write, notebook, memory",
-    "python": "python, ipython, jupyter, code interpreter, code execution, execute code, run code",
-    "javascript": "javascript, js, node repl, browser evaluate, evaluate script",
-    "sql": "sql",
-    "shell": "bash, shell, sh, zsh, terminal, console, command, commands, cmd, process, exec, execute, run, tmux",
-    "short": "read, view, list, ls, glob, grep, rg, search, find, fetch, get, open, cat, browse, browser, web, url, "
-    "navigate, goto, screenshot, computer, click, scroll, hover, wait, sleep, tree, outline, symbol, symbols, "
-    "definition, definitions, references, usages, diagnostics, problems, errors, codebase, output, kill, stop, stdin, "
-    "move file, copy file, delete, remove file, rename file, create directory, mkdir, undo, submit, exit, cancel, "
-    "image, git status, git diff, git log",
-}
-"""Kind -> phrases. A phrase is one or more neighbouring words of the name. A phrase after `=` is the whole name.
-
-The kinds are tried in order. A tool has the first kind of which a phrase is in its name:
-
-- `prose`: the tool does not act on the environment. The model thinks, plans, asks, or says that it is done.
-- `other`: the tool gives work to another agent, or runs commands that are not for a POSIX shell. The language of its
-  values is not known.
-- `patch`, `file`: the tool changes files. The path next to a text decides the language of the text.
-- `python`, `javascript`, `sql`: the tool runs code of this language.
-- `shell`: the tool runs shell commands, if the call has an argument for a command.
-- `short`: the tool reads, searches or controls something. Its arguments are short and have no language.
-"""
-
-
-def _names(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-_COMMANDS = _names("command cmd command_line keystrokes script shell_command bash_command terminal_command")
-_CODE = _names("code input command cell script source function sql query")
-_CODE_IN_SHELL_TOOLS = _names("code")
-"""`execute` with `command` is a shell. With `code` it runs Python, as in CodeAct."""
-_PATHS = _names(
-    "path file_path filepath filename file_name file target_file relative_path absolute_path abs_path full_path "
-    "notebook_path target_path relative_workspace_path uri file_uri dest destination dest_path destination_path "
-    "output_path"
+from lm_eval_hesnr.trajectories.tool_vocabulary import (
+    CODE,
+    CODE_IN_SHELL_TOOLS,
+    COMMANDS,
+    DIRECTORIES,
+    EXPLANATION_ENDINGS,
+    EXPLANATIONS,
+    MAYBE_PATCHES,
+    NOTES,
+    PATCHES,
+    PATHS,
+    TEXTS,
+    VOCABULARY,
+    Kind,
 )
-_DIRECTORIES = _names("workdir work_dir working_directory working_dir cwd dir directory exec_dir")
-_TEXTS = _names(
-    "file_text old_str new_str content contents file_content old_string new_string insert_text text new_content "
-    "old_content code_edit insert_str old_text new_text replacement replacement_text replacement_content "
-    "target_content replace search old_code new_code code code_content new_source old_source body old new find "
-    "original updated snippet new_file_contents file_contents data lines new_lines"
-)
-"""Arguments that contain text of a file, if the call has a path."""
-_MAYBE_PATCHES = _names("input changes")
-_PATCHES = _names("patch diff model_patch unified_diff") | _MAYBE_PATCHES
-_NOTES = _names(
-    "task_progress justification explanation rationale reasoning thought thoughts thinking tool_action tool_summary "
-    "task_summary intent"
-)
-"""Arguments that contain prose in every tool."""
-_EXPLANATIONS = _names("description summary reason purpose goal instruction instructions question questions")
-"""Arguments that contain prose if the tool acts. In a tool that creates an issue, they are the work itself."""
-_EXPLANATION_ENDINGS = ("_reason", "_summary", "_explanation", "_description")
-"""So do arguments whose name ends with one of these words, such as `riskLevelReason`."""
 
 Content = Literal["prose", "command", "code", "path", "text", "patch"]
 
@@ -125,7 +70,7 @@ def _snake_case(name: str) -> str:
 
 def is_command(name: str) -> bool:
     """Whether an argument contains a shell command, if its tool is a shell."""
-    return argument_name(name) in _COMMANDS
+    return argument_name(name) in COMMANDS
 
 
 def command_argument(tool: str, arguments: Mapping[str, Any]) -> str | None:
@@ -165,24 +110,24 @@ def content_of(tool: str, name: str, arguments: Mapping[str, Any]) -> Content | 
 def _content_by_names(tool: str, name: str) -> Content | Literal["explanation"] | None:
     """What an argument contains if its call has a path. An explanation is prose only if the tool is known."""
     kind, name = kind_of(tool), _NUMBER.sub("", argument_name(name))  # `old_str_1` is `old_str`
-    if kind == "prose" or name in _NOTES:
+    if kind == "prose" or name in NOTES:
         return "prose"
-    if kind == "shell" and name in (*_COMMANDS, "commands"):
+    if kind == "shell" and name in (*COMMANDS, "commands"):
         return "command"
-    if name in (_CODE if kind in ("python", "javascript", "sql") else _CODE_IN_SHELL_TOOLS if kind == "shell" else ()):
+    if name in (CODE if kind in ("python", "javascript", "sql") else CODE_IN_SHELL_TOOLS if kind == "shell" else ()):
         return "code"
-    if name in _PATCHES and not (kind == "shell" and name == "input"):
+    if name in PATCHES and not (kind == "shell" and name == "input"):
         return "patch"
-    if name in _TEXTS and kind != "short":
+    if name in TEXTS and kind != "short":
         return "text"
-    if (name in _EXPLANATIONS or name.endswith(_EXPLANATION_ENDINGS)) and kind != "other":
+    if (name in EXPLANATIONS or name.endswith(EXPLANATION_ENDINGS)) and kind != "other":
         return "explanation"
-    return "path" if name in _PATHS else None
+    return "path" if name in PATHS else None
 
 
 def paths_of(arguments: Mapping[str, Any]) -> Iterator[str]:
     """The paths that a call names."""
-    return (value for name, value in arguments.items() if argument_name(name) in _PATHS and isinstance(value, str))
+    return (value for name, value in arguments.items() if argument_name(name) in PATHS and isinstance(value, str))
 
 
 def unknown_names(tool: str, arguments: dict[str, Any]) -> list[str]:
@@ -201,11 +146,11 @@ def unknown_names(tool: str, arguments: dict[str, Any]) -> list[str]:
 
 def _undecided(tool: str, name: str, value: Any, around: MutableMapping[str, Any], depth: int = 4) -> Iterator[str]:
     """Yield the texts in an argument, down to some depth, whose content the names do not decide."""
-    if content_of(tool, name, around) and (argument_name(name) not in _MAYBE_PATCHES or kind_of(tool) == "shell"):
+    if content_of(tool, name, around) and (argument_name(name) not in MAYBE_PATCHES or kind_of(tool) == "shell"):
         return
     if isinstance(value, str):
         is_subcommand = name == "command" and len(value.split()) == 1 and any(paths_of(around))
-        if not (is_subcommand or is_code_mode(tool, name) or argument_name(name) in _DIRECTORIES):
+        if not (is_subcommand or is_code_mode(tool, name) or argument_name(name) in DIRECTORIES):
             yield value
     elif isinstance(value, dict) and depth:
         for key, inside in value.items():
@@ -225,7 +170,7 @@ def _is_plain_shell(tool: str, arguments: Mapping[str, Any]) -> bool:
     return (
         kind_of(tool) == "shell"
         and bool(set(words(tool)) & _SHELLS)
-        and all(name == "input" or argument_name(name) in _DIRECTORIES for name in arguments)
+        and all(name == "input" or argument_name(name) in DIRECTORIES for name in arguments)
     )
 
 
@@ -234,7 +179,7 @@ def _is_named(tool: str, arguments: Mapping[str, Any]) -> bool:
     kind = kind_of(tool)
     if kind != "shell" or command_argument(tool, arguments) or set(words(tool)) & _SHELLS:
         return kind is not None
-    return any(argument_name(name) in _CODE_IN_SHELL_TOOLS or is_code_mode(tool, name) for name in arguments)
+    return any(argument_name(name) in CODE_IN_SHELL_TOOLS or is_code_mode(tool, name) for name in arguments)
 
 
 def _phrases(listed: str) -> frozenset[str]:

@@ -21,8 +21,7 @@ _IDS = ("instance_id", "id", "traj_id", "trajectory_id", "trial_name", "task_id"
 _MODELS = ("model", "model_name", "model_name_or_path")
 _OUTCOMES = ("resolved", "verified", "target")
 _CONTENTS = {"content", "value", "tool_calls", "function_call"}
-_FIRST = 3
-"""How many messages are checked to detect the format."""
+_FIRST = 3  # how many messages are checked to detect the format
 _META = ("run_id", "traj_id", "trajectory_id", "trial_name", "episode", "exit_status", "source", "category", "task")
 
 
