@@ -77,7 +77,7 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
     if not kept:
         raise InputError(
             f"all {len(loaded.trajectories)} trajectories are known to have failed and only_resolved is on; "
-            "give successful runs, or --metadata '{\"only_resolved\": false}'"
+            "give successful runs, or --metadata only_resolved=false"
         )
     counts = {
         "files": loaded.files,
@@ -117,21 +117,19 @@ def leave_out_long(
 
 
 def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
-    """The tokenizer that the model arguments name. For `max_tokens`, the default is the embedded model's tokenizer.
+    """The tokenizer that the model arguments name; if they name none, the embedded model's, as for the model itself.
 
     Args:
         model_args: the model arguments, which the harness adds to the metadata.
         option: the option that needs the tokenizer, for messages.
 
     Raises:
-        InputError: the arguments name no tokenizer, or it cannot be loaded.
+        InputError: the tokenizer cannot be loaded.
     """
     name = model_args.get("tokenizer") or model_args.get("pretrained") or model_args.get("model")
-    if not isinstance(name, str) and option == "max_tokens":
-        eval_logger.warning("max_tokens: no pretrained= in --model_args; counting with the embedded model's tokenizer")
-        name = str(EMBEDDED_MODEL)
     if not isinstance(name, str):
-        raise InputError(f"{option} needs the model's chat template: add --apply_chat_template")
+        eval_logger.warning("%s: no pretrained= in --model_args; using the embedded model's tokenizer", option)
+        name = str(EMBEDDED_MODEL)
     known = ("revision", "subfolder", "trust_remote_code")
     options = {key: model_args[key] for key in known if key in model_args}
     return load_tokenizer(name, option, **options)

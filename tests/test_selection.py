@@ -5,7 +5,7 @@ import pytest
 
 from lm_eval_hesnr.errors import BadFileError
 from lm_eval_hesnr.labelling.render import transcript
-from lm_eval_hesnr.selection import leave_out_long, select
+from lm_eval_hesnr.selection import chat_template, leave_out_long, select
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 
@@ -71,3 +71,8 @@ def test_strict_ends_at_the_first_bad_file_with_the_error_for_bad_files(folder):
         select(str(folder), only_resolved=True, strict=True)
     assert isinstance(caught.value, SystemExit)  # uncaught, it is one line on stderr and exit status 1
     assert str(caught.value.code).startswith("error: ")
+
+
+def test_without_a_model_name_the_embedded_models_template_is_used():
+    template = chat_template({}, None)
+    assert "hello" in template([{"role": "user", "content": "hello"}])

@@ -47,8 +47,10 @@ def _runs_in(path: Path) -> list[Run]:
         raise InputError(f"{path}: key {error} is missing; give the results_*.json as lm_eval wrote it") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
     except (AttributeError, RecursionError, TypeError) as error:
         raise InputError(
             f"{path}: is not a results file as lm_eval writes it ({error}); give the file unchanged"

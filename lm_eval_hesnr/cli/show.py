@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> bool:
     """Print the trajectory; False if a file was bad."""
     chosen, listed, n_bad = _find(arguments.file, arguments.doc)
     if chosen is None:
-        print_error(f"{arguments.file}: no trajectory could be read")
+        print_error(f"{arguments.file}: no trajectory could be read; `hesnr curate` prints the reason for every file")
         return False
     on_terminal = sys.stdout.isatty() and not arguments.plain
     text: Iterable[str] = lines(chosen, arguments.labels, colours=on_terminal and not os.environ.get("NO_COLOR"))

@@ -89,7 +89,10 @@ class HFTopK(TrajectoryModel, HFLM):
             except (OSError, ValueError, SafetensorError) as error:  # no checkpoint, a damaged one, wrong options
                 is_folder = not isinstance(pretrained, str) or Path(pretrained).is_dir()
                 known = "" if is_folder else "there is no such folder, and loading this name from the Hub fails: "
-                raise InputError(f"hf-topk, pretrained={pretrained}: {known}{' '.join(str(error).split())}") from error
+                reason = f"{known}{' '.join(str(error).split())}"
+                if not is_folder and str(pretrained).startswith(("/", ".", "~")):  # never a name on the Hub
+                    reason = "there is no such folder; give the checkpoint's folder, or a name on the Hub"
+                raise InputError(f"hf-topk, pretrained={pretrained}: {reason}") from error
         if getattr(self, "accelerator", None) is not None:  # hf uses the local rank, and does not set a rank on a CPU
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
 

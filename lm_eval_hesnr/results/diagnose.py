@@ -28,6 +28,15 @@ COMPARED = (
 """Keys of the signature that must be equal for two runs to be comparable."""
 CONTEXT = ("window", "stride", "rope")
 """Keys of the signature that a context extension changes. Such runs are compared, with a finding."""
+_ROPE_ONLY = (
+    "the model encoded the positions differently",
+    "a change can come from the model or from the RoPE scaling",
+)
+_OTHER_LENGTH = (
+    "their tokens were scored with contexts of different length",
+    "a change can come from the model or the context; to see the model alone, give both the same max_length",
+)
+"""Effect and advice for runs that differ in keys of `CONTEXT`."""
 LOW_PRECISION = ("bfloat16", "float16", "float8")
 
 
@@ -216,11 +225,8 @@ def _between(before: Run, after: Run) -> Iterator[Finding]:
         )
         return
     if differing := _differing(before, after, CONTEXT):
-        yield Finding(
-            "other-context",
-            f"the runs differ in {', '.join(differing)}: their tokens were scored with contexts of different length",
-            "a change can come from the model or the context; to see the model alone, give both the same max_length",
-        )
+        effect, advice = _ROPE_ONLY if differing == ["rope"] else _OTHER_LENGTH
+        yield Finding("other-context", f"the runs differ in {', '.join(differing)}: {effect}", advice)
     for scope in before.config.get("summary", {}):
         he_snr = before.value("he_snr", scope), after.value("he_snr", scope)
         ppl = before.value("ppl", scope), after.value("ppl", scope)

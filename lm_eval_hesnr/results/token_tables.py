@@ -88,9 +88,7 @@ def _folder_with_tables(folder: Path) -> Path:
         return folder
     settings = sorted({path.parent for path in folder.glob("*/*.parquet")})
     if not settings:
-        raise InputError(
-            f'{folder}: no token table (*.parquet); write them with --metadata \'{{"token_table": "DIR"}}\''
-        )
+        raise InputError(f"{folder}: no token table (*.parquet); write them with --metadata token_table=DIR")
     if len(settings) > 1:
         raise InputError(
             f"{folder}: this is a score store with {len(settings)} models or settings; name the folder of one, such as "

@@ -176,7 +176,7 @@ def test_positions_that_the_model_does_not_know_give_a_warning(random_model, opt
 
 def test_a_missing_checkpoint_is_named_in_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
-    for name, begin in ((tmp_path / "empty", ""), (tmp_path / "no" / "such" / "folder", "there is no such folder, ")):
+    for name, begin in ((tmp_path / "empty", ""), (tmp_path / "no" / "such" / "folder", "there is no such folder; ")):
         with pytest.raises(InputError, match=f"^hf-topk, pretrained={re.escape(str(name))}: {begin}[^\n]+$") as raised:
             HFTopK(pretrained=str(name))
         assert ("no such folder" in str(raised.value)) == bool(begin)

@@ -134,3 +134,12 @@ def test_no_interval_wanted_of_a_measure_that_is_zero():
 
 def test_a_narrower_interval_can_be_wanted():
     assert [finding.code for finding in diagnose([run()], width=0.01)] == ["few-decisions"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "effect"),
+    [({"rope": "linear x 4"}, "encoded the positions differently"), ({"window": 8192}, "contexts of different length")],
+)
+def test_a_finding_on_context_says_what_differs(signature, effect):
+    (finding,) = [one for one in diagnose([run(), run("b", signature=signature)]) if one.code == "other-context"]
+    assert effect in finding.evidence
