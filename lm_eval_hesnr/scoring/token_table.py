@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lm_eval_hesnr.files import replace_file
+from lm_eval_hesnr.files import make_folder, replace_file
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
@@ -43,8 +43,7 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores)
     Columns: doc_id, position, token_id, label, char_start, char_end, logprob, entropy, rank, top_mass. The file's
     metadata contains the run's signature as JSON under `hesnr`, and the trajectory's name under `trajectory`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
+    path = make_folder(folder, "token_table") / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
     replace_file(path, as_parquet(as_table(doc_id, name, scores)))
     return path
 
