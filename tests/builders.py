@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from lm_eval.api.instance import Instance
 
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 SIZES = {
@@ -145,3 +147,24 @@ def model(config_class: Any = None, *, dtype: Any = None, attention: str | None 
     config = (config_class or LlamaConfig)(**SIZES | settings)
     options = {"attn_implementation": attention} if attention else {}
     return AutoModelForCausalLM.from_config(config, dtype=dtype or torch.float32, **options).eval()
+
+
+def compared_with_files(real_trajectories, pattern, independent):
+    """[actions, thoughts, results] in the agents' session files, equal to those of an independent extraction.
+
+    Args:
+        real_trajectories: the fixture.
+        pattern: a glob below the folder of agent sessions; the test is skipped if it matches no file.
+        independent: a function of the path that returns the texts of actions, thoughts and results.
+    """
+    files = sorted((real_trajectories / "wild" / "agent_sessions_fixtures").glob(pattern))
+    if not files:
+        pytest.skip(f"no files {pattern}")
+    total = [0, 0, 0]
+    for path in files:
+        expected = independent(path)
+        (read,) = load_trajectories(path).trajectories
+        kinds = ("action", "thought", "observation")
+        assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
+        total = [n + len(found) for n, found in zip(total, expected, strict=True)]
+    return total

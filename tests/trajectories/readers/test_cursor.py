@@ -9,6 +9,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import cursor, openai_messages, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
+from tests.builders import compared_with_files
 
 PATH = Path("s1/s1.jsonl")
 
@@ -105,14 +106,4 @@ def independent(path):
 
 
 def test_the_real_files(real_trajectories):
-    files = sorted((real_trajectories / "wild" / "agent_sessions_fixtures" / "cursor").rglob("*.jsonl"))
-    if not files:
-        pytest.skip("no Cursor files")
-    total = [0, 0, 0]
-    for path in files:
-        expected = independent(path)
-        (read,) = load_trajectories(path).trajectories
-        kinds = ("action", "thought", "observation")
-        assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
-        total = [n + len(found) for n, found in zip(total, expected, strict=True)]
-    assert total == [5, 11, 3]
+    assert compared_with_files(real_trajectories, "cursor/**/*.jsonl", independent) == [5, 11, 3]

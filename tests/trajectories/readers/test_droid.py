@@ -9,6 +9,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import droid, pi, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
+from tests.builders import compared_with_files
 
 START = {"type": "session_start", "id": "d1", "title": "T", "cwd": "/w", "version": "0.8"}
 
@@ -146,14 +147,4 @@ def independent(path):
 
 
 def test_the_real_files(real_trajectories):
-    files = sorted((real_trajectories / "wild" / "agent_sessions_fixtures" / "droid").glob("*.jsonl"))
-    if not files:
-        pytest.skip("no Droid files")
-    total = [0, 0, 0]
-    for path in files:
-        expected = independent(path)
-        (read,) = load_trajectories(path).trajectories
-        kinds = ("action", "thought", "observation")
-        assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
-        total = [n + len(found) for n, found in zip(total, expected, strict=True)]
-    assert total == [5, 8, 5]
+    assert compared_with_files(real_trajectories, "droid/*.jsonl", independent) == [5, 8, 5]

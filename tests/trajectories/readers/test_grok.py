@@ -9,6 +9,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import claude_code, grok, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
+from tests.builders import compared_with_files
 
 
 def line(kind, content, **keys):
@@ -109,17 +110,9 @@ def independent(path):
 
 
 def test_the_real_files(real_trajectories):
+    assert compared_with_files(real_trajectories, "grok/**/*.jsonl", independent) == [3, 5, 3]
     root = real_trajectories / "wild" / "agent_sessions_fixtures" / "grok"
-    files = sorted(root.rglob("*.jsonl"))
-    if not files:
-        pytest.skip("no Grok files")
-    total = [0, 0, 0]
-    for path in files:
-        expected = independent(path)
-        (read,) = load_trajectories(path).trajectories
-        kinds = ("action", "thought", "observation")
-        assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
-        total = [n + len(found) for n, found in zip(total, expected, strict=True)]
-    assert total == [3, 5, 3]
-    own = [json.loads((path.parent / "summary.json").read_text())["info"]["id"] for path in files]
+    own = [
+        json.loads((path.parent / "summary.json").read_text())["info"]["id"] for path in sorted(root.rglob("*.jsonl"))
+    ]
     assert [t.id for t in load_trajectories(root).trajectories] == [own[0], f"{own[0]}/{own[1]}"]

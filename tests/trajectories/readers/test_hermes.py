@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import hermes, openai_messages, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
+from tests.builders import compared_with_files
 
 PATH = Path("session_x.json")
 ENVELOPE = {"session_id": "h1", "model": "m", "platform": "cli", "session_start": "t", "system_prompt": "Be it."}
@@ -79,14 +79,4 @@ def independent(path):
 
 
 def test_the_real_files(real_trajectories):
-    files = sorted((real_trajectories / "wild" / "agent_sessions_fixtures" / "hermes").glob("*.json"))
-    if not files:
-        pytest.skip("no Hermes files")
-    total = [0, 0, 0]
-    for path in files:
-        expected = independent(path)
-        (read,) = load_trajectories(path).trajectories
-        kinds = ("action", "thought", "observation")
-        assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
-        total = [n + len(found) for n, found in zip(total, expected, strict=True)]
-    assert total == [2, 5, 2]
+    assert compared_with_files(real_trajectories, "hermes/*.json", independent) == [2, 5, 2]

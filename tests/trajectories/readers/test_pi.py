@@ -10,6 +10,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import droid, pi, read_record, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
+from tests.builders import compared_with_files
 
 HEADER = {"type": "session", "version": 3, "id": "p1", "timestamp": "t", "cwd": "/w"}
 
@@ -144,15 +145,6 @@ def independent(path):
 
 @pytest.mark.parametrize(("folder", "numbers"), [("pi", [0, 2, 0]), ("openclaw", [4, 5, 4])])
 def test_the_real_files(real_trajectories, folder, numbers):
-    files = sorted((real_trajectories / "wild" / "agent_sessions_fixtures" / folder).glob("*.jsonl"))
-    if not files:
-        pytest.skip(f"no {folder} files")
-    total = [0, 0, 0]
-    for path in files:
-        expected = independent(path)
-        (read,) = load_trajectories(path).trajectories
-        kinds = ("action", "thought", "observation")
-        assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
-        total = [n + len(found) for n, found in zip(total, expected, strict=True)]
-        assert all(c.executed is True for segment in read.segments for c in segment.calls)
-    assert total == numbers
+    assert compared_with_files(real_trajectories, f"{folder}/*.jsonl", independent) == numbers
+    runs = load_trajectories(real_trajectories / "wild" / "agent_sessions_fixtures" / folder).trajectories
+    assert all(call.executed is True for run in runs for segment in run.segments for call in segment.calls)
