@@ -166,7 +166,7 @@ def _labels(own: str, value: Any) -> frozenset[Label]:
     if own in SCOPES:
         raise _refuse(f"scope {own!r}", value, "another name: a built-in scope has this name")
     if "," in own or not isinstance(value, list) or not value or any(label not in known for label in value):
-        raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)} (the name has no comma)")
+        raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)}; no comma in its name")
     labels = frozenset(known[label] for label in value)
     if labels <= {Label.SYSTEM, Label.TASK}:
         raise _refuse(f"scope {own!r}", value, "at least one label besides system and task, which are rarely scored")

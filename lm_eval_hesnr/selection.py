@@ -109,7 +109,7 @@ def leave_out_long(
     short = [i for i, length in enumerate(lengths) if length <= max_tokens]
     if not short:
         raise InputError(
-            f"all trajectories have more than max_tokens = {max_tokens} tokens (the least: {min(lengths)}); raise it"
+            f"all trajectories have more than max_tokens = {max_tokens} tokens (the shortest: {min(lengths)}); raise it"
         )
     counts = {**selection.counts, "left_out_too_long": len(lengths) - len(short)}
     kept = _selection([selection.trajectories[i] for i in short], counts)
@@ -117,7 +117,7 @@ def leave_out_long(
 
 
 def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
-    """The tokenizer that the model arguments name; if they name none, the embedded model's, as for the model itself.
+    """The tokenizer that the model arguments name. Without a name, it is the embedded model's.
 
     Args:
         model_args: the model arguments, which the harness adds to the metadata.

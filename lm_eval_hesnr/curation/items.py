@@ -43,7 +43,7 @@ class Item:
     unknown_records: Counter[str] = field(default_factory=Counter)
     """Number of the session's skipped records, by type."""
     unread_calls: UnreadCalls | None = None
-    """For a trajectory without an action, or with text that looks like a call."""
+    """Not None for a trajectory without an action, or with text that looks like a call."""
 
 
 def read_items(inputs: Inputs, filters: Filters, met: dict[Path, bool | Skipped], skip: int) -> Iterator[Item]:

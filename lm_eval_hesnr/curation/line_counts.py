@@ -90,7 +90,7 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
 
 
 def _unknown_tools(trajectory: Trajectory) -> Counter[str]:
-    """The tools and arguments whose texts were labelled without knowing what they are, with the number of calls."""
+    """Number of calls for each unknown tool, and for each unknown argument (`tool.argument`)."""
     actions = (s for s in trajectory.segments if s.kind == "action" and s.generated)
     calls = (call for action in actions for call in action.calls if call.executed is not False)
     return Counter(name for call in calls for name in unknown_names(call.tool, call.arguments))

@@ -30,7 +30,7 @@ class Tally:
     instances: set[str] = field(default_factory=set)
     """Keys (`instance_key`) of the instances written, for `--dedupe`; otherwise empty."""
     unknown_tools: Counter[str] = field(default_factory=Counter)
-    """Tool name, or `tool.argument` -> number of calls written, for what the vocabulary does not know."""
+    """Unknown tool name, or unknown `tool.argument` -> number of calls written."""
     unread_calls: list[UnreadCalls] = field(default_factory=list)
     """The trajectories written without an action, or with text that looks like a call."""
     files: list[Path] = field(default_factory=list)

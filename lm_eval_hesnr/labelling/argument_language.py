@@ -79,10 +79,10 @@ def language_of_word(words_before: list[str]) -> str | None:
 
 
 def shell_wrapper(words_before: Sequence[Sequence[str]]) -> set[int]:
-    """The indices of the words `bash` and `-lc` in `["bash", "-lc", "ls"]`: they are not the action, but around it.
+    """The indices of the words `bash` and `-lc` in `["bash", "-lc", "ls"]`: they are markup around the action.
 
     Args:
-        words_before: for each value, in order, the words before it if it is a word of a command, else no words.
+        words_before: for each value, the earlier words of its command; empty if it is not a word of a command.
     """
     found: set[int] = set()
     for i, before in enumerate(words_before):

@@ -79,7 +79,7 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
 
 
 def resampled(rows: np.ndarray, size: int) -> np.ndarray:
-    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D and `size` fix the draws."""
+    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D and `size` decide the draws."""
     n_docs = len(rows)
     rng = np.random.default_rng(SEED)
     step = max(1, _BLOCK // max(n_docs, size))
@@ -110,7 +110,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     Args:
         values: (RESAMPLES,), or None.
         effective: the effective number of the resampled documents, or None.
-        target: the effective number of documents of the run for which the interval is; `effective` if None.
+        target: the effective number of documents of the run that the interval describes; `effective` if None.
 
     Returns:
         None if an argument is missing, or a replicate is not a finite number.
@@ -166,7 +166,7 @@ def _p_value(values: np.ndarray, effective: float) -> float:
 def width_by_size(
     name: str, document_totals: np.ndarray, sizes: tuple[int, ...] = (50, 100, 200, 500)
 ) -> dict[int, float]:
-    """Number of trajectories to the expected width of the measure's interval; empty without an interval."""
+    """Number of trajectories -> expected width of the measure's interval; empty without an interval."""
     n_docs, effective = len(document_totals), effective_documents(weights(name, document_totals))
     widths = {}
     for size in sizes:

@@ -19,7 +19,7 @@ class Progress:
 
         Args:
             n_tokens: the total number of tokens in all windows.
-            disable: whether to draw no bar.
+            disable: True to draw no bar.
         """
         self._bar = tqdm(total=n_tokens, unit="tok", unit_scale=True, desc="Scoring trajectories", disable=disable)
         self._n_counted = 0  # tokens of the unfinished window that the bar has already counted

@@ -123,7 +123,7 @@ def _plain(result: ScopeResult) -> dict[str, Any]:
 def compare_tables(a: Tables, b: Tables, epsilon: float) -> dict[str, dict[str, Difference | None]]:
     """The difference B minus A for each scope and measure, paired by trajectory.
 
-    Compared are the trajectories, their tokens, k, score, render and label_rules. `hesnr diagnose` compares more.
+    The trajectories, their tokens, k, score, render and label_rules must be equal. `hesnr diagnose` compares more.
 
     Raises:
         InputError: the runs have different trajectories or settings.

@@ -50,7 +50,7 @@ SETTINGS = "settings.json"
 _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _NO_CHECKSUM = b"0" * 64
-"""Stands in the place of the checksum while it is computed."""
+"""Placeholder for the checksum while it is computed."""
 _ABANDONED_SECONDS = 3600
 """Age in seconds after which an unfinished file is removed."""
 _STORE_FILES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")

@@ -162,7 +162,7 @@ def _stand_in(token: AddedToken, mark: str) -> AddedToken:
 
 
 def _without_pieces(state: dict[str, Any], spelled: set[str]) -> dict[str, Any]:
-    """The state in which a Unigram model's pieces with these spellings have other names, so no text matches them."""
+    """The state of a tokenizer. A Unigram model's pieces with these spellings are renamed, so no text matches them."""
     model = state["model"]
     if model["type"] != "Unigram":
         return state

@@ -1,4 +1,4 @@
-"""Decoded values: the record of a file, `Bad` in the place of a broken one, and the limit on its size."""
+"""Decodes JSON values: a `Record` for each value of a file, `Bad` for a broken one, and a limit on the size."""
 
 from __future__ import annotations
 

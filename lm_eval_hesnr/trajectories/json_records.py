@@ -15,7 +15,7 @@ _ONE_VALUE = (b"[", b"{")
 
 
 def json_records(stream: IO[bytes]) -> Iterator[Record]:
-    """A file that is one value, or one value a line."""
+    """The record of a file that is one value, or the records of a file with one value per line."""
     raw = read_rest(stream).removeprefix(b"\xef\xbb\xbf")
     if len(raw) > decoding.MAX_BYTES:
         yield Record("", Bad(f"one value of more than {decoding.MAX_BYTES >> 20} MiB; use JSON Lines"))
@@ -29,7 +29,7 @@ def json_records(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def line_records(stream: IO[bytes]) -> Iterator[Record]:
-    """One value a line. A file that is one value on many lines, in spite of its ending, is read as one value."""
+    """One record per line. If the file is one value on many lines, in spite of its ending, it is one record."""
     number = 0
     while line := stream.readline(decoding.MAX_BYTES):
         number += 1
@@ -49,7 +49,7 @@ def line_records(stream: IO[bytes]) -> Iterator[Record]:
 
 
 def _objects(line: bytes) -> list[Any]:
-    """The objects of a line that lacks the line ends between them; empty if the line is anything else."""
+    """The objects of a line in which the line ends between them are missing; empty for any other line."""
     text, decoder = line.decode("utf-8").strip(), json.JSONDecoder()
     found, end = [], 0
     try:

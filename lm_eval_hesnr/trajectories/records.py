@@ -29,7 +29,7 @@ _DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """Errors of reading a damaged file."""
 
 _READ = {".jsonl": line_records, ".ndjson": line_records, ".md": markdown_records}
-"""By the ending: how to read a file that is not one JSON value."""
+"""File ending -> function that reads such a file. `json_records` reads all other endings."""
 
 
 def has_known_ending(path: Path) -> bool:
@@ -38,7 +38,7 @@ def has_known_ending(path: Path) -> bool:
 
 
 def records(path: Path) -> Iterator[Record]:
-    """Every record of a file in order. The ending tells the format; a file with an unknown ending is read as JSON."""
+    """Every record of a file in order. The ending decides how; a file with an unknown ending is read as JSON."""
     place = ""
     try:
         if _suffix(path) == ".parquet":

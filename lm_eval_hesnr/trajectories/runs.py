@@ -31,7 +31,7 @@ _PEEK = 5
 """How many records decide whether a file contains events. One record may be broken or of an unknown type."""
 
 _SAMPLE = 200
-"""About how many records of a long list are looked at to find the readers that may know it."""
+"""About how many records of a long list are tried, to find the readers that may know it."""
 
 
 class FoundRun(NamedTuple):
@@ -113,7 +113,7 @@ def _session(whole: FoundRun) -> FoundRun:
     The first reader that knows at least half of the events reads them, as special formats stand before general ones.
     If there is no such reader, the one that knows most events reads them. `Bad` if half of the records are events of
     a format but do not contain a run. If no reader detects its own events, the run is returned unchanged.
-    Only a reader that knows one record of a sample looks at all of them.
+    A reader is tried on all records only if it knows one record of the sample.
     """
     lines = list_of(whole.value)
     sample = lines[:_PEEK] + lines[_PEEK :: 1 + len(lines) // _SAMPLE]

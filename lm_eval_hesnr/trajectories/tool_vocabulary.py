@@ -30,7 +30,7 @@ VOCABULARY: dict[Kind, str] = {
 }
 """Kind -> phrases. A phrase is one or more neighbouring words of the name. A phrase after `=` is the whole name.
 
-The kinds are tried in order. A tool has the first kind of which a phrase is in its name:
+The kinds are tried in order. A tool has the first kind that has a phrase in the tool's name:
 
 - `prose`: the tool does not act on the environment. The model thinks, plans, asks, or says that it is done.
 - `other`: the tool gives work to another agent, or runs commands that are not for a POSIX shell. The language of its
@@ -73,4 +73,4 @@ NOTES = _names(
 EXPLANATIONS = _names("description summary reason purpose goal instruction instructions question questions")
 """Arguments that contain prose if the tool acts. In a tool that creates an issue, they are the work itself."""
 EXPLANATION_ENDINGS = ("_reason", "_summary", "_explanation", "_description")
-"""So do arguments whose name ends with one of these words, such as `riskLevelReason`."""
+"""An argument whose name ends with one of these words, such as `riskLevelReason`, counts as one of `EXPLANATIONS`."""

@@ -79,7 +79,7 @@ def command_argument(tool: str, arguments: Mapping[str, Any]) -> str | None:
 
 
 def is_shell_wrapper(before: Sequence[str]) -> bool:
-    """Whether these words of a command put the next word into a shell, as in `["bash", "-lc", "ls"]`."""
+    """Whether these words of a command make a shell run the next word, as in `["bash", "-lc", "ls"]`."""
     return len(before) == 2 and before[0].endswith("sh") and before[1] in ("-c", "-lc")
 
 
@@ -131,9 +131,9 @@ def paths_of(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 
 def unknown_names(tool: str, arguments: dict[str, Any]) -> list[str]:
-    """What the vocabulary does not know of a call: the tool, or `tool.argument` for a text of an editor or a shell.
+    """The unknown names of a call: the tool, or `tool.argument` for a text in a call of an editor or a shell.
 
-    An unknown tool does not count if the arguments decide how each of their texts is labelled.
+    An unknown tool does not count if the names of its arguments decide how each text is labelled.
     """
     kind = kind_of(tool) if _is_named(tool, arguments) else None
     if kind not in (None, "file", "shell"):
@@ -145,7 +145,7 @@ def unknown_names(tool: str, arguments: dict[str, Any]) -> list[str]:
 
 
 def _undecided(tool: str, name: str, value: Any, around: MutableMapping[str, Any], depth: int = 4) -> Iterator[str]:
-    """Yield the texts in an argument, down to some depth, whose content the names do not decide."""
+    """Yield the texts in an argument, up to `depth` levels down, if no name shows what they contain."""
     if content_of(tool, name, around) and (argument_name(name) not in MAYBE_PATCHES or kind_of(tool) == "shell"):
         return
     if isinstance(value, str):
@@ -161,12 +161,12 @@ def _undecided(tool: str, name: str, value: Any, around: MutableMapping[str, Any
 
 
 def _has_words(text: str) -> bool:
-    """Whether a text has at least two words. A shorter one has no language that could be missed."""
+    """Whether a text has at least two words. The language of a single word does not matter."""
     return sum(any(map(str.isalpha, word)) for word in text[:_MAX_TEXT].split()) > 1
 
 
 def _is_plain_shell(tool: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether a tool takes a shell command as plain text in `input`. Beside it may be a directory."""
+    """Whether a tool takes a shell command as plain text in `input`. An argument with a directory may follow."""
     return (
         kind_of(tool) == "shell"
         and bool(set(words(tool)) & _SHELLS)
@@ -189,7 +189,7 @@ def _phrases(listed: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NUMBER = re.compile(r"(?:_\d+)+\Z")
 _MAX_TEXT = 1000
-"""How many characters of a text are looked at, to find two words."""
+"""Two words are searched in this number of characters at the start of a text."""
 _PREFIX = re.compile(r".*(?:__|[.:/])(?=[^_.:/])", re.DOTALL)
 _MAX_NAME = 200
 """Characters. A longer name is not a name, but text of a hostile file."""

@@ -17,12 +17,12 @@ _MAX_TAGS = 50
 """After this many different tags without their closing tag, no more tags of a text are searched."""
 _NAMED = "(?P<named>function=|invoke name=)"
 _ANY = re.compile(rf"<(?P<tag>[A-Za-z]\w{{1,40}})>|<{_NAMED}|^```(?P<shell>bash|sh|shell)[^\S\n]*$", re.MULTILINE)
-"""What may be a call in a trajectory without an action."""
+"""Text that may be a call in a trajectory without an action."""
 _OF_AGENTS = re.compile(
     rf"<(?:{_NAMED}|(?P<tag>think|thinking|execute_bash|execute_ipython|(?:tool_call|{'|'.join(sorted(TOOLS))})"
     r"(?=>\s*(?:<[a-z]|[{\[])))>)"
 )
-"""What is a call for some agent. Only this counts beside actions that were read."""
+"""Text that is a call for some agent. In a trajectory with actions, only this text counts."""
 _LABEL = re.compile(r"^(?P<label>Action|Act|Tool|Tool call|Command):[^\S\n]*\n?\S", re.MULTILINE)
 _CLOSING = {"<function=": "</function>", "<invoke name=": "</invoke>"}
 _THINKING = frozenset({"think", "thinking"})
@@ -43,11 +43,11 @@ class UnreadCalls(NamedTuple):
     """The file of the trajectory, or its id."""
     has_action: bool
     marks: tuple[str, ...]
-    """What looks like a call, see `call_syntax`. Without an action and without marks, it is probably only a chat."""
+    """Text that looks like a call, see `call_syntax`. Without an action and without marks, it is probably a chat."""
 
 
 def unread_calls(trajectory: Trajectory, place: str) -> UnreadCalls | None:
-    """What to say about the trajectory; None if all is well, or if the model wrote nothing."""
+    """The finding about a trajectory; None if it has actions and no marks, or if the model wrote nothing."""
     if not any(segment.generated for segment in trajectory.segments):
         return None
     has_action, marks = trajectory.n_steps > 0, tuple(call_syntax(trajectory))
@@ -82,7 +82,7 @@ def unread_calls_lines(found: Iterable[UnreadCalls], *, verbose: bool = False) -
     for (has_action, is_chat), group in sorted(kinds.items()):
         shown = [mark for mark, _ in Counter(mark for one in group for mark in one.marks).most_common(_MAX_SHOWN)]
         line = f"{len(group)} trajector{'y has' if len(group) == 1 else 'ies have'} "
-        line += "actions, but also unread text like calls: " if has_action else "no action; "
+        line += "actions, but also text that looks like an unread call: " if has_action else "no action; "
         if not has_action:
             line += "no call syntax seen" if is_chat else "call syntax seen: "
         places = dict.fromkeys(one.place for one in group)
@@ -90,7 +90,7 @@ def unread_calls_lines(found: Iterable[UnreadCalls], *, verbose: bool = False) -
 
 
 def _marks(text: str, *, is_alone: bool) -> Iterator[str]:
-    """Yield the outermost marks in a text; with `is_alone`, also those that are calls only if there is no other."""
+    """Yield the outermost marks in a text; with `is_alone`, also those that count only without an action."""
     pattern, position = _ANY if is_alone else _OF_AGENTS, 0
     unclosed: set[str] = set()
     while found := pattern.search(text, position):

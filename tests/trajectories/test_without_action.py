@@ -69,7 +69,7 @@ def test_the_lines():
     found += [UnreadCalls("q", False, ("<b>",)), UnreadCalls("r", False, ()), UnreadCalls("s", True, ("<a>",))]
     seen = "3 trajectories have no action; call syntax seen: <b>, <a>, <c>"
     chat = "1 trajectory has no action; no call syntax seen"
-    beside = "1 trajectory has actions, but also unread text like calls: <a>"
+    beside = "1 trajectory has actions, but also text that looks like an unread call: <a>"
     assert list(unread_calls_lines(found)) == [seen, chat, beside]
     assert list(unread_calls_lines(found, verbose=True)) == [f"{seen} (in p, q)", f"{chat} (in r)", f"{beside} (in s)"]
     assert list(unread_calls_lines([])) == []

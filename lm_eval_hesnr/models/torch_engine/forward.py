@@ -161,7 +161,7 @@ class RequestedRows:
         least = self.budget.least(n_tokens, can_chunk=self.capabilities.chunks_agree)
         if least > self._given_bytes:
             eval_logger.warning(
-                "mem_budget=%d bytes is too small: %s uses about %d bytes, the least that %d tokens need in the "
+                "mem_budget=%d bytes is too small: %s uses about %d bytes, the minimum for %d tokens with the "
                 "smallest blocks",
                 self._given_bytes, self.name, least, n_tokens,
             )  # fmt: skip

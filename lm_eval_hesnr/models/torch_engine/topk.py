@@ -60,8 +60,8 @@ def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
     """(R, k): the exact k largest values of each row of (R, V), largest first.
 
     The k largest values are in the k blocks with the largest maxima, so only these blocks are sorted. This is several
-    times faster than `torch.topk` over the vocabulary. If two entries are equal, it may choose the other one than
-    `torch.topk`, but the values are the same.
+    times faster than `torch.topk` over the vocabulary. If two entries are equal, it may choose one
+    and `torch.topk` the other, but the values are the same.
     """
     n_rows, vocabulary = rows.shape
     n_blocks = vocabulary // _BLOCK

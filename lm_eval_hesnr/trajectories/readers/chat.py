@@ -6,8 +6,9 @@ missing key.
 Before the first reply, a user message is the task. After it, a user message is an observation if it answers a call or
 begins with a mark of an environment. Any other user message is `other`, such as a reminder or another request.
 
-A fenced block of a shell is a call only in an agent's run: people who ask about the shell get such blocks too. In a
-run, the system prompt speaks of an agent or of its shell, or some message is an environment's output or note.
+A fenced shell block is a call only in an agent's run, because answers to questions about the shell contain such blocks
+too. A chat is a run if its system prompt mentions an agent or a shell, or if a message is the environment's output or
+note.
 """
 
 from __future__ import annotations

@@ -207,15 +207,15 @@ def _without_repeats(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _same_words(
     words: list[list[dict[str, Any]] | None], i: int, earlier: int, step: int, walked: set[tuple[int, int]]
 ) -> Iterator[int]:
-    """Yield `i` and the places after it at this step, as long as the user's words there are those at `earlier`.
+    """Yield `i`, `i + step`, ... as long as the user's words there equal those at `earlier`, `earlier + step`, ...
 
     Stops at a place that this step has reached before, so that the time for a whole session is linear.
 
     Args:
-        words: of each line the blocks of the user's words; None for any other line.
+        words: for each line, the blocks of the user's words; None for any other line.
         i: where to begin.
-        earlier: where the same words may stand before.
-        step: how far to go each time.
+        earlier: the place before `i` that may have the same words.
+        step: the distance from one place to the next.
         walked: the places found so far, each with its step. This function adds to it.
     """
     while 0 <= earlier < i < len(words) and (i, step) not in walked:

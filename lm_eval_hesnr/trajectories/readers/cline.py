@@ -46,9 +46,9 @@ _Results = dict[str, deque[bool]]
 
 
 def detect(data: Any) -> bool:
-    """Whether the value is a list of messages that begins as these programs begin every conversation.
+    """Whether the value is a list of messages that begins like every conversation of these programs.
 
-    It begins with the task. In the first two user messages are the details of the editor, or the result of a call.
+    It begins with the task. One of the first two user messages has details of the editor, or the result of a call.
     """
     if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data[:3]):
         return False

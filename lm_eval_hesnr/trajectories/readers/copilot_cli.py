@@ -146,7 +146,7 @@ def _are_summaries(lines: list[dict[str, Any]]) -> list[bool]:
 
 
 def _reasoning(text: str, is_summary: bool) -> Iterator[Segment]:
-    """Yield reasoning in clear: the model's own, or a summary."""
+    """Yield readable reasoning: the model's own, or a summary."""
     yield from shown("thought", text) if is_summary else thought(text)
 
 

@@ -124,7 +124,7 @@ def _current(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _check_no_cycle(entries: list[dict[str, Any]]) -> None:
-    """Raise ValueError if following an entry's parents leads back to it. An entry that names itself has no parent."""
+    """Raise ValueError if following an entry's parents leads back to it. An entry that names itself is a root."""
     parents = {entry["id"]: entry.get("parentId") for entry in entries if isinstance(entry.get("id"), str)}
     checked: set[str] = set()
     for name in parents:
@@ -132,7 +132,7 @@ def _check_no_cycle(entries: list[dict[str, Any]]) -> None:
         at: Any = name
         while isinstance(at, str) and at in parents and at not in checked:
             if at in way:
-                raise ValueError(f"the parents of the entries form a cycle: entry {at!r:.40} is before itself")
+                raise ValueError(f"the parents of the entries form a cycle: entry {at!r:.40} is its own ancestor")
             way.add(at)
             at = parents[at] if parents[at] != at else None
         checked.update(way)

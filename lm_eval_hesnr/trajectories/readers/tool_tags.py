@@ -26,7 +26,7 @@ TOOLS = frozenset(_TOOLS.split())
 """Tools that are written as tags."""
 
 _OPENING = re.compile(rf"<(thinking|(?:{'|'.join(sorted(TOOLS))})(?=>\s*</?[a-z]))>")
-"""The tag of a tool with another tag behind it. Alone, as in "use <read_file>", it is a mention."""
+"""A tool's tag that is followed by another tag. Without that, as in "use <read_file>", it only mentions the tool."""
 _ONE_FILE = re.compile(r"\s*<file>\s*<path>([^<>]*)</path>\s*</file>\s*")
 """The `args` of Roo Code's `read_file` for one file."""
 _ARGUMENT = re.compile(r"<([a-z]\w{0,40})>", re.ASCII)

@@ -97,7 +97,7 @@ def test_a_cycle_of_parents_is_refused(parents, tmp_path):
     entries = [message(name, parent, "assistant", name) for name, parent in zip("abc", parents, strict=False)]
     path = tmp_path / "x.jsonl"
     path.write_text("\n".join(map(json.dumps, [HEADER, message("z", None, "user", "Go."), *entries])))
-    with pytest.raises(InputError, match=r"the parents of the entries form a cycle: entry '.' is before itself"):
+    with pytest.raises(InputError, match=r"the parents of the entries form a cycle: entry '.' is its own ancestor"):
         load_trajectories(path)
 
 
