@@ -27,7 +27,7 @@ class HunkLine(NamedTuple):
 
 @dataclass(slots=True)
 class HunkSide:
-    """The lines of a hunk before the patch, or after it."""
+    """The lines of a hunk as they are before the patch is applied, or afterwards."""
 
     language: str | None
     lines: list[HunkLine] = field(default_factory=list)

@@ -31,7 +31,7 @@ SWEEP = (*(low + (high - low) * i / 4 for low, high in pairwise(_ANCHORS) for i 
 SAME = 1e-9
 """Edges that are closer than this, in nats, count as one edge."""
 
-_LAST_LOG = 50  # for larger n, the ln n are closer than the grid points; a profile must stay below 64 KB
+_LAST_LOG = 50  # for larger n, the values ln n are closer than the grid; a profile must stay below 64 KB
 _FINE_END = 2.5  # nats; above ln 10 and above the flanks of its window
 
 

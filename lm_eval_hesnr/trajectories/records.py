@@ -38,7 +38,7 @@ def has_known_ending(path: Path) -> bool:
 
 
 def records(path: Path) -> Iterator[Record]:
-    """Every record of a file in order. The ending decides how; a file with an unknown ending is read as JSON."""
+    """Every record of a file in order. The ending decides the format; a file with an unknown ending is read as JSON."""
     place = ""
     try:
         if _suffix(path) == ".parquet":

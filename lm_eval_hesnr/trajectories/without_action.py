@@ -55,10 +55,10 @@ def unread_calls(trajectory: Trajectory, place: str) -> UnreadCalls | None:
 
 
 def call_syntax(trajectory: Trajectory) -> list[str]:
-    """The marks in the model's thoughts that look like calls, the most frequent first; at most three.
+    """The tags, fences and labels in the model's thoughts that look like calls: the three most frequent ones.
 
-    Of marks inside each other, only the outermost counts. If the trajectory has actions, only marks of agents count: a
-    fence or another tag is then part of an explanation.
+    If one of these marks is inside another, only the outer one counts. If the trajectory has actions, only marks of
+    agents count: a fence or another tag is then part of an explanation.
     """
     seen: Counter[str] = Counter()
     is_alone, left = trajectory.n_steps == 0, _MAX_CHARACTERS
