@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
-from lm_eval_hesnr.trajectories.readers.session_parts import Part, is_session, meta_of, session_segments
+from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, meta_of, run_name
+from lm_eval_hesnr.trajectories.readers.session_parts import Part, is_session, session_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "Antigravity transcript"

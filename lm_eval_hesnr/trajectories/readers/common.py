@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of
+from lm_eval_hesnr.trajectories.unknown import META_KEY, record_type
 
 _NAMES_OF_ALL_TRIALS = ("trajectory", "mini-swe-agent.trajectory")
 """File names that are the same in every Harbor trial."""
@@ -80,11 +80,15 @@ def message_list(value: Any, key: str) -> list[Any]:
     return value
 
 
-def unknown_records(records: Iterable[Any]) -> dict[str, dict[str, int]]:
+def meta_of(unknown: Counter[str], **facts: Any) -> dict[str, Any]:
+    """The `meta` of a trajectory: the facts that are not empty, and the number of skipped records by type."""
+    counts = {META_KEY: dict(sorted((+unknown).items()))}
+    return {key: value for key, value in {**facts, **counts}.items() if value}
+
+
+def unknown_records(records: Iterable[Any]) -> dict[str, Any]:
     """The part of a trajectory's `meta` that counts skipped records by type; empty if there are none."""
-    named = (dict_of(record).get("type") for record in records)
-    counts = Counter(name if isinstance(name, str) else "no type" for name in named)
-    return {"unknown_records": dict(counts)} if counts else {}
+    return meta_of(Counter(map(record_type, records)))
 
 
 def first_verdict(values: Iterable[Any]) -> bool | None:

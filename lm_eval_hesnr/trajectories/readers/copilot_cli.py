@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
@@ -70,7 +70,6 @@ def read(data: Any, path: Path) -> Trajectory:
     meta = {
         "agent_version": text_of(start.get("copilotVersion")),
         "sidechain_lines_left_out": len(lines) - len(own),
-        "unknown_records": dict(+unknown),
     }
     return Trajectory(
         id=text_of(start.get("sessionId")) or (path.parent.name if path.name == "events.jsonl" else run_name(path)),
@@ -78,7 +77,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=None,
         model=_model(own),
         segments=segments,
-        meta={key: value for key, value in meta.items() if value},
+        meta=meta_of(unknown, **meta),
     )
 
 

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of
-from lm_eval_hesnr.trajectories.readers.common import agent_name
+from lm_eval_hesnr.trajectories.readers.common import agent_name, meta_of
 from lm_eval_hesnr.trajectories.readers.session_parts import (
     Part,
     content_parts,
     is_session,
     message_of,
-    meta_of,
     session_segments,
 )
 from lm_eval_hesnr.trajectories.schema import Trajectory

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.gemini_parts import (
     FunctionCall,
     Result,
@@ -79,14 +79,13 @@ def read(data: Any, path: Path) -> Trajectory:
     if not messages:
         raise ValueError("the session has no messages")
     segments = tuple(_segments(messages, unknown))
-    meta = {"discarded_messages": discarded, "unknown_records": dict(unknown)}
     return Trajectory(
         id=_name(session, path),
         source="gemini-cli",
         resolved=None,
         model=next((model for model in models if isinstance(model, str) and model), None),
         segments=segments,
-        meta={key: value for key, value in meta.items() if value},
+        meta=meta_of(unknown, discarded_messages=discarded),
     )
 
 

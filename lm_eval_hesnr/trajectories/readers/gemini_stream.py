@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.gemini_parts import FunctionCall, Result, action, result_of
 from lm_eval_hesnr.trajectories.readers.segments import shown, thought
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
@@ -51,7 +51,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=None,
         model=text_of(start.get("model")) or None,
         segments=segments,
-        meta={"unknown_records": dict(unknown)} if unknown else {},
+        meta=meta_of(unknown),
     )
 
 

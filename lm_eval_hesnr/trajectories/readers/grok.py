@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
-from lm_eval_hesnr.trajectories.readers.session_parts import Part, id_of, is_session, meta_of, session_segments
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
+from lm_eval_hesnr.trajectories.readers.session_parts import Part, id_of, is_session, session_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "Grok session"

@@ -17,8 +17,8 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
 from lm_eval_hesnr.trajectories.readers.chat import ROLES, Message, parse_messages
-from lm_eval_hesnr.trajectories.readers.common import message_list, run_name
-from lm_eval_hesnr.trajectories.readers.session_parts import Part, meta_of, session_segments
+from lm_eval_hesnr.trajectories.readers.common import message_list, meta_of, run_name
+from lm_eval_hesnr.trajectories.readers.session_parts import Part, session_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
 FORMAT = "Hermes session"

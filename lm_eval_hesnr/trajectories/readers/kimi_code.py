@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
@@ -60,14 +60,13 @@ def read(data: Any, path: Path) -> Trajectory:
     unknown: Counter[str] = Counter()
     segments = tuple(_segments(lines, unknown))
     version = next((line["protocol_version"] for line in lines if line.get("protocol_version")), None)
-    meta = {"protocol_version": text_of(version), "unknown_records": dict(unknown)}
     return Trajectory(
         id=_name(path),
         source="kimi-code",
         resolved=None,
         model=_model(lines),
         segments=segments,
-        meta={key: value for key, value in meta.items() if value},
+        meta=meta_of(unknown, protocol_version=text_of(version)),
     )
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.segments import shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
@@ -68,7 +68,6 @@ def read(data: Any, path: Path) -> Trajectory:
         "agent_version": text_of(info.get("version")),
         "model_provider": next((name for reply in replies if (name := _model_key(reply, "providerID"))), ""),
         "parent_session": text_of(info.get("parentID")),
-        "unknown_records": dict(unknown),
     }
     return Trajectory(
         id=text_of(info.get("id")) or text_of(messages[0]["info"].get("sessionID")) or run_name(path),
@@ -76,7 +75,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=None,
         model=next((name for one in (*replies, info) if (name := _model_key(one, "modelID"))), None),
         segments=segments,
-        meta={key: value for key, value in meta.items() if value},
+        meta=meta_of(unknown, **meta),
     )
 
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
-from lm_eval_hesnr.trajectories.readers.common import first_verdict
+from lm_eval_hesnr.trajectories.readers.common import first_verdict, meta_of
 from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls, xml_functions
 from lm_eval_hesnr.trajectories.readers.segments import call, reasoning_of, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Segment
-from lm_eval_hesnr.trajectories.unknown import META_KEY
 
 NUDGES = ("Please continue working on the task", "Please continue on whatever approach")
 """The beginnings of user messages that an evaluation sends when a reply has no call."""
@@ -41,7 +40,7 @@ def outcome(row: dict[str, Any], path: Path, instance: str, model: str | None) -
 def row_meta(row: dict[str, Any], keys: tuple[str, ...], unknown: Counter[str]) -> dict[str, Any]:
     """The `meta` of a row: the values of these columns, and how many events of each unknown type were skipped."""
     known = {key: row[key] for key in keys if row.get(key) is not None}
-    return known | ({META_KEY: dict(unknown)} if unknown else {})
+    return known | meta_of(unknown)
 
 
 def completion_message(response: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.gemini_parts import (
     Result,
     action,
@@ -73,7 +73,6 @@ def read(data: Any, path: Path) -> Trajectory:
         "agent_version": text_of(own[0].get("version")),
         "sidechain_lines_left_out": len(lines) - len(agent),
         "discarded_lines_left_out": len(_messages(agent)) - len(own),
-        "unknown_records": dict(unknown),
     }
     return Trajectory(
         id=_name(own[0], is_sub_agent, path),
@@ -81,7 +80,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=None,
         model=next((line["model"] for line in own if isinstance(line.get("model"), str) and line["model"]), None),
         segments=segments,
-        meta={key: value for key, value in meta.items() if value},
+        meta=meta_of(unknown, **meta),
     )
 
 

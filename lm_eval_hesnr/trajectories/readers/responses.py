@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
-from lm_eval_hesnr.trajectories.readers.common import run_name
+from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.segments import reasoning_item, shown, thought, tool_call
 from lm_eval_hesnr.trajectories.schema import Call, Kind, Segment, Trajectory
 
@@ -62,7 +62,7 @@ def read(data: Any, path: Path) -> Trajectory:
         resolved=None,
         model=model if isinstance(model, str) and model else None,
         segments=tuple(_segments(items, text_of(whole.get("instructions")))),
-        meta={"unknown_records": dict(unknown)} if unknown else {},
+        meta=meta_of(unknown),
     )
 
 

@@ -84,12 +84,6 @@ def id_of(record: dict[str, Any], *keys: str) -> str:
     return str(next((record[key] for key in keys if record.get(key)), ""))
 
 
-def meta_of(unknown: Counter[str], **facts: Any) -> dict[str, Any]:
-    """The `meta` of a session: the facts that are not empty, and the number of skipped records by type."""
-    counted = {"unknown_records": dict(sorted(unknown.items()))} if unknown else {}
-    return {**{key: value for key, value in facts.items() if value}, **counted}
-
-
 def session_segments(parts: Iterable[Part]) -> tuple[Segment, ...]:
     """Return the segments of a session; only calls may be empty. Raises NoReplyError if the model wrote nothing."""
     listed = list(parts)

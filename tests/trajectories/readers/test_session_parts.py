@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lm_eval_hesnr.trajectories.readers.common import NoReplyError
-from lm_eval_hesnr.trajectories.readers.session_parts import Part, content_parts, is_session, meta_of, session_segments
+from lm_eval_hesnr.trajectories.readers.common import NoReplyError, meta_of
+from lm_eval_hesnr.trajectories.readers.session_parts import Part, content_parts, is_session, session_segments
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
 
