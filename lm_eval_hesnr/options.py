@@ -37,6 +37,8 @@ class Options:
     """A path or a list of paths: files, folders, globs. None for the embedded sample set."""
     only_resolved: bool = True
     """Leave out runs that are known to have failed, as the paper does. Runs of unknown outcome stay."""
+    max_trajectories: int | None = None
+    """At most this many trajectories, one for each instance. Nothing is read after the last one."""
     score: str = "all"
     """`all`: score every token after the context. `action`: score only tokens of the scope `action`; others are N/A."""
     scopes: dict[str, frozenset[Label]] = field(default_factory=lambda: {name: SCOPES[name] for name in DEFAULT_SCOPES})
@@ -176,6 +178,7 @@ def _labels(own: str, value: Any) -> frozenset[Label]:
 _CHECKS: dict[str, Any] = {
     "trajectories": _paths,
     "only_resolved": _flag,
+    "max_trajectories": _count,
     "score": _one_of("all", "action"),
     "scopes": _scopes,
     "epsilon": _threshold,

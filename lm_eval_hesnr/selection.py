@@ -48,13 +48,16 @@ class Selection:
         return replace(self, scored=scored, counts={**self.counts, "scored": len(scored)})
 
 
-def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) -> Selection:
+def select(
+    paths: str | list[str] | None, *, only_resolved: bool, strict: bool, max_trajectories: int | None = None
+) -> Selection:
     """Load trajectories and leave out the failed ones. Each bad file is logged.
 
     Args:
         paths: files, folders and globs; None for the embedded sample set.
         only_resolved: leave out the trajectories that are known to have failed.
         strict: raise at the first bad file.
+        max_trajectories: at most this many trajectories, the first of each instance; None for all.
 
     Raises:
         InputError: a path is wrong, no trajectory is left, or `strict` is on and a file is bad.
@@ -63,7 +66,14 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
         eval_logger.warning(
             "no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench"
         )
-    loaded = load_trajectories(paths or TRAJECTORIES, strict=strict)
+    instances: set[str] = set()
+
+    def is_last(trajectory: Trajectory) -> bool:
+        if _is_kept(trajectory, only_resolved):
+            instances.add(trajectory.instance_key)
+        return len(instances) == max_trajectories
+
+    loaded = load_trajectories(paths or TRAJECTORIES, strict=strict, is_last=is_last if max_trajectories else None)
     for line in loaded.bad:
         eval_logger.warning("bad: %s", line)
     if loaded.has_unknown_format:
@@ -73,7 +83,7 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
     for line in unread_calls_lines(found for run in loaded.trajectories if (found := unread_calls(run, run.id))):
         eval_logger.warning("swe_hesnr: %s", line)
     outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
-    kept = [t for t in loaded.trajectories if t.resolved is not False or not only_resolved]
+    kept = [trajectory for trajectory in loaded.trajectories if _is_kept(trajectory, only_resolved)]
     if not kept:
         raise InputError(
             f"all {len(loaded.trajectories)} trajectories are known to have failed and only_resolved is on; "
@@ -86,9 +96,20 @@ def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) 
         "failed": outcomes[False],
         "unknown": outcomes[None],
         "left_out_failed": len(loaded.trajectories) - len(kept),
+        "left_out_same_instance": 0,
         "left_out_too_long": 0,
     }
+    if max_trajectories:
+        first: dict[str, Trajectory] = {}
+        for trajectory in kept:
+            first.setdefault(trajectory.instance_key, trajectory)
+        counts["left_out_same_instance"] = len(kept) - len(first)
+        kept = list(first.values())
     return _selection(kept, counts)
+
+
+def _is_kept(trajectory: Trajectory, only_resolved: bool) -> bool:
+    return trajectory.resolved is not False or not only_resolved
 
 
 def leave_out_long(

@@ -62,7 +62,10 @@ class SweHesnr(Task):
         self.options = Options.from_metadata(self.metadata)
         self.token_table = make_folder(self.options.token_table, "token_table") if self.options.token_table else None
         self.loaded = select(
-            self.options.trajectories, only_resolved=self.options.only_resolved, strict=self.options.strict
+            self.options.trajectories,
+            only_resolved=self.options.only_resolved,
+            strict=self.options.strict,
+            max_trajectories=self.options.max_trajectories,
         )
         self.selection = self.loaded
         self._renderings: dict[int, Rendering] = {}

@@ -7,6 +7,7 @@ from lm_eval_hesnr.errors import BadFileError
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.selection import chat_template, leave_out_long, select
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+from tests.builders import curated_row, segment, write_rows
 
 
 def run(name, resolved=True, words=1):
@@ -35,7 +36,7 @@ def test_every_file_and_every_run_is_counted(folder):
     assert names(selection) == ["a", "b", "d"]
     assert selection.counts == {
         "files": 1, "bad": 1, "resolved": 2, "failed": 1, "unknown": 1,
-        "left_out_failed": 1, "left_out_too_long": 0, "scored": 3,
+        "left_out_failed": 1, "left_out_same_instance": 0, "left_out_too_long": 0, "scored": 3,
     }  # fmt: skip
 
 
@@ -47,6 +48,22 @@ def test_long_trajectories_are_left_out_and_the_others_numbered_anew(folder):
     assert [doc["index"] for doc in kept.docs] == [0, 1]
     assert its_renderings == {0: renderings[0], 1: renderings[2]}
     assert (kept.counts["left_out_too_long"], kept.counts["scored"]) == (1, 2)
+
+
+def test_at_most_so_many_trajectories_of_different_instances(tmp_path):
+    runs = [("a", "x", True), ("b", "x", True), ("c", "y", False), ("d", "y", True), ("e", "z", True)]
+    rows = [
+        curated_row(name, segment("action", name, True), resolved=resolved, meta={"instance_id": instance})
+        for name, instance, resolved in runs
+    ]
+    path = str(write_rows(tmp_path / "runs.jsonl", rows))
+    chosen = [
+        names(select(path, only_resolved=only, strict=False, max_trajectories=n))
+        for only, n in ((True, 1), (True, 2), (True, 9), (False, 2))
+    ]
+    assert chosen == [["a"], ["a", "d"], ["a", "d", "e"], ["a", "c"]]
+    counts = select(path, only_resolved=True, strict=False, max_trajectories=2).counts
+    assert (counts["left_out_failed"], counts["left_out_same_instance"], counts["scored"]) == (1, 1, 2)
 
 
 def test_the_digest_is_that_of_what_is_scored_in_order(folder):

@@ -38,15 +38,3 @@ class Filters:
         if self.known_resolved and trajectory.resolved is not True:
             return LeftOut("not resolved")
         return LeftOut("other source") if self.sources and trajectory.source not in self.sources else None
-
-
-def instance_key(trajectory: Trajectory) -> str:
-    """A key that all runs of one instance share: the instance's name, if the file contains it.
-
-    Otherwise, the key is the id with a digest of the text. The id alone is not enough: it may be a file name that many
-    runs share.
-    """
-    instance = trajectory.meta.get("instance_id")
-    if isinstance(instance, str) and instance:
-        return f"instance {instance}"
-    return f"run {trajectory.id} {trajectory.digest()}"

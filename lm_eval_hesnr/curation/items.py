@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lm_eval_hesnr.curation.filters import Filters, LeftOut, instance_key
+from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results
 from lm_eval_hesnr.trajectories.paths import Inputs
@@ -72,7 +72,7 @@ def _item(path: Path, trajectory: Trajectory, filters: Filters, *, opens_file: b
         source=trajectory.source,
         id=trajectory.id,
         outcome={True: "resolved", False: "unresolved", None: "unknown"}[trajectory.resolved],
-        instance=instance_key(trajectory) if filters.dedupe else "",
+        instance=trajectory.instance_key if filters.dedupe else "",
         opens_file=opens_file,
         unknown_records=counts_in(trajectory.meta),
         unread_calls=unread_calls(trajectory, str(path)),

@@ -13,7 +13,7 @@ JSON value is cut off, it is left out. It was written in one piece, and no part 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,24 +54,33 @@ Result = Trajectory | Bad | Skipped
 """The result of one record. The reason of a `Bad` names the file and the place."""
 
 
-def load_trajectories(paths: str | Path | Iterable[str | Path], *, strict: bool = False) -> Loaded:
+def load_trajectories(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    strict: bool = False,
+    is_last: Callable[[Trajectory], bool] | None = None,
+) -> Loaded:
     """Read every trajectory under `paths`: files, folders (searched recursively) and globs, in sorted order.
 
     Args:
         paths: one or more; `~` is expanded. `hf://org/name[@revision][/config][:split]` is a data set of the Hugging
             Face Hub. `org/name[@revision]:split` is one too, if no such path exists.
         strict: raise at the first bad file instead of listing it in the result.
+        is_last: called with each trajectory; if it returns True, nothing more is read. The rows of Hub data sets are
+            then read in a fixed random order.
 
     Raises:
         InputError: a path does not exist, nothing was found, nothing good was found, or `strict` and a file is bad.
     """
     loaded = Loaded()
     last: Path | None = None
-    for path, result in iterate_results(find_inputs(paths)):
+    for path, result in iterate_results(find_inputs(paths), shuffled=is_last is not None):
         if isinstance(result, Trajectory):
             loaded.trajectories.append(result)
             loaded.files += path != last
             last = path
+            if is_last and is_last(result):
+                break
         elif isinstance(result, Skipped):
             loaded.skipped[result] += 1
         elif strict:
@@ -94,12 +103,13 @@ def iterate_trajectories(paths: str | Path | Iterable[str | Path]) -> Iterator[t
             yield path, result
 
 
-def iterate_results(inputs: Inputs) -> Iterator[tuple[Path, Result]]:
+def iterate_results(inputs: Inputs, *, shuffled: bool = False) -> Iterator[tuple[Path, Result]]:
     """Yield every result with its file, also skipped records. Every file that is read has at least one result.
 
-    All event files of one folder have the path of the first one.
+    All event files of one folder have the path of the first one. With `shuffled`, the rows of Hub data sets come in a
+    fixed random order.
     """
-    for group in record_groups(inputs):
+    for group in record_groups(inputs, shuffled=shuffled):
         for result in _read(group):
             yield group.path, result
 

@@ -73,11 +73,14 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
     return found
 
 
-def record_groups(inputs: Inputs) -> Iterator[RecordGroup]:
-    """All records of the inputs, grouped by file or folder of events, in order."""
+def record_groups(inputs: Inputs, *, shuffled: bool = False) -> Iterator[RecordGroup]:
+    """All records of the inputs, grouped by file or folder of events, in order.
+
+    With `shuffled`, the rows of Hub data sets come in a fixed random order.
+    """
     for part in inputs.to_read:
         if isinstance(part, HubName):
-            for split, rows in groupby(hub_records(part), key=itemgetter(0)):
+            for split, rows in groupby(hub_records(part, shuffled=shuffled), key=itemgetter(0)):
                 path = Path("hf:/datasets", part.pinned_name, split)
                 yield RecordGroup(path, (record for _, record in rows), alone=True)
             continue

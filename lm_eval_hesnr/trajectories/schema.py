@@ -57,6 +57,18 @@ class Trajectory:
         """Number of actions that the model wrote."""
         return sum(segment.kind == "action" and segment.generated for segment in self.segments)
 
+    @property
+    def instance_key(self) -> str:
+        """A key that all runs of one instance share: the instance's name, if the file contains it.
+
+        Otherwise, the key is the id with a digest of the text. The id alone is not enough: it may be a file name that
+        many runs share.
+        """
+        instance = self.meta.get("instance_id")
+        if isinstance(instance, str) and instance:
+            return f"instance {instance}"
+        return f"run {self.id} {self.digest()}"
+
     def digest(self) -> str:
         """SHA-256 over kinds and texts of all segments, 64 hexadecimal digits. It leaves out outcome and metadata."""
         content = hashlib.sha256()

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -188,15 +189,18 @@ def test_a_revision_pins_the_data_set_and_is_in_the_path(monkeypatch):
     chat = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "done"}]
     asked = []
 
-    def load_dataset(*names, **options):
+    def load_dataset_builder(*names, **options):
         asked.append((*names, options))
         if options["revision"] == "gone":
             raise ValueError("no such revision")
-        return [{"id": "1", "messages": chat}, {"a": 1}]
+        builder = SimpleNamespace(base_path="", info=SimpleNamespace(download_size=None))
+        builder.download_and_prepare = lambda: None
+        builder.as_dataset = lambda split: [{"id": "1", "messages": chat}, {"a": 1}]
+        return builder
 
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(datasets, "load_dataset_builder", load_dataset_builder)
     results = list(iterate_trajectories("hf://org/name@v2/config:train"))
-    assert asked == [("org/name", "config", {"split": "train", "revision": "v2"})]
+    assert asked == [("org/name", "config", {"revision": "v2"})]
     assert [str(path) for path, _ in results] == ["hf:/datasets/org/name@v2/train"] * 2
     assert [result.reason if isinstance(result, Bad) else result.id for _, result in results] == [
         "1",
