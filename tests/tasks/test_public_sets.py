@@ -44,8 +44,8 @@ def nebius(instance, run):
 
 
 def gym(instance, run):
-    call = {"id": "c1", "type": "function"}
-    call["function"] = {"name": "execute_bash", "arguments": json.dumps({"command": COMMAND})}
+    function = {"name": "execute_bash", "arguments": json.dumps({"command": COMMAND})}
+    call = {"id": "c1", "type": "function", "function": function}
     empty = {"content": None, "name": None, "tool_call_id": None, "tool_calls": None}
     messages = [
         empty | {"role": "system", "content": "You fix code."},
@@ -113,11 +113,17 @@ def test_a_smaller_choice_is_random_and_always_the_same(loaded):
 def test_nothing_is_read_after_the_last_one(loaded, monkeypatch):
     from lm_eval_hesnr.trajectories.readers import swe_agent_rows
 
-    read = []
-    monkeypatch.setattr(swe_agent_rows, "read", lambda *args, to=swe_agent_rows.read: read.append(args) or to(*args))
+    rows = []
+    read = swe_agent_rows.read
+
+    def counted(data, path):
+        rows.append(data)
+        return read(data, path)
+
+    monkeypatch.setattr(swe_agent_rows, "read", counted)
     selection = loaded("swe_hesnr_smith", max_trajectories=3)
     counts = selection.counts
-    assert len(read) == counts["scored"] + counts["left_out_failed"] + counts["left_out_same_instance"] < N_INSTANCES
+    assert len(rows) == counts["scored"] + counts["left_out_failed"] + counts["left_out_same_instance"] < N_INSTANCES
 
 
 def test_the_log_names_the_commit_and_the_size():
