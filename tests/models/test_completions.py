@@ -631,6 +631,22 @@ def test_what_the_harness_adds_is_allowed(served):
     model(served, batch_size=1, max_batch_size=64, device="cpu", num_concurrent="2")
 
 
+def test_names_from_the_server_can_be_written_into_results(served):
+    entry = {"id": served.name, "owned_by": "a\x1b[2J\ud800", "root": "b\udfff" + "c" * 9999, "max_model_len": CONTEXT}
+    served.gets |= {"/v1/models": (200, {"data": [entry, {"id": "x"}, 7]}), "/version": (200, {"version": ["1"]})}
+    signature = model(served).signature
+    assert signature["engine"] == "a\\x1b[2J\\ud800"
+    assert signature["revision"] == "b\\udfff" + "c" * 293
+    json.dumps(signature, ensure_ascii=False).encode()
+
+
+def test_of_many_names_that_are_served_the_first_ten_are_shown(served):
+    served.gets["/v1/models"] = (200, {"data": [{"id": f"\x1b{i}" + "x" * 9999} for i in range(1000)]})
+    with pytest.raises(InputError, match=r"it serves \\x1b0x{295}, .* and 990 more; give one") as raised:
+        model(served)
+    assert len(str(raised.value)) < 4000
+
+
 @pytest.mark.parametrize("reported", ["abc", "4096", [1], 2, -1, 4.5, True, 1e300])
 def test_a_reported_context_without_sense_is_refused_unless_one_is_given(served, reported):
     served.gets["/v1/models"] = (200, {"data": [{"id": served.name, "max_model_len": reported}]})
