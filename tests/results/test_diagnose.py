@@ -1,4 +1,5 @@
 import json
+from random import Random
 
 import pytest
 
@@ -143,17 +144,12 @@ def test_values_of_a_results_file_that_are_wrong_are_one_line(tmp_path, capsys):
     whole, other = tmp_path / "whole.json", tmp_path / "other.json"
     whole.write_text(json.dumps(data))
     assert main(["diagnose", str(whole), str(whole)]) == 0
-    for i, path in enumerate(list(places(json.loads(whole.read_text())))[1:]):
-        for to in (STRANGE[i % len(STRANGE)], STRANGE[(7 * i + 3) % len(STRANGE)]):
-            other.write_text(json.dumps(mutated(data, path, to)))
-            assert main(["diagnose", str(whole), str(other)]) in (0, 2)
-            error = capsys.readouterr().err
-            assert error.count("\n") <= 1
-            assert (
-                error == ""
-                or error.startswith(f"error: {other}: ")
-                or error.startswith(f"error: {whole} and {other}: ")
-            )
+    mutations = [(path, to) for path in list(places(json.loads(whole.read_text())))[1:] for to in STRANGE]
+    for path, to in Random(0).sample(mutations, 60):
+        other.write_text(json.dumps(mutated(data, path, to)))
+        assert main(["diagnose", str(whole), str(other)]) in (0, 2)
+        error = capsys.readouterr().err
+        assert error == "" or (error.startswith("error: ") and f"{other}: " in error and error.count("\n") == 1)
 
 
 @pytest.mark.parametrize("interval", [[], [0.1], [0.1, 0.2, 0.3], [0.1, "x"], "ab", 1.0, [None, None]])

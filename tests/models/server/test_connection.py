@@ -62,6 +62,7 @@ def serve():
 
     yield _start
     for server in servers:
+        server.socket.shutdown(socket.SHUT_RDWR)  # ends the thread that accepts
         server.socket.close()
 
 
