@@ -18,6 +18,9 @@ _LARGEST_INTEGER = 2**31 - 1
 _ROUNDING = 1e-3
 """A statistic may exceed its range by this much: statistics are rounded to float32."""
 
+_LEAST_LOGPROB = -1e6
+"""A run ends if a logprob is minus infinity. Logits in float16 differ by less than 131 072."""
+
 
 class Column(NamedTuple):
     """One column, and the range of its values."""
@@ -55,7 +58,7 @@ COLUMNS = (
     Column("label", "a dictionary of strings", _is_text, 0, len(Label) - 1, False),
     Column("char_start", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False),
     Column("char_end", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False),
-    Column("logprob", "float", kinds.is_floating, -math.inf, 0, True),
+    Column("logprob", "float", kinds.is_floating, _LEAST_LOGPROB, 0, True),
     Column("entropy", "float", kinds.is_floating, 0, math.inf, True),
     Column("rank", "int32", kinds.is_integer, 1, _LARGEST_INTEGER, True),
     Column("top_mass", "float", kinds.is_floating, 0, 1, True),
@@ -103,8 +106,8 @@ def _check_range(column: Column, array: np.ndarray, checked: np.ndarray, most: f
     slack = _ROUNDING if array.dtype.kind == "f" else 0
     is_good = (array >= column.least - slack) & (array <= most + slack)  # False for NaN
     for row in np.flatnonzero(checked & ~is_good)[:1]:
-        expected = f"{most:g} or less" if column.least == -math.inf else f"{column.least:g} to {most:.6g}"
-        raise ValueError(f"column {column.name}, row {row}: found {array[row]:.6g}, expected {expected}")
+        expected = f"{column.least:.7g} to {most:.10g}" if slack == 0 else f"{column.least:g} to {most:.6g}"
+        raise ValueError(f"column {column.name}, row {row}: found {array[row]:.10g}, expected {expected}")
 
 
 def _label_codes(values: pa.ChunkedArray) -> np.ndarray:
