@@ -101,8 +101,8 @@ def _near_miss(key: str, ours: list[str]) -> str | None:
     return next(iter(begins or difflib.get_close_matches(plain, ours, n=1, cutoff=0.8)), None)
 
 
-def _refuse(name: str, value: Any, expected: str) -> InputError:
-    return InputError(f"--metadata: {name} should be {expected}, found {value!r}")
+def _refuse(name: str, value: Any, expected: str, hint: str = "") -> InputError:
+    return InputError(f"--metadata: {name} should be {expected}, found {value!r}{hint}")
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -159,7 +159,9 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
     names = [item for item in items if not isinstance(item, dict)]
     if not (own or names) or any(not isinstance(scope, str) or scope not in SCOPES for scope in names):
         expected = f"a list of names out of {', '.join(SCOPES)}, or an object that maps new names to lists of labels"
-        raise _refuse(name, value, expected)
+        unknown = next((scope for scope in names if isinstance(scope, str) and scope not in SCOPES), "")
+        meant = difflib.get_close_matches(unknown, SCOPES, n=1)
+        raise _refuse(name, value, expected, f"; did you mean {meant[0]!r}?" if meant else "")
     return {scope: SCOPES[scope] for scope in names} | own
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import one_line
@@ -25,7 +27,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(arguments: argparse.Namespace) -> bool:
     """Print one line for each finding, and their number."""
     runs = [found for path in arguments.results for found in _runs_in(path)]
-    findings = diagnose(runs)
+    with _bad_content(" and ".join(map(str, arguments.results))):
+        findings = diagnose(runs)
     for finding in findings:
         print(one_line(str(finding)))
     print(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
@@ -41,18 +44,27 @@ def _runs_in(path: Path) -> list[Run]:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give its results_*.json files, in order of training")
     try:
-        found = runs_of(json.loads(path.read_bytes()), str(path))
-        diagnose(found)  # report errors in this file before it is compared with others
-    except KeyError as error:
-        raise InputError(f"{path}: key {error} is missing; give the results_*.json as lm_eval wrote it") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
-    except ValueError as error:
-        raise InputError(f"{path}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
-    except (AttributeError, RecursionError, TypeError) as error:
-        raise InputError(
-            f"{path}: is not a results file as lm_eval writes it ({error}); give the file unchanged"
-        ) from error
+    with _bad_content(str(path)):
+        found = runs_of(json.loads(content), str(path))
+        diagnose([*found, *found])  # report errors in this file before it is compared with others
     return found
+
+
+@contextmanager
+def _bad_content(name: str) -> Iterator[None]:
+    """Turn any error about the content of results files into one line that names them."""
+    try:
+        yield
+    except KeyError as error:
+        raise InputError(f"{name}: key {error} is missing; give the results_*.json as lm_eval wrote it") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
+    except ValueError as error:
+        raise InputError(f"{name}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error
+    except (AttributeError, RecursionError, TypeError, LookupError, ArithmeticError) as error:
+        raise InputError(
+            f"{name}: is not a results file as lm_eval writes it ({error}); give the file unchanged"
+        ) from error

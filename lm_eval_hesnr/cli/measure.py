@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> bool:
         text = [json.dumps(summary, indent=2)] if arguments.json else _measures_table(tables, summary)
     else:
         other = _read(arguments.other, options.scopes, epsilon)
+        if other.folder.samefile(tables.folder):
+            print(f"note: {tables.folder} and {other.folder} are the same folder", file=sys.stderr)
         differences = compare_tables(tables, other, epsilon)
         text = [_as_json(differences)] if arguments.json else _differences_table(tables, other, differences)
     for line in text:

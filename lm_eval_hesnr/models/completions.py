@@ -19,13 +19,16 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
-from lm_eval_hesnr.models.arguments import as_number, known_arguments
+from lm_eval_hesnr.models.arguments import known_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.server.answer_form import AnswerForm
 from lm_eval_hesnr.models.server.answers import FORMS
-from lm_eval_hesnr.models.server.connection import Connection, SecretFilter
-from lm_eval_hesnr.models.server_arguments import SHORTEST_CONTEXT, ServerArguments
+from lm_eval_hesnr.models.server.connection import Connection
+from lm_eval_hesnr.models.server.limits import Limits
+from lm_eval_hesnr.models.server.messages import SecretFilter
+from lm_eval_hesnr.models.server.served_model import ServedModel
+from lm_eval_hesnr.models.server_arguments import ServerArguments
 from lm_eval_hesnr.models.window_request import WindowRequest
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
@@ -43,9 +46,6 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
     The tokenizer comes from `tokenizer` if it is given, or from `model` if that is a local folder. Otherwise it comes
     from the local folder that the server has loaded, or from the Hub.
     """
-
-    _no_list: str | None = None
-    """The reason why the server has no list of models."""
 
     def __init__(
         self,
@@ -92,8 +92,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         )  # fmt: skip
         self._arguments, self._root = arguments, arguments.root
         self._connection = _connection(arguments)
-        self._served = self._ask_for_model()
-        self._engine = self._ask_for_engine()
+        self._served = ServedModel.ask(self._connection, arguments.model)
         tokenizer = self._tokenizer_name()
         with _loading_errors(arguments, tokenizer):
             super().__init__(**arguments.for_harness(tokenizer))
@@ -110,14 +109,14 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """The known settings of a served model: its names, its context, its server and its answer format."""
         return {
             "model": self.model_name,
-            "revision": self._served.get("root"),
+            "revision": self._served.root,
             "dtype": None,
             "tokenizer": getattr(self.tokenizer, "name_or_path", None),
             "add_bos_token": self._given_bos,
             "window": self.window,
             "stride": self.stride,
             "server": self._root,
-            "engine": self._engine,
+            "engine": self._served.engine,
             "answers": self._form.name,
             "lm_eval_hesnr": __version__,
         }
@@ -147,42 +146,13 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
         yield from self._connection.in_parallel(_read, len(requests), max(self._concurrent, 1))
 
-    def _ask_for_model(self) -> dict[str, Any]:
-        """The model's entry in the server's list of models; empty if there is no such list."""
-        model = self._arguments.model
-        try:
-            models = self._connection.get("/v1/models")["data"]
-            found = [one for one in models if one.get("id") == model]
-        except AnswerError as error:
-            self._no_list = f"{self._root}{error}"
-            eval_logger.warning("%s", self._no_list)
-            return {}
-        except (KeyError, TypeError, AttributeError):
-            return {}
-        if models and not found:
-            others = ", ".join(str(one.get("id")) for one in models)
-            raise InputError(
-                f"{self._root} does not serve {model!r}; it serves {others}; give one of these as model=, and "
-                "tokenizer="
-            )
-        return dict(found[0]) if found else {}
-
-    def _ask_for_engine(self) -> str | None:
-        """The server's name and version; None if it reports neither."""
-        try:
-            version = self._connection.get("/version", attempts=1)["version"]
-        except (InputError, KeyError, TypeError):
-            version = None
-        owner = self._served.get("owned_by")
-        return " ".join(str(word) for word in (owner, version) if word) or None
-
     def _tokenizer_name(self) -> str | None:
         """The tokenizer that the user gave, or the folder that the server has loaded, if it is on this machine."""
         arguments = self._arguments
         needs_none = arguments.tokenizer_backend != "huggingface" or Path(arguments.model).is_dir()
         if arguments.tokenizer is not None or needs_none:
             return arguments.tokenizer
-        folder = str(self._served.get("root") or arguments.model)
+        folder = self._served.root or arguments.model
         if Path(folder).is_dir():
             return folder
         eval_logger.info("no tokenizer=: loading the tokenizer of %s from the Hub", arguments.model)
@@ -193,14 +163,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """The model's context in tokens, including the token that the server generates."""
         if self._arguments.max_length is not None:
             return self._arguments.max_length
-        reported = self._served.get("max_model_len")
-        if not reported:
-            reason = self._no_list or f"{self._root} does not report its context length"
-            raise InputError(
-                f"{reason}; if the server does not report its context length, give max_length= in --model_args"
-            )
-        key = f"{self._root}/v1/models (max_length= in --model_args overrides it): max_model_len"
-        return int(as_number(key, reported, SHORTEST_CONTEXT, "tokens"))
+        return self._served.context
 
     @cached_property
     def _form(self) -> AnswerForm:
@@ -230,7 +193,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         """Send the probe as text, and compare the server's token ids with ours."""
         question = form.question(self.model_name, _PROBE, 1)
         try:
-            theirs = self._connection.post(form.path, question, self._timeout(1), form.ids_read, attempts=3)
+            limits = Limits.of_request(len(ids), 1)
+            theirs = self._connection.post(form.path, question, self._timeout(1), limits, form.ids_read, attempts=3)
         except AnswerError as error:
             eval_logger.warning("%s: cannot check that the server has the same tokenizer (%s)", self._root, error)
             return
@@ -251,6 +215,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             form.path,
             form.question(self.model_name, prompt, k),
             self._timeout(len(prompt)),
+            Limits.of_request(len(prompt), k),
             lambda answer: form.read(answer, prompt, rows, k),
             attempts,
         )

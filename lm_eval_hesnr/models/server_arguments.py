@@ -69,6 +69,7 @@ class ServerArguments:
             raise InputError(
                 f"completions-topk needs base_url= and model=, such as --model_args base_url={_EXAMPLE},model=my/model"
             )
+        _refuse_half_characters({"base_url": base_url, "model": model, "tokenizer": tokenizer, **others})
         _refuse_unknown_choices(server, tokenizer_backend)
         refuse_several_processes("completions-topk", "with num_concurrent= for requests at the same time")
         _refuse_secrets(base_url, others)
@@ -126,6 +127,13 @@ class ServerArguments:
             **{name: value for name, value in given.items() if value is not None},
             **self.others,
         }
+
+
+def _refuse_half_characters(arguments: dict[str, Any]) -> None:
+    """Refuse texts that UTF-8 cannot encode: the harness could not write them into its results."""
+    for name, value in arguments.items():
+        if isinstance(value, str) and any("\ud800" <= one <= "\udfff" for one in value):
+            raise InputError(f"{name}={value!a}: contains half a surrogate pair; give a name in UTF-8")
 
 
 def _refuse_unknown_choices(server: str, tokenizer_backend: str) -> None:

@@ -79,13 +79,22 @@ def runs_of(data: Mapping[str, Any], name: str) -> list[Run]:
         raise ValueError("it has no swe_hesnr results; expected the results_*.json that lm_eval --output_path writes")
     for task in ours:
         summaries = data["configs"][task].get("summary")
-        whole = isinstance(summaries, dict) and all("intervals" in summary for summary in summaries.values())
+        whole = isinstance(summaries, dict) and all(map(_has_intervals, summaries.values()))
         if not whole or not isinstance(data.get("results", {}).get(task), dict):
             raise ValueError(
-                f"{task}: 'results' or 'summary' with 'intervals' is missing; the file is not complete, or another "
-                "program wrote it"
+                f"{task}: 'results' or 'summary' with 'intervals' of two numbers is missing; the file is not complete, "
+                "or another program wrote it"
             )
     return [Run(name, task, data["results"][task], data["configs"][task]) for task in ours]
+
+
+def _has_intervals(summary: Any) -> bool:
+    """Whether the summary of a scope has an interval, or null, for each measure."""
+    intervals = summary.get("intervals") if isinstance(summary, dict) else None
+    return isinstance(intervals, dict) and all(
+        one is None or (isinstance(one, list) and len(one) == 2 and all(type(end) in (int, float) for end in one))
+        for one in intervals.values()
+    )
 
 
 def diagnose(runs: Sequence[Run], width: float = LARGEST_WIDTH) -> list[Finding]:

@@ -19,7 +19,7 @@ from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
-from lm_eval_hesnr.scoring.token_table import read_token_table
+from lm_eval_hesnr.scoring.token_table import read_numbered_table
 
 Scopes = Mapping[str, frozenset[Label]]
 
@@ -55,11 +55,15 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     digests: list[str] = []
     signature: dict[str, Any] = {}
     profiles: dict[str, list[EntropyProfile]] = {scope: [] for scope in scopes}
+    documents: dict[tuple[Any, ...], Path] = {}
     for path in paths:
         try:
-            name, scores = read_token_table(path)
+            number, name, scores = read_numbered_table(path)
         except ValueError as error:
             raise InputError(f"{path}: {error}; remove it or write the tables again") from error
+        tokens = hashlib.sha256(scores.token_ids.tobytes()).hexdigest()
+        if (same := documents.setdefault((number, name, tokens), path)) is not path:
+            raise InputError(f"{path}: it is the same document as {same.name} ({name}); remove one of them")
         keys = (signature.keys() | scores.signature.keys()) - ignored if signature else set()
         if differing := sorted(key for key in keys if scores.signature.get(key) != signature.get(key)):
             raise InputError(
@@ -73,7 +77,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
             )
         signature = scores.signature
         names.append(name)
-        digests.append(hashlib.sha256(scores.token_ids.tobytes()).hexdigest())
+        digests.append(tokens)
         for scope, labels in scopes.items():
             try:
                 profiles[scope].append(_profile(scores, labels, epsilon))
@@ -84,6 +88,9 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
 
 def _folder_with_tables(folder: Path) -> Path:
     """The folder itself. If it is a score store of one model, the one folder in it that contains tables."""
+    if not folder.is_dir():
+        kind = "it is not a folder" if folder.exists() else "there is no such folder"
+        raise InputError(f"{folder}: {kind}; give a folder with token tables, from --metadata token_table=DIR")
     if any(folder.glob("*.parquet")):
         return folder
     settings = sorted({path.parent for path in folder.glob("*/*.parquet")})

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lm_eval_hesnr.files import make_folder, replace_file
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.scoring.table_columns import COLUMNS, arrays_of
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
-_COLUMNS = ("token_id", "label", "char_start", "char_end", "logprob", "entropy", "rank", "top_mass")
-_CODES = {label.label_name: int(label) for label in Label}
+_LARGEST_K = 2**20
+"""The vocabularies of today's models have up to 262 144 tokens."""
+
+_MOST_ROWS = 2**24
+_BYTES_PER_ROW, _BYTES_OF_ANY_TABLE = 256, 2**20
+"""A row has about 40 bytes before compression. The names of the labels have less than 200 bytes per file."""
+
 _LABEL_NAMES = pa.array([label.label_name for label in Label])
 
 
@@ -48,40 +54,66 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores)
     return path
 
 
-def read_token_table(path: Path) -> tuple[str, TokenScores]:
+def read_token_table(path: Path | pa.BufferReader) -> tuple[str, TokenScores]:
     """The trajectory's name and its scores, as `write_token_table` wrote them.
 
     Raises:
-        ValueError: the file is not a token table. The message is the reason.
+        ValueError: the file is not a token table, or contains impossible values. The message is the reason.
     """
+    return read_numbered_table(path)[1:]
+
+
+def read_numbered_table(path: Path | pa.BufferReader) -> tuple[int | None, str, TokenScores]:
+    """As `read_token_table`, with the document's number first; None if the table has no rows or no numbers.
+
+    Raises:
+        ValueError: as in `read_token_table`.
+    """
+    if isinstance(path, Path) and not path.is_file():
+        raise ValueError("it is not a regular file")
     try:
-        table = pq.read_table(path)
-        metadata = table.schema.metadata or {}
+        file = pq.ParquetFile(path)
+        signature, name, k = _metadata(file.schema_arrow.metadata or {})
+        for column in COLUMNS:
+            column.check_type(file.schema_arrow)
+        names = [*(column.name for column in COLUMNS), "doc_id"]  # `read` ignores a name that does not exist
+        _check_size(file.metadata)
+        table = file.read(names)
+        arrays = arrays_of(table, k)
+        number = table.column("doc_id")[0].as_py() if len(table) and "doc_id" in table.column_names else None
+    except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"not a token table ({' '.join(str(error).split())[:300]})") from error
+    return number, name, TokenScores(k=k, signature=signature, **arrays)
+
+
+def _metadata(metadata: dict[bytes, bytes]) -> tuple[dict[str, Any], str, int]:
+    """The signature, the trajectory's name, and k."""
+    for key in (b"hesnr", b"trajectory"):
+        if key not in metadata:
+            raise ValueError(f"not a token table (its metadata has no {key.decode()})")
+    try:
         signature = json.loads(metadata[b"hesnr"])
-        name, k = metadata[b"trajectory"].decode(), int(signature["k"])
-        columns = {column: table.column(column) for column in _COLUMNS}
-        labels = columns["label"].combine_chunks()
-        codes = np.array([_CODES[label] for label in labels.dictionary.to_pylist()], np.uint8)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a token table ({error})") from error
-    scored = columns["logprob"].is_valid().to_numpy()
+        name = metadata[b"trajectory"].decode()
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its metadata cannot be read ({error})") from error
+    k = signature.get("k") if isinstance(signature, dict) else None
+    if type(k) is not int or not 2 <= k <= _LARGEST_K:
+        raise ValueError(f"its metadata has k = {reprlib.repr(k)}, expected a whole number from 2 to {_LARGEST_K}")
+    return signature, name, k
 
-    def _floats(column: str) -> np.ndarray:
-        return columns[column].to_numpy().astype(np.float32)
 
-    return name, TokenScores(
-        token_ids=columns["token_id"].to_numpy(),
-        labels=codes[labels.indices.to_numpy()],
-        char_start=columns["char_start"].to_numpy(),
-        char_end=columns["char_end"].to_numpy(),
-        scored=scored,
-        logprob=_floats("logprob"),
-        entropy=_floats("entropy"),
-        rank=columns["rank"].fill_null(0).to_numpy(),
-        top_mass=_floats("top_mass"),
-        k=k,
-        signature=signature,
-    )
+def _check_size(metadata: pq.FileMetaData) -> None:
+    """Refuse a file that is small only because it is compressed, before it is decompressed.
+
+    The size of each column is not used: pyarrow ends the process if it reads that from a damaged file.
+    """
+    n_rows = metadata.num_rows
+    n_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    if n_rows > _MOST_ROWS or n_bytes > _BYTES_PER_ROW * n_rows + _BYTES_OF_ANY_TABLE:
+        raise ValueError(
+            f"it has {n_rows} rows and {n_bytes} bytes, expected at most {_MOST_ROWS} rows, and {_BYTES_PER_ROW} bytes "
+            "per row"
+        )
 
 
 def as_parquet(table: pa.Table) -> bytes:

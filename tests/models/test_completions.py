@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 import torch
 from lm_eval.api.instance import Instance
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -375,7 +374,7 @@ def test_a_refused_key_or_path_is_reported_once_with_what_to_do(served, expected
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ((304, b""), "HTTP 304: "),
+        ((304, b""), "HTTP 304: no message"),
         (
             (302, b"", {"Location": "https://there/v1/models"}),
             f"HTTP 302, it redirects to https://there/v1/models {ADDRESS_HINT}",
@@ -423,14 +422,13 @@ def test_a_server_that_returns_no_tokens_of_a_text_gives_a_warning(served, expec
     ("header", "seconds"),
     [
         ("", 0), ("7", 7), ("2.5", 2.5), ("600", 60), ("-3", 0), ("nan", 0), ("soon", 0),
+        ("1000000000", 60), ("9" * 5000, 60), ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", 0),
         pytest.param(format_datetime(datetime.now(timezone.utc) + timedelta(hours=1)), 60, id="in an hour"),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2015 07:28:00 -0000", 0),
     ],
 )  # fmt: skip
 def test_retry_after_is_a_number_or_a_date(header, seconds):
-    response = requests.Response()
-    response.headers["Retry-After"] = header
-    assert _retry_after(response) == seconds
+    assert _retry_after(header) == seconds
 
 
 @pytest.mark.parametrize(
@@ -633,13 +631,29 @@ def test_what_the_harness_adds_is_allowed(served):
     model(served, batch_size=1, max_batch_size=64, device="cpu", num_concurrent="2")
 
 
-@pytest.mark.parametrize("reported", ["abc", [1], 2, -1, 4.5])
+def test_names_from_the_server_can_be_written_into_results(served):
+    entry = {"id": served.name, "owned_by": "a\x1b[2J\ud800", "root": "b\udfff" + "c" * 9999, "max_model_len": CONTEXT}
+    served.gets |= {"/v1/models": (200, {"data": [entry, {"id": "x"}, 7]}), "/version": (200, {"version": ["1"]})}
+    signature = model(served).signature
+    assert signature["engine"] == "a\\x1b[2J\\ud800"
+    assert signature["revision"] == "b\\udfff" + "c" * 293
+    json.dumps(signature, ensure_ascii=False).encode()
+
+
+def test_of_many_names_that_are_served_the_first_ten_are_shown(served):
+    served.gets["/v1/models"] = (200, {"data": [{"id": f"\x1b{i}" + "x" * 9999} for i in range(1000)]})
+    with pytest.raises(InputError, match=r"it serves \\x1b0x{295}, .* and 990 more; give one") as raised:
+        model(served)
+    assert len(str(raised.value)) < 4000
+
+
+@pytest.mark.parametrize("reported", ["abc", "4096", [1], 2, -1, 4.5, True, 1e300])
 def test_a_reported_context_without_sense_is_refused_unless_one_is_given(served, reported):
     served.gets["/v1/models"] = (200, {"data": [{"id": served.name, "max_model_len": reported}]})
     with pytest.raises(InputError) as raised:
         model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
     assert str(raised.value) == (
-        f"{served.url}/v1/models (max_length= in --model_args overrides it): max_model_len={reported}: expected a "
+        f"{served.url}/v1/models (max_length= in --model_args overrides it): max_model_len={reported!r}: expected a "
         "number of tokens, 3 or more"
     )
     model(served, max_length=CONTEXT).loglikelihood([request(TEXT)], disable_tqdm=True)

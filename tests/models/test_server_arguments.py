@@ -66,6 +66,13 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_probably_meant():
         checked(others={"sed": 1})
 
 
+@pytest.mark.parametrize("name", ["base_url", "model", "tokenizer"])
+def test_a_name_that_utf_8_cannot_encode_is_refused(name):
+    """The harness could not write it into its results, and would leave an empty file."""
+    with pytest.raises(InputError, match=name + r"='.*\\udcff': contains half a surrogate pair; give a name in UTF-8"):
+        checked(**{name: f"{URL}\udcff"})
+
+
 def test_checked_arguments_do_not_change():
     arguments = checked()
     for field in fields(arguments):

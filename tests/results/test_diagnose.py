@@ -1,9 +1,13 @@
 import json
+from random import Random
 
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
+from tests.builders import token_scores
 
 
 def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.295, 0.305), **changes):
@@ -102,6 +106,59 @@ def test_the_command_reads_results_files_in_order(tmp_path, capsys):
     where = f"{tmp_path / 'first.json'} -> {tmp_path / 'second.json'}"
     assert out.startswith(f"opposite: swe_hesnr, {where}: in action he_snr goes 0.3000 -> 0.3500")
     assert out.endswith("1 finding in 2 runs\n")
+
+
+def places(value, path=()):
+    """The path of every value in decoded JSON."""
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(inner, (*path, key))
+
+
+def mutated(data, path, to):
+    """A copy of decoded JSON with the value at this path replaced; removed if `to` is Ellipsis."""
+    copy = json.loads(json.dumps(data))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    if to is ...:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = to
+    return copy
+
+
+STRANGE = [..., None, True, -1, 10**400, 1e308, float("nan"), "", "\ud800", [], [1], [0.1, "x"], {}, {"a": None}]
+
+
+def test_values_of_a_results_file_that_are_wrong_are_one_line(tmp_path, capsys):
+    scores = {f"run {i}": token_scores(seed=i) for i in range(4)}
+    profiles = [one.profile(one.scored, EPSILON) for one in scores.values()]
+    found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON)
+    results = {f"{name},action": one.value for name, one in found.estimates.items()}
+    config = run().config | {
+        "summary": {"action": found.summary},
+        "decisions_by_label": {"action": {"code": 9, "x": 1}},
+    }
+    data = {"results": {"swe_hesnr": results}, "configs": {"swe_hesnr": config}}
+    whole, other = tmp_path / "whole.json", tmp_path / "other.json"
+    whole.write_text(json.dumps(data))
+    assert main(["diagnose", str(whole), str(whole)]) == 0
+    mutations = [(path, to) for path in list(places(json.loads(whole.read_text())))[1:] for to in STRANGE]
+    for path, to in Random(0).sample(mutations, 60):
+        other.write_text(json.dumps(mutated(data, path, to)))
+        assert main(["diagnose", str(whole), str(other)]) in (0, 2)
+        error = capsys.readouterr().err
+        assert error == "" or (error.startswith("error: ") and f"{other}: " in error and error.count("\n") == 1)
+
+
+@pytest.mark.parametrize("interval", [[], [0.1], [0.1, 0.2, 0.3], [0.1, "x"], "ab", 1.0, [None, None]])
+def test_an_interval_that_is_not_two_numbers_is_one_line(tmp_path, capsys, interval):
+    one = run(summary={"intervals": {"he_snr": interval}})
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"results": {"swe_hesnr": one.results}, "configs": {"swe_hesnr": one.config}}))
+    assert main(["diagnose", str(path)]) == 2
+    assert "'summary' with 'intervals' of two numbers is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"results": {}}', None])

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,13 @@ def test_the_command_prints_every_measure_and_the_difference(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no/such"], "no token table"),
-        (["DIR", "--scopes", "actions"], "scopes should be a list of names out of"),
+        (["no/such"], "no/such: there is no such folder; give a folder with token tables"),
+        ([__file__], "test_token_tables.py: it is not a folder; give a folder with token tables"),
+        (
+            ["DIR", "--scopes", "actions"],
+            "scopes should be a list of names out of action, action_raw, ",
+        ),
+        (["DIR", "--scopes", "all,thougt"], "found 'all,thougt'; did you mean 'thought'?"),
         (["DIR", "DIR", "--threshold", "otsu"], "compared with one fixed threshold"),
     ],
 )
@@ -165,3 +171,23 @@ def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
     assert "was scored with epsilon 1; now measured with 1.24245" in capsys.readouterr().err
     assert main(["measure", folder, "--epsilon", "1.0"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_same_folder_twice_is_noted(tmp_path, capsys):
+    folder = write(tmp_path / "yarn")
+    (tmp_path / "link").symlink_to(folder)
+    assert main(["measure", str(folder), str(tmp_path / "link")]) == 0
+    assert capsys.readouterr().err == f"note: {folder} and {tmp_path / 'link'} are the same folder\n"
+
+
+def test_a_copy_of_a_table_is_not_a_second_document(tmp_path):
+    first = write(tmp_path, n_docs=2) / "00000-run_0.parquet"
+    shutil.copy(first, tmp_path / "copy.parquet")
+    with pytest.raises(InputError, match=r"copy\.parquet: it is the same document as 00000-run_0\.parquet \(run 0\)"):
+        read_tables(tmp_path, CHOSEN, EPSILON)
+
+
+def test_a_document_that_a_run_scored_twice_is_two_documents(tmp_path):
+    for i in range(2):
+        write_token_table(tmp_path, i, "the same run", scores(0))
+    assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 2

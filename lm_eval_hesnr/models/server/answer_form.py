@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.errors import AnswerError
+from lm_eval_hesnr.models.server.values import LARGEST_INTEGER
 from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
 
 _VLLM_MINUS_INFINITY = -9999.0
@@ -17,6 +18,13 @@ _VLLM_MINUS_INFINITY = -9999.0
 
 _ROUNDING = 1e-4
 """A logprob may exceed its largest possible value by this much, nats."""
+
+_ROUNDING_OF_SUM = 0.01
+"""The sum of the top probabilities may exceed 1 by this much. A server that rounds logprobs to bfloat16 changes each by
+up to 0.2 %, so the sum can change by 0.2 % of the entropy of up to 4.6 nats (k = 100)."""
+
+_LEAST_LARGEST = -math.log(LARGEST_INTEGER)
+"""The most likely token of a vocabulary of n tokens has at least the probability 1/n."""
 
 _MANY_PLACES = 8
 """At least this many places are needed as evidence that a server returns k - 1 top tokens and the token itself
@@ -30,7 +38,7 @@ def _documented_shape() -> Iterator[None]:
         yield
     except AnswerError:
         raise
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise AnswerError(f"the answer does not have the documented shape ({type(error).__name__}: {error})") from error
 
 
@@ -70,6 +78,7 @@ class AnswerForm(NamedTuple):
             columns = _columns(self.rows(answer, prompt, positions), positions, k)
         _check_upper_bounds(columns, positions)
         _check_token_among_top(columns, positions)
+        _check_ranks(columns, positions)
         target = np.where(columns.target <= _VLLM_MINUS_INFINITY, -np.inf, columns.target)
         return statistics_of(target, columns.top, columns.rank)
 
@@ -85,7 +94,7 @@ class AnswerForm(NamedTuple):
     def _check_tokens(self, answer: Any, prompt: Sequence[int]) -> None:
         """Check that the answer covers exactly the tokens that were sent."""
         ids = self.prompt_ids(answer)
-        if ids is not None and len(ids) == len(prompt) and list(ids) != list(prompt):
+        if ids is not None and len(ids) == len(prompt) and ids != list(prompt):
             differing = next(i for i, (got, sent) in enumerate(zip(ids, prompt, strict=True)) if got != sent)
             raise AnswerError(f"the server read token {ids[differing]} where {prompt[differing]} was sent")
         n_tokens = self.count(answer)
@@ -145,26 +154,29 @@ def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Colum
 
 
 def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
-    """The top logprobs, largest first: k values, or k + 1 if the token itself is one of them."""
-    if math.isnan(sum(row.top)):  # NaN cannot be sorted
-        raise AnswerError(f"token {position} of the prompt: a top logprob is not a number (nan)")
+    """The top logprobs, largest first: k values, or k + 1 if the token itself is the last of them."""
+    place = f"token {position} of the prompt"
+    if any(map(math.isnan, row.top)):  # NaN cannot be sorted
+        raise AnswerError(f"{place}: a top logprob is not a number (nan)")
     values = sorted(row.top, reverse=True)
     n_top = len(values)
-    if n_top == k and row.rank is not None and row.rank > k:
+    if n_top > k and (n_top > k + 1 or row.own is None or row.own > values[-1]):
+        raise AnswerError(f"{n_top} top tokens at {place}, expected {k}, or {k + 1} if the token itself is the last")
+    if n_top == k and row.rank is not None and row.rank > k and row.own == values[-1]:
         n_top -= 1  # the token itself is in the list, but it is not a top token
     if n_top < k:
-        raise AnswerError(f"{n_top} top tokens at token {position} of the prompt, expected {k}")
+        raise AnswerError(f"{n_top} top tokens at {place}, expected {k}")
     return values
 
 
 def _check_upper_bounds(columns: _Columns, positions: np.ndarray) -> None:
-    """Refuse values that are too large for logprobs, such as logits. They would give plausible statistics."""
+    """Refuse values that are impossible for logprobs, such as logits. They would give plausible statistics."""
     target, largest = columns.target, columns.top.max(axis=1)
     mass = np.exp(np.minimum(columns.top, 0)).sum(axis=1)
     for name, values, most, slack in (
         ("its logprob", target, np.zeros_like(target), _ROUNDING),
         ("the largest logprob", largest, np.zeros_like(target), _ROUNDING),
-        ("the sum of the top probabilities", mass, np.ones_like(target), 1e-3),
+        ("the sum of the top probabilities", mass, np.ones_like(target), _ROUNDING_OF_SUM),
         ("its logprob", target, largest, _ROUNDING),
     ):
         for i in np.flatnonzero(~(values <= most + slack)):  # also refuses NaN
@@ -172,6 +184,11 @@ def _check_upper_bounds(columns: _Columns, positions: np.ndarray) -> None:
                 f"token {positions[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
                 "server does not return logprobs"
             )
+    for i in np.flatnonzero(largest < _LEAST_LARGEST):
+        raise AnswerError(
+            f"token {positions[i]} of the prompt: the largest logprob is {largest[i]:.6g}, expected at least "
+            f"{_LEAST_LARGEST:.6g}: the server does not return the most likely tokens"
+        )
 
 
 def _check_token_among_top(columns: _Columns, positions: np.ndarray) -> None:
@@ -187,4 +204,19 @@ def _check_token_among_top(columns: _Columns, positions: np.ndarray) -> None:
         raise AnswerError(
             f"token {positions[i]} of the prompt: its logprob is {target[i]:.6g}, above {smallest[i]:.6g}, the "
             "smallest of the top tokens, but it is not among them"
+        )
+
+
+def _check_ranks(columns: _Columns, positions: np.ndarray) -> None:
+    """Refuse a rank that disagrees with the top tokens. Tokens of equal logprob may have their ranks in any order."""
+    target, k = columns.target[:, None], columns.top.shape[1]
+    least = 1 + (columns.top > target + _ROUNDING).sum(axis=1)
+    most = (columns.top >= target - _ROUNDING).sum(axis=1)
+    most[most == k] = LARGEST_INTEGER  # tokens beyond the top k may have the same logprob
+    ranks = columns.rank
+    for i in np.flatnonzero((ranks > 0) & ((ranks < least) | (ranks > most))):
+        expected = f"{least[i]} or more" if most[i] == LARGEST_INTEGER else f"{least[i]} to {most[i]}"
+        raise AnswerError(
+            f"token {positions[i]} of the prompt: its rank is {ranks[i]:.0f}, but its logprob among the top tokens "
+            f"means {expected}"
         )

@@ -15,7 +15,9 @@ import numpy as np
 
 from lm_eval_hesnr.errors import AnswerError
 from lm_eval_hesnr.models.server.answer_form import AnswerForm, AnswerRow
+from lm_eval_hesnr.models.server.values import as_id, as_id_text, as_list, as_logprob, as_object, as_rank
 
+_PREFIX = "token_id:"
 _BY_TEXT = "the answer identifies tokens by text instead of by id, and two tokens can have the same text"
 
 
@@ -24,8 +26,10 @@ def _no_logprob(prompt: Sequence[int], position: int) -> AnswerError:
 
 
 def _choice(answer: Any) -> dict[str, Any]:
-    choice: dict[str, Any] = answer["choices"][0]
-    return choice
+    choices = as_list(as_object(answer, "it")["choices"], "choices")
+    if len(choices) != 1:
+        raise AnswerError(f"the answer does not have the documented shape: {len(choices)} choices, expected 1")
+    return as_object(choices[0], "choices[0]")
 
 
 def _vllm_question(model: str, prompt: Sequence[int] | str, k: int) -> dict[str, Any]:
@@ -42,21 +46,28 @@ def _vllm_entries(answer: Any) -> list[Any]:
     return entries
 
 
+def _vllm_ids(answer: Any) -> list[int] | None:
+    """None if the server is too old to return them."""
+    ids = _choice(answer).get("prompt_token_ids")
+    return None if ids is None else [as_id(one) for one in as_list(ids, "prompt_token_ids")]
+
+
 def _vllm_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
     entries = _vllm_entries(answer)
     for t in positions:
-        entry = entries[t]
-        own = entry.get(str(prompt[t])) if entry else None
-        if own is None:
+        entry = as_object(entries[t] or {}, f"prompt_logprobs[{t}]")
+        top = {as_id_text(key): as_logprob(one["logprob"], t) for key, one in entry.items()}
+        if prompt[t] not in top:
             raise _no_logprob(prompt, t)
-        yield AnswerRow(own["logprob"], own.get("rank"), [one["logprob"] for one in entry.values()], own["logprob"])
+        own = top[prompt[t]]
+        yield AnswerRow(own, as_rank(entry[str(prompt[t])].get("rank"), t), list(top.values()), own)
 
 
 VLLM = AnswerForm(
     "vllm",
     "/v1/completions",
     _vllm_question,
-    lambda answer: _choice(answer).get("prompt_token_ids"),
+    _vllm_ids,
     _vllm_rows,
     lambda answer: len(_vllm_entries(answer)),
 )
@@ -69,36 +80,42 @@ def _echo_question(model: str, prompt: Sequence[int] | str, k: int) -> dict[str,
     }  # fmt: skip
 
 
-def _echo_logprobs(answer: Any) -> dict[str, Any]:
-    logprobs = _choice(answer).get("logprobs")
-    if not logprobs or not logprobs.get("token_logprobs") or not logprobs.get("top_logprobs"):
+def _echo_logprobs(answer: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """The tokens, the logprob of each, and the top tokens of each, all of the same length."""
+    logprobs = as_object(_choice(answer).get("logprobs") or {}, "logprobs")
+    if not logprobs.get("token_logprobs") or not logprobs.get("top_logprobs"):
         raise AnswerError("the answer contains no logprobs of the prompt")
-    return dict(logprobs)
+    tokens, own, tops = (as_list(logprobs[name], name) for name in ("tokens", "token_logprobs", "top_logprobs"))
+    if not len(tokens) == len(own) == len(tops):
+        raise AnswerError(f"there are {len(own)} logprobs and {len(tops)} lists of top tokens for {len(tokens)} tokens")
+    return tokens, own, tops
+
+
+def _echo_id(token: Any) -> int:
+    if not isinstance(token, str) or not token.startswith(_PREFIX):
+        raise AnswerError(_BY_TEXT)
+    return as_id_text(token.removeprefix(_PREFIX))
 
 
 def _echo_ids(answer: Any) -> list[int]:
-    tokens = _echo_logprobs(answer)["tokens"]
-    if not all(token.startswith("token_id:") for token in tokens):
-        raise AnswerError(_BY_TEXT)
-    ids = [int(token.removeprefix("token_id:")) for token in tokens]
+    ids = [_echo_id(token) for token in _echo_logprobs(answer)[0]]
     return ids[: len(ids) - _n_generated(answer)]
 
 
 def _n_generated(answer: Any) -> int:
     """The number of tokens after the prompt, as the server reports it; 1 without a report, because 1 was requested."""
-    n_generated = (answer.get("usage") or {}).get("completion_tokens")
-    return 1 if n_generated is None else int(n_generated)
+    n_generated = as_object(answer.get("usage") or {}, "usage").get("completion_tokens")
+    return 1 if n_generated is None else as_id(n_generated)
 
 
 def _echo_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
-    logprobs = _echo_logprobs(answer)
+    _, own, tops = _echo_logprobs(answer)
     for t in positions:
-        own, top = logprobs["token_logprobs"][t], logprobs["top_logprobs"][t]
-        if own is None or not top:
+        if own[t] is None or not tops[t]:
             raise _no_logprob(prompt, t)
-        if not all(key.startswith("token_id:") for key in top):
-            raise AnswerError(_BY_TEXT)
-        yield AnswerRow(own, None, list(top.values()), top.get(f"token_id:{prompt[t]}"))
+        entry = as_object(tops[t], f"top_logprobs[{t}]")
+        top = {_echo_id(key): as_logprob(value, t) for key, value in entry.items()}
+        yield AnswerRow(as_logprob(own[t], t), None, list(top.values()), top.get(prompt[t]))
 
 
 ECHO = AnswerForm(
@@ -107,7 +124,7 @@ ECHO = AnswerForm(
     _echo_question,
     _echo_ids,
     _echo_rows,
-    lambda answer: len(_echo_logprobs(answer)["top_logprobs"]) - _n_generated(answer),
+    lambda answer: len(_echo_logprobs(answer)[0]) - _n_generated(answer),
 )
 
 
@@ -120,28 +137,32 @@ def _sglang_question(model: str, prompt: Sequence[int] | str, k: int) -> dict[st
 
 
 def _sglang_tokens(answer: Any) -> list[Any]:
-    tokens = (answer.get("meta_info") or {}).get("input_token_logprobs")
+    meta = as_object(as_object(answer, "it").get("meta_info") or {}, "meta_info")
+    tokens = as_list(meta.get("input_token_logprobs") or [], "input_token_logprobs")
     if not tokens:
         raise AnswerError("the answer contains no input_token_logprobs")
-    return list(tokens)
+    return tokens
 
 
 def _sglang_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
-    tokens, tops = _sglang_tokens(answer), answer["meta_info"]["input_top_logprobs"]
+    tokens, tops = _sglang_tokens(answer), as_list(answer["meta_info"]["input_top_logprobs"], "input_top_logprobs")
     if len(tops) != len(tokens):
         raise AnswerError(f"there are top tokens for {len(tops)} of {len(tokens)} tokens")
     for t in positions:
         if tokens[t][0] is None or not tops[t]:
             raise _no_logprob(prompt, t)
-        own = next((one[0] for one in tops[t] if one[1] == prompt[t]), None)
-        yield AnswerRow(tokens[t][0], None, [one[0] for one in tops[t]], own)
+        entry = as_list(tops[t], f"input_top_logprobs[{t}]")
+        top = {as_id(one[1]): as_logprob(one[0], t) for one in entry}
+        if len(top) < len(entry):
+            raise AnswerError(f"{len(entry)} top tokens at token {t} of the prompt, but only {len(top)} different ones")
+        yield AnswerRow(as_logprob(tokens[t][0], t), None, list(top.values()), top.get(prompt[t]))
 
 
 SGLANG = AnswerForm(
     "sglang",
     "/generate",
     _sglang_question,
-    lambda answer: [token[1] for token in _sglang_tokens(answer)],
+    lambda answer: [as_id(token[1]) for token in _sglang_tokens(answer)],
     _sglang_rows,
     lambda answer: len(_sglang_tokens(answer)),
 )

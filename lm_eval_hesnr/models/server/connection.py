@@ -7,6 +7,7 @@ import json
 import logging
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,10 +16,12 @@ from typing import Any, NoReturn, TypeVar
 import requests
 
 from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
+from lm_eval_hesnr.models.server.download import CONNECT_SECONDS, NETWORK_ERRORS, Download, download
+from lm_eval_hesnr.models.server.limits import Limits
+from lm_eval_hesnr.models.server.messages import censored
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
-_CONNECT_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 30
 _TEMPORARY_STATUSES = (408, 409, 425, 429)
 """Statuses below 500 that are temporary: the request is sent again."""
@@ -35,7 +38,8 @@ _IN_WORDS = {
     "Connection aborted": "the connection was dropped",
     "Connection reset": "the connection was dropped",
     "Connection broken": "the answer was cut off",
-    "connect timeout": f"no connection in {_CONNECT_SECONDS} s",
+    "no complete answer": "the answer took too long, see timeout=",
+    "connect timeout": f"no connection in {CONNECT_SECONDS} s",
 }
 """Parts of the messages of `requests`, each with the words that replace the message."""
 
@@ -89,13 +93,15 @@ class Connection:
             AnswerError: the server does not serve this path. The message starts with the path.
             InputError: no answer after a few attempts.
         """
-        return self._send("GET", path, None, 30, lambda answer: answer, min(self.attempts, attempts))
+        limits = Limits.of_request(0, 0)
+        return self._send("GET", path, None, 30, limits, lambda answer: answer, min(self.attempts, attempts))
 
     def post(
         self,
         path: str,
         question: Any,
         timeout: float,
+        limits: Limits,
         read: Callable[[Any], Result],
         attempts: int | None = None,
     ) -> Result:
@@ -107,7 +113,9 @@ class Connection:
         Args:
             path: below the server's root.
             question: the JSON to send.
-            timeout: seconds without data after which an attempt fails.
+            timeout: seconds without data after which an attempt fails. It also fails if the whole answer takes twice
+                as long.
+            limits: the largest size of the answer.
             read: computes the result from the answer's JSON.
             attempts: overrides the connection's own number.
 
@@ -115,7 +123,7 @@ class Connection:
             AnswerError: from the server, or from `read`. The message starts with the path.
             InputError: no usable answer after all attempts.
         """
-        return self._send("POST", path, question, timeout, read, attempts or self.attempts)
+        return self._send("POST", path, question, timeout, limits, read, attempts or self.attempts)
 
     def in_parallel(self, function: Callable[[int], Result], n_items: int, n_at_a_time: int) -> Iterator[Result]:
         """Yield `function` of 0, 1, ..., n_items - 1, each as soon as it is done. The first error stops all calls.
@@ -151,7 +159,14 @@ class Connection:
             stopped.set()
 
     def _send(
-        self, verb: str, path: str, question: Any, timeout: float, read: Callable[[Any], Result], attempts: int
+        self,
+        verb: str,
+        path: str,
+        question: Any,
+        timeout: float,
+        limits: Limits,
+        read: Callable[[Any], Result],
+        attempts: int,
     ) -> Result:
         """Send a request until there is a usable answer."""
         url, stopped = self.root + path, self._stopped
@@ -159,7 +174,7 @@ class Connection:
         for attempt in range(1, attempts + 1):
             wait = min(self._first_wait * 2 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
             try:
-                return self._send_once(verb, url, question, timeout, read)
+                return self._send_once(verb, url, question, timeout, limits, read)
             except AnswerError as error:
                 raise type(error)(f"{path}: {error}") from None
             except _TemporaryError as error:
@@ -173,96 +188,100 @@ class Connection:
             way_out = "raise max_retries=, or run again: with score_store= a run continues where it stopped"
         raise InputError(f"{url}: no usable answer in {attempts} attempts; the last one: {reason}; {way_out}")
 
-    def _send_once(self, verb: str, url: str, question: Any, timeout: float, read: Callable[[Any], Result]) -> Result:
+    def _send_once(
+        self, verb: str, url: str, question: Any, timeout: float, limits: Limits, read: Callable[[Any], Result]
+    ) -> Result:
         try:
-            response = requests.request(
+            answer = download(
                 verb,
                 url,
+                timeout=timeout,
+                most_bytes=limits.n_bytes,
                 json=question,
                 headers=self._header,
                 auth=self._auth,
                 verify=self._verify,
-                timeout=(_CONNECT_SECONDS, timeout),
-                allow_redirects=False,  # a POST would become a GET, and the key would go to another server
             )
-        except OSError as error:  # every error of `requests`, or a missing certificate file
-            if isinstance(error, _PERMANENT) or not isinstance(error, requests.RequestException):
+        except AnswerError:
+            raise
+        except NETWORK_ERRORS as error:
+            is_certificate = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
+            if isinstance(error, _PERMANENT) or is_certificate:
                 raise InputError(f"{url}: {self._censored(error)}") from None
             known = (words for part, words in _IN_WORDS.items() if part in str(error))
             raise _TemporaryError(next(known, self._censored(error))) from None
-        if response.status_code >= 300:
-            self._raise_for_status(response)
+        if not answer.is_success:
+            self._raise_for_status(answer)
+        content = answer.content
+        del answer  # free the memory before the next step needs more
         with self._parsing:
-            content = response.content
-            del response  # free the memory before the next step needs more
-            answer = _json(content)
-            del content
-            return read(answer)
+            try:
+                value = _json(content, limits)
+                del content
+                return read(value)
+            except AnswerError as error:  # its message may contain parts of the answer
+                raise type(error)(self._censored(error)) from None
 
-    def _raise_for_status(self, response: requests.Response) -> NoReturn:
+    def _raise_for_status(self, answer: Download) -> NoReturn:
         """Raise the error for an answer with this status."""
-        status = response.status_code
-        if response.is_redirect:
-            location = self._censored(response.headers["Location"])
+        status = answer.status
+        if 300 <= status < 400 and "Location" in answer.headers:
+            location = self._censored(answer.headers["Location"])
             raise RequestRefusedError(f"HTTP {status}, it redirects to {location}{_ADDRESS_HINT}")
-        reason = f"HTTP {status}{_REFUSED.get(status, '')}: {self._censored(response.text)}"
+        text = censored(answer.content.decode(errors="replace"), self._secret, is_cut=answer.is_cut)
+        reason = f"HTTP {status}{_REFUSED.get(status, '')}: {text or 'no message'}"
         if status in _REFUSED:
             raise RequestRefusedError(reason)
         if status < 500 and status not in _TEMPORARY_STATUSES:
             raise AnswerError(reason)
-        raise _TemporaryError(reason, _retry_after(response))
+        raise _TemporaryError(reason, _retry_after(answer.headers.get("Retry-After", "")))
 
     def _censored(self, message: Any) -> str:
-        """The message in one line, without the secret, at most 300 characters."""
-        text = " ".join(str(message).split())
-        if self._secret:
-            text = text.replace(self._secret, "***")
-        return text if len(text) <= 300 else text[:300] + "..."
+        return censored(message, self._secret)
 
 
-def _json(content: bytes) -> Any:
+def _json(content: bytearray, limits: Limits) -> Any:
     """The JSON value of an answer.
 
     Raises:
         AnswerError: it is not JSON, and a second request would not change that.
         _TemporaryError: it starts like JSON but is not complete.
     """
+    if limits.has_too_many_values(content):
+        raise AnswerError(f"the answer has more than {limits.n_values} JSON values, the most for this request")
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_object)
+    except AnswerError:
+        raise
     except RecursionError:
         raise AnswerError("the answer is nested too deeply") from None
     except ValueError as error:
         if content.removeprefix(codecs.BOM_UTF8)[:100].lstrip()[:1] not in (b"{", b"[", b""):
             raise RequestRefusedError(f"a web page or text instead of JSON{_ADDRESS_HINT}") from None
+        if not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):  # Python's limit on digits
+            raise AnswerError(f"the answer contains a number that cannot be read ({error})") from None
         raise _TemporaryError(f"the answer is not valid JSON, perhaps it was cut off ({error})") from None
 
 
-def _retry_after(response: requests.Response) -> float:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The JSON object. Two values of one key would be two answers."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise AnswerError(f"an object of the answer has the key {key!r} twice")
+    return value
+
+
+def _retry_after(header: str) -> float:
     """Seconds to wait from the `Retry-After` header, a number or a date; 60 at most, 0 without the header."""
-    header = response.headers.get("Retry-After", "")
     try:
         seconds = float(header)
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
-        except (ValueError, TypeError):  # not a date, or a date without a time zone
+        except (ValueError, TypeError, LookupError, OverflowError):  # not a date, or a date without a time zone
             return 0
     return min(max(0.0, seconds), 60.0)  # in this order NaN becomes 0
-
-
-class SecretFilter(logging.Filter):
-    """Removes a secret from log records: the harness logs its own failing requests with all their headers."""
-
-    def __init__(self, secret: str) -> None:
-        super().__init__()
-        self._secret = secret
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the secret in the record by ***, and keep the record."""
-        message = record.getMessage()
-        if self._secret in message:
-            record.msg, record.args = message.replace(self._secret, "***"), ()
-        return True
 
 
 def root_of(base_url: str) -> str:

@@ -116,11 +116,42 @@ INCOMPLETE = {
     "logprob as text": (
         VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 1, "42", "logprob", to="low"), "documented shape"
     ),
+    "two choices": (VLLM, changed("vllm", "choices", to=lambda one: one * 2), "2 choices, expected 1"),
+    "an id twice, written differently": (
+        VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 1, to=lambda one: one | {"042": one["42"]}),
+        "a token id is '042', expected decimal digits",
+    ),
+    "an id that no vocabulary has": (
+        VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 1, to=lambda one: one | {"4294967296": one["42"]}),
+        "a token id is 4294967296, expected a whole number from 0 to 2147483647",
+    ),
+    "ids that are equal to those of the prompt, but not integers": (
+        VLLM, changed("vllm", *CHOICE, "prompt_token_ids", to=[7.0, 42.0, 9.0]), "a token id is 7.0, expected a whole"
+    ),
+    "ids as a text": (VLLM, changed("vllm", *CHOICE, "prompt_token_ids", to="abc"), "is 'abc', expected a list"),
+    "too many top tokens": (
+        VLLM, changed("vllm", *CHOICE, "prompt_logprobs", 1, to=lambda one: one | {"6": one["42"], "8": one["42"]}),
+        "4 top tokens at token 1 of the prompt, expected 2, or 3 if the token itself is the last",
+    ),
+    "echo: one top token too many": (
+        ECHO, changed("echo", *LOGPROBS, "top_logprobs", 1, to=lambda one: one | {"token_id:6": -5.0}),
+        "3 top tokens at token 1 of the prompt, expected 2, or 3 if the token itself is the last",
+    ),
+    "echo: a token of another type": (ECHO, changed("echo", *LOGPROBS, "tokens", 1, to=None), "by text instead of by"),
+    "echo: a negative number of generated tokens": (
+        ECHO, changed("echo", "usage", "completion_tokens", to=-1), "a token id is -1, expected a whole number"
+    ),
     "echo: generated token only": (ECHO, changed("echo", *LOGPROBS, to=None), "no logprobs of the prompt"),
     "echo: an empty list": (ECHO, changed("echo", *LOGPROBS, "token_logprobs", to=[]), "no logprobs of the prompt"),
     "echo: texts": (ECHO, changed("echo", *LOGPROBS, "tokens", to=["a", "b", "c", "d"]), "by text instead of by id"),
     "echo: top texts": (ECHO, changed("echo", *LOGPROBS, "top_logprobs", 1, to={"a": -1, "b": -2}), "by text instead"),
-    "echo: truncated": (ECHO, changed("echo", *LOGPROBS, "tokens", to=short), "covers 2 tokens, but 3 were sent"),
+    "echo: truncated": (
+        ECHO, changed("echo", *LOGPROBS, to=lambda lists: {key: values[1:] for key, values in lists.items()}),
+        "covers 2 tokens, but 3 were sent",
+    ),
+    "echo: lists of other lengths": (
+        ECHO, changed("echo", *LOGPROBS, "tokens", to=short), "there are 4 logprobs and 4 lists of top tokens for 3"
+    ),
     "echo: other ids": (ECHO, changed("echo", *LOGPROBS, "tokens", 0, to="token_id:8"), "read token 8 where 7 was"),
     "echo: one top token": (
         ECHO, changed("echo", *LOGPROBS, "top_logprobs", 1, to={"token_id:42": -1}), "1 top tokens"
@@ -131,6 +162,10 @@ INCOMPLETE = {
     ),
     "sglang: fewer tops": (SGLANG, changed("sglang", "meta_info", "input_top_logprobs", to=short), "tokens for 2 of 3"),
     "sglang: no tops": (SGLANG, changed("sglang", "meta_info", "input_top_logprobs", 1, to=[]), "no logprob of token"),
+    "sglang: one top token twice": (
+        SGLANG, changed("sglang", "meta_info", "input_top_logprobs", 1, 0, 1, to=42),
+        "2 top tokens at token 1 of the prompt, but only 1 different ones",
+    ),
     "sglang: other ids": (
         SGLANG, changed("sglang", "meta_info", "input_token_logprobs", 2, 1, to=8), "read token 8 where 9 was sent"
     ),
@@ -156,8 +191,8 @@ def vllm_token(target, *top):
     [
         (vllm_token(math.nan, -1.0, -2.0), "a top logprob is not a number (nan)"),
         (vllm_token(-3.0, -1.0, math.nan), "a top logprob is not a number (nan)"),
-        (vllm_token(math.inf, -1.0, -2.0), "its logprob is inf, expected at most 0"),
-        (vllm_token(0.5, -1.0, -2.0), "its logprob is 0.5, expected at most 0"),
+        (vllm_token(math.inf, -1.0), "its logprob is inf, expected at most 0"),
+        (vllm_token(0.5, -1.0), "its logprob is 0.5, expected at most 0"),
         (vllm_token(-3.0, 12.5, -2.0), "the largest logprob is 12.5, expected at most 0"),
         (vllm_token(-3.0, math.inf, -2.0), "the largest logprob is inf, expected at most 0"),
         (vllm_token(-3.0, -0.5, -0.5), "the sum of the top probabilities is 1.21306, expected at most 1"),
@@ -167,6 +202,73 @@ def test_impossible_logprobs_are_refused_with_place_and_value(answer, reason):
     with pytest.raises(AnswerError) as raised:
         VLLM.read(answer, PROMPT, WANTED, k=2)
     assert str(raised.value).startswith(f"token 2 of the prompt: {reason}")
+
+
+@pytest.mark.parametrize("number", ["7e3", "-1.0", True, None, [], {}, 10**400])
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [
+        (VLLM, (*CHOICE, "prompt_logprobs", 1, "5", "logprob")),
+        (VLLM, (*CHOICE, "prompt_logprobs", 1, "42", "logprob")),
+        (ECHO, (*LOGPROBS, "token_logprobs", 1)),
+        (ECHO, (*LOGPROBS, "top_logprobs", 1, "token_id:5")),
+        (SGLANG, ("meta_info", "input_token_logprobs", 1, 0)),
+        (SGLANG, ("meta_info", "input_top_logprobs", 1, 0, 0)),
+    ],
+)
+def test_a_logprob_that_is_not_a_number_is_refused(form, path, number):
+    with pytest.raises(AnswerError, match=r"a logprob is .*, expected a number$|no logprob of token 1"):
+        form.read(changed(form.name, *path, to=number), PROMPT, WANTED, k=2)
+
+
+@pytest.mark.parametrize("rank", [math.nan, math.inf, "7e3", "2", False, True, 0, -1, 2.0, 2**32 + 1, 10**400, [2]])
+def test_a_rank_that_is_not_a_possible_integer_is_refused(rank):
+    answer = changed("vllm", *CHOICE, "prompt_logprobs", 2, "9", "rank", to=rank)
+    with pytest.raises(AnswerError, match=r"token 2 of the prompt: its rank is .*, expected a whole number from 1 to"):
+        VLLM.read(answer, PROMPT, WANTED, k=2)
+
+
+@pytest.mark.parametrize(
+    ("own", "rank", "expected"),
+    [
+        (0.5, 7, "1 to 1"),
+        (0.5, 2, "1 to 1"),
+        (0.25, 1, "2 or more"),
+        (0.0625, 1, "3 or more"),
+        (0.0625, 2, "3 or more"),
+    ],
+)
+def test_a_rank_that_contradicts_the_top_tokens_is_refused(own, rank, expected):
+    entry = {"9": one(own, rank), "42": one(0.5 if own < 0.5 else 0.25, 1), "7": one(0.25, 2)}
+    entry = dict(list(entry.items())[: 3 if own < 0.25 else 2])
+    with pytest.raises(AnswerError) as raised:
+        VLLM.read(changed("vllm", *CHOICE, "prompt_logprobs", 2, to=entry), PROMPT, WANTED, k=2)
+    assert str(raised.value) == (
+        f"token 2 of the prompt: its rank is {rank}, but its logprob among the top tokens means {expected}"
+    )
+
+
+def test_an_answer_without_ranks_is_complete():
+    answer = vllm_answer()
+    for entry in answer["choices"][0]["prompt_logprobs"][1:]:
+        for candidate in entry.values():
+            del candidate["rank"]
+    assert VLLM.read(answer, PROMPT, WANTED, k=2).rank.tolist() == [2, 3]
+
+
+def test_logprobs_rounded_to_16_bits_are_possible():
+    """Two equal probabilities of 0.5 then have a sum of 1.002."""
+    answer = vllm_token(-9.0, -0.69140625, -0.69140625)
+    assert VLLM.read(answer, PROMPT, np.array([2]), k=2).top_mass.tolist() == [1]
+
+
+def test_whole_numbers_are_logprobs():
+    assert VLLM.read(vllm_token(-20, 0, -9), PROMPT, np.array([2]), k=2).logprob.tolist() == [-20]
+
+
+def test_top_tokens_of_which_none_is_likely_are_refused():
+    with pytest.raises(AnswerError, match=r"the largest logprob is -500, expected at least -21\.4876"):
+        VLLM.read(vllm_token(-600.0, -500.0, -500.0), PROMPT, np.array([2]), k=2)
 
 
 @pytest.mark.parametrize(("value", "most"), [(-0.5, "-0.693147"), (math.nan, "0")])

@@ -1,0 +1,44 @@
+"""Text of a server in messages and logs: in one line, without control characters and without the API key."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+_LONGEST = 300
+
+
+def printable(text: str) -> str:
+    r"""The text with an escape, such as `\x1b` or `\ud800`, for every character that is not printable."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def censored(message: Any, secret: str, *, is_cut: bool = False) -> str:
+    """The message in one line, at most 300 characters long, with escapes for characters that are not printable.
+
+    Args:
+        message: any object; its text is used.
+        secret: *** replaces it; empty if there is no secret.
+        is_cut: the message is the first part of a longer one, so it can end with a part of the secret.
+    """
+    text = str(message)
+    if secret:
+        text = text.replace(secret, "***")
+        text = text[: -len(secret)] if is_cut else text
+    text = printable(" ".join(text.split()))
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+class SecretFilter(logging.Filter):
+    """Removes a secret from log records: the harness logs its own failing requests with all their headers."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__()
+        self._secret = secret
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the secret in the record by ***, and keep the record."""
+        message = record.getMessage()
+        if self._secret in message:
+            record.msg, record.args = message.replace(self._secret, "***"), ()
+        return True

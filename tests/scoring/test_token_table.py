@@ -1,0 +1,169 @@
+"""Token tables that are damaged, hostile or written by other programs."""
+
+import json
+import math
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lm_eval_hesnr.scoring.token_table import as_table, read_token_table, write_token_table
+from tests.builders import token_scores
+
+ROW = 20
+"""A scored row."""
+
+
+def saved(folder, table, **options):
+    path = folder / "x.parquet"
+    pq.write_table(table, path, **options)
+    return path
+
+
+def with_column(name, values, kind=None):
+    """A table of 400 rows with one column replaced."""
+    table = as_table(0, "a run", token_scores())
+    return table.set_column(
+        table.schema.get_field_index(name), name, values if isinstance(values, pa.Array) else pa.array(values, kind)
+    )
+
+
+def with_value(name, value, row=ROW):
+    """The same with one value replaced."""
+    table = as_table(0, "a run", token_scores())
+    column = table.column(name)
+    values = column.to_pylist()
+    values[row] = value
+    return with_column(name, values, column.type if name != "label" else None)
+
+
+def with_metadata(**changes):
+    table = as_table(0, "a run", token_scores())
+    metadata = table.schema.metadata | {key.encode(): value for key, value in changes.items()}
+    metadata = {key: value for key, value in metadata.items() if value is not None}
+    return table.replace_schema_metadata(metadata)
+
+
+def with_k(k):
+    return with_metadata(hesnr=json.dumps({"k": k}))
+
+
+IMPOSSIBLE = {
+    "a logprob above 0": (with_value("logprob", 5.0), "column logprob, row 20: found 5, expected -1e+06 to 0"),
+    "a logprob of NaN": (with_value("logprob", math.nan), "column logprob, row 20: found nan, expected -1e+06 to 0"),
+    "a probability of zero": (with_value("logprob", -math.inf), "column logprob, row 20: found -inf, expected -1e+06"),
+    "a rank of 0": (with_value("rank", 0), "column rank, row 20: found 0, expected 1 to"),
+    "a negative rank": (with_value("rank", -1), "column rank, row 20: found -1, expected 1 to"),
+    "a mass of 7": (with_value("top_mass", 7.0), "column top_mass, row 20: found 7, expected 0 to 1"),
+    "a mass of infinity": (with_value("top_mass", math.inf), "column top_mass, row 20: found inf, expected 0 to 1"),
+    "a negative entropy": (with_value("entropy", -5.0), "column entropy, row 20: found -5, expected 0 to 2.30259"),
+    "an entropy above ln k": (with_value("entropy", 2.4), "column entropy, row 20: found 2.4"),
+    "an entropy without a logprob": (
+        with_value("entropy", 1.0, row=0), "column entropy, row 0: found a value, expected null, because logprob is"
+    ),
+    "a logprob without an entropy": (with_value("entropy", None), "column entropy, row 20: found null, expected a"),
+    "no token id": (with_value("token_id", None), "column token_id, row 20: found null, expected a value"),
+    "a negative token id": (with_value("token_id", -1), "column token_id, row 20: found -1, expected 0 to"),
+    "an unknown label": (with_value("label", "cod"), "column label, row 20: found 'cod', expected one of code, "),
+    "no label": (with_value("label", None), "column label, row 20: found null"),
+    "texts as numbers": (with_column("logprob", ["-1.0"] * 400), "column logprob has type string, expected float"),
+    "truth values as ranks": (with_column("rank", [True] * 400), "column rank has type bool, expected int32"),
+    "floats as ranks": (with_column("rank", [1.0] * 400), "column rank has type double, expected int32"),
+    "numbers as labels": (with_column("label", [0] * 400), "column label has type int64, expected a dictionary of st"),
+    "lists": (with_column("entropy", [[1.0]] * 400), "column entropy has type list<element: double>, expected float"),
+    "a rank beyond int32": (with_column("rank", [2**32 + 1] * 400), "column rank, row 0: found a value, expected null"),
+    "a column that is missing": (as_table(0, "a", token_scores()).drop_columns("rank"), "it has no columns rank, exp"),
+    "a column twice": (
+        as_table(0, "a", token_scores()).append_column("rank", pa.array([1] * 400)), "it has 2 columns rank, expected"
+    ),
+    "no metadata": (as_table(0, "a", token_scores()).replace_schema_metadata(None), "its metadata has no hesnr"),
+    "no name": (with_metadata(trajectory=None), "its metadata has no trajectory"),
+    "metadata that is not JSON": (with_metadata(hesnr="{"), "its metadata cannot be read"),
+    "metadata that is nested": (with_metadata(hesnr="[" * 100_000), "its metadata cannot be read"),
+    "metadata that is a list": (with_metadata(hesnr="[]"), "its metadata has k = None, expected a whole number from 2"),
+    "a name that is not UTF-8": (with_metadata(trajectory=b"\xff"), "its metadata cannot be read"),
+    "k of 0": (with_k(0), "its metadata has k = 0, expected a whole number from 2 to 1048576"),
+    "k of 1": (with_k(1), "its metadata has k = 1, expected a whole number"),
+    "k of a thousand million": (with_k(10**9), "its metadata has k = 1000000000, expected a whole number"),
+    "k as a text": (with_k("10"), "its metadata has k = '10', expected"),
+    "k as a truth value": (with_k(True), "its metadata has k = True, expected"),
+    "k as a fraction": (with_k(10.5), "its metadata has k = 10.5, expected"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_an_impossible_table_is_refused_with_column_row_and_value(tmp_path, case):
+    table, reason = IMPOSSIBLE[case]
+    with pytest.raises(ValueError, match=r"column|metadata") as raised:
+        read_token_table(saved(tmp_path, table))
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def same(path, original):
+    name, back = read_token_table(path)
+    for field in ("token_ids", "labels", "char_start", "char_end", "scored", "logprob", "entropy", "rank", "top_mass"):
+        np.testing.assert_array_equal(getattr(back, field), getattr(original, field), err_msg=field)
+    assert back.token_ids.dtype == np.int32
+    return name == "a run"
+
+
+def test_a_table_that_another_program_wrote_again_is_read(tmp_path):
+    """With wider types, labels as plain texts, one column more, and several groups of rows."""
+    original = token_scores()
+    table = as_table(0, "a run", original)
+    for i, field in enumerate(table.schema):
+        wider = {"int32": pa.int64(), "float": pa.float64()}.get(str(field.type), pa.string())
+        table = table.set_column(i, field.name, table.column(i).cast(wider))
+    table = table.append_column("comment", pa.array(["x"] * 400))
+    assert same(saved(tmp_path, table, row_group_size=64), original)
+
+
+def test_values_that_are_rounded_beyond_their_range_are_possible(tmp_path):
+    assert read_token_table(saved(tmp_path, with_value("entropy", 2.3030)))[1].entropy[ROW] == np.float32(2.3030)
+
+
+def test_a_table_without_tokens_is_read(tmp_path):
+    assert read_token_table(write_token_table(tmp_path, 0, "empty", token_scores(0)))[0] == "empty"
+
+
+@pytest.mark.parametrize("part", [0, 1, 4, 100, 0.5, 0.99])
+def test_a_file_that_was_cut_off_is_not_a_token_table(tmp_path, part):
+    path = saved(tmp_path, as_table(0, "a run", token_scores()))
+    content = path.read_bytes()
+    path.write_bytes(content[: part if isinstance(part, int) else int(part * len(content))])
+    with pytest.raises(ValueError, match="not a token table"):
+        read_token_table(path)
+
+
+def test_a_small_file_with_a_large_content_is_refused_before_it_is_read(tmp_path):
+    long = with_column("label", pa.DictionaryArray.from_arrays(np.zeros(400, np.int8), ["x" * 10_000_000]))
+    with pytest.raises(ValueError, match=r"it has 400 rows and 10\d{6} bytes, expected at most"):
+        read_token_table(saved(tmp_path, long, compression="zstd"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_path_that_is_not_a_regular_file_is_not_read(tmp_path, make):
+    make(tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match="not a regular file"):
+        read_token_table(tmp_path / "x.parquet")
+
+
+def test_changed_bytes_give_the_same_numbers_or_one_error(tmp_path):
+    random = np.random.default_rng(0)
+    path = saved(tmp_path, as_table(0, "a run", token_scores()))
+    content = path.read_bytes()
+    for _ in range(150):
+        changed = bytearray(content)
+        for place in random.integers(0, len(content), 3):
+            changed[place] = random.integers(256)
+        path.write_bytes(changed)
+        try:
+            _, scores = read_token_table(path)
+        except ValueError:
+            continue
+        at = scores.scored
+        assert (scores.logprob[at] <= 1e-3).all()
+        assert (scores.rank[at] >= 1).all()
