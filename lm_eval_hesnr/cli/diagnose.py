@@ -1,14 +1,12 @@
 """`hesnr diagnose`: lists what may be wrong with results, with evidence and advice."""
 
-# ruff: noqa: T201 (printing lives in this package)
-
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
 
-from lm_eval_hesnr.cli.terminal import one_line
+from lm_eval_hesnr.cli.terminal import print_line
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
 
@@ -27,8 +25,8 @@ def run(arguments: argparse.Namespace) -> bool:
     runs = [found for path in arguments.results for found in _runs_in(path)]
     findings = diagnose(runs)
     for finding in findings:
-        print(one_line(str(finding)))
-    print(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
+        print_line(str(finding))
+    print_line(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
     return True
 
 
