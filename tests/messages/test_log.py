@@ -37,7 +37,9 @@ def calls(*names):
         text = path.read_text(encoding="utf-8")
         if any(name in text for name in names):
             for node in ast.walk(ast.parse(text)):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(names):
+                if isinstance(node, ast.Call) and f".{ast.unparse(node.func)}".endswith(
+                    tuple(f".{name}" for name in names)
+                ):
                     yield path.relative_to(PACKAGE).as_posix(), node
 
 
