@@ -12,7 +12,8 @@ from typing import Any
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering
+from lm_eval_hesnr.labelling.bounded_template import BoundedTemplate, ChatTemplate
+from lm_eval_hesnr.labelling.render import Rendering
 from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
@@ -142,13 +143,13 @@ def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | Non
         InputError: there is no tokenizer, or it has no chat template.
     """
     if given is not None:
-        return partial(given, add_generation_prompt=False)
+        return BoundedTemplate(partial(given, add_generation_prompt=False))
     tokenizer = model_tokenizer(model_args, "render=chat")
     if not tokenizer.chat_template:
         raise InputError(
             f"{tokenizer.name_or_path}: has no chat template, which render=chat needs; leave out render=chat"
         )
-    return partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False)
+    return BoundedTemplate(partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False))
 
 
 def n_characters(trajectory: Trajectory) -> int:
