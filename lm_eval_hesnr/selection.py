@@ -14,7 +14,7 @@ from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.bounded_template import BoundedTemplate, ChatTemplate
 from lm_eval_hesnr.labelling.render import Rendering
-from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -106,7 +106,8 @@ def leave_out_long(
     Raises:
         InputError: every trajectory is longer.
     """
-    lengths = [len(tokenizer(rendering.text, verbose=False)["input_ids"]) for rendering in renderings]
+    with tokenizing(f"max_tokens={max_tokens}"):
+        lengths = [len(tokenizer(rendering.text, verbose=False)["input_ids"]) for rendering in renderings]
     short = [i for i, length in enumerate(lengths) if length <= max_tokens]
     if not short:
         raise InputError(

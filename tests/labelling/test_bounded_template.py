@@ -84,7 +84,7 @@ def test_a_template_without_end_is_one_line(monkeypatch, text):
 
 
 def test_the_call_after_a_limit_has_a_new_process(monkeypatch):
-    template = BoundedTemplate(lambda messages: sum(iter(int, 1)) if messages[0]["content"] == "bad" else "good")
+    template = BoundedTemplate(lambda messages: str(sum(iter(int, 1))) if messages[0]["content"] == "bad" else "good")
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(bounded_template, "SECONDS", 0.3)
@@ -94,6 +94,9 @@ def test_the_call_after_a_limit_has_a_new_process(monkeypatch):
 
 
 def test_a_process_that_is_killed_is_one_line():
-    template = BoundedTemplate(lambda _messages: os.kill(os.getpid(), signal.SIGKILL))
+    def _die(_messages):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    template = BoundedTemplate(_die)
     with pytest.raises(InputError, match=r"^a run: the process of the chat template ended"):
         chat(RUN, template)
