@@ -406,13 +406,14 @@ def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog,
 
 def test_hostile_text_reaches_the_log_only_as_escapes(evaluate, tmp_path, harness_logs, monkeypatch):
     hostile = "\x1b]0;x\x07\x9b2J\r\u202e\u3164\nERROR forged"
-    rows = [run(f"{n}{hostile}", turns=1) | {"model": hostile, "source": hostile} for n in (1, 2)]
-    write_rows(tmp_path / "runs\x1b[2J.jsonl", rows)
+    row = run(hostile, turns=1) | {"model": hostile, "source": hostile}
+    without_decisions = curated_row("2", segment("task", hostile), segment("observation", ""))
+    write_rows(tmp_path / "runs\x1b[2J.jsonl", [row, without_decisions])
     (tmp_path / "bad\x9b.json").write_text(json.dumps({hostile: hostile}))
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stdout)
     evaluate(metadata={"trajectories": str(tmp_path)})
     ours = [record.getMessage() for record in harness_logs.records if record.name == "lm_eval.hesnr"]
-    assert any("without 1\\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged he_snr" in line for line in ours)
+    assert any("without \\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged he_snr" in line for line in ours)
     assert all(line.isprintable() and "\u3164" not in line for line in ours)
     assert stdout.errors == "backslashreplace"  # the harness prints arrows at the end of its own command
