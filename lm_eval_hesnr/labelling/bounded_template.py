@@ -3,7 +3,8 @@
 A template comes with a checkpoint, and it is a program. The sandbox of `transformers` bounds one `range`, but neither
 nested loops nor the size of a text or a number. A single operation such as `10 ** (10 ** 10)` cannot be stopped from
 inside the process. So the template runs in a forked process, which is killed at a limit. It is a copy of this process
-and has the same template object, so the text is the same. One process renders all trajectories of a run.
+and has the same template object, so the text is the same. One process renders all trajectories of a run. It runs only
+the template, which is Python code, so it needs no lock that another thread of this process may hold.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class BoundedTemplate:
             TemplateLimitError: the template does not end within the limits.
             RuntimeError: the template raised an error; the text is that of the error.
         """
-        if sys.platform != "linux":
+        if sys.platform != "linux" or multiprocessing.current_process().daemon:  # which may not start another
             return self._template(messages)
         connection = self._connection or self._start()
         try:
