@@ -12,6 +12,9 @@ KeyboardInterrupt
 
 from __future__ import annotations
 
+import lm_eval_hesnr.messages.log  # noqa: F401 (every module of the package that logs also imports this one)
+from lm_eval_hesnr.messages.characters import one_line
+
 
 class InputError(ValueError, SystemExit):
     """The caller's mistake, as one line: the place, what was found, what was expected and what to do.
@@ -19,11 +22,13 @@ class InputError(ValueError, SystemExit):
     Library code can catch it as a `ValueError`. If it is not caught, it ends the program as `SystemExit` does: with the
     line on stderr, exit status 1 and no traceback. The harness's command line does not catch errors. A traceback of
     forty frames would hide the one useful line.
+
+    The message is the text with escapes for line ends and for characters that a terminal would act on or not show.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.code = f"error: {message}"
+        super().__init__(one_line(message))
+        self.code = f"error: {self}"
 
 
 class BadFileError(InputError):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.messages.near import did_you_mean, nearest
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 
 DEFAULT_SCOPES = ("action", "all")
+
+_LARGEST_COUNT = 2**31 - 1
+"""Arrays of tokens have 32 bits for a rank."""
+
+_LONGEST_VALUE = 200
+"""Characters of a wrong value that an error shows, and of a scope's name."""
 
 _NO_TYPO = {"token"}
 """Model arguments that look like a misspelt key of ours, but have their own meaning."""
@@ -98,11 +105,22 @@ def _near_miss(key: str, ours: list[str]) -> str | None:
     if plain in _ALSO_CALLED:
         return _ALSO_CALLED[plain]
     begins = [name for name in ours if len(plain) >= 3 and name.startswith(plain)]
-    return next(iter(begins or difflib.get_close_matches(plain, ours, n=1, cutoff=0.8)), None)
+    return begins[0] if begins else nearest(plain, ours, cutoff=0.8)
 
 
-def _refuse(name: str, value: Any, expected: str, hint: str = "") -> InputError:
-    return InputError(f"--metadata: {name} should be {expected}, found {value!r}{hint}")
+def _refuse(name: str, value: Any, expected: str, known: Iterable[str] = ()) -> InputError:
+    """The error for a wrong value, with the most similar of the `known` values."""
+    hint = did_you_mean(value, known).rstrip()
+    return InputError(f"--metadata: {name} should be {expected}, found {_short(value)}{hint and '; '}{hint}")
+
+
+def _short(value: Any) -> str:
+    """The value as Python writes it, cut if it is long."""
+    try:
+        shown = repr(value)
+    except ValueError:  # Python refuses to write very large numbers
+        return "a very large number"
+    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -114,6 +132,8 @@ def _flag(name: str, value: Any) -> bool:
 def _count(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise _refuse(name, value, "a whole number of at least 1")
+    if value > _LARGEST_COUNT:
+        raise _refuse(name, value, f"at most {_LARGEST_COUNT}")
     return value
 
 
@@ -124,13 +144,13 @@ def _candidates(name: str, value: Any) -> int:
 
 
 def _threshold(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < sys.float_info.max:
         raise _refuse(name, value, "a positive number of nats")
     return float(value)
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise _refuse(name, value, "a path")
     return value
 
@@ -144,7 +164,7 @@ def _paths(name: str, value: Any) -> str | list[str]:
 def _one_of(*choices: str) -> Any:
     def _check(name: str, value: Any) -> str:
         if value not in choices:
-            raise _refuse(name, value, f"one of {', '.join(choices)}")
+            raise _refuse(name, value, f"one of {', '.join(choices)}", choices)
         return str(value)
 
     return _check
@@ -157,11 +177,10 @@ def _scopes(name: str, value: Any) -> dict[str, frozenset[Label]]:
         str(key): _labels(str(key), labels) for item in items if isinstance(item, dict) for key, labels in item.items()
     }
     names = [item for item in items if not isinstance(item, dict)]
-    if not (own or names) or any(not isinstance(scope, str) or scope not in SCOPES for scope in names):
+    unknown = [scope for scope in names if not isinstance(scope, str) or scope not in SCOPES]
+    if unknown or not (own or names):
         expected = f"a list of names out of {', '.join(SCOPES)}, or an object that maps new names to lists of labels"
-        unknown = next((scope for scope in names if isinstance(scope, str) and scope not in SCOPES), "")
-        meant = difflib.get_close_matches(unknown, SCOPES, n=1)
-        raise _refuse(name, value, expected, f"; did you mean {meant[0]!r}?" if meant else "")
+        raise _refuse(name, unknown[0] if unknown else value, expected, SCOPES)
     return {scope: SCOPES[scope] for scope in names} | own
 
 
@@ -169,8 +188,13 @@ def _labels(own: str, value: Any) -> frozenset[Label]:
     known = {label.label_name: label for label in Label}
     if own in SCOPES:
         raise _refuse(f"scope {own!r}", value, "another name: a built-in scope has this name")
-    if "," in own or not isinstance(value, list) or not value or any(label not in known for label in value):
-        raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)}; no comma in its name")
+    if not own.strip() or not own.isprintable() or "," in own or len(own) > _LONGEST_VALUE:
+        raise _refuse("the name of a scope", own, "a short printable text without commas")
+    if not isinstance(value, list) or not value:
+        raise _refuse(f"scope {own!r}", value, f"a list of labels out of {', '.join(known)}")
+    for label in value:
+        if not isinstance(label, str) or label not in known:
+            raise _refuse(f"a label of scope {own!r}", label, f"one of {', '.join(known)}", known)
     labels = frozenset(known[label] for label in value)
     if labels <= {Label.SYSTEM, Label.TASK}:
         raise _refuse(f"scope {own!r}", value, "at least one label besides system and task, which are rarely scored")

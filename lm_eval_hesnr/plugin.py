@@ -79,7 +79,7 @@ def _quietly(register, module) -> None:  # type: ignore[no-untyped-def]
     except Exception as error:
         import logging
 
-        logging.getLogger(__name__).warning("lm_eval_hesnr did not register with %s: %r", module.__name__, error)
+        logging.getLogger("lm_eval.hesnr").warning("lm_eval_hesnr did not register with %s: %r", module.__name__, error)
 
 
 def _register_models_and_filters(_models_module) -> None:  # type: ignore[no-untyped-def]

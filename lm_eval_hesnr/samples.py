@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.text_table import aligned
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -70,8 +70,7 @@ def sample(name: str) -> Trajectory:
     by_name = {name_of(trajectory): trajectory for trajectory in samples()}
     found = by_name.get(name.removeprefix("swe-mini/"))
     if found is None:
-        near = difflib.get_close_matches(name, by_name, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, by_name)
         raise InputError(f"no sample {name!r}; {hint}the names are {', '.join(by_name)}")
     return found
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering
-from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
+from lm_eval_hesnr.labelling.bounded_template import BoundedTemplate, ChatTemplate
+from lm_eval_hesnr.labelling.render import Rendering
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -126,7 +127,8 @@ def leave_out_long(
     Raises:
         InputError: every trajectory is longer.
     """
-    lengths = [len(tokenizer(rendering.text, verbose=False)["input_ids"]) for rendering in renderings]
+    with tokenizing(f"max_tokens={max_tokens}"):
+        lengths = [len(tokenizer(rendering.text, verbose=False)["input_ids"]) for rendering in renderings]
     short = [i for i, length in enumerate(lengths) if length <= max_tokens]
     if not short:
         raise InputError(
@@ -163,13 +165,13 @@ def chat_template(model_args: Mapping[str, Any], given: Callable[..., str] | Non
         InputError: there is no tokenizer, or it has no chat template.
     """
     if given is not None:
-        return partial(given, add_generation_prompt=False)
+        return BoundedTemplate(partial(given, add_generation_prompt=False))
     tokenizer = model_tokenizer(model_args, "render=chat")
     if not tokenizer.chat_template:
         raise InputError(
             f"{tokenizer.name_or_path}: has no chat template, which render=chat needs; leave out render=chat"
         )
-    return partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False)
+    return BoundedTemplate(partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=False))
 
 
 def n_characters(trajectory: Trajectory) -> int:

@@ -19,6 +19,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
+from lm_eval_hesnr.messages.characters import accept_every_character
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import DEFAULT_SCOPES, Options
@@ -53,6 +54,7 @@ class SweHesnr(Task):
         Raises:
             InputError: an option or a path is wrong, or there is nothing to score.
         """
+        accept_every_character()  # the harness prints a table with arrows after all scoring
         config = {key: value for key, value in (config or {}).items() if key != "class"}
         # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)

@@ -32,7 +32,7 @@ BELOW = {
 }
 """What stands directly below each folder or file at the top of the package. It may import this and all below it."""
 
-UNDER_ALL = ["files", "assets", "errors", "labels", "__init__"]
+UNDER_ALL = ["files", "assets", "errors", "messages", "labels", "__init__"]
 """Every module may import these. Each of them may import only those to its right."""
 
 

@@ -1,5 +1,6 @@
 import ast
 import importlib.util
+import math
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,24 @@ def test_own_scopes_beside_the_built_in_ones():
         ({"trajectories": 3}, "trajectories should be a path, found 3"),
         ({"trajectories": None}, "trajectories should be a path; leave the key out for the embedded sample set"),
         ({"scopes": {"action": ["thought"]}}, "scope 'action' should be another name: a built-in scope has this name"),
-        ({"scopes": {"mine": ["comments"]}}, "scope 'mine' should be a list of labels out of code, markup"),
+        (
+            {"scopes": {"mine": ["comments"]}},
+            "a label of scope 'mine' .*'comments'; did you mean 'comment'",
+        ),
+        ({"scopes": {"mine": [["code"]]}}, "a label of scope 'mine' should be one of code, markup"),
+        ({"scopes": {"mine": "code"}}, "scope 'mine' should be a list of labels out of code, markup"),
+        ({"scopes": {"a\n": ["code"]}}, "the name of a scope should be a short printable text without commas"),
+        ({"scopes": "acton,all"}, "scopes should be a list .* found 'acton'; did you mean 'action'"),
+        ({"scopes": [["action"]]}, r"scopes should be a list of names .* found \['action'\]$"),
+        ({"threshold": "quantil"}, "threshold should be one of .* found 'quantil'; did you mean 'quantile'"),
+        ({"render": "Chat"}, "render should be .* found 'Chat'; did you mean 'chat'"),
+        ({"epsilon": math.nan}, "epsilon should be a positive number of nats, found nan"),
+        ({"epsilon": 10**400}, "epsilon should be a positive number of nats, found 1000"),
+        ({"k": 10**400}, r"k should be at most 2147483647, found 10{199}\.\.\.$"),
+        ({"k": 10**5000}, "k should be at most 2147483647, found a very large number"),
+        ({"trajectories": "a\0b"}, r"trajectories should be a path, found 'a\\x00b'"),
+        ({"token_table": ["a"]}, r"token_table should be a path, found \['a'\]"),
+        ({"strict": "a" * 10**6}, r"strict should be true or false, found 'a{199}\.\.\.$"),
         ({"scopes": {"mine": ["task"]}}, "at least one label besides system and task"),
         ({"only_resolved": "yes"}, "only_resolved should be true or false, found 'yes'"),
         ({"score": "thoughts"}, "score should be one of all, action, found 'thoughts'"),

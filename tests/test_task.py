@@ -1,6 +1,8 @@
+import io
 import json
 import logging
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -400,3 +402,18 @@ def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog,
     assert [line.split()[0] for line in table[1:]] == order
     row = results["results"]["swe_hesnr_ablation"]
     assert [int(line.split()[-1]) for line in table[1:]] == [row[f"decisions,{scope}"] for scope in order]
+
+
+def test_hostile_text_reaches_the_log_only_as_escapes(evaluate, tmp_path, harness_logs, monkeypatch):
+    hostile = "\x1b]0;x\x07\x9b2J\r\u202e\u3164\nERROR forged"
+    row = run(hostile, turns=1) | {"model": hostile, "source": hostile}
+    without_decisions = curated_row("2", segment("task", hostile), segment("observation", ""))
+    write_rows(tmp_path / "runs\x1b[2J.jsonl", [row, without_decisions])
+    (tmp_path / "bad\x9b.json").write_text(json.dumps({hostile: hostile}))
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    evaluate(metadata={"trajectories": str(tmp_path)})
+    ours = [record.getMessage() for record in harness_logs.records if record.name == "lm_eval.hesnr"]
+    assert any("without \\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged he_snr" in line for line in ours)
+    assert all(line.isprintable() and "\u3164" not in line for line in ours)
+    assert stdout.errors == "backslashreplace"  # the harness prints arrows at the end of its own command

@@ -11,20 +11,20 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 
 from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show
-from lm_eval_hesnr.cli.terminal import print_error
+from lm_eval_hesnr.cli.terminal import Parser, print_error
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.messages.characters import accept_every_character
 
 DONE, BAD_INPUT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run `hesnr ARGV` and return its exit status."""
+    accept_every_character()
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # some terminals cannot print every character
     try:
         all_good: bool = arguments.run(arguments)
     except BadFileError as error:
@@ -52,7 +52,7 @@ def _failed(reason: str, status: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hesnr", description="Convert, show and sample agent trajectories; measure and diagnose HE-SNR results."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

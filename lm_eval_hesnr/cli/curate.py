@@ -1,24 +1,22 @@
 """`hesnr curate`: convert trajectories of any known format to one file, and report on every input file."""
 
-# ruff: noqa: T201 (printing lives in this package)
-
 from __future__ import annotations
 
 import argparse
-import difflib
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error
+from lm_eval_hesnr.cli.terminal import COLOURS, print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.text_table import aligned
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
@@ -85,14 +83,13 @@ def run(arguments: argparse.Namespace) -> bool:
         raise InputError("--max-tokens and --tokenizer go together: give both or neither")
     out: Path = arguments.out
     tally = _curate(arguments)
-    for line in _report(tally, verbose=arguments.verbose):
-        print(one_line(line))
+    print_lines(_report(tally, verbose=arguments.verbose))
     n_read, n_written = tally.total("read"), tally.total("written")
     not_found = _not_found(arguments.source, tally)
     if n_written:
-        print(f"{one_line(str(out))}: {n_written} trajectories")
+        print_line(f"{out}: {n_written} trajectories")
         if not_found:
-            print(f"note: {one_line(not_found)}", file=sys.stderr)
+            print_note(f"note: {not_found}")
         return not tally.bad
     if n_read and not_found:
         raise InputError(f"{out}: nothing to write; {not_found}")
@@ -109,8 +106,7 @@ def _not_found(sources: list[str], tally: Tally) -> str:
     found = sorted({source for source, _ in tally.counts})
     for name in sources:
         if name not in found:
-            near = difflib.get_close_matches(name, found, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(name, found)
             return f"no trajectory has the format --source {name!r}; {hint}the inputs have {', '.join(found)}"
     return ""
 
@@ -138,7 +134,7 @@ def _curate(arguments: argparse.Namespace) -> Tally:
     except KeyboardInterrupt:
         partial = files_of(arguments.out)[0]
         kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing is kept"
-        print(f"stopped; {kept}", file=sys.stderr)
+        print_note(f"stopped; {kept}")
         raise
 
 

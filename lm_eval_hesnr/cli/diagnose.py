@@ -1,7 +1,5 @@
 """`hesnr diagnose`: lists what may be wrong with results, with evidence and advice."""
 
-# ruff: noqa: T201 (printing lives in this package)
-
 from __future__ import annotations
 
 import argparse
@@ -10,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lm_eval_hesnr.cli.terminal import one_line
+from lm_eval_hesnr.cli.terminal import print_line
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
 
@@ -30,8 +28,8 @@ def run(arguments: argparse.Namespace) -> bool:
     with _bad_content(" and ".join(map(str, arguments.results))):
         findings = diagnose(runs)
     for finding in findings:
-        print(one_line(str(finding)))
-    print(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
+        print_line(str(finding))
+    print_line(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
     return True
 
 

@@ -1,17 +1,15 @@
 """`hesnr measure`: every measure computed again from token tables, without a model."""
 
-# ruff: noqa: T201 (printing lives in this package)
-
 from __future__ import annotations
 
 import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.cli.terminal import print_lines, print_note
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.bootstrap import Difference
@@ -59,15 +57,14 @@ def run(arguments: argparse.Namespace) -> bool:
     tables = _read(arguments.folder, options.scopes, epsilon)
     if arguments.other is None:
         summary = measure_tables(tables, options.threshold, epsilon)
-        text = [json.dumps(summary, indent=2)] if arguments.json else _measures_table(tables, summary)
+        text = json.dumps(summary, indent=2).splitlines() if arguments.json else _measures_table(tables, summary)
     else:
         other = _read(arguments.other, options.scopes, epsilon)
         if other.folder.samefile(tables.folder):
-            print(f"note: {tables.folder} and {other.folder} are the same folder", file=sys.stderr)
+            print_note(f"note: {tables.folder} and {other.folder} are the same folder")
         differences = compare_tables(tables, other, epsilon)
-        text = [_as_json(differences)] if arguments.json else _differences_table(tables, other, differences)
-    for line in text:
-        print(line)
+        text = _as_json(differences).splitlines() if arguments.json else _differences_table(tables, other, differences)
+    print_lines(text)
     return True
 
 
@@ -76,9 +73,8 @@ def _read(folder: Path, scopes: Mapping[str, frozenset[Label]], epsilon: float) 
     tables = read_tables(folder, scopes, epsilon)  # also checks that epsilon is below ln k
     own = tables.signature.get("epsilon")
     if isinstance(own, float) and own != epsilon:
-        print(
-            f"note: {folder} was scored with epsilon {own:.6g}; now measured with {epsilon:.6g} (--epsilon changes it)",
-            file=sys.stderr,
+        print_note(
+            f"note: {folder} was scored with epsilon {own:.6g}; now measured with {epsilon:.6g} (--epsilon changes it)"
         )
     return tables
 

@@ -1,14 +1,11 @@
 """`hesnr sample`: list the embedded trajectories, or write one in an agent's format."""
 
-# ruff: noqa: T201 (printing lives in this package)
-
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from lm_eval_hesnr.cli.terminal import one_line, print_lines
+from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note, print_text
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.samples import (
     FORMAT_NAMES,
@@ -41,27 +38,23 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.name is None:
         if arguments.form or out:
             raise InputError("--form and -o need the NAME of a run; `hesnr sample` lists the names")
-        print_lines(table(samples()), paged=False)
+        print_lines(table(samples()))
         return True
     form = arguments.form or FORMAT_NAMES[0]
     trajectory = sample(arguments.name)
     written = in_format(trajectory, form)
     if out is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(written.text.encode("utf-8"))  # JSON is UTF-8, even if the terminal is not
+        print_text(written.text)
     else:
         _check(out, f"{name_of(trajectory)}{ending_of(form)}", force=arguments.force)
         out.write_text(written.text, encoding="utf-8")
         n_segments = len(written.trajectory.segments)
-        print(f"{one_line(str(out))}: {name_of(trajectory)} as {form}, {n_segments} segments")
+        print_line(f"{out}: {name_of(trajectory)} as {form}, {n_segments} segments")
         if not out.name.endswith(ending_of(form)):
-            print(
-                f"note: {form} files usually end in {ending_of(form)}; in a folder, this file may be skipped",
-                file=sys.stderr,
-            )
+            print_note(f"note: {form} files usually end in {ending_of(form)}; in a folder, this file may be skipped")
     for note in (changed_in(trajectory, form), lost_in(trajectory, form)):
         if note:
-            print(note, file=sys.stderr)
+            print_note(note)
     return True
 
 

@@ -5,8 +5,6 @@ terminal are shown as escapes. The only escape codes in a line are the colours t
 before the end of its line.
 """
 
-# ruff: noqa: T201 (printing lives in this package)
-
 from __future__ import annotations
 
 import argparse
@@ -17,10 +15,11 @@ from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
-from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error, print_lines, visible
+from lm_eval_hesnr.cli.terminal import BOLD, COLOURS, print_error, print_lines, print_note, styled
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.messages.characters import one_line, visible
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
@@ -61,10 +60,11 @@ def run(arguments: argparse.Namespace) -> bool:
         print_error(f"{arguments.file}: no trajectory could be read; `hesnr curate` prints the reason for every file")
         return False
     on_terminal = sys.stdout.isatty() and not arguments.plain
-    text: Iterable[str] = lines(chosen, arguments.labels, colours=on_terminal and not os.environ.get("NO_COLOR"))
+    colours = on_terminal and not os.environ.get("NO_COLOR")
+    text: Iterable[str] = lines(chosen, arguments.labels, colours=colours)
     if arguments.doc is None and len(listed) > 1:
         text = [f"{len(listed)} trajectories; this is the first, --doc shows another", *listed, "", *text]
-    print_lines(text, paged=on_terminal)
+    print_lines(text, paged=on_terminal, has_styles=colours)
     return not n_bad
 
 
@@ -77,7 +77,7 @@ def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int
     for _, result in iterate_trajectories([file]):
         if isinstance(result, Bad):
             n_bad += 1
-            print(f"bad: {one_line(result.reason)}", file=sys.stderr)
+            print_note(f"bad: {result.reason}")
             continue
         number = len(listed) + 1
         first_id = first_id or result.id
@@ -156,8 +156,8 @@ def _stretches(text: str, codes: np.ndarray, labels: Collection[Label] | None) -
 
 
 def _coloured(text: str, label: Label | None) -> str:
-    return f"\x1b[{COLOURS[label]}m{text}\x1b[0m" if text and label is not None else text
+    return styled(text, COLOURS[label]) if text and label is not None else text
 
 
 def _bold(text: str, colours: bool) -> str:
-    return f"\x1b[1m{text}\x1b[0m" if colours else text
+    return styled(text, BOLD) if colours else text

@@ -1,17 +1,24 @@
-"""Printing to a terminal: escapes for control characters, colours of labels, the pager, error lines."""
+"""All printing of the `hesnr` command: lines, error lines, the pager, and the colours of labels.
 
-# ruff: noqa: T201 (printing lives in this package)
+Text of trajectories, file names and tables is not trusted. The functions here print an escape for each character that
+could control the terminal. The only escape codes that they print are those of `COLOURS` and of bold text.
+"""
+
+# ruff: noqa: T201 (only this module prints)
 
 from __future__ import annotations
 
+import argparse
 import os
 import pydoc
 import re
 import shutil
 import sys
 from collections.abc import Iterable
+from typing import NoReturn
 
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.messages.characters import one_line
 
 COLOURS = {
     Label.CODE: "32",
@@ -27,35 +34,65 @@ COLOURS = {
 }
 """SGR codes of the sixteen colours that every terminal has. Headings are bold and have no colour."""
 
-_STRANGE = re.compile(r"[^\x20-\x7e\n\t]")
+BOLD, _PLAIN = "1", "0"
+
+_SGR = re.compile(rf"(\x1b\[(?:{'|'.join([*COLOURS.values(), BOLD, _PLAIN])})m)")
 
 
-def visible(text: str) -> str:
-    r"""The text with an escape, such as `\x1b`, for every character that is not printable."""
-    return _STRANGE.sub(lambda found: _escaped(found[0]), text)
+def styled(text: str, code: str) -> str:
+    """The text between an SGR code and the code that ends all styles."""
+    return f"\x1b[{code}m{text}\x1b[{_PLAIN}m"
 
 
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+def print_line(text: str) -> None:
+    """Print one line to stdout."""
+    print(one_line(text))
 
 
-def one_line(text: str) -> str:
-    """The text in one line: like `visible`, and each line end is an escape too."""
-    return visible(text).replace("\n", "\\n")
+def print_note(text: str) -> None:
+    """Print one line to stderr."""
+    print(one_line(text), file=sys.stderr)
 
 
 def print_error(reason: str) -> None:
     """Print one line `error: ...` to stderr."""
-    print(f"error: {one_line(reason)}", file=sys.stderr)
+    print_note(f"error: {reason}")
 
 
-def print_lines(lines: Iterable[str], *, paged: bool) -> None:
-    """Print to stdout. If `paged`, a text longer than the terminal goes through the user's pager."""
+def print_lines(lines: Iterable[str], *, paged: bool = False, has_styles: bool = False) -> None:
+    """Print to stdout. If `paged`, a text longer than the terminal goes through the user's pager.
+
+    Args:
+        lines: the text, one line each.
+        paged: use the pager.
+        has_styles: the lines contain styles of `styled`, which are kept.
+    """
+    safe: Iterable[str] = map(_with_styles if has_styles else one_line, lines)
     if paged:
-        lines = list(lines)
-        if len(lines) >= shutil.get_terminal_size().lines:
+        whole = list(safe)
+        if len(whole) >= shutil.get_terminal_size().lines:
             os.environ.setdefault("LESS", "-R")  # without it, less shows escape codes instead of colours
-            pydoc.pager("\n".join(lines) + "\n")
+            pydoc.pager("\n".join(whole) + "\n")
             return
-    for line in lines:
+        safe = whole
+    for line in safe:
         print(line)
+
+
+def print_text(text: str) -> None:
+    """Write a file's content to stdout, in UTF-8, even if the terminal has another encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose error messages may contain any argument of the user."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with status 2."""
+        super().error(one_line(message))
+
+
+def _with_styles(line: str) -> str:
+    """The line with escapes for everything but our styles, which `re.split` returns at the odd places."""
+    return "".join(part if i % 2 else one_line(part) for i, part in enumerate(_SGR.split(line)))

@@ -19,7 +19,7 @@ import numpy as np
 from lm_eval_hesnr.curation.items import Item, Line
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -81,10 +81,12 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
     except (ValueError, RecursionError) as error:
         return Bad(f"its curated form cannot be read again ({error})")
     rendering = transcript(trajectory)
+    with tokenizing(trajectory.id):
+        ids = tokenizer_of_option(tokenizer)(rendering.text, verbose=False)["input_ids"] if tokenizer else []
     return LineCounts(
         steps=trajectory.n_steps,
         characters=np.bincount(rendering.labels, minlength=len(Label)).tolist(),
-        n_tokens=len(tokenizer_of_option(tokenizer)(rendering.text, verbose=False)["input_ids"]) if tokenizer else 0,
+        n_tokens=len(ids),
         unknown_tools=_unknown_tools(trajectory),
     )
 

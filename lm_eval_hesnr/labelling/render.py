@@ -6,7 +6,7 @@ the tokenizer. It then searches every message in the result, and raises an error
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -14,11 +14,9 @@ import numpy as np
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
+from lm_eval_hesnr.labelling.bounded_template import ChatTemplate, TemplateLimitError
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
-
-ChatTemplate = Callable[[list[dict[str, str]]], str]
-"""A function from messages with `role` and `content` to the text that the model reads."""
 
 _HEADINGS = {"system": "System", "task": "Task", "agent": "Agent", "observation": "Observation", "other": "Note"}
 _CHAT_ROLES = {"system": "system", "task": "user", "agent": "assistant", "observation": "user", "other": "user"}
@@ -148,6 +146,8 @@ def _apply_template(
     """The template's text for the messages, with `contents` instead of their own."""
     try:
         return template([{"role": m.role, "content": content} for m, content in zip(messages, contents, strict=True)])
+    except TemplateLimitError as error:
+        raise InputError(f"{trajectory.id}: {error}; use render=transcript, or another template") from error
     except Exception as error:  # a template is a program and may raise anything
         raise InputError(
             f"{trajectory.id}: the chat template refuses the messages ({error}); use render=transcript"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.near import did_you_mean, nearest
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -55,9 +55,26 @@ def known_arguments(*models: type) -> set[str]:
 
 def unknown_argument(name: str, key: str, known: set[str]) -> InputError:
     """The error for an unknown argument `key`, with the known name that is most similar."""
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]}=?" if near else "leave it out"
+    near = nearest(key, known)
+    hint = f"did you mean {near}=?" if near else "leave it out"
     return InputError(f"{name}: --model_args has no {key}=; {hint}")
+
+
+def check_dtypes(options: Mapping[str, Any]) -> None:
+    """Check the arguments that name a floating-point type of PyTorch.
+
+    Raises:
+        InputError: there is no such type, or it is not a floating-point type.
+    """
+    import torch  # seconds; a server's model does not need it
+
+    known = [name for name in dir(torch) if getattr(getattr(torch, name), "is_floating_point", None) is True]
+    for key in ("dtype", "mixed_precision_dtype", "softmax_dtype"):
+        value = options.get(key)
+        is_auto = key == "dtype" and value == "auto"
+        if not (value is None or is_auto or isinstance(value, torch.dtype) or value in known):
+            hint = did_you_mean(value, known)
+            raise InputError(f"{key}={value}: {hint}expected a type such as bfloat16, float16 or float32")
 
 
 def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:

@@ -22,6 +22,7 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_tokenizer
+from lm_eval_hesnr.scoring.load_tokenizer import tokenizing
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.store import ScoreStore, resumable
@@ -135,7 +136,8 @@ class TrajectoryModel(LM):
         """The tokens of a request with labels, and the windows in which they are scored."""
         context, text = request.args
         template = text.labels == Label.TEMPLATE if text.has_template else None
-        tokens = self.trajectory_tokenizer("".join((context, text)), template)
+        with tokenizing(f"{request.doc.get('id')}, {self.model_name}"):
+            tokens = self.trajectory_tokenizer("".join((context, text)), template)
         running = np.concatenate([[0], np.cumsum(text.to_score)])
         positions = np.flatnonzero(running[tokens.end] > running[tokens.start])
         positions = positions[positions > 0]  # nothing predicts the first token

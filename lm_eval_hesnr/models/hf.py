@@ -12,14 +12,20 @@ from typing import Any
 import torch
 import transformers
 from lm_eval.models.huggingface import HFLM
-from safetensors import SafetensorError
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder
-from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, embedded_model, named_arguments
+from lm_eval_hesnr.models.arguments import (
+    as_number,
+    as_number_or_none,
+    check_dtypes,
+    embedded_model,
+    named_arguments,
+)
 from lm_eval_hesnr.models.base import TrajectoryModel
+from lm_eval_hesnr.models.load_errors import checked_source, load_error, refuse_pickled_code
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
@@ -27,6 +33,7 @@ from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, posi
 from lm_eval_hesnr.models.window_request import WindowRequest
 from lm_eval_hesnr.ranks import merge_ranks
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
+from lm_eval_hesnr.scoring.load_tokenizer import tokenizing
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 
@@ -67,6 +74,11 @@ class HFTopK(TrajectoryModel, HFLM):
         """
         if pretrained is None:
             pretrained = embedded_model(kwargs)
+        pretrained = checked_source(pretrained)
+        check_dtypes(kwargs)
+        if kwargs.get("add_bos_token") not in (None, True, False):
+            raise InputError(f"add_bos_token={kwargs['add_bos_token']}: expected true or false")
+        refuse_pickled_code(kwargs)
         _prefer_cpu_without_accelerator(kwargs)
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
         factor = _checked_rope_factor(rope_type, rope_factor)
@@ -83,16 +95,14 @@ class HFTopK(TrajectoryModel, HFLM):
 
     def _load(self, pretrained: Any, options: dict[str, Any]) -> None:
         """Run the constructor of `hf`."""
-        with named_arguments("hf-topk", HFTopK, HFLM):
-            try:
+        try:
+            with named_arguments("hf-topk", HFTopK, HFLM), tokenizing(f"hf-topk, pretrained={pretrained}"):
                 super().__init__(pretrained=pretrained, **options)
-            except (OSError, ValueError, SafetensorError) as error:  # no checkpoint, a damaged one, wrong options
-                is_folder = not isinstance(pretrained, str) or Path(pretrained).is_dir()
-                known = "" if is_folder else "there is no such folder, and loading this name from the Hub fails: "
-                reason = f"{known}{' '.join(str(error).split())}"
-                if not is_folder and str(pretrained).startswith(("/", ".", "~")):  # never a name on the Hub
-                    reason = "there is no such folder; give the checkpoint's folder, or a name on the Hub"
-                raise InputError(f"hf-topk, pretrained={pretrained}: {reason}") from error
+        except InputError:
+            raise
+        except Exception as error:  # no checkpoint, a damaged one, wrong options, code of the checkpoint
+            eval_logger.debug("hf-topk cannot load the model", exc_info=True)
+            raise load_error("hf-topk", pretrained, options, error) from error
         if getattr(self, "accelerator", None) is not None:  # hf uses the local rank, and does not set a rank on a CPU
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
 

@@ -71,7 +71,7 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
     cache = cache_folder / "fingerprints.json"
     cached: dict[str, list[Any]] = {}
     with suppress(OSError, ValueError):
-        cached = json.loads(cache.read_text())
+        cached = json.loads(cache.read_text(encoding="utf-8"))
     digests = [[path.name, _digest_of_file(path, cached)] for path in paths]
     with suppress(OSError):  # without the cache, the next run is only slower
         replace_file(cache, json.dumps(cached))

@@ -1,7 +1,13 @@
-"""Loads a tokenizer by its name."""
+"""Loads a tokenizer by its name, and turns panics of tokenizers into errors.
+
+A tokenizer's regular expression may fail at any text, for example because it needs too many steps. The library
+`tokenizers` then panics. A panic is a `BaseException` outside the tree of `Exception`, so usual code does not catch it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
@@ -21,7 +27,26 @@ def load_tokenizer(name: str, option: str, **options: Any) -> Any:
     from transformers import AutoTokenizer  # the import takes seconds
 
     try:
-        return AutoTokenizer.from_pretrained(name, **options)
+        with tokenizing(option):
+            return AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:  # the Hub's client and a tokenizer's own code may raise any error
         reason = " ".join(str(error).split())
         raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason:.300}); name another") from error
+
+
+@contextmanager
+def tokenizing(place: str) -> Iterator[None]:
+    """Turn a panic of `tokenizers` in the block into an error of the caller.
+
+    Args:
+        place: the trajectory, option or model, for the error line.
+
+    Raises:
+        InputError: the tokenizer panicked.
+    """
+    try:
+        yield
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":  # the class cannot be imported
+            raise
+        raise InputError(f"{place}: the tokenizer's own code failed ({panic}); use another tokenizer") from panic

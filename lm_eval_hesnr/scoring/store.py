@@ -176,7 +176,7 @@ class ScoreStore:
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError, OSError):
-                other = json.loads(path.read_text())["settings"]
+                other = json.loads(path.read_text(encoding="utf-8"))["settings"]
                 keys = sorted(settings.keys() | other.keys())
                 differing.append([key for key in keys if settings.get(key) != other.get(key)])
         if differing:

@@ -3,9 +3,9 @@ import re
 import pytest
 
 from lm_eval_hesnr.cli.show import lines
-from lm_eval_hesnr.cli.terminal import visible
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.messages.characters import visible
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from tests.builders import trajectory

@@ -18,10 +18,10 @@ GOOD = {
 }  # fmt: skip
 
 
-def lm_eval(metadata, *arguments, model="hf-topk"):
+def lm_eval(metadata, *arguments, model="hf-topk", **environment):
     """Run the harness's command line on our task; return the finished process."""
     command = [sys.executable, "-m", "lm_eval_hesnr", "--tasks", "swe_hesnr", "--device", "cpu", "--model", model]
-    env = os.environ | {"HF_HUB_OFFLINE": "1", "LMEVAL_LOG_LEVEL": "ERROR"}
+    env = os.environ | {"HF_HUB_OFFLINE": "1", "LMEVAL_LOG_LEVEL": "ERROR"} | environment
     command += ["--metadata", json.dumps(metadata), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
 
@@ -63,6 +63,21 @@ def test_one_line_and_no_traceback(random_model, folder, metadata, line):
 def test_a_stock_model(random_model):
     done = lm_eval({}, "--model_args", f"pretrained={random_model}", model="hf")
     assert_one_line(done, "error: swe_hesnr needs a model that scores whole trajectories, and this one does not: use")
+
+
+def test_a_wrong_model_argument(random_model):
+    done = lm_eval({}, "--model_args", f"pretrained={random_model},dtype=float33")
+    assert_one_line(done, "error: dtype=float33: did you mean 'float32'? expected a type such as bfloat16")
+
+
+def test_a_locale_without_arrows_prints_the_whole_table(random_model, folder):
+    path = folder.parent / "good.jsonl"
+    path.write_text(json.dumps(GOOD) + "\n")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = lm_eval({"trajectories": str(path)}, "--model_args", f"pretrained={random_model}", **ascii_only)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "|topk_acc" in done.stdout
+    assert "\\u2191" in done.stdout
 
 
 def test_the_bad_of_a_folder_are_named_and_the_good_scored_unless_strict(random_model, folder):

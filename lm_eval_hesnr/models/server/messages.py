@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from lm_eval_hesnr.messages.characters import one_line
+
 _LONGEST = 300
-
-
-def printable(text: str) -> str:
-    r"""The text with an escape, such as `\x1b` or `\ud800`, for every character that is not printable."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def censored(message: Any, secret: str, *, is_cut: bool = False) -> str:
@@ -25,7 +22,7 @@ def censored(message: Any, secret: str, *, is_cut: bool = False) -> str:
     if secret:
         text = text.replace(secret, "***")
         text = text[: -len(secret)] if is_cut else text
-    text = printable(" ".join(text.split()))
+    text = one_line(" ".join(text.split()))
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 

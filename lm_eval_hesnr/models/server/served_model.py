@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_hesnr.errors import AnswerError, InputError
+from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.models.server.connection import Connection
-from lm_eval_hesnr.models.server.messages import printable
 from lm_eval_hesnr.models.server.values import LARGEST_INTEGER, as_list, as_object
 from lm_eval_hesnr.models.server_arguments import SHORTEST_CONTEXT
 
@@ -84,7 +84,7 @@ def _entry_of(model: str, served: list[dict[str, Any]], server: str) -> dict[str
     """The model's entry; empty if the list of models is empty."""
     found = [one for one in served if one.get("id") == model]
     if served and not found:
-        others = ", ".join(printable(str(one.get("id")))[:_LONGEST_NAME] for one in served[:_MOST_NAMES])
+        others = ", ".join(one_line(str(one.get("id")))[:_LONGEST_NAME] for one in served[:_MOST_NAMES])
         more = f" and {len(served) - _MOST_NAMES} more" if len(served) > _MOST_NAMES else ""
         raise InputError(
             f"{server} does not serve {model!r}; it serves {others}{more}; give one of these as model=, and tokenizer="
@@ -101,4 +101,4 @@ def _version(connection: Connection) -> str | None:
 
 def _name(value: Any) -> str | None:
     """The text as it may be written into results; None if it is not a text."""
-    return printable(value)[:_LONGEST_NAME] if isinstance(value, str) else None
+    return one_line(value)[:_LONGEST_NAME] if isinstance(value, str) else None

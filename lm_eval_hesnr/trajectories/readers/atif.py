@@ -27,7 +27,7 @@ FORMAT = "ATIF 1.0 to 1.8"
 
 _VERSIONS = tuple(f"ATIF-v1.{minor}" for minor in range(9))
 _SOURCES = ("system", "user", "agent")
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("lm_eval.hesnr")
 
 
 def detect(data: Any) -> bool:
