@@ -110,7 +110,7 @@ def test_the_command_prints_every_measure_and_the_difference(tmp_path, capsys):
             ["DIR", "--scopes", "actions"],
             "scopes should be a list of names out of action, action_raw, ",
         ),
-        (["DIR", "--scopes", "all,thougt"], "found 'all,thougt'; did you mean 'thought'?"),
+        (["DIR", "--scopes", "all,thougt"], "found 'thougt'; did you mean 'thought'?"),
         (["DIR", "DIR", "--threshold", "otsu"], "compared with one fixed threshold"),
     ],
 )
