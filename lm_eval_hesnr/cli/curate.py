@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lm_eval_hesnr.cli.terminal import COLOURS, one_line, print_error
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
-from lm_eval_hesnr.curation.resumable_file import files_of
+from lm_eval_hesnr.curation.resumable_file import log_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.text_table import aligned
@@ -136,8 +136,9 @@ def _curate(arguments: argparse.Namespace) -> Tally:
                 progress=bar.update,
             )
     except KeyboardInterrupt:
-        partial = files_of(arguments.out)[0]
-        kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing is kept"
+        log = log_of(arguments.out)
+        kept = f"what is written is kept, see {log}; run the same command again to continue"
+        kept = kept if log.exists() else "nothing is kept"
         print(f"stopped; {kept}", file=sys.stderr)
         raise
 
