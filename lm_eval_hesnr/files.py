@@ -52,12 +52,11 @@ def make_folder(folder: str | Path, option: str) -> Path:
     Raises:
         InputError: the folder cannot be created.
     """
+    path = Path(folder).expanduser()
     try:
-        path = Path(folder).expanduser()
         path.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:  # RuntimeError: `~name` of an unknown user
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{option}: cannot make the folder {folder} ({reason}); choose another") from error
+    except OSError as error:
+        raise InputError(f"{option}: cannot make the folder {folder} ({error.strerror}); choose another") from error
     return path
 
 
@@ -68,14 +67,18 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where, reason = error.filename or place, error.strerror or error
-        raise InputError(f"{where}: cannot be written to ({reason}); fix that, or choose another place") from error
+        raise InputError(f"{where}: cannot be written to ({reason}); fix that, or choose another path") from error
 
 
 def kind_of(path: Path) -> str | None:
-    """What is at this path, such as "a symbolic link"; None for a regular file, and if nothing is there."""
+    """What is at this path, such as "a symbolic link"; None for a regular file, and if nothing is there.
+
+    Raises:
+        OSError: the path cannot be looked at.
+    """
     try:
         kind = stat.S_IFMT(path.lstat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     return None if kind == stat.S_IFREG else _KINDS.get(kind, "a special file")
 
@@ -113,8 +116,12 @@ def replace_file(path: Path, content: str | bytes) -> None:
         with create_file(partial) as file:
             file.write(content.encode() if isinstance(content, str) else content)
         partial.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # the user does not know the other name
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def remove_abandoned(paths: Iterable[Path], is_ours: Callable[[Path], bool]) -> None:

@@ -54,15 +54,17 @@ class ResumableFile:
         """Length of the block that is being written, before compression."""
         with writing(out.parent):
             out.parent.mkdir(parents=True, exist_ok=True)
-            self._open_log()
+            is_new = self._open_log()
             try:
                 self._open_data(signature.encode() + b"\n")
             except BaseException:
+                if is_new:
+                    remove_open(self._log, self._log_path)
                 self._log.close()
                 raise
 
-    def _open_log(self) -> None:
-        """Open and lock the log, and read or write its first line."""
+    def _open_log(self) -> bool:
+        """Open and lock the log, and read or write its first line; whether the log is new."""
         try:
             self._log = create_file(self._log_path)
             is_new = True
@@ -81,6 +83,7 @@ class ResumableFile:
         except BaseException:
             self._log.close()
             raise
+        return is_new
 
     def _write_header(self) -> None:
         name = f"{self._out.name}.{uuid.uuid4().hex}.part"
