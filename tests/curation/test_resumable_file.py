@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,7 @@ FOREIGN = [
     b'{"package": "lm_eval_hesnr 0.1.0"}\n{"bytes": 1, "note": {}}\n',  # of an earlier version
     b'{"format": "hesnr curate: log of an unfinished output", "version": 2, "data": "../x.jsonl"}\n',
     b'{"format": "hesnr curate: log of an unfinished output", "version": 2, "data": 1}\n',
+    b'{"format": "hesnr curate: log of an unfinished output", "version": 2, "data": "in.jsonl"}\n',
 ]
 
 
@@ -108,6 +111,29 @@ def test_a_second_writer_is_refused_and_the_first_one_goes_on(out):
         first.finish()
     assert out.read_bytes() == b"a\nb\n"
     assert list(out.parent.iterdir()) == [out]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from lm_eval_hesnr.curation.resumable_file import ResumableFile
+with ResumableFile(Path(sys.argv[1]), "s") as output:
+    output.write(b"a\\n")
+    output.end_block({"n": 0})
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.end_to_end
+def test_a_second_process_is_refused_until_the_first_one_is_killed(out):
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(out)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout and writer.stdout.readline() == b"ready\n"
+        with pytest.raises(InputError, match=f"^{out}: another hesnr curate is writing it"):
+            ResumableFile(out, "s")
+        writer.kill()
+    assert continued(out, b"b\n") == [0]
+    assert out.read_bytes() == b"a\nb\n"
 
 
 def test_a_log_that_was_removed_between_opening_and_locking_is_not_used(out, monkeypatch):

@@ -250,7 +250,9 @@ def test_a_size_limit_is_one_warning_and_leaves_no_file(tmp_path, harness_logs):
         for seed in range(3):
             store.write("a run", token_scores(seed=seed))
     (line,) = harness_logs.messages
-    assert line.startswith(f"score store: {tmp_path}/4944a1e60bccaef6/settings.json: File too large; the run continues ")
+    assert line.startswith(
+        f"score store: {tmp_path}/4944a1e60bccaef6/settings.json: File too large; the run continues "
+    )
     assert [path for path in tmp_path.glob("**/*") if path.is_file()] == []
 
 

@@ -67,7 +67,8 @@ def test_tables_that_cannot_be_written_are_counted_and_no_older_ones_stay(tmp_pa
     tables.write(table(tmp_path, 3), token_scores())  # there is space again
     tables.log_missing()
     assert harness_logs.messages == [
-        f"token_table: {tmp_path}/00001-a_run.parquet: File too large; the run continues, and tries to write the next tables",
+        f"token_table: {tmp_path}/00001-a_run.parquet: File too large; the run continues, and tries to write the next "
+        "tables",
         "token_table: 2 of 4 tables could not be written and are missing in the folder; the numbers of this run are "
         "complete; run again to write all tables (with score_store=DIR, stored scores are used)",
     ]
