@@ -66,7 +66,7 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where, reason = error.filename or place, error.strerror or error
+        where, reason = error.filename2 or error.filename or place, error.strerror or error  # filename2: the new name
         raise InputError(f"{where}: cannot be written to ({reason}); fix that, or choose another path") from error
 
 

@@ -96,7 +96,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_an_error_of_the_disk_is_one_line_with_the_file_or_the_place():
-    for error, start in ((OSError(28, "full"), "out"), (OSError(28, "full", "out/a.log"), "out/a.log")):
+    renamed = OSError(1, "full", "out/a.part", None, "out/a")
+    for error, start in (
+        (OSError(28, "full"), "out"),
+        (OSError(28, "full", "out/a.log"), "out/a.log"),
+        (renamed, "out/a"),
+    ):
         with (
             pytest.raises(InputError, match=rf"^{start}: cannot be written to \(full\); fix that"),
             writing(Path("out")),

@@ -128,7 +128,8 @@ with ResumableFile(Path(sys.argv[1]), "s") as output:
 @pytest.mark.end_to_end
 def test_a_second_process_is_refused_until_the_first_one_is_killed(out):
     with subprocess.Popen([sys.executable, "-c", WRITER, str(out)], stdout=subprocess.PIPE) as writer:
-        assert writer.stdout and writer.stdout.readline() == b"ready\n"
+        assert writer.stdout
+        assert writer.stdout.readline() == b"ready\n"
         with pytest.raises(InputError, match=f"^{out}: another hesnr curate is writing it"):
             ResumableFile(out, "s")
         writer.kill()
