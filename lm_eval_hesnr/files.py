@@ -1,14 +1,45 @@
-"""Create folders and replace files."""
+"""Create folders; create, replace, open and lock files, and never change a file that is not ours.
+
+No function here writes through a symbolic link. A file is replaced by renaming a complete new one.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
+import time
 import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from lm_eval_hesnr.errors import InputError
 
-_UNFINISHED = re.compile(r"(.+)\.[0-9a-f]{32}\.partial")
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_PARTIAL = re.compile(r"(.+)\.[0-9a-f]{32}\.partial")
+_ABANDONED_SECONDS = 3600
+"""Age in seconds after which an unfinished file is removed. A running process may still write a newer one."""
+
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows has O_BINARY, and lacks the next two
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a named pipe would be waited for
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+"""Errors of `flock` on a disk that has no locks."""
 
 
 def make_folder(folder: str | Path, option: str) -> Path:
@@ -29,21 +60,155 @@ def make_folder(folder: str | Path, option: str) -> Path:
     return path
 
 
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn an error of the disk into an `InputError` of one line, which names the file or else `place`."""
+    try:
+        yield
+    except OSError as error:
+        where, reason = error.filename2 or error.filename or place, error.strerror or error  # filename2: the new name
+        raise InputError(f"{where}: cannot be written to ({reason}); fix that, or choose another path") from error
+
+
+def kind_of(path: Path) -> str | None:
+    """What is at this path, such as "a symbolic link"; None for a regular file, and if nothing is there.
+
+    Raises:
+        OSError: the path cannot be looked at.
+    """
+    try:
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except FileNotFoundError:
+        return None
+    return None if kind == stat.S_IFREG else _KINDS.get(kind, "a special file")
+
+
+def check_output(out: Path, *, force: bool) -> None:
+    """Check that a command may write this file.
+
+    Raises:
+        InputError: the file exists and `force` is off, or it is not a regular file, or its path cannot be used.
+    """
+    with writing(out):
+        if kind := kind_of(out):
+            raise InputError(f"{out}: is {kind}; name a regular file, or a new one")
+        if os.path.lexists(out) and not force:
+            raise InputError(f"{out}: exists already; give another name, or --force to replace it")
+
+
+def reason_of(error: OSError) -> str:
+    """The error in words, with the file's name if the system gives it."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file completely or not at all. Other programs see the old file or the new one, never a part of it.
 
     Raises:
+        FileExistsError: something is there that is not a regular file, such as a link. It is unchanged.
         OSError: the file cannot be written. The old file is unchanged.
     """
+    if kind := kind_of(path):
+        raise FileExistsError(errno.EEXIST, f"it is {kind}, expected a regular file", str(path))
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")  # unique on all machines that share the disk
     try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        with create_file(partial) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         partial.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # the user does not know the other name
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
-def unfinished_name(path: Path) -> str | None:
-    """The final name of a file that `replace_file` did not finish; None for any other file."""
-    found = _UNFINISHED.fullmatch(path.name)
-    return found[1] if found else None
+def remove_abandoned(paths: Iterable[Path], is_ours: Callable[[Path], bool]) -> None:
+    """Remove files that `replace_file` did not finish, because its process was killed more than an hour ago.
+
+    Args:
+        paths: the paths to look at. Only regular files are removed, and only those that have the 32 random digits and
+            the ending that `replace_file` gives.
+        is_ours: whether the final path of such a file is one that the caller writes.
+    """
+    for path in paths:
+        with suppress(OSError):
+            found = _PARTIAL.fullmatch(path.name)
+            is_abandoned = found and is_ours(path.with_name(found[1])) and kind_of(path) is None
+            if is_abandoned and time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a file. A symbolic link is followed.
+
+    Raises:
+        OSError: there is no such file, it cannot be read, or it is not a regular file. A named pipe is not waited for.
+    """
+    with open(os.open(path, os.O_RDONLY | _BINARY | _NONBLOCK), "rb") as file:  # noqa: PTH123 (a descriptor)
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileExistsError(errno.EEXIST, "expected a regular file", str(path))
+        return file.read()
+
+
+def create_file(path: Path) -> IO[bytes]:
+    """A new file, open for reading and writing.
+
+    Raises:
+        FileExistsError: something is there already, of any kind.
+        OSError: the file cannot be created.
+    """
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666), "w+b")
+
+
+def open_own_file(path: Path) -> IO[bytes]:
+    """A file that this package wrote earlier, open for reading and writing. The caller checks its content.
+
+    Raises:
+        InputError: it is not a regular file with one name. It is unchanged.
+        OSError: there is no such file, or it cannot be opened.
+    """
+    kind = kind_of(path)  # opening a device may have effects
+    if kind is None:
+        file = os.fdopen(os.open(path, os.O_RDWR | _BINARY | _NOFOLLOW | _NONBLOCK), "r+b")
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:  # 0: removed meanwhile
+            return file
+        file.close()
+        kind = "a hard link"
+    raise InputError(f"{path}: is {kind}, and not a file that hesnr wrote; move it, or choose another output")
+
+
+def lock_file(file: IO[bytes], path: Path, *, wait: bool = False) -> bool:
+    """Lock an open file until it is closed; False if another process has locked it, or has removed it meanwhile.
+
+    It uses `flock`, which Linux also passes on to NFS. Where the system or the disk has no `flock`, the file is not
+    locked, and the result is True.
+    """
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+    return is_at(file, path)
+
+
+def is_at(file: IO[bytes], path: Path) -> bool:
+    """Whether this open file is still the one at this path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def remove_open(file: IO[bytes], path: Path) -> None:
+    """Remove a file that is open, and close it. It stays locked until it is removed, where there are locks."""
+    if fcntl is None:  # Windows does not remove an open file
+        file.close()
+    with suppress(FileNotFoundError):
+        path.unlink()
+    file.close()

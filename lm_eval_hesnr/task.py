@@ -16,7 +16,6 @@ from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
 from lm_eval_hesnr.messages.characters import accept_every_character
@@ -28,7 +27,7 @@ from lm_eval_hesnr.results.diagnose import Run, diagnose
 from lm_eval_hesnr.results.text_table import scopes_table
 from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter, pooled_result
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
-from lm_eval_hesnr.scoring.token_table import TokenTableFile
+from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder
 from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -62,7 +61,7 @@ class SweHesnr(Task):
         self.fewshot_rnd = None
         self.metadata: dict[str, Any] = config.get("metadata") or {}
         self.options = Options.from_metadata(self.metadata)
-        self.token_table = make_folder(self.options.token_table, "token_table") if self.options.token_table else None
+        self.token_table = table_folder(self.options.token_table) if self.options.token_table else None
         self.loaded = select(
             self.options.trajectories,
             only_resolved=self.options.only_resolved,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,17 @@ def token_scores(
         k=k,
         signature={"model": "m", "k": k, "render": "transcript", "label_rules": 1} if signature is None else signature,
     )
+
+
+@contextmanager
+def size_limit(n_bytes: int) -> Iterator[None]:
+    """Let this process write no file longer than this, as on a disk that gets full. Python ignores SIGXFSZ."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def assert_linear(work: Callable[[int], object], n: int) -> None:

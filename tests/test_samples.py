@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 from lm_eval_hesnr.trajectories.writers import FILE_FORMATS, as_text
 from lm_eval_hesnr.trajectories.writers.swe_agent import command_line
+from tests.builders import size_limit
 
 SAMPLES = {name_of(run): run for run in samples()}
 SOURCES = {"mini-swe-agent": "mini-swe-agent-1", "swe-agent": "swe-agent", "swe-smith-xml": "swe-smith"}
@@ -154,6 +156,51 @@ def test_a_file_that_is_there_is_kept(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "a.traj").read_text() == "mine"
     assert main(["sample", "spans", "--form", "swe-agent", "-o", "a.traj", "--force"]) == 0
     assert load_trajectories("a.traj").trajectories[0].source == "swe-agent"
+
+
+def test_a_file_is_written_completely_or_not_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text("mine")
+    with size_limit(1000):
+        for name in ("a.jsonl", "b.jsonl"):
+            assert main(["sample", "spans", "--force", "-o", name]) == 2
+            assert capsys.readouterr().err.startswith(f"error: {name}: cannot be written to (File too large); ")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.jsonl", "mine")]
+
+
+def test_a_link_is_not_written_through(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "target").write_text("mine")
+    (tmp_path / "a.jsonl").symlink_to("target")
+    (tmp_path / "b.jsonl").symlink_to("nowhere")
+    for name in ("a.jsonl", "b.jsonl", "/dev/null"):
+        kind = "a device" if name == "/dev/null" else "a symbolic link"
+        assert main(["sample", "spans", "--force", "-o", name]) == 2
+        assert capsys.readouterr().err == f"error: {name}: is {kind}; name a regular file, or a new one\n"
+    assert (tmp_path / "target").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_terminal_gets_the_size_and_how_to_write_the_file(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["sample", "spans", "--form", "swe-agent"]) == 2
+    out, error = capsys.readouterr()
+    size = len(in_format(sample("spans"), "swe-agent").text)
+    assert (out, error) == (
+        "",
+        f"error: the file has {size:,} characters, too many for a terminal; write it with -o spans.traj, or to a pipe; "
+        "hesnr show displays a run\n",
+    )
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("arguments", [["sample"], ["sample", "spans"]])
+def test_a_full_disk_behind_stdout_is_one_line(arguments):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "lm_eval_hesnr.cli", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"error: stdout: cannot be written to (No space left on device); write it to another disk\n"
 
 
 def test_what_is_written_and_what_is_lost_is_said(tmp_path, monkeypatch, capsys):

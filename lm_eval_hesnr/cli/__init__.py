@@ -6,13 +6,16 @@ Exit status: 0 if done, 1 if some inputs were bad, 2 for wrong usage, 130 if sto
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 
 from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show
 from lm_eval_hesnr.cli.terminal import Parser, print_error
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.files import reason_of
 from lm_eval_hesnr.messages.characters import accept_every_character
 
 DONE, BAD_INPUT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -27,16 +30,19 @@ def main(argv: list[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
     try:
         all_good: bool = arguments.run(arguments)
+        sys.stdout.flush()  # a full disk is an error here, and not after the exit status is decided
     except BadFileError as error:
         return _failed(f"{error} (--strict: any bad file stops the command)", BAD_INPUT)
     except InputError as error:
         return _failed(str(error), WRONG_USAGE)
     except BrokenPipeError:  # `hesnr show FILE | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         return DONE
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{place}{error.strerror or error}", WRONG_USAGE)
+        if error.errno not in (errno.ENOSPC, errno.EFBIG) or error.filename:
+            return _failed(reason_of(error), WRONG_USAGE)
+        _discard_stdout()
+        return _failed(f"stdout: cannot be written to ({error.strerror}); write it to another disk", WRONG_USAGE)
     except BrokenProcessPool:
         return _failed(
             "a worker process died, perhaps out of memory; run the same command again with a smaller -j", WRONG_USAGE
@@ -44,6 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return DONE if all_good else BAD_INPUT
+
+
+def _discard_stdout() -> None:
+    """Discard what is not printed yet. The interpreter would try to print it again when it exits."""
+    with suppress(OSError):  # stdout of a test has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(reason: str, status: int) -> int:

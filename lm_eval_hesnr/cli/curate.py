@@ -12,7 +12,7 @@ from tqdm import tqdm
 from lm_eval_hesnr.cli.terminal import COLOURS, print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
-from lm_eval_hesnr.curation.resumable_file import files_of
+from lm_eval_hesnr.curation.resumable_file import log_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.characters import one_line
@@ -132,9 +132,9 @@ def _curate(arguments: argparse.Namespace) -> Tally:
                 progress=bar.update,
             )
     except KeyboardInterrupt:
-        partial = files_of(arguments.out)[0]
-        kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing is kept"
-        print_note(f"stopped; {kept}")
+        log = log_of(arguments.out)
+        kept = f"what is written is kept, see {log}; run the same command again to continue"
+        print_note(f"stopped; {kept if log.exists() else 'nothing is kept'}")
         raise
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note, print_text
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import check_output, replace_file, writing
 from lm_eval_hesnr.samples import (
     FORMAT_NAMES,
     changed_in,
@@ -43,11 +45,14 @@ def run(arguments: argparse.Namespace) -> bool:
     form = arguments.form or FORMAT_NAMES[0]
     trajectory = sample(arguments.name)
     written = in_format(trajectory, form)
+    usual_name = f"{name_of(trajectory)}{ending_of(form)}"
     if out is None:
+        _refuse_terminal(written.text, usual_name)
         print_text(written.text)
     else:
-        _check(out, f"{name_of(trajectory)}{ending_of(form)}", force=arguments.force)
-        out.write_text(written.text, encoding="utf-8")
+        _check(out, usual_name, force=arguments.force)
+        with writing(out):
+            replace_file(out, written.text)
         n_segments = len(written.trajectory.segments)
         print_line(f"{out}: {name_of(trajectory)} as {form}, {n_segments} segments")
         if not out.name.endswith(ending_of(form)):
@@ -58,11 +63,19 @@ def run(arguments: argparse.Namespace) -> bool:
     return True
 
 
+def _refuse_terminal(text: str, usual_name: str) -> None:
+    """Raise InputError if stdout is a terminal: a run has thousands of lines, or one very long line."""
+    if sys.stdout.isatty():
+        raise InputError(
+            f"the file has {len(text):,} characters, too many for a terminal; write it with -o {usual_name}, or to a "
+            "pipe; hesnr show displays a run"
+        )
+
+
 def _check(out: Path, usual_name: str, *, force: bool) -> None:
     """Raise InputError if the file should not be written."""
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it, such as {out / usual_name}")
     if not out.parent.is_dir():
         raise InputError(f"{out}: the folder {out.parent} does not exist; create it, or name another")
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
+    check_output(out, force=force)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
 from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, with_counts
-from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
+from lm_eval_hesnr.curation.resumable_file import ResumableFile, work_files
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.files import check_output
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -56,12 +58,12 @@ def curate(
         BadFileError: `strict` is on, and an input is bad. The blocks before it are kept for the next call.
     """
     _check(inputs, out, force=force)
-    found = find_inputs(inputs, leave_out=(out, *files_of(out)))
+    found = find_inputs(inputs, leave_out=(out, *work_files(out)))
     if filters.tokenizer is not None:
         tokenizer_of_option(filters.tokenizer)  # raises an error here, not in every process
     tally, block = Tally(files=found.files), Tally()
     with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
-        for note in output.notes():
+        for note in output.notes:
             tally.add(Tally.from_note(note))
         _stop_if_bad(tally, strict)
         items = read_items(found, filters, tally.met, skip=tally.n_results)
@@ -77,6 +79,7 @@ def curate(
                 block = Tally()
             progress(item.path, tally)
         output.end_block(block.to_note())
+        check_output(out, force=force)  # another program may have made it meanwhile
         output.finish()
     return tally
 
@@ -84,10 +87,17 @@ def curate(
 def _check(inputs: list[str], out: Path, *, force: bool) -> None:
     if not out.name.endswith((".jsonl", ".jsonl.zst")):
         raise InputError(f"{out}: the output should end in .jsonl or .jsonl.zst, so that it can be read again")
-    if out.resolve() in (Path(given).expanduser().resolve() for given in inputs):
-        raise InputError(f"{out}: is one of the inputs; give the output another name")
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
+    for own in (out, *work_files(out)):
+        if any(_is_same(given, own) for given in inputs):
+            raise InputError(f"{own}: is one of the inputs; give the output another name")
+    check_output(out, force=force)
+
+
+def _is_same(given: str, own: Path) -> bool:
+    """Whether both are one file, also under two names (hard or symbolic links)."""
+    with suppress(OSError, RuntimeError):  # one of them does not exist, or `~name` is unknown
+        return Path(given).expanduser().samefile(own)
+    return False
 
 
 def _stop_if_bad(tally: Tally, strict: bool) -> None:

@@ -27,6 +27,7 @@ from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.store import ScoreStore, resumable
 from lm_eval_hesnr.scoring.token_scores import TokenScores, token_labels
+from lm_eval_hesnr.scoring.token_table import TableWriter
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import plan_windows, short_context
 
@@ -150,6 +151,7 @@ class TrajectoryModel(LM):
         encoded = [self.encode(request) for request in requests]
         self._warn_of_windows(encoded)
         store = self._store()
+        tables = TableWriter()
         results: list[Any] = [None] * len(requests)
 
         def _finish(i: int, scores: TokenScores) -> None:
@@ -157,7 +159,7 @@ class TrajectoryModel(LM):
             if store and encoded[i].plan:
                 store.write(_name(requests, i), scores, render="chat" if text.has_template else "transcript")
             if text.token_table:
-                text.token_table.write(scores)
+                tables.write(text.token_table, scores)
             results[i] = TrajectoryResult(scores)
 
         missing = []
@@ -178,6 +180,7 @@ class TrajectoryModel(LM):
             for j, statistics in scored:
                 i = missing[j]
                 _finish(i, self._token_scores(encoded[i], texts[j], statistics, _name(requests, i)))
+        tables.log_missing()
         if store:
             eval_logger.info(
                 "score store %s: %d of %d trajectories read, %d scored", self.score_store,

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import replace_file
+from lm_eval_hesnr.files import read_regular, replace_file
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _ORIGIN_KEYS = frozenset(
     {"_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "base_model_name_or_path", "revision"}
@@ -69,13 +73,35 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
         )
     paths += [folder / name for name in _CONFIG_FILES if (folder / name).exists()]
     cache = cache_folder / "fingerprints.json"
-    cached: dict[str, list[Any]] = {}
-    with suppress(OSError, ValueError):
-        cached = json.loads(cache.read_text(encoding="utf-8"))
-    digests = [[path.name, _digest_of_file(path, cached)] for path in paths]
-    with suppress(OSError):  # without the cache, the next run is only slower
-        replace_file(cache, json.dumps(cached))
+    cached = _read_cache(cache)
+    known = {} if cached is None else cached
+    digests = [[path.name, _digest_of_file(path, known)] for path in paths]
+    if cached is None:
+        eval_logger.warning("score store: %s is not a file of a score store; it is not used, and stays as it is", cache)
+    else:
+        with suppress(OSError):  # without the cache, the next run is only slower
+            replace_file(cache, json.dumps(cached))
     return digest(json.dumps(digests).encode())
+
+
+def _read_cache(path: Path) -> dict[str, list[Any]] | None:
+    """The digests by path; empty if there is no such file; None if it is not a file that this module wrote."""
+    try:
+        content = json.loads(read_regular(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and all(map(_is_entry, content.values())) else None
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether this is `[size, modification time, digest]`."""
+    try:
+        size, time_ns, found = value
+        return isinstance(size, int) and isinstance(time_ns, int) and bool(re.fullmatch("[0-9a-f]{64}", found))
+    except (TypeError, ValueError):
+        return False
 
 
 def _digest_of_file(path: Path, cached: dict[str, list[Any]]) -> str:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from lm_eval_hesnr.errors import Interrupted
-from lm_eval_hesnr.files import make_folder, replace_file, unfinished_name
+from lm_eval_hesnr.files import make_folder, read_regular, reason_of, remove_abandoned, replace_file
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
 from lm_eval_hesnr.scoring.fingerprints import digest
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -51,10 +51,8 @@ _STATISTICS = ("logprob", "entropy", "rank", "top_mass")
 _CHECKSUM = b"hesnr-checksum:"
 _NO_CHECKSUM = b"0" * 64
 """Placeholder for the checksum while it is computed."""
-_ABANDONED_SECONDS = 3600
-"""Age in seconds after which an unfinished file is removed."""
-_STORE_FILES = re.compile(r".+\.parquet|settings\.json|fingerprints\.json")
-"""Names of the files that a store writes. It never removes anything else."""
+_STORE_FILES = re.compile(r"fingerprints\.json|[0-9a-f]{16}/(settings\.json|[0-9a-f]{32}\.parquet)")
+"""Paths of the files that a store writes, relative to its folder. It never removes anything else."""
 
 
 class ScoreStore:
@@ -87,6 +85,7 @@ class ScoreStore:
         self._settings = {key: value for key, value in signature.items() if key not in replaced} | content
         self._folder_of_k: dict[int, Path] = {}
         self._can_write = True
+        self._has_named_foreign = False
         self._last_read: tuple[Path, tuple[str, TokenScores]] | None = None
         """Path and content of the entry that was read last. Usually, the next entry to write is the same one,
         unchanged."""
@@ -122,7 +121,8 @@ class ScoreStore:
         """Write the scores of a trajectory, completely or not at all.
 
         If the entry already has scores of all these positions, it keeps its numbers and gets the new labels. If the
-        file cannot be written, one warning is logged, and the run continues without writing.
+        disk cannot be written, one warning is logged, and the run continues without writing. A link or a special file
+        at the entry's path is named in a warning and stays.
 
         Args:
             name: the trajectory's name.
@@ -143,9 +143,13 @@ class ScoreStore:
             self._write_settings(path.parent, scores.k)
             replace_file(path, _entry_bytes(name, scores, address=f"{path.parent.name}/{path.stem}"))
             self._last_read = None
+        except FileExistsError as error:  # only this entry cannot be written
+            if not self._has_named_foreign:
+                eval_logger.warning("score store: %s; the run continues without this entry", reason_of(error))
+            self._has_named_foreign = True
         except OSError as error:
             self._can_write = False
-            eval_logger.warning("score store: %s; the run continues without storing scores", error)
+            eval_logger.warning("score store: %s; the run continues without storing scores", reason_of(error))
 
     def _entry_at(self, path: Path) -> tuple[str, TokenScores] | None:
         if self._last_read and self._last_read[0] == path:
@@ -157,7 +161,7 @@ class ScoreStore:
     def _write_settings(self, folder: Path, k: int) -> None:
         folder.mkdir(exist_ok=True)
         path = folder / SETTINGS
-        if not path.exists():
+        if not os.path.lexists(path):
             names = {key: self._signature.get(key) for key in (*_WEIGHT_NAMES, "tokenizer")}
             replace_file(path, json.dumps({"settings": self._settings | {"k": k}, "names": names}, indent=2))
 
@@ -176,7 +180,7 @@ class ScoreStore:
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError, OSError):
-                other = json.loads(path.read_text(encoding="utf-8"))["settings"]
+                other = json.loads(read_regular(path))["settings"]
                 keys = sorted(settings.keys() | other.keys())
                 differing.append([key for key in keys if settings.get(key) != other.get(key)])
         if differing:
@@ -194,7 +198,7 @@ def read_entry(path: Path) -> tuple[str, TokenScores]:
         ValueError: the file is damaged, or it is a copy of another entry. The message is the reason.
         OSError: the file cannot be read.
     """
-    data = path.read_bytes()
+    data = read_regular(path)
     at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
     without_checksum = data[:at] + _NO_CHECKSUM + data[at + len(_NO_CHECKSUM) :]
     if at < len(_CHECKSUM) or digest(without_checksum).encode() != data[at : at + len(_NO_CHECKSUM)]:
@@ -256,9 +260,7 @@ def _restricted(scores: TokenScores, positions: np.ndarray) -> TokenScores:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished files that are older than an hour. A running process may still write newer ones."""
+    """Remove the unfinished files of killed runs."""
     with suppress(OSError):
-        for partial in (*folder.glob("*.partial"), *folder.glob("*/*.partial")):
-            is_ours = _STORE_FILES.fullmatch(unfinished_name(partial) or "")
-            if is_ours and time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
-                partial.unlink(missing_ok=True)
+        unfinished = (*folder.glob("*.partial"), *folder.glob("*/*.partial"))
+        remove_abandoned(unfinished, lambda path: bool(_STORE_FILES.fullmatch(path.relative_to(folder).as_posix())))

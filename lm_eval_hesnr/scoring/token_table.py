@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import reprlib
 from dataclasses import dataclass, replace
@@ -12,10 +14,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lm_eval_hesnr.files import make_folder, replace_file
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import kind_of, make_folder, reason_of, remove_abandoned, replace_file
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.table_columns import COLUMNS, arrays_of
 from lm_eval_hesnr.scoring.token_scores import TokenScores
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
+
+_NAME = re.compile(r"\d{5,}-[A-Za-z0-9._-]{0,100}\.parquet")
+"""The names of token tables."""
 
 _LARGEST_K = 2**20
 """The vocabularies of today's models have up to 262 144 tokens."""
@@ -29,7 +37,11 @@ _LABEL_NAMES = pa.array([label.label_name for label in Label])
 
 @dataclass(frozen=True, slots=True)
 class TokenTableFile:
-    """The file of one document's token table, and the task's part of the signature in it."""
+    """The file of one document's token table, and the task's part of the signature in it.
+
+    Raises:
+        InputError: another file has its name. It is refused here, before anything is scored.
+    """
 
     folder: Path
     doc_id: int
@@ -37,10 +49,53 @@ class TokenTableFile:
     """The name of the trajectory."""
     signature: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        _check_ours(_path(self.folder, self.doc_id, self.name))
+
     def write(self, scores: TokenScores) -> Path:
-        """Write the table and return its path."""
+        """Write the table and return its path. Errors are those of `write_token_table`."""
         whole = replace(scores, signature=scores.signature | self.signature)
         return write_token_table(self.folder, self.doc_id, self.name, whole)
+
+
+class TableWriter:
+    """Writes the token tables of one run. The run continues without those that cannot be written."""
+
+    def __init__(self) -> None:
+        self.n_written = self.n_missing = 0
+
+    def write(self, table: TokenTableFile, scores: TokenScores) -> None:
+        """Write one table. The first failure is logged."""
+        try:
+            table.write(scores)
+            self.n_written += 1
+        except (OSError, InputError) as error:
+            reason = reason_of(error) if isinstance(error, OSError) else str(error)
+            if not self.n_missing:
+                eval_logger.warning("token_table: %s; the run continues, and tries to write the next tables", reason)
+            self.n_missing += 1
+
+    def log_missing(self) -> None:
+        """Log how many tables are missing, if there are some."""
+        if self.n_missing:
+            eval_logger.warning(
+                "token_table: %d of %d tables could not be written and are missing in the folder; the numbers of this "
+                "run are complete; run again to write all tables (with score_store=DIR, stored scores are used)",
+                self.n_missing, self.n_written + self.n_missing,
+            )  # fmt: skip
+
+
+def table_folder(folder: str | Path) -> Path:
+    """The folder of token tables, made if it does not exist, without the unfinished files that killed runs left.
+
+    Raises:
+        InputError: the folder cannot be created or written to.
+    """
+    path = make_folder(folder, "token_table")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise InputError(f"token_table: the folder {folder} cannot be written to; choose another")
+    remove_abandoned(list(path.glob("*.partial")), lambda final: bool(_NAME.fullmatch(final.name)))
+    return path
 
 
 def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores) -> Path:
@@ -48,10 +103,42 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores)
 
     Columns: doc_id, position, token_id, label, char_start, char_end, logprob, entropy, rank, top_mass. The file's
     metadata contains the run's signature as JSON under `hesnr`, and the trajectory's name under `trajectory`.
+
+    Raises:
+        InputError: another file has this name, or the folder cannot be made. The file is unchanged.
+        OSError: the table cannot be written. An older table of this document is removed, because it would be read as
+            a part of this run.
     """
-    path = make_folder(folder, "token_table") / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
-    replace_file(path, as_parquet(as_table(doc_id, name, scores)))
+    path = _path(make_folder(folder, "token_table"), doc_id, name)
+    _check_ours(path)
+    try:
+        replace_file(path, as_parquet(as_table(doc_id, name, scores)))
+    except OSError as error:
+        if not isinstance(error, FileExistsError):  # another program's file, made since the check
+            path.unlink(missing_ok=True)
+        raise
     return path
+
+
+def _path(folder: Path, doc_id: int, name: str) -> Path:
+    return folder / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
+
+
+def _check_ours(path: Path) -> None:
+    """Raise InputError if there is something that is not a token table."""
+    found = kind_of(path)
+    if found is None:
+        try:
+            is_ours = {b"hesnr", b"trajectory"} <= (pq.read_schema(path).metadata or {}).keys()
+        except FileNotFoundError:
+            return
+        except (pa.ArrowException, OSError):
+            is_ours = False
+        found = None if is_ours else "another file"
+    if found:
+        raise InputError(
+            f"{path}: is {found}, and not a token table; move it, or choose another folder for token_table"
+        )
 
 
 def read_token_table(path: Path | pa.BufferReader) -> tuple[str, TokenScores]:

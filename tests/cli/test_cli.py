@@ -129,11 +129,11 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
         ),
         (
             ["curate", "in", "-o", "in/notes.md/o.jsonl"],
-            "error: in/notes.md: cannot be written to (File exists); fix",
+            "error: in/notes.md/o.jsonl: cannot be written to (Not a directory); fix",
         ),
         (
             ["curate", "in", "-o", "/proc/x.jsonl"],
-            "error: /proc: cannot be written to (No such file or directory); fix",
+            "error: /proc/x.jsonl.part.log: cannot be written to (No such file or directory); fix",
         ),
         (["show", "nowhere"], "error: nowhere: no such file, folder or glob; check the path\n"),
         (["measure", "in", "--epsilon", "nan"], "error: --epsilon should be a positive number of nats, found nan"),

@@ -1,5 +1,6 @@
 import errno
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from lm_eval_hesnr.curation import line_counts
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item
+from lm_eval_hesnr.curation.resumable_file import log_of
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -145,7 +147,8 @@ def test_a_stop_anywhere_does_not_change_the_output(runs, tmp_path, monkeypatch,
         if n == 1:  # no whole block
             assert list(out.parent.iterdir()) == []
             continue
-        with out.with_name(f"{name}.part").open("ab") as data, out.with_name(f"{name}.part.log").open("ab") as log:
+        data_path = next(out.parent.glob("*.part"))
+        with data_path.open("ab") as data, log_of(out).open("ab") as log:
             data.write(b"what was on the way when the power went")
             log.write(b'{"bytes": 1, "no')
         seen: list[int] = []
@@ -249,8 +252,49 @@ def test_the_output_is_not_an_input(runs, tmp_path):
     curate([runs], out, EVERYTHING)
     curate([runs], out, EVERYTHING, force=True)
     assert ids(out) == ["a", "b", "c", "a", "d", "e", "f"]
-    with pytest.raises(InputError, match="is one of the inputs"):
-        curate([str(out)], out, EVERYTHING, force=True)
+    (tmp_path / "symbolic").symlink_to(out)
+    (tmp_path / "hard").hardlink_to(out)
+    for given in (out, tmp_path / "symbolic", tmp_path / "hard"):
+        with pytest.raises(InputError, match=r"o\.jsonl: is one of the inputs"):
+            curate([str(given)], out, EVERYTHING, force=True)
+    assert len(ids(out)) == 7
+
+
+def test_inputs_with_the_names_of_work_files_stay(runs, tmp_path):
+    for name in ("o.jsonl.part", "o.jsonl.part.log"):
+        (tmp_path / name).write_bytes((tmp_path / "in" / "1.jsonl").read_bytes())
+    before = (tmp_path / "o.jsonl.part").read_bytes()
+    with pytest.raises(InputError, match=r"o\.jsonl\.part\.log: is one of the inputs"):
+        curate([str(tmp_path / "o.jsonl.part.log")], tmp_path / "o.jsonl", EVERYTHING)
+    with pytest.raises(
+        InputError, match=r"o\.jsonl\.part\.log: is not a log of this version of hesnr curate for o\.js"
+    ):
+        curate([runs], tmp_path / "o.jsonl", EVERYTHING)
+    assert (tmp_path / "o.jsonl.part.log").read_bytes() == before
+    (tmp_path / "o.jsonl.part.log").unlink()
+    curate([str(tmp_path / "o.jsonl.part")], tmp_path / "o.jsonl", EVERYTHING)
+    assert ids(tmp_path / "o.jsonl") == ["a", "b", "c"]
+    assert (tmp_path / "o.jsonl.part").read_bytes() == before
+
+
+def test_an_output_that_appears_meanwhile_is_kept(runs, tmp_path):
+    out = tmp_path / "o.jsonl"
+
+    def appears(path, tally):
+        out.write_text("mine")
+
+    with pytest.raises(InputError, match="exists already; give another name, or --force"):
+        curate([runs], out, EVERYTHING, progress=appears)
+    assert out.read_text() == "mine"
+    assert curate([runs], out, EVERYTHING, force=True).total("written") == 7
+    assert len(ids(out)) == 7
+
+
+def test_a_folder_that_is_removed_meanwhile_is_one_line(runs, tmp_path):
+    out = tmp_path / "out" / "o.jsonl"
+    with pytest.raises(InputError, match="another program changed or removed it"):
+        curate([runs], out, EVERYTHING, progress=lambda path, tally: shutil.rmtree(out.parent, ignore_errors=True))
+    assert not out.parent.exists()
 
 
 def test_nothing_to_write_makes_no_output(runs, tmp_path):
@@ -263,14 +307,14 @@ def test_a_full_disk_is_one_line_and_what_was_done_is_kept(runs, tmp_path, monke
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     blocks = []
 
-    def full_after_two(descriptor):
+    def full_after_two_blocks(descriptor):
         blocks.append(descriptor)
-        if len(blocks) > 2:
+        if len(blocks) > 3:  # the log's first line and two blocks
             raise OSError(errno.ENOSPC, "No space left on device")
 
     out = tmp_path / "out" / "o.jsonl"
     with monkeypatch.context() as patch:
-        patch.setattr("lm_eval_hesnr.curation.resumable_file.os.fsync", full_after_two)
+        patch.setattr("lm_eval_hesnr.curation.resumable_file.os.fsync", full_after_two_blocks)
         with pytest.raises(InputError, match=r"out: cannot be written to \(No space left"):
             curate([runs], out, EVERYTHING)
     assert not out.exists()

@@ -80,6 +80,21 @@ def test_the_fingerprint_of_files_is_remembered_until_they_change(tmp_path, monk
     assert json.loads((tmp_path / "fingerprints.json").read_text())
 
 
+@pytest.mark.parametrize(
+    "content", ['{"mine": 1}', '{"a": [1, 2, "x"]}', "[]", "mine", '{"a": {"b": 1}}', "[" * 100_000]
+)
+def test_a_foreign_file_in_place_of_the_remembered_fingerprints_is_named_and_stays(tmp_path, harness_logs, content):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    expected = fingerprint_of_files(tmp_path, tmp_path)
+    path = tmp_path / "fingerprints.json"
+    path.write_text(content)
+    assert fingerprint_of_files(tmp_path, tmp_path) == expected
+    assert path.read_text() == content
+    assert harness_logs.messages == [
+        f"score store: {path} is not a file of a score store; it is not used, and stays as it is"
+    ]
+
+
 def test_fingerprints_that_users_have_stored_stay_the_same(tmp_path):
     """They are part of the addresses in a score store."""
     model = SimpleNamespace(

@@ -15,6 +15,7 @@ from lm_eval_hesnr.scoring import store as store_module
 from lm_eval_hesnr.scoring.store import ScoreStore, read_entry, resumable
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.windows import plan_windows
+from tests import builders
 from tests.builders import token_scores
 
 SIGNATURE = {
@@ -193,11 +194,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 
 def test_unfinished_files_of_killed_runs_are_removed_after_an_hour(tmp_path):
-    (tmp_path / "a" / "b").mkdir(parents=True)
+    settings, entry = "0a" * 8, "1b" * 16
+    (tmp_path / settings / "b").mkdir(parents=True)
+    (tmp_path / "a").mkdir()
     one, other = f"{'0' * 31}1.partial", f"{'0' * 31}2.partial"
-    ours = ["fingerprints.json", "a/settings.json", "a/12ab.parquet"]
+    ours = ["fingerprints.json", f"{settings}/settings.json", f"{settings}/{entry}.parquet"]
     of_others = [
-        "download.iso.partial", f"notes.{one}", "a/x.parquet.1.partial", f"a/b/x.parquet.{one}", "a/settings.json"
+        "download.iso.partial", f"notes.{one}", f"{settings}/{entry}.parquet.1.partial", f"{settings}/settings.json",
+        f"{settings}/b/{entry}.parquet.{one}", f"{settings}/x.parquet.{one}", f"a/{entry}.parquet.{one}",
     ]  # fmt: skip
     for name in [f"{name}.{which}" for name in ours for which in (one, other)] + of_others:
         (tmp_path / name).touch()
@@ -206,6 +210,50 @@ def test_unfinished_files_of_killed_runs_are_removed_after_an_hour(tmp_path):
     opened(tmp_path)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("**/*") if path.is_file()}
     assert left == {f"{name}.{other}" for name in ours} | set(of_others)
+
+
+def test_a_link_in_place_of_an_entry_is_read_but_not_written(tmp_path, harness_logs):
+    first, second = token_scores(seed=1), token_scores(seed=2)
+    store = opened(tmp_path / "store")
+    store.write("a run", first)
+    path, target = entry_of(tmp_path / "store"), tmp_path / "shared.parquet"
+    content = path.rename(target).read_bytes()
+    path.symlink_to(target)
+    store = opened(tmp_path / "store")
+    assert_equal(store.read(first.token_ids, positions_of(first), k=10), first)
+    for label in (0, 1):
+        store.write("a run", replace(first, labels=np.full_like(first.labels, label)))
+    store.write("another run", second)
+    assert store.read(second.token_ids, positions_of(second), k=10) is not None
+    assert target.read_bytes() == content
+    assert harness_logs.messages == [
+        f"score store: {path}: it is a symbolic link, expected a regular file; the run continues without this entry"
+    ]
+
+
+def test_a_named_pipe_in_place_of_an_entry_is_not_waited_for(tmp_path, harness_logs):
+    scores, store = token_scores(), opened(tmp_path)
+    store.write("a run", scores)
+    entry_of(tmp_path).unlink()
+    path = store._path(scores.token_ids, 10)
+    os.mkfifo(path)
+    assert opened(tmp_path).read(scores.token_ids, positions_of(scores), k=10) is None
+    store.write("a run", scores)
+    assert path.is_fifo()
+    assert len(harness_logs.messages) == 2
+    assert all(str(path) in line for line in harness_logs.messages)
+
+
+def test_a_size_limit_is_one_warning_and_leaves_no_file(tmp_path, harness_logs):
+    store = opened(tmp_path)
+    with builders.size_limit(100):
+        for seed in range(3):
+            store.write("a run", token_scores(seed=seed))
+    (line,) = harness_logs.messages
+    assert line.startswith(
+        f"score store: {tmp_path}/4944a1e60bccaef6/settings.json: File too large; the run continues "
+    )
+    assert [path for path in tmp_path.glob("**/*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"settings": 3}', "{", "null"])
