@@ -1,4 +1,4 @@
-"""Create folders and replace files."""
+"""Check paths, create folders and replace files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,31 @@ from pathlib import Path
 from lm_eval_hesnr.errors import InputError
 
 _UNFINISHED = re.compile(r"(.+)\.[0-9a-f]{32}\.partial")
+_LONGEST_SHOWN = 200
+"""Number of characters of a path in a message about it."""
+
+
+def user_path(given: str | Path) -> Path:
+    """The path that a user wrote, with `~` expanded. The file does not need to exist.
+
+    Raises:
+        InputError: the system cannot look for such a path, for example because it is too long.
+    """
+    try:
+        path = Path(given).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except RuntimeError as error:  # the home folder of an unknown user
+        raise InputError(f"{given}: no such home folder; write the path without ~") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"{_shortened(str(given))}: cannot be used as a path ({reason})") from error
+    return path
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def make_folder(folder: str | Path, option: str) -> Path:
@@ -21,7 +46,7 @@ def make_folder(folder: str | Path, option: str) -> Path:
     Raises:
         InputError: the folder cannot be created.
     """
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

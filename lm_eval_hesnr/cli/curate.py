@@ -19,8 +19,9 @@ from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.results.text_table import aligned
-from lm_eval_hesnr.trajectories.readers import known_formats
+from lm_eval_hesnr.trajectories.readers import format_names, known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
 from lm_eval_hesnr.trajectories.unknown import counts_line
 from lm_eval_hesnr.trajectories.without_action import unread_calls_lines
@@ -32,13 +33,13 @@ _MAX_TOOL_NAME = 80
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    command = commands.add_parser("curate", help="convert trajectories of any known format to one file")
+    command = commands.add_parser(
+        "curate", help="convert trajectories of any known format to one file", epilog=f"known formats: {format_names()}"
+    )
     command.add_argument(
         "inputs", nargs="+", metavar="IN", help="file, folder, glob or hf://org/name[@revision][/config][:split]"
     )
-    command.add_argument(
-        "-o", "--out", required=True, type=Path, metavar="OUT", help="output file, .jsonl or .jsonl.zst"
-    )
+    command.add_argument("-o", "--out", required=True, metavar="OUT", help="output file, .jsonl or .jsonl.zst")
     command.add_argument(
         "--known-resolved",
         action="store_true",
@@ -83,25 +84,26 @@ def run(arguments: argparse.Namespace) -> bool:
     """Convert the inputs and print the report; False if an input was bad."""
     if (arguments.max_tokens is None) != (arguments.tokenizer is None):
         raise InputError("--max-tokens and --tokenizer go together: give both or neither")
-    out: Path = arguments.out
-    tally = _curate(arguments)
+    out = user_path(arguments.out)
+    tally = _curate(arguments, out)
+    n_read, n_written = tally.total("read"), tally.total("written")
+    not_found = _not_found(arguments.source, tally) if n_read else ""
+    if not_found and not n_written:
+        raise InputError(f"{out}: nothing to write; {not_found}")
+    if not n_read:
+        print_error(f"{out}: nothing to write; no trajectory could be read")
     for line in _report(tally, verbose=arguments.verbose):
         print(one_line(line))
-    n_read, n_written = tally.total("read"), tally.total("written")
-    not_found = _not_found(arguments.source, tally)
-    if n_written:
-        print(f"{one_line(str(out))}: {n_written} trajectories")
-        if not_found:
-            print(f"note: {one_line(not_found)}", file=sys.stderr)
-        return not tally.bad
-    if n_read and not_found:
-        raise InputError(f"{out}: nothing to write; {not_found}")
-    if n_read:
+    if not n_read:
+        return False
+    if not n_written:
         raise InputError(
             f"{out}: nothing to write; the filters leave out every trajectory ({n_read} read); use fewer filters"
         )
-    print_error(f"{out}: nothing to write; no trajectory could be read")
-    return False
+    print(f"{one_line(str(out))}: {n_written} trajectories")
+    if not_found:
+        print(f"note: {one_line(not_found)}", file=sys.stderr)
+    return not tally.bad
 
 
 def _not_found(sources: list[str], tally: Tally) -> str:
@@ -115,7 +117,7 @@ def _not_found(sources: list[str], tally: Tally) -> str:
     return ""
 
 
-def _curate(arguments: argparse.Namespace) -> Tally:
+def _curate(arguments: argparse.Namespace, out: Path) -> Tally:
     """Convert the inputs with a progress bar. On Ctrl-C, print how to continue."""
     filters = Filters(
         known_resolved=arguments.known_resolved,
@@ -128,7 +130,7 @@ def _curate(arguments: argparse.Namespace) -> Tally:
         with _ProgressBar() as bar:
             return curate(
                 arguments.inputs,
-                arguments.out,
+                out,
                 filters,
                 strict=arguments.strict,
                 force=arguments.force,
@@ -136,7 +138,7 @@ def _curate(arguments: argparse.Namespace) -> Tally:
                 progress=bar.update,
             )
     except KeyboardInterrupt:
-        partial = files_of(arguments.out)[0]
+        partial = files_of(out)[0]
         kept = f"{partial} is kept; run the same command again to continue" if partial.exists() else "nothing is kept"
         print(f"stopped; {kept}", file=sys.stderr)
         raise
@@ -168,8 +170,9 @@ class _ProgressBar:
 
 def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """The lines of the report. `verbose` names every skipped file, and the files with calls that were not read."""
-    yield from _tables(tally)
-    yield ""
+    if tally.total("read"):
+        yield from _tables(tally)
+        yield ""
     yield from _accounts(tally, verbose)
     if unknown := counts_line(tally.unknown_records):
         yield unknown

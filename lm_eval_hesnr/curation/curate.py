@@ -21,6 +21,7 @@ from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, 
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -84,7 +85,7 @@ def curate(
 def _check(inputs: list[str], out: Path, *, force: bool) -> None:
     if not out.name.endswith((".jsonl", ".jsonl.zst")):
         raise InputError(f"{out}: the output should end in .jsonl or .jsonl.zst, so that it can be read again")
-    if out.resolve() in (Path(given).expanduser().resolve() for given in inputs):
+    if out.resolve() in (user_path(given).resolve() for given in inputs):
         raise InputError(f"{out}: is one of the inputs; give the output another name")
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.errors import BadFileError, InputError
-from lm_eval_hesnr.trajectories import schema
+from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
 from lm_eval_hesnr.trajectories.readers import known_formats
@@ -155,7 +155,7 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
             return skipped
         if run.reader is None:
             return None if group.alone else skipped_by_name(group.path.name, run.value)
-        trajectory = _checked(run.reader.read(run.value, group.path))
+        trajectory = checked(run.reader.read(run.value, group.path))
     except PartOfRunError as part:
         return Skipped(PART, part.path)
     except NoReplyError:
@@ -168,20 +168,6 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
     if run.read_up_to:
         meta["incomplete"] = f"read up to {run.read_up_to}"
     return replace(trajectory, meta={**trajectory.meta, **meta}) if meta else trajectory
-
-
-def _checked(trajectory: Trajectory) -> Trajectory:
-    """The trajectory, if its values have the right types. A hostile file may contain any value in any place."""
-    if not isinstance(trajectory.id, str) or not isinstance(trajectory.model, (str, type(None))):
-        raise ValueError(f"id and model should be text, found {trajectory.id!r:.40} and {trajectory.model!r:.40}")
-    for i, segment in enumerate(trajectory.segments):
-        if segment.kind not in schema.KINDS or not isinstance(segment.text, str):
-            raise ValueError(f"segment {i} should have a kind and a text, found {segment.kind!r} {segment.text!r:.40}")
-        if not all(isinstance(call.tool, str) and isinstance(call.arguments, dict) for call in segment.calls):
-            raise ValueError(f"segment {i}: a call should have a name and arguments, found {segment.calls!r:.80}")
-    if not trajectory.segments:
-        raise ValueError("the trajectory is empty")
-    return trajectory
 
 
 def _located(bad: Bad, group: RecordGroup, place: str = "") -> Bad:
