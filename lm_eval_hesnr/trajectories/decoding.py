@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple
 MAX_BYTES = 2**29
 """The longest JSON text of one value or one run, after decompression: a small .gz file can contain gigabytes."""
 
-MAX_VALUES = 2**25
+MAX_VALUES = 2**24
 """The most values in one JSON text or one run, counted by its commas, colons and opening brackets.
 
 A value takes up to about 100 bytes of memory, but two bytes of text are enough for it.

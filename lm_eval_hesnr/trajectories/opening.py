@@ -23,6 +23,9 @@ LARGEST_GROWTH = 1000
 ALWAYS_ALLOWED = 2**30
 """A file may decompress to `ALWAYS_ALLOWED` bytes plus `LARGEST_GROWTH` times its size. A bomb is stopped there."""
 
+COST_OF_RECORD = 2**10
+"""Each line or row counts as this many more bytes, because a bomb of empty lines costs time and not memory."""
+
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",
@@ -70,7 +73,7 @@ def decompressed_limit(file: IO[bytes]) -> int:
 
 def too_much(limit: int) -> OSError:
     """The error for a file that decompresses to more than the limit."""
-    return OSError(f"it decompresses to more than {limit >> 20:,} MiB, {LARGEST_GROWTH} times its size and 1 GiB")
+    return OSError(f"it decompresses to more than {limit >> 20:,} MiB, or to too many lines or rows for its size")
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -105,10 +108,10 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        n = cast("int", self._unpacked.readinto1(buffer))  # `readinto` would lose what comes before a damage
-        self._left -= n
         if self._left < 0:
             raise too_much(self._limit)
+        n = cast("int", self._unpacked.readinto1(buffer))  # `readinto` would lose what comes before a damage
+        self._left -= n + COST_OF_RECORD * bytes(buffer[:n]).count(b"\n")
         return n
 
     def close(self) -> None:

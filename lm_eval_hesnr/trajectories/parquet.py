@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
-from lm_eval_hesnr.trajectories.opening import decompressed_limit, too_much
+from lm_eval_hesnr.trajectories.opening import COST_OF_RECORD, decompressed_limit, too_much
 
 MAX_GROUP_BYTES = 2**31
 """The largest row group that is read. The decoded columns of one row may be as large as their row group."""
@@ -62,8 +62,8 @@ def _group_sizes(metadata: Any) -> Iterator[int]:
     """Yield the decoded size of each row group, as the file describes it."""
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         columns = [group.column(i) for i in range(group.num_columns)]
-        n_values = group.num_rows + sum(column.num_values for column in columns)
-        yield n_values * _BYTES_PER_VALUE + sum(column.total_uncompressed_size for column in columns)
+        n_bytes = sum(_BYTES_PER_VALUE * one.num_values + one.total_uncompressed_size for one in columns)
+        yield n_bytes + COST_OF_RECORD * group.num_rows
 
 
 def _is_small(batch: Any) -> bool:
