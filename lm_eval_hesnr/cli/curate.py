@@ -111,7 +111,7 @@ def _not_found(sources: list[str], tally: Tally) -> str:
     found = sorted({source for source, _ in tally.counts})
     for name in sources:
         if name not in found:
-            near = difflib.get_close_matches(name, found, n=1)
+            near = difflib.get_close_matches(name, found, n=1) or [one for one in found if name.lower() in one.lower()]
             hint = f"did you mean {near[0]!r}? " if near else ""
             return f"no trajectory has the format --source {name!r}; {hint}the inputs have {', '.join(found)}"
     return ""

@@ -50,6 +50,11 @@ class Loaded:
         return sum((counts_in(trajectory.meta) for trajectory in self.trajectories), Counter())
 
 
+_REASONS = 1000
+"""The most reasons that are listed for one file. A hostile file may have another reason for each of its lines."""
+_MORE = Bad("")
+"""Stands for all further reasons."""
+
 Result = Trajectory | Bad | Skipped
 """The result of one record. The reason of a `Bad` names the file and the place."""
 
@@ -129,6 +134,9 @@ def _read(group: RecordGroup) -> Iterator[Result]:
         if run and result is None:
             unknown.add(run.place, run.value)
         elif run and isinstance(result, Bad):
+            if result not in first_places and len(first_places) == _REASONS:
+                result = _MORE
+                first_places.setdefault(result, run.place)
             if result in first_places:
                 repeated[result] += 1
                 continue
@@ -136,6 +144,9 @@ def _read(group: RecordGroup) -> Iterator[Result]:
             yield _located(result, group, run.place)
         elif result:
             yield result
+    n_more = repeated.pop(_MORE, 0)
+    if n_more:
+        yield _located(Bad(f"{n_more} more records with other reasons, the first at {first_places[_MORE]}"), group)
     for bad, n in repeated.items():
         place = first_places[bad]
         yield _located(Bad(f"{n} more {noun_of(place)}{'s' * (n > 1)} with the reason given for {place}"), group)

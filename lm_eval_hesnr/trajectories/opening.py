@@ -23,7 +23,7 @@ LARGEST_GROWTH = 1000
 ALWAYS_ALLOWED = 2**30
 """A file may decompress to `ALWAYS_ALLOWED` bytes plus `LARGEST_GROWTH` times its size. A bomb is stopped there."""
 
-COST_OF_RECORD = 2**10
+COST_OF_RECORD = 2**12
 """Each line or row counts as this many more bytes, because a bomb of empty lines costs time and not memory."""
 
 _KINDS = {

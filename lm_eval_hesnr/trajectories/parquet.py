@@ -43,19 +43,19 @@ def parquet_records(stream: IO[bytes]) -> Iterator[Record]:
 
 def _rows(file: Any, limit: int) -> Iterator[Any]:
     """Yield the rows of a `ParquetFile`, and `Bad` for a row that is too large."""
+    too_large = Bad(f"more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values in one row")
     sizes = list(_group_sizes(file.metadata))
     if sum(sizes) > limit:
         raise too_much(limit)
     for group, size in enumerate(sizes):
         if size > MAX_GROUP_BYTES:
             raise OSError(f"a row group of more than {MAX_GROUP_BYTES >> 20:,} MiB; write smaller row groups")
-        n_rows = min(_BATCH, max(1, decoding.MAX_BYTES // max(1, size)))
+        n_rows = min(_BATCH, max(1, decoding.MAX_BYTES // 2 // max(1, size)))
         for batch in file.iter_batches(batch_size=n_rows, row_groups=[group]):
             for part in [batch] if _is_small(batch) else [batch.slice(i, 1) for i in range(len(batch))]:
-                if _is_small(part):
-                    yield from map(without_nulls, part.to_pylist())
-                else:
-                    yield Bad(f"more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values in one row")
+                rows = [without_nulls(row) for row in part.to_pylist()] if _is_small(part) else [too_large]
+                may_be_large = part.nbytes > decoding.MAX_VALUES  # shorter texts contain fewer values
+                yield from (too_large if may_be_large and _has_large_json(row) else row for row in rows)
 
 
 def _group_sizes(metadata: Any) -> Iterator[int]:
@@ -71,6 +71,14 @@ def _is_small(batch: Any) -> bool:
     sizes = [_size(column) for column in batch.columns]
     n_values, n_bytes = (sum(numbers) for numbers in zip(*sizes, strict=True)) if sizes else (0, 0)
     return n_values <= decoding.MAX_VALUES and n_bytes <= decoding.MAX_BYTES
+
+
+def _has_large_json(value: Any) -> bool:
+    """Whether a text in a row may be JSON of too many values. Readers decode the messages in some columns."""
+    if isinstance(value, str):
+        return decoding.has_too_many_values(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_has_large_json, inner))
 
 
 def _size(array: Any) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -104,8 +105,16 @@ def test_a_row_that_decodes_to_too_much_is_bad_and_the_others_are_read(rows, uni
     assert bad.value == Bad("more than 1 MiB or 200 values in one row")
 
 
+def test_a_row_whose_text_is_json_of_too_many_values_is_bad(rows, small):
+    messages = [json.dumps(CHAT["messages"]), "[" + "{}," * LIMIT + "{}]", json.dumps(CHAT["messages"])]
+    path = rows(messages=messages)
+    loaded = load_trajectories(path)
+    assert len(loaded.trajectories) == 2
+    assert loaded.bad == [f"{path}, row 2: more than 512 MiB or 200 values in one row"]
+
+
 def test_a_text_that_all_rows_share_is_not_decoded_for_all_at_once(rows, monkeypatch):
-    sizes = []
+    sizes: Any = []
     is_small = parquet._is_small
     monkeypatch.setattr(parquet, "_is_small", lambda batch: sizes.append(len(batch)) or is_small(batch))
     monkeypatch.setattr(decoding, "MAX_BYTES", 2**21)

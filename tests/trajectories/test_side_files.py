@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def report(tmp_path):
 @pytest.fixture
 def parsed(monkeypatch):
     """The texts that were decoded."""
-    texts = []
+    texts: Any = []
     decoded = side_files.decoded
     monkeypatch.setattr(side_files, "decoded", lambda raw: texts.append(raw) or decoded(raw))
     return texts
