@@ -134,7 +134,7 @@ def _read(group: RecordGroup) -> Iterator[Result]:
         if run and result is None:
             unknown.add(run.place, run.value)
         elif run and isinstance(result, Bad):
-            if result not in first_places and len(first_places) == _REASONS:
+            if result not in first_places and len(first_places) >= _REASONS:
                 result = _MORE
                 first_places.setdefault(result, run.place)
             if result in first_places:

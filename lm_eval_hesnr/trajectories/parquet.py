@@ -45,7 +45,7 @@ def _rows(file: Any, limit: int) -> Iterator[Any]:
     """Yield the rows of a `ParquetFile`, and `Bad` for a row that is too large."""
     too_large = Bad(f"more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values in one row")
     sizes = list(_group_sizes(file.metadata))
-    if sum(sizes) > limit:
+    if sum(sizes) + COST_OF_RECORD * file.metadata.num_rows > limit:
         raise too_much(limit)
     for group, size in enumerate(sizes):
         if size > MAX_GROUP_BYTES:
@@ -62,8 +62,7 @@ def _group_sizes(metadata: Any) -> Iterator[int]:
     """Yield the decoded size of each row group, as the file describes it."""
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         columns = [group.column(i) for i in range(group.num_columns)]
-        n_bytes = sum(_BYTES_PER_VALUE * one.num_values + one.total_uncompressed_size for one in columns)
-        yield n_bytes + COST_OF_RECORD * group.num_rows
+        yield sum(_BYTES_PER_VALUE * one.num_values + one.total_uncompressed_size for one in columns)
 
 
 def _is_small(batch: Any) -> bool:

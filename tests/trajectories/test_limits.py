@@ -131,6 +131,13 @@ def test_a_parquet_bomb_is_refused_before_it_is_decoded(rows, monkeypatch, limit
     assert "more than 0 MiB" in record.value.reason
 
 
+def test_many_small_rows_are_read_and_a_bomb_of_rows_is_not(rows, monkeypatch):
+    monkeypatch.setattr(opening, "ALWAYS_ALLOWED", 0)
+    assert len(list(records(rows(a=[f"{i} {i * 7919 % 1009}" for i in range(3000)])))) == 3000
+    (record,) = records(rows(a=[None] * 3000))
+    assert record.value.reason.startswith("cannot be read (it decompresses to more than")
+
+
 def test_files_of_a_zip_are_bounded_together(tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "ALWAYS_ALLOWED", 2**16)
     monkeypatch.setattr(opening, "LARGEST_GROWTH", 0)
