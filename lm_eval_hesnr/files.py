@@ -1,4 +1,4 @@
-"""Create folders; create, replace, open and lock files, and never change a file that is not ours.
+"""Check paths, create folders; create, replace, open and lock files, and never change a file that is not ours.
 
 No function here writes through a symbolic link. A file is replaced by renaming a complete new one.
 """
@@ -27,6 +27,9 @@ _PARTIAL = re.compile(r"(.+)\.[0-9a-f]{32}\.partial")
 _ABANDONED_SECONDS = 3600
 """Age in seconds after which an unfinished file is removed. A running process may still write a newer one."""
 
+_LONGEST_SHOWN = 200
+"""Number of characters of a path in a message about it."""
+
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFDIR: "a folder",
@@ -42,6 +45,29 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 """Errors of `flock` on a disk that has no locks."""
 
 
+def user_path(given: str | Path) -> Path:
+    """The path that a user wrote, with `~` expanded. The file does not need to exist.
+
+    Raises:
+        InputError: the system cannot look for such a path, for example because it is too long.
+    """
+    try:
+        path = Path(given).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except RuntimeError as error:  # the home folder of an unknown user
+        raise InputError(f"{given}: no such home folder; write the path without ~") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"{_shortened(str(given))}: cannot be used as a path ({reason})") from error
+    return path
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 def make_folder(folder: str | Path, option: str) -> Path:
     """The folder, created if it does not exist; `~` is expanded.
 
@@ -52,7 +78,7 @@ def make_folder(folder: str | Path, option: str) -> Path:
     Raises:
         InputError: the folder cannot be created.
     """
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,15 @@ def real_trajectories() -> Path:
     if not REAL.is_dir():
         pytest.skip("no real trajectories beside the checkout (shared/trajectories)")
     return REAL
+
+
+@pytest.fixture
+def ends_within_a_minute():
+    """Ends the process if the test hangs. Python cannot interrupt a system call that waits for ever."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
 
 
 def byte_level_tokenizer(**options):

@@ -14,6 +14,7 @@ from lm_eval_hesnr.files import (
     read_regular,
     remove_abandoned,
     replace_file,
+    user_path,
     writing,
 )
 
@@ -107,3 +108,21 @@ def test_an_error_of_the_disk_is_one_line_with_the_file_or_the_place():
             writing(Path("out")),
         ):
             raise error
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("~no-such-user/x", "home folder"), ("a" * 300, "too long"), ("a\0b", "null"), (f"{'a/' * 3000}x", "too long")],
+    ids=["home", "long name", "nul", "long path"],
+)
+def test_a_path_that_the_system_cannot_look_for_is_one_short_line(path, reason):
+    with pytest.raises(InputError, match=reason) as caught:
+        user_path(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_other_paths_of_the_user_do_not_need_to_exist(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "file").write_text("")
+    assert user_path("~/x") == tmp_path / "x"
+    assert user_path(tmp_path / "file" / "x") == tmp_path / "file" / "x"

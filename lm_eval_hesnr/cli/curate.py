@@ -9,16 +9,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lm_eval_hesnr.cli.terminal import COLOURS, print_error, print_line, print_lines, print_note
+from lm_eval_hesnr.cli.terminal import COLOURS, print_error, print_lines, print_note
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import log_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.characters import one_line
-from lm_eval_hesnr.messages.near import did_you_mean
+from lm_eval_hesnr.messages.near import nearest
 from lm_eval_hesnr.results.text_table import aligned
-from lm_eval_hesnr.trajectories.readers import known_formats
+from lm_eval_hesnr.trajectories.readers import format_names, known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
 from lm_eval_hesnr.trajectories.unknown import counts_line
 from lm_eval_hesnr.trajectories.without_action import unread_calls_lines
@@ -30,13 +31,13 @@ _MAX_TOOL_NAME = 80
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    command = commands.add_parser("curate", help="convert trajectories of any known format to one file")
+    command = commands.add_parser(
+        "curate", help="convert trajectories of any known format to one file", epilog=f"known formats: {format_names()}"
+    )
     command.add_argument(
         "inputs", nargs="+", metavar="IN", help="file, folder, glob or hf://org/name[@revision][/config][:split]"
     )
-    command.add_argument(
-        "-o", "--out", required=True, type=Path, metavar="OUT", help="output file, .jsonl or .jsonl.zst"
-    )
+    command.add_argument("-o", "--out", required=True, metavar="OUT", help="output file, .jsonl or .jsonl.zst")
     command.add_argument(
         "--known-resolved",
         action="store_true",
@@ -81,24 +82,25 @@ def run(arguments: argparse.Namespace) -> bool:
     """Convert the inputs and print the report; False if an input was bad."""
     if (arguments.max_tokens is None) != (arguments.tokenizer is None):
         raise InputError("--max-tokens and --tokenizer go together: give both or neither")
-    out: Path = arguments.out
-    tally = _curate(arguments)
-    print_lines(_report(tally, verbose=arguments.verbose))
+    out = user_path(arguments.out)
+    tally = _curate(arguments, out)
     n_read, n_written = tally.total("read"), tally.total("written")
-    not_found = _not_found(arguments.source, tally)
-    if n_written:
-        print_line(f"{out}: {n_written} trajectories")
-        if not_found:
-            print_note(f"note: {not_found}")
-        return not tally.bad
-    if n_read and not_found:
+    not_found = _not_found(arguments.source, tally) if n_read else ""
+    if not_found and not n_written:
         raise InputError(f"{out}: nothing to write; {not_found}")
-    if n_read:
+    if not n_read:
+        print_error(f"{out}: nothing to write; no trajectory could be read")
+    print_lines(_report(tally, verbose=arguments.verbose))
+    if not n_read:
+        return False
+    if not n_written:
         raise InputError(
             f"{out}: nothing to write; the filters leave out every trajectory ({n_read} read); use fewer filters"
         )
-    print_error(f"{out}: nothing to write; no trajectory could be read")
-    return False
+    print_line(f"{out}: {n_written} trajectories")
+    if not_found:
+        print_note(f"note: {not_found}")
+    return not tally.bad
 
 
 def _not_found(sources: list[str], tally: Tally) -> str:
@@ -106,12 +108,13 @@ def _not_found(sources: list[str], tally: Tally) -> str:
     found = sorted({source for source, _ in tally.counts})
     for name in sources:
         if name not in found:
-            hint = did_you_mean(name, found)
+            near = nearest(name, found) or next((one for one in found if name.lower() in one.lower()), None)
+            hint = f"did you mean {near!r}? " if near else ""
             return f"no trajectory has the format --source {name!r}; {hint}the inputs have {', '.join(found)}"
     return ""
 
 
-def _curate(arguments: argparse.Namespace) -> Tally:
+def _curate(arguments: argparse.Namespace, out: Path) -> Tally:
     """Convert the inputs with a progress bar. On Ctrl-C, print how to continue."""
     filters = Filters(
         known_resolved=arguments.known_resolved,
@@ -124,7 +127,7 @@ def _curate(arguments: argparse.Namespace) -> Tally:
         with _ProgressBar() as bar:
             return curate(
                 arguments.inputs,
-                arguments.out,
+                out,
                 filters,
                 strict=arguments.strict,
                 force=arguments.force,
@@ -132,7 +135,7 @@ def _curate(arguments: argparse.Namespace) -> Tally:
                 progress=bar.update,
             )
     except KeyboardInterrupt:
-        log = log_of(arguments.out)
+        log = log_of(out)
         kept = f"what is written is kept, see {log}; run the same command again to continue"
         print_note(f"stopped; {kept if log.exists() else 'nothing is kept'}")
         raise
@@ -164,8 +167,9 @@ class _ProgressBar:
 
 def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """The lines of the report. `verbose` names every skipped file, and the files with calls that were not read."""
-    yield from _tables(tally)
-    yield ""
+    if tally.total("read"):
+        yield from _tables(tally)
+        yield ""
     yield from _accounts(tally, verbose)
     if unknown := counts_line(tally.unknown_records):
         yield unknown

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note, print_text
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import check_output, replace_file, writing
+from lm_eval_hesnr.files import check_output, replace_file, user_path, writing
 from lm_eval_hesnr.samples import (
     FORMAT_NAMES,
     changed_in,
@@ -29,14 +29,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "--form", choices=FORMAT_NAMES, help="file format (default: curated, one JSON line that all commands read)"
     )
-    command.add_argument("-o", "--out", type=Path, metavar="FILE", help="output file (default: stdout)")
+    command.add_argument("-o", "--out", metavar="FILE", help="output file (default: stdout)")
     command.add_argument("--force", action="store_true", help="replace FILE if it exists")
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> bool:
     """List the trajectories, or write one."""
-    out: Path | None = arguments.out
+    out = user_path(arguments.out) if arguments.out else None
     if arguments.name is None:
         if arguments.form or out:
             raise InputError("--form and -o need the NAME of a run; `hesnr sample` lists the names")

@@ -22,8 +22,10 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.messages.characters import one_line, visible
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
+from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
+_BAD_SHOWN = 5
 _ELIDED = "…"
 _HIDDEN = 255
 """The code that replaces the codes of labels that are not shown."""
@@ -32,7 +34,9 @@ _HIDDEN = 255
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("show", help="show one trajectory in the terminal, each label in its own colour")
-    command.add_argument("file", metavar="FILE", help="file, folder, glob or hf://org/name[@revision][/config][:split]")
+    command.add_argument(
+        "files", nargs="+", metavar="FILE", help="file, folder, glob or hf://org/name[@revision][/config][:split]"
+    )
     command.add_argument("--doc", metavar="ID", help="id of the trajectory, or its number in the list (default: 1)")
     command.add_argument(
         "--labels",
@@ -55,9 +59,12 @@ def _labels(given: str) -> frozenset[Label]:
 
 def run(arguments: argparse.Namespace) -> bool:
     """Print the trajectory; False if a file was bad."""
-    chosen, listed, n_bad = _find(arguments.file, arguments.doc)
+    chosen, listed, bad = _find(arguments.files, arguments.doc)
     if chosen is None:
-        print_error(f"{arguments.file}: no trajectory could be read; `hesnr curate` prints the reason for every file")
+        print_error(f"{_named(arguments.files)}: no trajectory could be read")
+    for line in _bad_lines(bad):
+        print_note(line)
+    if chosen is None:
         return False
     on_terminal = sys.stdout.isatty() and not arguments.plain
     colours = on_terminal and not os.environ.get("NO_COLOR")
@@ -65,19 +72,18 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.doc is None and len(listed) > 1:
         text = [f"{len(listed)} trajectories; this is the first, --doc shows another", *listed, "", *text]
     print_lines(text, paged=on_terminal, has_styles=colours)
-    return not n_bad
+    return not bad
 
 
-def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int]:
-    """The trajectory to show, one line for each trajectory that was read, and the number of bad ones."""
+def _find(files: list[str], doc: str | None) -> tuple[Trajectory | None, list[str], list[Bad]]:
+    """The trajectory to show, one line for each trajectory that was read, and the bad ones."""
     chosen: Trajectory | None = None
     listed: list[str] = []
     first_id = ""
-    n_bad = 0
-    for _, result in iterate_trajectories([file]):
+    bad: list[Bad] = []
+    for _, result in iterate_trajectories(files):
         if isinstance(result, Bad):
-            n_bad += 1
-            print_note(f"bad: {result.reason}")
+            bad.append(result)
             continue
         number = len(listed) + 1
         first_id = first_id or result.id
@@ -87,8 +93,22 @@ def _find(file: str, doc: str | None) -> tuple[Trajectory | None, list[str], int
             if doc is not None:
                 break
     if chosen is None and listed:
-        raise InputError(f"{file}: no trajectory {doc!r}; there are {len(listed)}, such as {first_id!r}")
-    return chosen, listed, n_bad
+        raise InputError(f"{_named(files)}: no trajectory {doc!r}; there are {len(listed)}, such as {first_id!r}")
+    return chosen, listed, bad
+
+
+def _named(files: list[str]) -> str:
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+
+
+def _bad_lines(bad: list[Bad]) -> Iterator[str]:
+    """The first bad files or records, and how to see all."""
+    for one in bad[:_BAD_SHOWN]:
+        yield f"bad: {one.reason}"
+    if len(bad) > _BAD_SHOWN:
+        yield f"bad: {len(bad) - _BAD_SHOWN} more; `hesnr curate` names all of them"
+    if any(one.is_unknown_format for one in bad):
+        yield known_formats()
 
 
 def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, colours: bool = False) -> Iterator[str]:

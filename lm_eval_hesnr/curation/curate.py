@@ -22,7 +22,7 @@ from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, 
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, work_files
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
-from lm_eval_hesnr.files import check_output
+from lm_eval_hesnr.files import check_output, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -95,8 +95,8 @@ def _check(inputs: list[str], out: Path, *, force: bool) -> None:
 
 def _is_same(given: str, own: Path) -> bool:
     """Whether both are one file, also under two names (hard or symbolic links)."""
-    with suppress(OSError, RuntimeError):  # one of them does not exist, or `~name` is unknown
-        return Path(given).expanduser().samefile(own)
+    with suppress(OSError):  # one of them does not exist
+        return user_path(given).samefile(own)
     return False
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lm_eval_hesnr.curation.filters import Filters, LeftOut
-from lm_eval_hesnr.trajectories.decoding import Bad
+from lm_eval_hesnr.trajectories.decoding import NO_MEMORY, Bad
 from lm_eval_hesnr.trajectories.load import iterate_results
 from lm_eval_hesnr.trajectories.paths import Inputs
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -82,10 +82,7 @@ def _item(path: Path, trajectory: Trajectory, filters: Filters, *, opens_file: b
 def _line(trajectory: Trajectory, path: Path) -> Line | Bad:
     """The trajectory's line of the output; `Bad` if JSON cannot represent it."""
     try:
-        row = trajectory.to_json()
-        try:
-            return Line(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        except UnicodeEncodeError:  # half of a surrogate pair: UTF-8 cannot represent it, an escape can
-            return Line(json.dumps(row).encode() + b"\n")
-    except (TypeError, ValueError, RecursionError) as error:
-        return Bad(f"{path}: {trajectory.id!a:.100} cannot be written as JSON ({error})")
+        return Line(json.dumps(trajectory.to_json(), ensure_ascii=False).encode() + b"\n")
+    except (TypeError, ValueError, RecursionError, MemoryError) as error:
+        reason = NO_MEMORY if isinstance(error, MemoryError) else error
+        return Bad(f"{path}: {trajectory.id!a:.100} cannot be written as JSON ({reason})")

@@ -23,7 +23,7 @@ import transformers
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import make_folder
+from lm_eval_hesnr.files import make_folder, user_path
 from lm_eval_hesnr.models.arguments import (
     as_number,
     as_number_or_none,
@@ -165,7 +165,7 @@ class VLLMTopK(TrajectoryModel, VLLM):
     def weights_fingerprint(self) -> str | None:
         """A digest of the checkpoint's files (the weights are in another process); None if no files are found."""
         assert self.score_store is not None
-        remembered = Path(self.score_store).expanduser()
+        remembered = user_path(self.score_store)
         names = [(self.pretrained, self.model_args["revision"]), (self._engine_args.get("lora_local_path"), None)]
         folders = [_folder(name, revision) for name, revision in names if name]
         if None in folders:

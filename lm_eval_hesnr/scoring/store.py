@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from lm_eval_hesnr.errors import Interrupted
-from lm_eval_hesnr.files import make_folder, read_regular, reason_of, remove_abandoned, replace_file
+from lm_eval_hesnr.files import make_folder, read_regular, reason_of, remove_abandoned, replace_file, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
 from lm_eval_hesnr.scoring.fingerprints import digest
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -77,7 +77,7 @@ class ScoreStore:
         Raises:
             InputError: the folder cannot be created.
         """
-        self.folder = Path(folder).expanduser()
+        self.folder = user_path(folder)
         self.n_read = 0
         replaced = (*_CHANGES_NO_NUMBER, *(_WEIGHT_NAMES if weights else ()), *(("tokenizer",) if tokenizer else ()))
         content = {"weights": weights, "tokenizer_content": tokenizer, "format": FORMAT, "version": VERSION}

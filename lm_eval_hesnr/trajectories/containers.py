@@ -7,11 +7,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.decoding import Bad, Record, decoded, read_rest
+from lm_eval_hesnr.trajectories.opening import decompressed_limit, too_much
 
 AIDER_NAME = ".aider.chat.history.md"
 """The end of the name of Aider's chat histories. In a folder, other Markdown files are not read."""
@@ -50,21 +50,25 @@ def markdown_records(stream: IO[bytes]) -> Iterator[Record]:
         yield Record("", Bad("Markdown without a line '# aider chat started at'; only histories of Aider are read"))
 
 
-def inspect_records(path: Path) -> Iterator[Record]:
-    """The samples of an Inspect log, which is a zip."""
+def inspect_records(stream: IO[bytes]) -> Iterator[Record]:
+    """The samples of an Inspect log, which is a zip.
+
+    Raises:
+        OSError: the samples together decompress to more than the limit; the ones before are yielded.
+    """
     evaluation = None
-    for name, content in _inspect_files(path):
+    for name, content in _inspect_files(stream):
         if isinstance(content, str):
             value: Any = Bad(content)
         elif len(content) > decoding.MAX_BYTES:
             value = Bad(f"a sample of more than {decoding.MAX_BYTES >> 20} MiB")
         else:
-            value = decoded(content)[0]
+            value = decoded(content).value
         if name in _INSPECT_HEADERS:
             evaluation = value.get("eval") if isinstance(value, dict) else None
         else:
             sample = dict(zip(INSPECT_KEYS, (evaluation, value), strict=True))
-            yield Record(name, value if isinstance(value, Bad) else sample)
+            yield Record(name, value if isinstance(value, Bad) else sample, len(content))
 
 
 def _aider_chats(text: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -77,17 +81,22 @@ def _aider_chats(text: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield line, {"aider_chat": text[heading.end() : end], "started": heading[1].strip()}
 
 
-def _inspect_files(path: Path) -> Iterator[tuple[str, bytes | str]]:
+def _inspect_files(stream: IO[bytes]) -> Iterator[tuple[str, bytes | str]]:
     """Yield the header of an Inspect log and each of its samples: the name, and the content or why it is not readable.
 
     Nothing is written to disk. If the zip is damaged, the last name is empty.
     """
+    left = limit = decompressed_limit(stream)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
             samples = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
             for name in [*[header for header in _INSPECT_HEADERS if header in names][:1], *samples]:
-                yield name, _content(archive, name)
+                content = _content(archive, name)
+                left -= len(content)
+                if left < 0:  # files in a zip may overlap
+                    raise too_much(limit)
+                yield name, content
             if not samples:
                 yield "", "a log of Inspect without samples"
     except _ZIP_DAMAGE as error:

@@ -1,13 +1,22 @@
-"""Decodes JSON values: a `Record` for each value of a file, `Bad` for a broken one, and a limit on the size."""
+"""Decodes JSON values: a `Record` for each value of a file, `Bad` for a broken one, and limits on their size."""
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
 
 MAX_BYTES = 2**29
-"""The longest value that is decoded, after decompression: a few kilobytes of .gz can contain gigabytes."""
+"""The longest JSON text of one value or one run, after decompression: a small .gz file can contain gigabytes."""
+
+MAX_VALUES = 2**24
+"""The most values in one JSON text or one run, counted by its commas, colons and opening brackets.
+
+A value takes up to about 100 bytes of memory, but two bytes of text are enough for it.
+"""
+
+NO_MEMORY = "needs more memory than is available"
 
 _PIECE = 2**16
 
@@ -22,38 +31,75 @@ class Bad:
     """Whether the reason is that no reader knows the format."""
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Record:
     """One decoded JSON value of a file."""
 
     place: str
     """Where in the file, such as `line 3`; empty for a file that is one value."""
     value: Any
     """The value, or `Bad`; `Skipped` for a file that is read with another one."""
+    n_bytes: int = field(default=0, compare=False)
+    """Length of its JSON text."""
 
 
-def read_rest(stream: IO[bytes]) -> bytes:
-    """The rest of a stream, up to about `MAX_BYTES`. A plain `read(n)` would allocate n bytes at once."""
-    pieces, size = [], 0
-    while size <= MAX_BYTES and (piece := stream.read(_PIECE)):
-        pieces.append(piece)
-        size += len(piece)
-    return b"".join(pieces)
+class Decoded(NamedTuple):
+    """The result of `decoded`."""
+
+    value: Any
+    """The value, or `Bad`."""
+    error: Exception | None = None
 
 
-def decoded(raw: bytes) -> tuple[Any, Exception | None]:
+def read_rest(stream: IO[bytes], limit: int | None = None) -> bytes:
+    """The rest of a stream, up to about `limit` bytes (default: `MAX_BYTES`). `read(n)` would allocate n bytes."""
+    limit = MAX_BYTES if limit is None else limit
+    content, size = io.BytesIO(), 0
+    while size <= limit and (piece := stream.read(_PIECE)):
+        size += content.write(piece)
+    return content.getvalue()  # no copy
+
+
+def decoded(raw: bytes) -> Decoded:
     """The value of a piece of JSON and None, or `Bad` and the error."""
+    if has_too_many_values(raw):
+        return Decoded(Bad(f"more than {MAX_VALUES:,} commas, colons and brackets in one value; use JSON Lines"))
     try:
-        return json.loads(raw.decode("utf-8")), None
+        return Decoded(json.loads(raw.decode("utf-8")))
     except UnicodeDecodeError as error:
-        return Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"), error
+        return Decoded(Bad(f"not UTF-8 text (byte {error.start}: {error.reason})"), error)
     except json.JSONDecodeError as error:
         cut = "Unterminated" in error.msg or error.pos >= len(error.doc.rstrip()) - 1
         reason = f"not valid JSON ({error.msg}, column {error.colno})" + ("; the file seems cut off" if cut else "")
-        return Bad(reason), error
+        return Decoded(Bad(reason), error)
     except RecursionError as error:
-        return Bad("JSON nested too deeply"), error
+        return Decoded(Bad("JSON nested too deeply"), error)
     except ValueError as error:  # a number with thousands of digits
-        return Bad(f"not valid JSON ({error})"), error
+        return Decoded(Bad(f"not valid JSON ({error})"), error)
+    except MemoryError:
+        return Decoded(Bad(NO_MEMORY))
+
+
+def has_too_many_values(text: bytes | str) -> bool:
+    """Whether a JSON text may contain more than `MAX_VALUES` values. Marks inside of strings are counted too."""
+    if len(text) <= MAX_VALUES:
+        return False
+    marks: tuple[Any, ...] = (",", ":", "[", "{") if isinstance(text, str) else (b",", b":", b"[", b"{")
+    return sum(map(text.count, marks)) > MAX_VALUES
+
+
+def n_values(value: Any) -> int:
+    """The number of values and keys in a decoded value."""
+    total, left = 0, [value]
+    while left:
+        one = left.pop()
+        total += 1
+        if isinstance(one, dict):
+            total += len(one)
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return total
 
 
 def has_extra_data(error: Exception | None) -> bool:

@@ -25,7 +25,7 @@ def json_records(stream: IO[bytes]) -> Iterator[Record]:
         yield from line_records(io.BytesIO(raw))
         return
     place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-    yield Record(place, value)
+    yield Record(place, value, len(raw))
 
 
 def line_records(stream: IO[bytes]) -> Iterator[Record]:
@@ -45,7 +45,7 @@ def line_records(stream: IO[bytes]) -> Iterator[Record]:
         elif line.strip():
             value, error = decoded(line.rstrip(b"\r\n"))
             for one in (_objects(line) if has_extra_data(error) else []) or (value,):
-                yield Record(f"line {number}", one)
+                yield Record(f"line {number}", one, len(line))
 
 
 def _objects(line: bytes) -> list[Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 
@@ -22,12 +20,3 @@ def dict_of(value: Any) -> dict[str, Any]:
 def list_of(value: Any) -> list[Any]:
     """The value if it is a list, otherwise an empty one."""
     return value if isinstance(value, list) else []
-
-
-def json_of(path: Path, needle: bytes = b"") -> Any:
-    """The JSON value in a file; None if there is none, or if the file does not contain the bytes `needle`."""
-    try:
-        content = path.read_bytes()
-        return json.loads(content) if needle in content else None
-    except (OSError, ValueError, RecursionError):
-        return None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.errors import BadFileError, InputError
-from lm_eval_hesnr.trajectories import schema
+from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
 from lm_eval_hesnr.trajectories.readers import known_formats
@@ -49,6 +49,11 @@ class Loaded:
         """Number of records inside the sessions that were skipped because their type is unknown, by type."""
         return sum((counts_in(trajectory.meta) for trajectory in self.trajectories), Counter())
 
+
+_REASONS = 1000
+"""The most reasons that are listed for one file. A hostile file may have another reason for each of its lines."""
+_MORE = Bad("")
+"""Stands for all further reasons."""
 
 Result = Trajectory | Bad | Skipped
 """The result of one record. The reason of a `Bad` names the file and the place."""
@@ -139,6 +144,9 @@ def _read(group: RecordGroup) -> Iterator[Result]:
         if run and result is None:
             unknown.add(run.place, run.value)
         elif run and isinstance(result, Bad):
+            if result not in first_places and len(first_places) >= _REASONS:
+                result = _MORE
+                first_places.setdefault(result, run.place)
             if result in first_places:
                 repeated[result] += 1
                 continue
@@ -146,6 +154,9 @@ def _read(group: RecordGroup) -> Iterator[Result]:
             yield _located(result, group, run.place)
         elif result:
             yield result
+    n_more = repeated.pop(_MORE, 0)
+    if n_more:
+        yield _located(Bad(f"{n_more} more records with other reasons, the first at {first_places[_MORE]}"), group)
     for bad, n in repeated.items():
         place = first_places[bad]
         yield _located(Bad(f"{n} more {noun_of(place)}{'s' * (n > 1)} with the reason given for {place}"), group)
@@ -165,7 +176,7 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
             return skipped
         if run.reader is None:
             return None if group.alone else skipped_by_name(group.path.name, run.value)
-        trajectory = _checked(run.reader.read(run.value, group.path))
+        trajectory = checked(run.reader.read(run.value, group.path))
     except PartOfRunError as part:
         return Skipped(PART, part.path)
     except NoReplyError:
@@ -178,20 +189,6 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
     if run.read_up_to:
         meta["incomplete"] = f"read up to {run.read_up_to}"
     return replace(trajectory, meta={**trajectory.meta, **meta}) if meta else trajectory
-
-
-def _checked(trajectory: Trajectory) -> Trajectory:
-    """The trajectory, if its values have the right types. A hostile file may contain any value in any place."""
-    if not isinstance(trajectory.id, str) or not isinstance(trajectory.model, (str, type(None))):
-        raise ValueError(f"id and model should be text, found {trajectory.id!r:.40} and {trajectory.model!r:.40}")
-    for i, segment in enumerate(trajectory.segments):
-        if segment.kind not in schema.KINDS or not isinstance(segment.text, str):
-            raise ValueError(f"segment {i} should have a kind and a text, found {segment.kind!r} {segment.text!r:.40}")
-        if not all(isinstance(call.tool, str) and isinstance(call.arguments, dict) for call in segment.calls):
-            raise ValueError(f"segment {i}: a call should have a name and arguments, found {segment.calls!r:.80}")
-    if not trajectory.segments:
-        raise ValueError("the trajectory is empty")
-    return trajectory
 
 
 def _located(bad: Bad, group: RecordGroup, place: str = "") -> Bad:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.file_names import NOT_RUNS, REPORTS
-from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of
 from lm_eval_hesnr.trajectories.records import has_known_ending
+from lm_eval_hesnr.trajectories.side_files import LARGEST, json_of
 
 _SUMMARY_KEYS = {"resolved_ids", "total_instances"}
 _HARBOR_KEYS = {"trial_name", "verifier_result"}
+_FAILED_LISTS = ("unresolved_ids", "empty_patch_ids", "error_ids", "completed_ids")
+_LISTS = ("resolved_ids", *_FAILED_LISTS)
+_FOLDERS_KEPT = 16
+"""The folder of a run and the two above it are needed, and runs are read folder by folder."""
 _MANY = (".jsonl", ".ndjson", ".parquet")
 """Endings of files that can contain many runs."""
+
+_log = logging.getLogger(__name__)
 
 
 def is_report(data: Any) -> bool:
@@ -74,16 +82,23 @@ def resolved_by_reward(path: Path) -> bool | None:
 def _verdict(summary: dict[str, Any], instance: str) -> bool | None:
     if instance in list_of(summary.get("resolved_ids")):
         return True
-    failed = ("unresolved_ids", "empty_patch_ids", "error_ids", "completed_ids")
-    return False if any(instance in list_of(summary.get(key)) for key in failed) else None
+    return False if any(instance in list_of(summary.get(key)) for key in _FAILED_LISTS) else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_FOLDERS_KEPT)
 def _summaries(folder: Path, changed_ns: int) -> list[tuple[str, dict[str, Any]]]:
-    """The SWE-bench summaries in a folder: (name without .json, content)."""
-    small = (path for path in sorted(folder.glob("*.*.json")) if not path.name.endswith(".traj.json"))
-    loaded = ((path.stem, json_of(path)) for path in small)
-    return [(name, data) for name, data in loaded if isinstance(data, dict) and data.keys() >= _SUMMARY_KEYS]
+    """The SWE-bench summaries in a folder: (name without .json, the lists of instances)."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    n_bytes = 0
+    for path in sorted(folder.glob("*.*.json")):
+        data = None if path.name.endswith(".traj.json") else json_of(path, needle=b'"total_instances"')
+        if isinstance(data, dict) and data.keys() >= _SUMMARY_KEYS:
+            n_bytes += path.stat().st_size
+            if n_bytes > LARGEST:
+                _log.warning("%s: summaries of more than %d MiB; the rest is not read", folder, LARGEST >> 20)
+                break
+            found.append((path.stem, {key: data[key] for key in _LISTS if key in data}))
+    return found
 
 
 def _is_only_run(path: Path) -> bool:
@@ -92,7 +107,7 @@ def _is_only_run(path: Path) -> bool:
     return not several and not _runs(path.parent, _changed_ns(path.parent)) - {path.name}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_FOLDERS_KEPT)
 def _runs(folder: Path, changed_ns: int) -> frozenset[str]:
     """The names of a folder's files that may contain runs, without the summaries."""
     names = {path.name for path in folder.glob("*") if has_known_ending(path)}

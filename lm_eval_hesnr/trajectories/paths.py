@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.trajectories.decoding import Record
 from lm_eval_hesnr.trajectories.hub import HubName, hub_name, hub_records
+from lm_eval_hesnr.trajectories.listing import files_of_glob, files_under
 from lm_eval_hesnr.trajectories.readers import is_event
 from lm_eval_hesnr.trajectories.records import SUFFIXES, has_known_ending, records
 from lm_eval_hesnr.trajectories.storage import Storage, storages
@@ -58,7 +60,7 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
         if hub := _on_hub(given):
             found.to_read.append(hub)
             continue
-        path = Path(given).expanduser()
+        path = user_path(given)
         files = _files_meant(path, given)
         to_read = []
         for file in files:
@@ -97,13 +99,13 @@ def record_groups(inputs: Inputs, *, shuffled: bool = False) -> Iterator[RecordG
 def _files_meant(path: Path, given: str | Path) -> list[Path]:
     """Every file that one path names, of any kind, in sorted order."""
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        found = files_under(path)
         if not any(map(has_known_ending, found)):
             raise InputError(f"{given}: no {', '.join(SUFFIXES)} file in this folder; name a folder with runs")
     elif path.exists():
         found = [path]
     else:
-        found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]  # noqa: PTH207 (absolute patterns)
+        found = files_of_glob(path)
         if not found:
             raise InputError(f"{given}: no such file, folder or glob; check the path")
     return found
@@ -112,12 +114,12 @@ def _files_meant(path: Path, given: str | Path) -> list[Path]:
 def _on_hub(given: str | Path) -> HubName | None:
     """The data set that a path names; None if it names files."""
     hub = hub_name(str(given))
-    return hub if hub and (str(given).startswith("hf://") or not Path(given).expanduser().exists()) else None
+    return hub if hub and (str(given).startswith("hf://") or not user_path(given).exists()) else None
 
 
 def _events_or_each(files: list[Path], alone: bool) -> Iterator[RecordGroup]:
     """One group for all files if they contain one event each, otherwise one group for each file."""
-    opened = [records(file) for file in files]
+    opened = [records(file, pipe=alone) for file in files]
     if len(files) > 1:
         beginnings = [list(islice(stream, 1)) for stream in opened[:_PEEK]]  # one event may be of an unknown type
         opened[:_PEEK] = map(chain, beginnings, opened[:_PEEK])
@@ -142,4 +144,4 @@ def _stored(store: Storage, files: list[Path], alone: bool) -> Iterator[RecordGr
 def _named(file: Path, found: Iterator[Record]) -> Iterator[Record]:
     """Records whose places begin with the file's name."""
     for record in found:
-        yield record._replace(place=f"{file.name} {record.place}".strip())
+        yield replace(record, place=f"{file.name} {record.place}".strip())

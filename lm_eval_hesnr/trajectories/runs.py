@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories.decoding import Bad, Record
+from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories.decoding import NO_MEMORY, Bad, Record, n_values
 from lm_eval_hesnr.trajectories.json_values import list_of
 from lm_eval_hesnr.trajectories.readers import (
     READERS,
@@ -24,7 +26,7 @@ from lm_eval_hesnr.trajectories.readers import (
 from lm_eval_hesnr.trajectories.readers.patch import predictions
 from lm_eval_hesnr.trajectories.unknown import listed_counts, record_type
 
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """Errors that a reader may raise for a file that does not follow its format. The file is bad, not the program."""
 
 _PEEK = 5
@@ -53,6 +55,8 @@ def unreadable(error: Exception) -> Bad:
     """The reason why a reader failed. A ValueError contains the reason; a reader raises no other error on purpose."""
     if isinstance(error, RecursionError):
         return Bad("a value is nested too deeply")
+    if isinstance(error, MemoryError):
+        return Bad(NO_MEMORY)
     return Bad(str(error) if isinstance(error, ValueError) else f"does not follow its format ({error!r})")
 
 
@@ -87,11 +91,33 @@ def _is_event(value: Any, reader: Reader | None = None) -> bool:
         return False
 
 
+class _Size:
+    """The size of a run. Its values are counted only if its text is long, because that takes time."""
+
+    def __init__(self) -> None:
+        self._n_bytes = self._n_values = 0
+        self._not_counted: list[Any] = []
+
+    def excess(self, record: Record) -> Bad | None:
+        """Add a record. `Bad` if the run is now too large."""
+        self._n_bytes += record.n_bytes
+        self._not_counted.append(record.value)
+        if self._n_bytes > decoding.MAX_VALUES:  # a shorter text contains fewer values
+            self._n_values += n_values(self._not_counted)
+            self._not_counted = []
+        if self._n_bytes <= decoding.MAX_BYTES and self._n_values <= decoding.MAX_VALUES:
+            return None
+        return Bad(f"one run of more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values")
+
+
 def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
     """All events as one run. Nothing is read after a broken event, because the model saw text that is lost there."""
     events: list[Record] = []
+    size = _Size()
     read_up_to = ""
     for record in records:
+        if excess := size.excess(record):
+            record = replace(record, value=excess)
         if isinstance(record.value, Bad):
             read_up_to = events[-1].place if events else ""
             extent = f"read up to {read_up_to}" if events else "nothing is read, because no event comes before it"
@@ -104,7 +130,7 @@ def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
         if whole.reader or isinstance(whole.value, Bad):
             yield whole._replace(read_up_to=read_up_to)
         else:
-            yield from (FoundRun(*record, None) for record in events)
+            yield from (FoundRun(record.place, record.value, None) for record in events)
 
 
 def _session(whole: FoundRun) -> FoundRun:

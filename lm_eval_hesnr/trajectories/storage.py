@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
@@ -43,7 +45,7 @@ class Storage:
         info = _value(file)
         folder = _name(info)
         self._read.add(folder)
-        yield info if isinstance(info.value, Bad) else info._replace(value={"info": info.value})
+        yield info if isinstance(info.value, Bad) else replace(info, value={"info": info.value})
         for path in sorted((self.root / "message" / folder).glob("*.json")):
             message = _value(path)
             if isinstance(message.value, Bad):
@@ -51,8 +53,9 @@ class Storage:
                 return
             parts = list(self._parts(folder, _name(message)))
             broken = next((part for part in parts if isinstance(part.value, Bad)), None)
-            values = [part.value for part in parts]
-            yield broken or message._replace(value={"info": message.value, "parts": values})
+            whole = {"info": message.value, "parts": [part.value for part in parts]}
+            n_bytes = message.n_bytes + sum(part.n_bytes for part in parts)
+            yield broken or replace(message, value=whole, n_bytes=n_bytes)
 
     def skipped(self, file: Path) -> Skipped | None:
         """Why a file of the folder is not read by itself. None if it is read, as a message without a session is."""
@@ -93,11 +96,11 @@ def storages(files: Iterable[Path]) -> dict[Path, Storage]:
 
 def _value(file: Path) -> Record:
     """The one value of a file, with the file's name as its place."""
-    found = list(records(file)) or [Record("", Bad("the file is empty"))]
+    found = list(islice(records(file), 2)) or [Record("", Bad("the file is empty"))]
     value = found[0].value if len(found) == 1 else Bad("more than one value in the file")
     if not isinstance(value, (dict, Bad)):
         value = Bad(f"expected an object, found {type(value).__name__}")
-    return Record(f"{file.name} {found[0].place}".strip(), value)
+    return Record(f"{file.name} {found[0].place}".strip(), value, found[0].n_bytes)
 
 
 def _name(record: Record) -> str:

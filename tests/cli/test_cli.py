@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import known_formats
+from lm_eval_hesnr.trajectories.readers import READERS, known_formats
 from tests.builders import bash_action, curated_row, token_scores
 
 
@@ -295,9 +296,82 @@ def test_results_that_lack_a_key_are_named_in_one_line(folder, capsys, path, mis
 
 def test_only_bad_inputs(folder, capsys):
     (folder / "bad.json").write_text("{")
+    reason = "bad.json, line 1: not valid JSON (Expecting property name enclosed in double quotes, column 2)"
     assert main(["curate", "bad.json", "-o", "o.jsonl"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "error: o.jsonl: nothing to write; no trajectory could be read\n"
+    assert captured.out.splitlines()[0] == "files: 1; 0 with trajectories, 1 with only bad ones, 0 skipped"
+    assert captured.out.splitlines()[1:2] == ["bad: 1"]
+    assert captured.out.splitlines()[2].startswith(reason[:40])
     assert main(["show", "bad.json"]) == 1
-    assert "error: bad.json: no trajectory could be read" in capsys.readouterr().err
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "error: bad.json: no trajectory could be read"
+    assert second.startswith(f"bad: {reason[:40]}")
+
+
+def test_show_prints_the_error_first_and_few_of_many_reasons(folder, capsys):
+    for i in range(9):
+        (folder / f"{i}.json").write_text('{"a": 1}')
+    assert main(["show", *(f"{i}.json" for i in range(9))]) == 1
+    captured = capsys.readouterr()
+    error, *bad, more, formats = captured.err.splitlines()
+    assert captured.out == ""
+    assert error == "error: 0.json and 8 more: no trajectory could be read"
+    assert len(bad) == 5
+    assert more == "bad: 4 more; `hesnr curate` names all of them"
+    assert formats == known_formats()
+    assert len(formats) < 250
+
+
+def test_the_help_names_all_formats(capsys):
+    assert main(["curate", "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(reader.FORMAT.split("(")[0].strip() in out for reader in READERS)
+
+
+def test_show_accepts_the_files_of_a_shell_s_glob(folder, capsys):
+    (folder / "more.jsonl").write_text(json.dumps(row("c")))
+    assert main(["show", "in/runs.jsonl", "more.jsonl", "--doc", "c"]) == 0
+    assert capsys.readouterr().out.startswith("c (test, outcome unknown)")
+
+
+def test_a_misspelt_format_prints_no_tables(folder, capsys):
+    assert main(["curate", "in", "-o", "o.jsonl", "--source", "tes"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "did you mean 'test'?" in captured.err
+
+
+LONG = "a" * 300
+ODD_PATHS = [("~no-such-user/x", "no such home folder"), (LONG, "cannot be used as a path (File name too long)")]
+
+
+@pytest.mark.parametrize(("path", "reason"), ODD_PATHS)
+@pytest.mark.parametrize(
+    "command", [["show", "PATH"], ["curate", "PATH", "-o", "o.jsonl"], ["curate", "in", "-o", "PATH"]]
+)
+def test_a_path_that_cannot_exist_is_one_line(folder, capsys, command, path, reason):
+    assert main([path if word == "PATH" else word for word in command]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {path[:200]}")
+    assert reason in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~\0"])
+def test_a_path_with_a_nul_is_one_line(path):
+    with pytest.raises(InputError, match="cannot be used as a path"):
+        load_trajectories(path)
+
+
+def test_a_file_name_that_is_not_utf_8_is_read_and_printed(folder, capsys):
+    (folder / "in" / "caf\udce9.json").write_text(json.dumps({"messages": [{"role": "assistant", "content": "hi"}]}))
+    (folder / "in" / "bad\udce9.json").write_text("{")
+    assert main(["curate", "in", "-o", "o\udce9.jsonl", "-v"]) == 1
+    out = capsys.readouterr().out
+    assert "bad\\udce9.json" in out or "in/bad .json" in out
+    assert "o\\udce9.jsonl: 3 trajectories" in out
 
 
 def test_show_lists_the_trajectories_and_shows_the_first(folder, capsys):

@@ -15,6 +15,7 @@ from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item
 from lm_eval_hesnr.curation.resumable_file import log_of
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.trajectories import paths
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.without_action import UnreadCalls
@@ -339,11 +340,12 @@ def test_wrong_usage(runs, tmp_path, monkeypatch, inputs, out, message):
         curate(inputs, tmp_path / out, EVERYTHING)
 
 
-def test_a_lone_surrogate_is_written_as_an_escape(tmp_path):
-    source = written(tmp_path / "i.jsonl", [row("a", text="echo \ud83d"), row("ü", text="echo ü")])
+def test_half_a_surrogate_pair_is_written_as_a_replacement_character(tmp_path):
+    source = written(tmp_path / "i.jsonl", [row("a\udc00", text="echo \ud83d"), row("ü", text="echo ü")])
     curate([str(source)], tmp_path / "o.jsonl", EVERYTHING)
     assert load_trajectories(tmp_path / "o.jsonl").trajectories == load_trajectories(source).trajectories
-    assert '"id": "ü"'.encode() in (tmp_path / "o.jsonl").read_bytes()
+    assert ids(tmp_path / "o.jsonl") == ["a\ufffd", "ü"]
+    assert '"text": "echo \ufffd"'.encode() in (tmp_path / "o.jsonl").read_bytes()
 
 
 def test_a_value_that_cannot_be_written_is_a_bad_input(tmp_path, monkeypatch):
@@ -369,7 +371,7 @@ def test_a_bad_trajectory_is_never_counted_as_left_out_by_a_filter():
 
 def test_a_folder_is_listed_once(runs, tmp_path, monkeypatch, capsys):
     listed: Any = []
-    rglob = Path.rglob
-    monkeypatch.setattr(Path, "rglob", lambda path, pattern: listed.append(path) or rglob(path, pattern))
+    files_under = paths.files_under
+    monkeypatch.setattr(paths, "files_under", lambda path: listed.append(path) or files_under(path))
     assert main(["curate", runs, "-o", str(tmp_path / "o.jsonl")]) == 1
     assert listed == [Path(runs)]

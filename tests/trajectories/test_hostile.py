@@ -1,6 +1,7 @@
 """For any content of a file, the loader returns trajectories or names place and reason, in bounded time and memory."""
 
 import json
+import os
 import random
 import shutil
 import time
@@ -71,7 +72,7 @@ def folder(tmp_path_factory):
 
 def loaded(path, traced=False):
     """The results for one file or folder. Checks time and form of the results, and memory if `traced`."""
-    size = sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
+    size = sum(file.lstat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
     if traced:
         tracemalloc.start()
     begin = time.process_time()
@@ -155,6 +156,18 @@ def with_broken_value(sample, chance):
     return "\n".join(lines)
 
 
+def make_special(path, chance):
+    """Replace a file by something that is not a regular file."""
+    path.unlink()
+    kind = chance.choice(["pipe", "folder", "/dev/zero", "..", path.name])
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(kind)
+
+
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32))
 def test_broken_bytes(samples, folder, seed):
@@ -180,7 +193,7 @@ def test_broken_values(json_samples, folder, seed):
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32))
 def test_broken_files_of_a_folder(real_trajectories, folder, seed):
-    """Sessions that are spread over files, next to notes and sub-agents."""
+    """Sessions that are spread over files, next to notes and sub-agents. Some are no files any more."""
     chance = random.Random(seed)
     folders = [path for path in sorted((real_trajectories / WILD).rglob("*")) if path.is_dir()]
     session = chance.choice([path for path in folders if len(list(path.rglob("*"))) < 50])
@@ -189,7 +202,9 @@ def test_broken_files_of_a_folder(real_trajectories, folder, seed):
     for path in sorted(copy.rglob("*")):
         if path.suffix in JSON and path.stat().st_size < 120_000 and chance.random() < 0.3:
             path.write_text(with_broken_value(path, chance))
-    if any(has_known_ending(path) for path in copy.rglob("*")):
+        elif path.is_file() and chance.random() < 0.05:
+            make_special(path, chance)
+    if any(has_known_ending(path) and path.is_file() for path in copy.rglob("*")):
         loaded(copy)
     shutil.rmtree(copy)
 

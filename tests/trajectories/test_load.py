@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.trajectories import load
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import Loaded, iterate_results, iterate_trajectories, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -442,3 +443,13 @@ def test_every_real_file_has_a_result(real_trajectories):
     assert set(results) == {path for path in files if has_known_ending(path)}
     for path, of_file in results.items():
         assert all(result.reason.startswith(str(path)) for result in of_file if isinstance(result, Bad))
+
+
+def test_the_reasons_listed_for_one_file_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(load, "_REASONS", 3)
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join([json.dumps(row("good")), *(" " * i + "{" for i in range(9))]))
+    loaded = load_trajectories(path)
+    assert len(loaded.trajectories) == 1
+    assert len(loaded.bad) == 4
+    assert loaded.bad[-1] == f"{path}: 6 more records with other reasons, the first at line 5"

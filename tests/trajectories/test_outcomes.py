@@ -104,7 +104,7 @@ def test_a_folder_is_listed_once_and_its_runs_are_not_read(tmp_path, monkeypatch
     read: Any = []
     listed: Any = []
     json_of, has_known_ending = outcomes.json_of, outcomes.has_known_ending
-    monkeypatch.setattr(outcomes, "json_of", lambda path: read.append(path.name) or json_of(path))
+    monkeypatch.setattr(outcomes, "json_of", lambda path, **how: read.append(path.name) or json_of(path, **how))
     monkeypatch.setattr(outcomes, "has_known_ending", lambda path: listed.append(path.name) or has_known_ending(path))
     assert {outcome(path) for path in runs} == {None}
     assert len(listed) == 51

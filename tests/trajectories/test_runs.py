@@ -75,7 +75,7 @@ def test_each_file_is_opened_once(tmp_path, monkeypatch):
         (tmp_path / f"event-{number}.json").write_text(json.dumps(chat(str(number))))
     opened: Counter[Path] = Counter()
     records = paths.records
-    monkeypatch.setattr(paths, "records", lambda path: opened.update([path]) or records(path))
+    monkeypatch.setattr(paths, "records", lambda path, pipe: opened.update([path]) or records(path, pipe=pipe))
     assert len(load_trajectories(tmp_path).trajectories) == 3
     assert opened == dict.fromkeys((path for path in Path(tmp_path).rglob("*.json")), 1)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lm_eval_hesnr.errors import UnknownFormatError
+from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.readers import (
     aider,
     antigravity,
@@ -133,7 +134,7 @@ def read_record(data: Any, path: Path) -> Trajectory:
     reader = reader_of(data)
     if reader is None:
         raise unknown_format(data)
-    return reader.read(data, path)
+    return checked(reader.read(data, path))
 
 
 def unknown_format(data: Any) -> UnknownFormatError:
@@ -142,8 +143,16 @@ def unknown_format(data: Any) -> UnknownFormatError:
 
 
 def known_formats() -> str:
-    """The names of all formats, for one line of a message; `docs/formats.md` describes them."""
-    return "known formats: " + "; ".join(reader.FORMAT for reader in READERS)
+    """How many formats are known and where they are listed, for one line of a message."""
+    return (
+        f"known formats: {len(READERS)}, such as SWE-agent, OpenHands, Claude Code, Codex CLI and chats; "
+        "`hesnr curate --help` names all of them, and docs/formats.md describes them"
+    )
+
+
+def format_names() -> str:
+    """The names of all formats."""
+    return "; ".join(reader.FORMAT for reader in READERS)
 
 
 def is_event(data: Any) -> bool:

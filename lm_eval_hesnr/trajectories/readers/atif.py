@@ -17,11 +17,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
+from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
 from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.side_files import json_of
 
 FORMAT = "ATIF 1.0 to 1.8"
 
@@ -84,7 +86,7 @@ def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]
         if not isinstance(following, str) or Path(following).name != following or following in names:
             raise ValueError(f"continued_trajectory_ref {following!r:.80} should name another file in the same folder")
         names.add(following)
-        continuation = json_of(path.parent / following)
+        continuation = json_of(path.parent / following, largest=decoding.MAX_BYTES)
         if not detect(continuation):
             incomplete = f"the run goes on in {following!r:.80}, which is missing or not an ATIF file"
             _log.warning("%s: %s", path, incomplete)
@@ -127,7 +129,7 @@ def _continued(folder: Path, changed_ns: int) -> dict[str, Path]:
     """
     found = {}
     for path in sorted(folder.glob("*.json")):
-        data = json_of(path, needle=b'"continued_trajectory_ref"')
+        data = json_of(path, needle=b'"continued_trajectory_ref"', largest=decoding.MAX_BYTES)
         following = data.get("continued_trajectory_ref") if detect(data) else None
         if isinstance(following, str) and following != path.name:
             found[following] = path

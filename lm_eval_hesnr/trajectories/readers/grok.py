@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.session_parts import Part, id_of, is_session, session_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.side_files import json_of
 
 FORMAT = "Grok session"
 

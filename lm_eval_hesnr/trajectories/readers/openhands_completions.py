@@ -14,11 +14,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.trajectories.json_values import dict_of, json_of, list_of, text_of
+from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
 from lm_eval_hesnr.trajectories.readers.openhands_chat import completion_message, openhands_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
+from lm_eval_hesnr.trajectories.side_files import json_of
 
 FORMAT = "OpenHands completion logs"
 
@@ -95,7 +97,8 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     if not later:
         return None
     following = min(later)[1]
-    prompt = list_of(dict_of(json_of(following)).get("messages"))  # empty for a bad file, which is reported later
+    log_after = json_of(following, largest=decoding.MAX_BYTES)  # None for a bad file, which is reported later
+    prompt = list_of(dict_of(log_after).get("messages"))
     start = [_without_cache_marks(message) for message in log["messages"]]
     goes_on = len(prompt) > len(start) and [_without_cache_marks(message) for message in prompt[: len(start)]] == start
     return following if goes_on else None

@@ -19,7 +19,7 @@ WHOLE = Trajectory(
     model=None,
     segments=(
         Segment("system", ""),
-        Segment("thought", 'a "\u2028\x00\ud800', generated=True),
+        Segment("thought", 'a "\u2028\x00', generated=True),
         Segment("action", "b", True, (Call("bash", {"command": "b"}, None), Call("x", {}, False)), continues=True),
         Segment("observation", "c"),
     ),

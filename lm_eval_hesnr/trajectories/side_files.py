@@ -1,0 +1,89 @@
+"""JSON values of small files next to runs, such as reports. Values that many runs need are kept in memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lm_eval_hesnr.trajectories.decoding import Bad, decoded, read_rest
+from lm_eval_hesnr.trajectories.opening import open_file
+
+LARGEST = 2**26
+"""The longest file that is read here, in bytes. The reports of 2,000 runs have about a tenth of it."""
+
+MOST_KEPT = 2**25
+"""The values in memory may come from this many bytes of files."""
+
+_YOUNG_NS = 2 * 10**9
+"""A file that changed so recently may change again without a new time. So its value is not kept."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Kept(NamedTuple):
+    """The value of a file, and the state of the file when it was read."""
+
+    state: tuple[int, ...]
+    value: Any
+    n_bytes: int
+
+
+class _Values:
+    """The values that were used last. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Path, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: Path, state: tuple[int, ...]) -> _Kept | None:
+        with self._lock:
+            found = self._kept.get(path)
+            if found is None or found.state != state:
+                return None
+            self._kept.move_to_end(path)
+            return found
+
+    def add(self, path: Path, kept: _Kept) -> None:
+        with self._lock:
+            self._kept[path] = kept
+            self._kept.move_to_end(path)
+            while sum(one.n_bytes for one in self._kept.values()) > MOST_KEPT or len(self._kept) > 256:
+                self._kept.popitem(last=False)
+
+
+_values = _Values()
+
+
+def json_of(path: Path, *, needle: bytes = b"", largest: int = LARGEST) -> Any:
+    """The JSON value in a file; None if there is none. Do not change the value: others may get the same one.
+
+    Args:
+        path: the file. Pipes, devices and folders have no value.
+        needle: bytes that the file contains if its value is needed; otherwise the result is None.
+        largest: a longer file is not read, and a warning names it.
+    """
+    try:
+        with open_file(path) as stream:
+            status = os.fstat(stream.fileno())
+            state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            kept = _values.get(path, state)
+            if kept is not None:
+                return kept.value
+            content = read_rest(stream, largest)
+    except (OSError, ValueError):  # no such file, or not a regular one; a name with a NUL
+        return None
+    if len(content) > largest:
+        _log.warning("%s: larger than %d MiB, so it is not read as a file next to a run", path, largest >> 20)
+        return None
+    if needle not in content:
+        return None
+    value = decoded(content.removeprefix(b"\xef\xbb\xbf")).value
+    value = None if isinstance(value, Bad) else value
+    if len(content) <= MOST_KEPT and time.time_ns() - status.st_mtime_ns > _YOUNG_NS:
+        _values.add(path, _Kept(state, value, len(content)))
+    return value
