@@ -21,6 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lm_eval_hesnr.labelling.argument_language import PROSE, language_of
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import as_written, json_string
 from lm_eval_hesnr.labelling.json_calls import json_documents, label_document
@@ -51,12 +52,17 @@ _LABEL_OF_KIND = {
 }
 
 
-def annotate(segment: Segment) -> np.ndarray:
+def annotate(segment: Segment, budget: Budget | None = None) -> np.ndarray:
     """(characters,) uint8: the `Label` of every character of the segment's text.
 
     A thought or action that no model generated, such as a demonstration, is `other`. An action is `thought` if all its
     calls are known not to have run: the model intended it but did not do it.
+
+    Args:
+        segment: a part of a trajectory.
+        budget: what labelling it may cost. `n_unparsed` then shows whether it was too little.
     """
+    budget = budget or Budget()
     n_chars = len(segment.text)
     if segment.kind in ("thought", "action") and not segment.generated:
         return np.full(n_chars, Label.OTHER, np.uint8)
@@ -69,20 +75,21 @@ def annotate(segment: Segment) -> np.ndarray:
     if documents:
         for i, document in enumerate(documents):
             calls = segment.calls[i : i + 1] if len(documents) == len(segment.calls) else segment.calls
-            label_document(segment.text, document, calls, labels)
+            label_document(segment.text, document, calls, labels, budget)
     elif _XML_CALL.match(segment.text):
-        _label_xml(segment.text, labels)
-    elif not _label_verbatim(segment, labels):
-        _label_whole(segment, labels)
+        _label_xml(segment.text, labels, budget)
+    elif not _label_verbatim(segment, labels, budget):
+        _label_whole(segment, labels, budget)
     return labels
 
 
-def _label_xml(text: str, labels: np.ndarray) -> None:
+def _label_xml(text: str, labels: np.ndarray, budget: Budget) -> None:
     """Label the calls `<function=NAME><parameter=KEY>value</parameter></function>`. Their values have no escapes."""
     for tool, spans in _xml_calls(text):
         arguments = {name: text[start:end] for name, (start, end) in spans.items()}
         for name, (start, end) in spans.items():
-            labels[start:end] = label_code(text[start:end], language_of(tool, name, arguments[name], arguments))
+            language = language_of(tool, name, arguments[name], arguments)
+            labels[start:end] = label_code(text[start:end], language, budget)
 
 
 def _xml_calls(text: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
@@ -103,7 +110,7 @@ def _xml_calls(text: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
     yield tool, spans
 
 
-def _label_verbatim(segment: Segment, labels: np.ndarray) -> bool:
+def _label_verbatim(segment: Segment, labels: np.ndarray, budget: Budget) -> bool:
     """Label the values that occur in the text as they are, for example in a fence. Returns whether any was found.
 
     The values are searched in order, after the opening mark. Each may also be written with the escapes of JSON.
@@ -127,7 +134,7 @@ def _label_verbatim(segment: Segment, labels: np.ndarray) -> bool:
             found, position = True, start + len(written)
             decoded = json_string(written) if written != value else as_written(value)
             language = language_of(call.tool, name, value, call.arguments)
-            decoded.copy_labels(label_code(value, language), labels[start:position])
+            decoded.copy_labels(label_code(value, language, budget), labels[start:position])
     return found
 
 
@@ -140,7 +147,7 @@ def _find_value(text: str, value: str, position: int) -> tuple[int, str]:
     return -1, value
 
 
-def _label_whole(segment: Segment, labels: np.ndarray) -> None:
+def _label_whole(segment: Segment, labels: np.ndarray, budget: Budget) -> None:
     """Label an action whose values do not occur in its text, such as a bare patch. The text in its marks is code."""
     start, end = _between_marks(segment.text)
     value, tools = segment.text[start:end], [call.tool for call in segment.calls]
@@ -149,7 +156,7 @@ def _label_whole(segment: Segment, labels: np.ndarray) -> None:
         language = PROSE
     elif is_patch(value):
         language = "patch"
-    labels[start:end] = label_code(value, language)
+    labels[start:end] = label_code(value, language, budget)
 
 
 def _between_marks(text: str) -> tuple[int, int]:

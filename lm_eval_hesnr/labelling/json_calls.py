@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word, shell_wrapper
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import json_string
 from lm_eval_hesnr.labelling.json_positions import JsonDocument, document_at, members, scalars
@@ -47,7 +48,9 @@ def json_documents(text: str) -> list[JsonDocument]:
     return found
 
 
-def label_document(text: str, document: JsonDocument, calls: Sequence[Call], labels: np.ndarray) -> None:
+def label_document(
+    text: str, document: JsonDocument, calls: Sequence[Call], labels: np.ndarray, budget: Budget
+) -> None:
     """Write the labels of the arguments in one JSON document into `labels`. Other labels do not change.
 
     Args:
@@ -55,15 +58,16 @@ def label_document(text: str, document: JsonDocument, calls: Sequence[Call], lab
         document: the document in this text.
         calls: the calls that the document contains.
         labels: (characters,) of the whole text.
+        budget: what may still be spent on parsing.
     """
     for span in _argument_spans(text, document, calls):
         inner = document_at(span.value, 0) if span.may_be_json_string and isinstance(span.value, str) else None
         if inner is None:
-            _label_scalars(text, span, labels)
+            _label_scalars(text, span, labels, budget)
         else:  # the arguments are a JSON string
             inner_labels = np.full(len(span.value), Label.MARKUP, np.uint8)
             inner_span = _ArgumentSpan(inner.start, inner.end, "", inner.value, span.call)
-            _label_scalars(span.value, inner_span, inner_labels)
+            _label_scalars(span.value, inner_span, inner_labels, budget)
             inside_quotes = slice(span.start + 1, span.end - 1)
             json_string(text[inside_quotes]).copy_labels(inner_labels, labels[inside_quotes])
 
@@ -158,7 +162,7 @@ def _search(
     return found
 
 
-def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
+def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray, budget: Budget) -> None:
     """Label the strings, numbers and words in a span."""
     tool, arguments = span.call.tool, span.call.arguments
     found = list(scalars(text, span.start, span.end, span.key))
@@ -175,4 +179,4 @@ def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
         if scalar.words_before and language != PROSE:
             language = language_of_word(scalar.words_before) or language
         if i not in wrapper or language == PROSE:
-            decoded.copy_labels(label_code(decoded.value, language), scalar_labels)
+            decoded.copy_labels(label_code(decoded.value, language, budget), scalar_labels)
