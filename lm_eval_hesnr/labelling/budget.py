@@ -6,7 +6,10 @@ comments stay code. No text of the tested real files comes near a limit. `benchm
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -23,11 +26,27 @@ class Budget:
     joins: int = 900
     """Work at the end of a parse. There the parser copies every path through its stack: the square of the memory that
     the parse still uses at that time, in thousands of blocks."""
+    names: int = 300_000
+    """Names of arguments that are compared, to find the language of each value."""
+    comparisons: int = 500_000_000
+    """Characters that are compared, to find the values of the calls in the text."""
     n_unparsed: int = 0
-    """Number of texts that were not parsed, or not completely, because a limit was reached."""
+    """Number of values that were not labelled completely, because a limit was reached."""
 
     def start(self, n_bytes: int) -> bool:
         """Take the share of one parse. Whether something is left for it."""
         self.parses -= 1
         self.bytes -= n_bytes
         return min(self.parses, self.bytes, self.steps, self.reads, self.joins) >= 0
+
+    def look_up(self, arguments: Mapping[str, Any]) -> bool:
+        """Take the share of one search in the names of arguments. Whether something was left for it."""
+        maps = arguments.maps if isinstance(arguments, ChainMap) else [arguments]
+        self.names -= sum(len(one) for one in maps)
+        self.n_unparsed += self.names < 0
+        return self.names >= 0
+
+    def search(self, n_characters: int, text: str) -> bool:
+        """Take the share of one search of a text in so many characters. Whether something is left."""
+        self.comparisons -= n_characters * min(len(text), 100) + 10 * len(text)
+        return self.comparisons >= 0

@@ -52,7 +52,7 @@ def values_in_program(program: str, budget: Budget) -> list[ProgramValue]:
     found_parts = matches(tree, "javascript", _QUERY, budget) if tree else None
     if tree is None or found_parts is None:
         return []
-    reader = _Reader(program, tree)
+    reader = _Reader(program, tree, budget)
     calls, strings = [], []
     for captures in found_parts:
         if "arguments" in captures:
@@ -76,8 +76,8 @@ def values_in_program(program: str, budget: Budget) -> list[ProgramValue]:
 class _Reader:
     """Reads the values of expressions in one program."""
 
-    def __init__(self, program: str, tree: Tree) -> None:
-        self._text = tree.text
+    def __init__(self, program: str, tree: Tree, budget: Budget) -> None:
+        self._text, self._budget = tree.text, budget
         self.values: dict[str, Node] = {}
         """Name -> its expression."""
         self._seen: set[int] = set()
@@ -101,7 +101,7 @@ class _Reader:
                     span = self._positions.span(value)
                     yield ProgramValue(span.start, as_written(self._program[span.start : span.end]), None)
                     continue
-                language = language_of(tool, name or "input", text[1].value, decoded)
+                language = language_of(tool, name or "input", text[1].value, decoded, self._budget)
                 if words and language != PROSE:
                     language = language_of_word(words) or language
                 if i not in wrapper or language == PROSE:
