@@ -19,6 +19,7 @@ from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import files_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.results.text_table import aligned
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
@@ -176,6 +177,8 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     if tally.unknown_tools:
         tools = sorted(tally.unknown_tools.items(), key=lambda item: (-item[1], item[0]))
         yield "unknown tools: " + ", ".join(f"{_short(name)} ({n:,})" for name, n in tools)
+    if unparsed := tally.total("unparsed"):
+        yield f"unparsed: {unparsed_line(unparsed)}"
     yield from unread_calls_lines(tally.unread_calls, verbose=verbose)
     yield f"bad: {len(tally.bad)}"
     yield from tally.bad

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 
+def unparsed_line(n_actions: int) -> str:
+    """A message about the actions whose budget was too little."""
+    actions, them = ("1 action is", "it") if n_actions == 1 else (f"{n_actions:,} actions are", "them")
+    return f"{actions} too costly to parse completely: comments in {them} may be labelled as code"
+
+
 @dataclass(slots=True)
 class Budget:
     """What is left for one action. Each text that is parsed takes its share."""
@@ -19,11 +25,11 @@ class Budget:
     parses: int = 2_000
     bytes: int = 1_000_000
     """Bytes given to parsers."""
-    steps: int = 4_000
-    """Calls of the progress callbacks of tree-sitter. A parser makes one for every 100 operations."""
+    steps: int = 1_200
+    """Calls of the parsers' progress callbacks, one for every 100 operations. In the worst texts a step takes 1 ms."""
     reads: int = 60_000
     """Calls of the read callbacks. Each returns at most `parsing.CHUNK` bytes, so they measure how much is scanned."""
-    joins: int = 900
+    joins: int = 700
     """Work at the end of a parse. There the parser copies every path through its stack: the square of the memory that
     the parse still uses at that time, in thousands of blocks."""
     names: int = 300_000

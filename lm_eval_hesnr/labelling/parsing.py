@@ -18,7 +18,7 @@ _BLOCKS_PER_STEP = 142
 _MAX_ASSUMED = 10_000
 """Blocks. A parse that may use more, at this rate, is measured: counting the blocks takes longer than a short parse."""
 _MAX_BLOCKS = 26_000
-"""Blocks that one parse may use before its end. At its end, the worst known texts then take 300 MB."""
+"""Blocks that one parse may use before its end. At its end, the worst known texts then take about 300 MB."""
 _MAX_UNFINISHED = 256
 """Unfinished matches of a query at one time. (In tree-sitter 0.26, a query with a progress callback crashes.)"""
 _BUFFERS = [bytearray(n) for n in range(CHUNK + 1)]
@@ -73,7 +73,7 @@ def _parse(source: bytes, language: str, budget: Budget, *, measured: bool = Fal
     except ValueError:  # stopped by `is_over`
         parser(language).reset()
         return None if measured or blocks <= limit else _parse(source, language, budget, measured=True)
-    budget.joins -= (blocks // 1000) ** 2
+    budget.joins -= blocks**2 // 10**6
     return Tree(tree.root_node, source) if budget.reads >= 0 else None
 
 
