@@ -1,18 +1,20 @@
 """Hostile actions: what labelling may cost is bounded for each action, and the rest keeps the label `code`."""
 
 import json
+import logging
 
 import pytest
 
 from lm_eval_hesnr.cli.show import lines
 from lm_eval_hesnr.labelling.annotate import annotate
-from lm_eval_hesnr.labelling.budget import Budget
+from lm_eval_hesnr.labelling.budget import Budget, unparsed_line
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.comments import syntax
 from lm_eval_hesnr.labelling.parsing import CHUNK, parse
 from lm_eval_hesnr.labelling.render import chat, transcript
 from lm_eval_hesnr.labelling.shell_mask import mask_shell
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.task import SweHesnr
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from tests.builders import trajectory
 
@@ -107,14 +109,14 @@ def test_redirections_with_digits_take_linear_time(after):
     mask_shell("cat <<EOF " + ">a1" * 60 + f" x{after}")
 
 
-def test_ten_thousand_values_in_one_action_take_bounded_time():
-    values = {f"content{i}": f"value {i} # c" for i in range(10_000)}
+def test_thousands_of_values_in_one_action_take_bounded_time():
+    values = {f"content{i}": f"value {i} # c" for i in range(4_000)}
     call = Call("write_file", {"path": "a.py", **values}, True)
     as_json = Segment("action", json.dumps(call.arguments), generated=True, calls=(call,))
     verbatim = Segment("action", "call\n" + "\n".join(values.values()), generated=True, calls=(call,))
-    missing = Segment("action", "call\n" + "<content" * 10_000, generated=True, calls=(call,))
-    listed = [{f"key{i}": "value"} for i in range(10_000)]
-    calls = tuple(Call("tool", {f"other{i}": "value"}, True) for i in range(10_000))
+    missing = Segment("action", "call\n" + "<content" * 4_000, generated=True, calls=(call,))
+    listed = [{f"key{i}": "value"} for i in range(4_000)]
+    calls = tuple(Call("tool", {f"other{i}": "value"}, True) for i in range(4_000))
     product = Segment("action", json.dumps(listed), generated=True, calls=calls)
     for segment in (as_json, verbatim, missing, product):
         assert annotate(segment).shape == (len(segment.text),)
@@ -135,6 +137,15 @@ def test_renderings_count_the_actions_that_were_not_parsed():
     assert transcript(HOSTILE).n_unparsed == 1
     assert chat(HOSTILE, lambda messages: "".join(f"<{m['content']}>" for m in messages)).n_unparsed == 1
     assert transcript(trajectory(Segment("task", "t"), shell("ls # c"))).n_unparsed == 0
+
+
+def test_the_task_says_once_that_actions_were_not_parsed(tmp_path, caplog, harness_logs):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(HOSTILE.to_json()) + "\n")
+    task = SweHesnr({"task": "swe_hesnr", "metadata": {"trajectories": str(path)}})
+    with caplog.at_level(logging.WARNING, logger="lm_eval.hesnr"):
+        task.build_all_requests(rank=0, world_size=1)
+    assert caplog.messages.count(unparsed_line(1)) == 1
 
 
 def test_show_says_once_that_actions_were_not_parsed():
