@@ -16,6 +16,7 @@ from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
 from lm_eval_hesnr.messages.characters import accept_every_character
@@ -70,6 +71,7 @@ class SweHesnr(Task):
         )
         self.selection = self.loaded
         self._renderings: dict[int, Rendering] = {}
+        self._n_unparsed = 0
         self.has_template = self.options.render == "chat"
         self.results: dict[str, ScopeResult] = {}
         self._filters = [
@@ -130,6 +132,7 @@ class SweHesnr(Task):
         self.selection, self._renderings = self._short_enough(template)
         in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # documents of all ranks
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
+        self._n_unparsed = 0
         options |= {"chat_template": template, "cache_requests": False, "rewrite_requests_cache": False}
         super().build_all_requests(**options)
         self._renderings = {}  # the remaining renderings belong to other ranks
@@ -137,6 +140,8 @@ class SweHesnr(Task):
         n_ranks = options.get("world_size", 1)
         by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
         eval_logger.info("trajectories: %s%s", ", ".join(f"{n} {name}" for name, n in counts.items()), by)
+        if self._n_unparsed:
+            eval_logger.warning("%s%s", unparsed_line(self._n_unparsed), by)
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """One `loglikelihood` request: the leading system and task text as context, then the other text with labels."""
@@ -145,6 +150,7 @@ class SweHesnr(Task):
         rendering = self._renderings.pop(doc["index"], None)
         if rendering is None:
             rendering = _render(self.selection.trajectories[doc["index"]], template)
+        self._n_unparsed += rendering.n_unparsed
         to_score = np.arange(len(rendering.text)) >= rendering.context_end
         if self.options.score == "action":
             to_score &= rendering.labels == Label.CODE

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lm_eval_hesnr.cli.terminal import COLOURS, print_error, print_lines, print_note
+from lm_eval_hesnr.cli.terminal import COLOURS, print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.curation.curate import curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters
 from lm_eval_hesnr.curation.resumable_file import log_of
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
+from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.near import nearest
 from lm_eval_hesnr.results.text_table import aligned
@@ -176,6 +177,8 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
     if tally.unknown_tools:
         tools = sorted(tally.unknown_tools.items(), key=lambda item: (-item[1], item[0]))
         yield "unknown tools: " + ", ".join(f"{_short(name)} ({n:,})" for name, n in tools)
+    if unparsed := tally.total("unparsed"):
+        yield f"unparsed: {unparsed_line(unparsed)}"
     yield from unread_calls_lines(tally.unread_calls, verbose=verbose)
     yield f"bad: {len(tally.bad)}"
     yield from tally.bad

@@ -18,6 +18,7 @@ import numpy as np
 from lm_eval_hesnr.cli.terminal import BOLD, COLOURS, print_error, print_lines, print_note, styled
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
+from lm_eval_hesnr.labelling.budget import Budget, unparsed_line
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.messages.characters import one_line, visible
 from lm_eval_hesnr.trajectories.decoding import Bad
@@ -124,12 +125,18 @@ def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, co
     yield _bold(one_line(f"{trajectory.id} ({trajectory.source}{model}, {outcome})"), colours)
     if colours:
         yield "  ".join(_coloured(label.label_name, label) for label in COLOURS if labels is None or label in labels)
+    n_unparsed = 0
     for number, segment in enumerate(trajectory.segments, start=1):
-        codes = annotate(segment)
+        budget = Budget()
+        codes = annotate(segment, budget)
+        n_unparsed += budget.n_unparsed > 0
         if labels is None or np.isin(codes, list(labels)).any():
             yield ""
             yield _bold(_heading(number, segment, codes), colours)
             yield from _body(segment.text, codes, labels, colours)
+    if n_unparsed:
+        yield ""
+        yield f"note: {unparsed_line(n_unparsed)}"
 
 
 def _heading(number: int, segment: Segment, codes: np.ndarray) -> str:

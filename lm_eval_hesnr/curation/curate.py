@@ -135,7 +135,7 @@ def _tally_of(item: Item, counts: LineCounts | Bad | None, filters: Filters, wri
     unread_calls: list[UnreadCalls] = []
     if isinstance(content, Line) and isinstance(counts, LineCounts):
         columns.update({label.label_name: counts.characters[label] for label in Label if label != Label.TEMPLATE})
-        columns.update(written=1, steps=counts.steps)
+        columns.update(written=1, steps=counts.steps, unparsed=counts.unparsed)
         unread_calls = [item.unread_calls] if item.unread_calls else []
         instances = {item.instance} if filters.dedupe else set()
         unknown_tools = counts.unknown_tools

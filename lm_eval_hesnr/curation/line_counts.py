@@ -34,6 +34,8 @@ class LineCounts(NamedTuple):
     """Number of characters by label code, including the transcript's headings."""
     n_tokens: int
     """Number of tokens of the transcript; 0 without a tokenizer."""
+    unparsed: int
+    """Number of actions that are too costly to parse completely."""
     unknown_tools: Counter[str]
     """Calls of tools that the vocabulary does not know, by the tool's name, or by `tool.argument`."""
 
@@ -87,6 +89,7 @@ def _count(line: Line, tokenizer: str | None) -> LineCounts | Bad:
         steps=trajectory.n_steps,
         characters=np.bincount(rendering.labels, minlength=len(Label)).tolist(),
         n_tokens=len(ids),
+        unparsed=rendering.n_unparsed,
         unknown_tools=_unknown_tools(trajectory),
     )
 

@@ -17,7 +17,8 @@ class Tally:
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(format, column) -> number. The columns files, read, resolved, unresolved and unknown count what was read.
-    The columns written, steps and each label's name (characters) count what was written. The others are `LEFT_OUT`.
+    The columns written, steps, unparsed (actions) and each label's name (characters) count what was written. The others
+    are `LEFT_OUT`.
     """
     bad: list[str] = field(default_factory=list)
     """One line for each bad file or record: file, place and reason."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.edit_blocks import has_edit_blocks
 from lm_eval_hesnr.labelling.languages import GRAMMARS, is_script_flag, language_of_path, language_of_program
 from lm_eval_hesnr.labelling.patches import is_patch
@@ -20,8 +21,8 @@ _CELL_LANGUAGES = ("language", "lang", "cell_type")
 """Arguments that name the language of code, such as `python` or `markdown`."""
 
 
-def language_of(tool: str, name: str, value: str, arguments: Mapping[str, Any]) -> str | None:
-    """The language of one argument, or None if it is not known.
+def language_of(tool: str, name: str, value: str, arguments: Mapping[str, Any], budget: Budget) -> str | None:
+    """The language of one argument, or None if it is not known or if the budget is used up.
 
     It is a key of `languages.GRAMMARS`, `patch`, `PROSE`, `CODE_MODE`, or `EDIT_BLOCKS` with the language of a file.
 
@@ -30,7 +31,10 @@ def language_of(tool: str, name: str, value: str, arguments: Mapping[str, Any]) 
         name: name of the argument. For a value inside a list or an object: the nearest key above the value.
         value: the decoded value.
         arguments: all arguments of the call. An editor's path is one of them.
+        budget: what may still be spent on the action.
     """
+    if not budget.look_up(arguments):
+        return None
     content = content_of(tool, name, arguments)
     if content == "prose":
         return PROSE

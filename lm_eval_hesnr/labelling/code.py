@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from lm_eval_hesnr.labelling.argument_language import CODE_MODE, EDIT_BLOCKS, PROSE
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.code_mode import values_in_program
 from lm_eval_hesnr.labelling.comments import syntax
 from lm_eval_hesnr.labelling.edit_blocks import edit_block_sides
@@ -33,30 +34,31 @@ _DIFF_MARKS = {
 """Marks of merge conflicts and diffs that look like decoration. The key occurs in every text with such a mark."""
 
 
-def label_code(code: str, language: str | None, depth: int = 0) -> np.ndarray:
+def label_code(code: str, language: str | None, budget: Budget, depth: int = 0) -> np.ndarray:
     """(characters,) uint8: code, whitespace, decoration or comment. Patches also have markup; prose is all thought.
 
     Args:
         code: the decoded value.
         language: as `language_of` returns it.
+        budget: what may still be spent on parsing.
         depth: number of scripts that this one is embedded in.
     """
     if language == PROSE:
         return np.full(len(code), Label.THOUGHT, np.uint8)
     if language == "patch":
         if depth < _MAX_EMBEDDING and is_patch(code):
-            return _label_patch(code, depth)
+            return _label_patch(code, budget, depth)
         language = None
     if language and language.startswith(EDIT_BLOCKS):
-        return _label_edit_blocks(code, language.removeprefix(EDIT_BLOCKS) or None, depth)
+        return _label_edit_blocks(code, language.removeprefix(EDIT_BLOCKS) or None, budget, depth)
     if language == CODE_MODE:
-        return _label_code_mode(code, depth)
+        return _label_code_mode(code, budget, depth)
     labels = np.full(len(code), Label.CODE, np.uint8)
     for match in _WHITESPACE.finditer(code):
         labels[match.start() : match.end()] = Label.WHITESPACE
     _label_decoration(code, labels)
     if language:
-        _label_by_syntax(code, language, labels, depth)
+        _label_by_syntax(code, language, labels, budget, depth)
     return labels
 
 
@@ -70,20 +72,20 @@ def _label_decoration(code: str, labels: np.ndarray) -> None:
                 labels[match.start(group) : match.end(group)] = Label.CODE
 
 
-def _label_by_syntax(code: str, language: str, labels: np.ndarray, depth: int) -> None:
+def _label_by_syntax(code: str, language: str, labels: np.ndarray, budget: Budget, depth: int) -> None:
     """Correct the labels with the syntax tree: for operators, which are not decoration, comments, embedded code."""
-    found = syntax(code, language)
+    found = syntax(code, language, budget)
     for start, end in found.operators:
         operator_labels = labels[start:end]
         operator_labels[operator_labels == Label.DECORATION] = Label.CODE
     for start, end in found.comments:
         labels[start:end] = Label.COMMENT
     for start, decoded, inner_language in found.embedded if depth < _MAX_EMBEDDING else ():
-        inner_labels = label_code(decoded.value, inner_language, depth + 1)
+        inner_labels = label_code(decoded.value, inner_language, budget, depth + 1)
         decoded.copy_labels(inner_labels, labels[start : start + len(decoded.owner)])
 
 
-def _label_patch(patch: str, depth: int) -> np.ndarray:
+def _label_patch(patch: str, budget: Budget, depth: int) -> np.ndarray:
     """Label added and removed lines in the language of their file. Signs, context lines and headers are markup.
 
     Each side of a hunk is labelled as one text, together with its context lines. Otherwise a line inside a docstring
@@ -91,7 +93,7 @@ def _label_patch(patch: str, depth: int) -> np.ndarray:
     """
     labels = np.full(len(patch), Label.MARKUP, np.uint8)
     for side in hunk_sides(patch):
-        side_labels = label_code("".join(line.text for line in side.lines), side.language, depth + 1)
+        side_labels = label_code("".join(line.text for line in side.lines), side.language, budget, depth + 1)
         position = 0
         for line in side.lines:
             if line.changed:
@@ -100,26 +102,26 @@ def _label_patch(patch: str, depth: int) -> np.ndarray:
     return labels
 
 
-def _label_edit_blocks(blocks: str, language: str | None, depth: int) -> np.ndarray:
+def _label_edit_blocks(blocks: str, language: str | None, budget: Budget, depth: int) -> np.ndarray:
     """Label the two sides of SEARCH/REPLACE blocks in the language of their file. Everything else is markup."""
     labels = np.full(len(blocks), Label.MARKUP, np.uint8)
     for start, end in edit_block_sides(blocks):
-        labels[start:end] = label_code(blocks[start:end], language, depth)
+        labels[start:end] = label_code(blocks[start:end], language, budget, depth)
     return labels
 
 
-def _label_code_mode(program: str, depth: int) -> np.ndarray:
+def _label_code_mode(program: str, budget: Budget, depth: int) -> np.ndarray:
     """Label the values of the calls in a program, and its comments. Everything else is markup.
 
     A program without such a value is the action itself, in JavaScript.
     """
-    values = values_in_program(program) if depth < _MAX_EMBEDDING else []
+    values = values_in_program(program, budget) if depth < _MAX_EMBEDDING else []
     if not values:
-        return label_code(program, "javascript", depth)
+        return label_code(program, "javascript", budget, depth)
     labels = np.full(len(program), Label.MARKUP, np.uint8)
-    for start, end in syntax(program, "javascript").comments:
+    for start, end in syntax(program, "javascript", budget).comments:
         labels[start:end] = Label.COMMENT
     for start, decoded, language in values:
-        value_labels = label_code(decoded.value, language, depth + 1)
+        value_labels = label_code(decoded.value, language, budget, depth + 1)
         decoded.copy_labels(value_labels, labels[start : start + len(decoded.owner)])
     return labels

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tree_sitter import Node, QueryCursor
+from tree_sitter import Node
 
 from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word, shell_wrapper
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.escapes import Decoded, as_written, javascript_string, join_parts
-from lm_eval_hesnr.labelling.languages import parser, query
 from lm_eval_hesnr.labelling.parser_limits import is_parsable
+from lm_eval_hesnr.labelling.parsing import Tree, matches, parse
 from lm_eval_hesnr.labelling.patches import is_patch
 from lm_eval_hesnr.labelling.positions import Positions
 
@@ -43,24 +44,27 @@ class ProgramValue(NamedTuple):
     """As `language_of` returns it."""
 
 
-def values_in_program(program: str) -> list[ProgramValue]:
+def values_in_program(program: str, budget: Budget) -> list[ProgramValue]:
     """The values of all calls `tools.NAME(...)`, and all patches; empty if the program cannot be parsed."""
     if not is_parsable(program, "javascript"):
         return []
-    root = parser("javascript").parse(program.encode("utf-8", "replace")).root_node
-    reader = _Reader(program)
+    tree = parse(program.encode("utf-8", "replace"), "javascript", budget)
+    found_parts = matches(tree, "javascript", _QUERY, budget) if tree else None
+    if tree is None or found_parts is None:
+        return []
+    reader = _Reader(program, tree, budget)
     calls, strings = [], []
-    for _, captures in QueryCursor(query("javascript", _QUERY)).matches(root):
+    for captures in found_parts:
         if "arguments" in captures:
             calls.append(captures)
         elif "name" in captures:
-            reader.values.setdefault(_text(captures["name"][0]), captures["value"][0])
+            reader.values.setdefault(tree.text(captures["name"][0]), captures["value"][0])
         else:
             strings += captures.get("string", [])
     found: dict[int, ProgramValue] = {}
     for captures in calls:
-        if _text(captures["object"][0]) == "tools":
-            for value in reader.values_of_call(_text(captures["tool"][0]), captures["arguments"][0]):
+        if tree.text(captures["object"][0]) == "tools":
+            for value in reader.values_of_call(tree.text(captures["tool"][0]), captures["arguments"][0]):
                 found.setdefault(value.start, value)
     for node in strings:
         text = reader.text_of(node)
@@ -72,7 +76,8 @@ def values_in_program(program: str) -> list[ProgramValue]:
 class _Reader:
     """Reads the values of expressions in one program."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, tree: Tree, budget: Budget) -> None:
+        self._text, self._budget = tree.text, budget
         self.values: dict[str, Node] = {}
         """Name -> its expression."""
         self._seen: set[int] = set()
@@ -84,7 +89,7 @@ class _Reader:
         decoded = {
             name: text[1].value
             for first in arguments.named_children
-            for name, value in _members(self._expression(first))
+            for name, value in self._members(self._expression(first))
             if (text := self.text_of(value))
         }
         for first in arguments.named_children:
@@ -96,7 +101,7 @@ class _Reader:
                     span = self._positions.span(value)
                     yield ProgramValue(span.start, as_written(self._program[span.start : span.end]), None)
                     continue
-                language = language_of(tool, name or "input", text[1].value, decoded)
+                language = language_of(tool, name or "input", text[1].value, decoded, self._budget)
                 if words and language != PROSE:
                     language = language_of_word(words) or language
                 if i not in wrapper or language == PROSE:
@@ -105,9 +110,9 @@ class _Reader:
     def _expression(self, node: Node) -> Node:
         """The expression that a name stands for; any other expression unchanged."""
         for _ in range(_MAX_DEPTH):
-            if node.type not in ("identifier", "shorthand_property_identifier") or _text(node) not in self.values:
+            if node.type not in ("identifier", "shorthand_property_identifier") or self._text(node) not in self.values:
                 break
-            node = self.values[_text(node)]
+            node = self.values[self._text(node)]
         return node
 
     def _scalars(self, node: Node, key: str, words: list[str], depth: int) -> Iterator[tuple[str, Node, list[str]]]:
@@ -119,7 +124,7 @@ class _Reader:
         if self.text_of(node) or node.type in ("number", "true", "false", "null"):
             yield key, node, words
         elif node.type == "object":
-            for name, value in _members(node) if depth else ():
+            for name, value in self._members(node) if depth else ():
                 yield from self._scalars(value, name, [], depth - 1)
         elif depth:
             before: list[str] = []
@@ -133,8 +138,8 @@ class _Reader:
         node, separator = self._expression(node), ""
         parts = [node]
         if node.type == "binary_expression":
-            parts = _summands(node)
-        elif joined := _joined_list(node):
+            parts = self._summands(node)
+        elif joined := self._joined_list(node):
             parts = joined.named_children
             arguments = node.child_by_field_name("arguments")
             given = self._literal(arguments.named_child(0)) if arguments is not None else None
@@ -150,7 +155,7 @@ class _Reader:
         """Start and value of a string literal; None for any other expression."""
         raw = False
         if node is not None and node.type == "call_expression":  # String.raw`a`
-            raw = _text(node.child_by_field_name("function")) == "String.raw"
+            raw = self._text(node.child_by_field_name("function")) == "String.raw"
             node = node.child_by_field_name("arguments") if raw else None
         if node is None or node.type not in ("string", "template_string"):
             return None
@@ -158,38 +163,30 @@ class _Reader:
         inside = self._program[span.start + 1 : span.end - 1]
         return span.start + 1, as_written(inside) if raw else javascript_string(inside)
 
+    def _members(self, node: Node) -> Iterator[tuple[str, Node]]:
+        """Yield the name and the value of each member of an object."""
+        for child in node.named_children if node.type == "object" else ():
+            key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
+            if child.type == "shorthand_property_identifier":
+                yield self._text(child), child
+            elif key is not None and value is not None:
+                yield self._text(key).strip("'\""), value
 
-def _members(node: Node) -> Iterator[tuple[str, Node]]:
-    """Yield the name and the value of each member of an object."""
-    for child in node.named_children if node.type == "object" else ():
-        key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-        if child.type == "shorthand_property_identifier":
-            yield _text(child), child
-        elif key is not None and value is not None:
-            yield _text(key).strip("'\""), value
+    def _summands(self, node: Node) -> list[Node]:
+        """The summands of `a + b + c`."""
+        found: list[Node] = []
+        for _ in range(1000):
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            if node.type != "binary_expression" or left is None or right is None or self._text(node.child(1)) != "+":
+                break
+            found.insert(0, right)
+            node = left
+        return [node, *found]
 
-
-def _summands(node: Node) -> list[Node]:
-    """The summands of `a + b + c`."""
-    found: list[Node] = []
-    for _ in range(1000):
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if node.type != "binary_expression" or left is None or right is None or _text(node.child(1)) != "+":
-            break
-        found.insert(0, right)
-        node = left
-    return [node, *found]
-
-
-def _joined_list(node: Node) -> Node | None:
-    """The list of `[...].join(...)`; None for any other expression."""
-    function = node.child_by_field_name("function") if node.type == "call_expression" else None
-    if function is None or _text(function.child_by_field_name("property")) != "join":
-        return None
-    listed = function.child_by_field_name("object")
-    return listed if listed is not None and listed.type == "array" else None
-
-
-def _text(node: Node | None) -> str:
-    text = node.text if node is not None else None
-    return text.decode("utf-8", "replace") if text else ""
+    def _joined_list(self, node: Node) -> Node | None:
+        """The list of `[...].join(...)`; None for any other expression."""
+        function = node.child_by_field_name("function") if node.type == "call_expression" else None
+        if function is None or self._text(function.child_by_field_name("property")) != "join":
+            return None
+        listed = function.child_by_field_name("object")
+        return listed if listed is not None and listed.type == "array" else None

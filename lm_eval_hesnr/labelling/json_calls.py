@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.labelling.argument_language import PROSE, language_of, language_of_word, shell_wrapper
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.escapes import json_string
 from lm_eval_hesnr.labelling.json_positions import JsonDocument, document_at, members, scalars
@@ -47,23 +48,50 @@ def json_documents(text: str) -> list[JsonDocument]:
     return found
 
 
-def label_document(text: str, document: JsonDocument, calls: Sequence[Call], labels: np.ndarray) -> None:
-    """Write the labels of the arguments in one JSON document into `labels`. Other labels do not change.
+def label_documents(
+    text: str, documents: Sequence[JsonDocument], calls: Sequence[Call], labels: np.ndarray, budget: Budget
+) -> None:
+    """Write the labels of the arguments in JSON documents into `labels`. Other labels do not change.
 
     Args:
         text: the text of the action.
-        document: the document in this text.
-        calls: the calls that the document contains.
+        documents: the documents in this text.
+        calls: the calls that the documents contain.
         labels: (characters,) of the whole text.
+        budget: what may still be spent on the action.
     """
-    for span in _argument_spans(text, document, calls):
+    all_calls = _Calls(calls)
+    for i, document in enumerate(documents):
+        own = _Calls(calls[i : i + 1]) if len(documents) == len(calls) else all_calls
+        _label_document(text, document, own, labels, budget)
+
+
+class _Calls:
+    """Calls, and the first of them that has an argument of a name."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls = calls
+        self._first: dict[str, int] = {}
+        for i, call in enumerate(calls):
+            for name in call.arguments:
+                self._first.setdefault(name, i)
+        self._first_shell = next((i for i, call in enumerate(calls) if call.tool == "bash"), len(calls))
+
+    def with_argument(self, key: str) -> Call | None:
+        """The first call that has an argument of this name. The argument of a shell may have another name."""
+        i = min(self._first.get(key, len(self.calls)), self._first_shell if is_command(key) else len(self.calls))
+        return self.calls[i] if i < len(self.calls) else None
+
+
+def _label_document(text: str, document: JsonDocument, calls: _Calls, labels: np.ndarray, budget: Budget) -> None:
+    for span in _argument_spans(text, document, calls, budget):
         inner = document_at(span.value, 0) if span.may_be_json_string and isinstance(span.value, str) else None
         if inner is None:
-            _label_scalars(text, span, labels)
+            _label_scalars(text, span, labels, budget)
         else:  # the arguments are a JSON string
             inner_labels = np.full(len(span.value), Label.MARKUP, np.uint8)
             inner_span = _ArgumentSpan(inner.start, inner.end, "", inner.value, span.call)
-            _label_scalars(span.value, inner_span, inner_labels)
+            _label_scalars(span.value, inner_span, inner_labels, budget)
             inside_quotes = slice(span.start + 1, span.end - 1)
             json_string(text[inside_quotes]).copy_labels(inner_labels, labels[inside_quotes])
 
@@ -82,10 +110,10 @@ class _ArgumentSpan(NamedTuple):
     """Whether a string here is read as a JSON document that contains the arguments."""
 
 
-def _argument_spans(text: str, document: JsonDocument, calls: Sequence[Call]) -> list[_ArgumentSpan]:
+def _argument_spans(text: str, document: JsonDocument, of: _Calls, budget: Budget) -> list[_ArgumentSpan]:
     """The positions of the calls' arguments in a document."""
-    start, end, value = document
-    if len(calls) == 1 and _is_bare(value, calls[0]):
+    (start, end, value), calls = document, of.calls
+    if len(calls) == 1 and budget.look_up(calls[0].arguments) and _is_bare(value, calls[0]):
         return [_ArgumentSpan(start, end, "", value, calls[0])]
     try:
         named = _search(text, start, value, _named_call)
@@ -96,7 +124,7 @@ def _argument_spans(text: str, document: JsonDocument, calls: Sequence[Call]) ->
         if not calls:
             unknown = Call("", value if isinstance(value, dict) else {}, None)
             return [_ArgumentSpan(start, end, "", value, unknown)]
-        return _search(text, start, value, lambda parent, key: _call_with_argument(key, calls))
+        return _search(text, start, value, lambda parent, key: of.with_argument(key))
     except RecursionError:  # the decoder can read deeper nesting than this search
         return []
 
@@ -130,12 +158,6 @@ def _named_call(value: Any, key: str) -> Call | None:
     return Call(tool, arguments, None) if tool is not None and isinstance(arguments, dict) else None
 
 
-def _call_with_argument(key: str, calls: Sequence[Call]) -> Call | None:
-    """The first call that has an argument of this name."""
-    shell = is_command(key)
-    return next((call for call in calls if key in call.arguments or (shell and call.tool == "bash")), None)
-
-
 def _search(
     text: str, start: int, parent: Any, call_of: Callable[[Any, str], Call | None], depth: int = _MAX_SEARCH_DEPTH
 ) -> list[_ArgumentSpan]:
@@ -158,7 +180,7 @@ def _search(
     return found
 
 
-def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
+def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray, budget: Budget) -> None:
     """Label the strings, numbers and words in a span."""
     tool, arguments = span.call.tool, span.call.arguments
     found = list(scalars(text, span.start, span.end, span.key))
@@ -167,12 +189,12 @@ def _label_scalars(text: str, span: _ArgumentSpan, labels: np.ndarray) -> None:
         scalar_labels = labels[scalar.start : scalar.end]
         around = arguments if scalar.beside is None else ChainMap(*scalar.beside.maps, arguments)
         if not scalar.quoted:
-            is_prose = content_of(tool, scalar.key, around) == "prose"
+            is_prose = budget.look_up(around) and content_of(tool, scalar.key, around) == "prose"
             scalar_labels[:] = Label.THOUGHT if is_prose else Label.CODE
             continue
         decoded = json_string(text[scalar.start : scalar.end])
-        language = language_of(tool, scalar.key, decoded.value, around)
+        language = language_of(tool, scalar.key, decoded.value, around, budget)
         if scalar.words_before and language != PROSE:
             language = language_of_word(scalar.words_before) or language
         if i not in wrapper or language == PROSE:
-            decoded.copy_labels(label_code(decoded.value, language), scalar_labels)
+            decoded.copy_labels(label_code(decoded.value, language, budget), scalar_labels)

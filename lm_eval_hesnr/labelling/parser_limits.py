@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 _MAX_LENGTH = 50_000
-"""Characters. For the worst text, parse time grows with the square of the length. At this length it is a second."""
+"""Characters. `budget` limits the time, and `parsing` the memory, of a text of this length."""
 _MAX_NESTING = 1_000
 """Brackets inside brackets. Deep nesting costs time, and in generics such as `A<A<A<` also memory."""
 _MAX_YAML_LEVELS = 200

@@ -15,6 +15,7 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.bounded_template import ChatTemplate, TemplateLimitError
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
@@ -30,6 +31,8 @@ class Rendering(NamedTuple):
     """(characters,) uint8, values of `Label`."""
     context_end: int
     """End of the context (the leading system and task segments): the first character that may be scored."""
+    n_unparsed: int
+    """Number of actions that are too costly to parse completely."""
 
 
 class _LabelledText(NamedTuple):
@@ -38,6 +41,7 @@ class _LabelledText(NamedTuple):
     text: str
     labels: np.ndarray
     """(characters,) uint8."""
+    n_unparsed: int = 0
 
 
 class _Message(NamedTuple):
@@ -61,7 +65,7 @@ def transcript(trajectory: Trajectory) -> Rendering:
         if leading:
             context_end = sum(len(piece.text) for piece in pieces)
         pieces.append(_template_text("\n" if turn.text.endswith("\n") else "\n\n"))
-    return Rendering(*_concatenate(pieces), context_end)
+    return _rendering(pieces, context_end)
 
 
 def chat(trajectory: Trajectory, template: ChatTemplate) -> Rendering:
@@ -87,7 +91,7 @@ def chat(trajectory: Trajectory, template: ChatTemplate) -> Rendering:
         leading = leading and message.is_context
         if leading:
             context_end = position
-    return Rendering(*_concatenate([*pieces, _template_text(text[position:])]), context_end)
+    return _rendering([*pieces, _template_text(text[position:])], context_end)
 
 
 def _frames(skeleton: str, marks: list[str], messages: list[_Message], trajectory: Trajectory) -> list[str]:
@@ -121,8 +125,10 @@ def _turn_text(segments: Iterable[Segment]) -> _LabelledText:
     for segment in segments:
         if pieces and not segment.continues and not pieces[-1].text.endswith("\n"):
             pieces.append(_template_text("\n"))
-        pieces.append(_LabelledText(_encodable(segment.text), annotate(segment)))
-    return _LabelledText(*_concatenate(pieces))
+        budget = Budget()
+        labels = annotate(segment, budget)
+        pieces.append(_LabelledText(_encodable(segment.text), labels, budget.n_unparsed > 0))
+    return _concatenate(pieces)
 
 
 def _messages(trajectory: Trajectory) -> list[_Message]:
@@ -133,7 +139,7 @@ def _messages(trajectory: Trajectory) -> list[_Message]:
         message = _Message(_CHAT_ROLES[role], _turn_text(segments), name, role in ("system", "task"))
         before = messages[-1] if messages else None
         if before and before.role == message.role and before.is_context == message.is_context:
-            both = _LabelledText(*_concatenate([before.content, _template_text("\n\n"), message.content]))
+            both = _concatenate([before.content, _template_text("\n\n"), message.content])
             messages[-1] = message._replace(content=both, name=f"{before.name} and {name}")
         else:
             messages.append(message)
@@ -166,7 +172,7 @@ def _as_rendered(content: _LabelledText, text: str, position: int, following: st
     ):
         part = content.text[begin:end]
         if text.startswith(part, position) and text.startswith(following, position + len(part)):
-            return _LabelledText(part, content.labels[begin:end])
+            return _LabelledText(part, content.labels[begin:end], content.n_unparsed)
     return None
 
 
@@ -177,7 +183,12 @@ def _template_text(text: str) -> _LabelledText:
 def _concatenate(pieces: list[_LabelledText]) -> _LabelledText:
     """Join texts and labels."""
     labels = np.concatenate([np.empty(0, np.uint8), *(piece.labels for piece in pieces)])
-    return _LabelledText("".join(piece.text for piece in pieces), labels)
+    return _LabelledText("".join(piece.text for piece in pieces), labels, sum(piece.n_unparsed for piece in pieces))
+
+
+def _rendering(pieces: list[_LabelledText], context_end: int) -> Rendering:
+    text, labels, n_unparsed = _concatenate(pieces)
+    return Rendering(text, labels, context_end, n_unparsed)
 
 
 def _encodable(text: str) -> str:

@@ -29,7 +29,9 @@ _IN_BRACES = re.compile(r"""\\.|'[^']*'|"(?:[^"\\]|\\.)*"|\$\{|\}""", re.DOTALL)
 _IN_QUOTED_BRACES = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|\$\{|\}""", re.DOTALL)
 _DELIMITER = re.compile(r"""[ \t]*((?:'[^'\n]*'|"[^"\n]*"|\\.|[^\s'"\\;&|()<>`])+)""")
 _QUOTING = re.compile(r"""['"\\]""")
-_REDIRECTIONS = r"(?:\d?>{1,2}[ \t]*[^\s;&|<>()]+[ \t]*)*"
+_REDIRECTION = r">{1,2}[ \t]*[^\s;&|<>()]+"
+_REDIRECTIONS = rf"(?:\d?{_REDIRECTION}(?:[ \t]+\d?{_REDIRECTION}|{_REDIRECTION})*[ \t]*)?"
+"""A digit directly after a word belongs to it. If it could also begin a redirection, the time would be exponential."""
 _NO_COMMAND_BEFORE = re.compile(rf"(?:\A|[\n;&|(])[ \t]*{_REDIRECTIONS}\Z")
 _NO_COMMAND_AFTER = re.compile(rf"[ \t]*{_REDIRECTIONS}(?=[\n;&|)]|\Z)")
 _BEGINS_COMMAND = re.compile(r"(?:\A|[\n;&|({]|\b(?:do|then|else))\s*\Z")

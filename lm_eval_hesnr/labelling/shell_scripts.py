@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from tree_sitter import Node, QueryCursor
+from tree_sitter import Node
 
-from lm_eval_hesnr.labelling.languages import is_script_flag, language_of_path, language_of_program, query
+from lm_eval_hesnr.labelling.budget import Budget
+from lm_eval_hesnr.labelling.languages import is_script_flag, language_of_path, language_of_program
+from lm_eval_hesnr.labelling.parsing import Tree, matches
 
 _QUERY = """
 (command argument: (word) @flag . argument: [(string) (raw_string) (concatenation)] @script) @command
@@ -35,13 +37,13 @@ class Script(NamedTuple):
     language: str
 
 
-def scripts(root: Node) -> Iterator[Script]:
+def scripts(tree: Tree, budget: Budget) -> Iterator[Script]:
     """Every script after a flag in a parsed shell action."""
     languages: dict[int, str | None] = {}  # the query matches a command once for each of its flags
-    for _, captures in QueryCursor(query("bash", _QUERY)).matches(root):
-        command, flag = captures["command"][0], _node_text(captures["flag"][0])
+    for captures in matches(tree, "bash", _QUERY, budget) or ():
+        command, flag = captures["command"][0], tree.text(captures["flag"][0])
         if command.id not in languages:
-            languages[command.id] = _program(_words(command)).language
+            languages[command.id] = _program(_words(tree, command)).language
         language = languages[command.id]
         if language and language != "patch" and is_script_flag(language, flag):
             languages[command.id] = None  # words after the first script are its arguments
@@ -72,22 +74,22 @@ def _program(words: list[str]) -> _Program:
     return _Program(words[0] if words else "", None, words[1:])
 
 
-def heredoc_language(root: Node, redirection: int) -> str | None:
+def heredoc_language(tree: Tree, redirection: int) -> str | None:
     """The language of a heredoc: for `cat` and `tee` that of the written file, otherwise that of the program.
 
     Args:
-        root: the tree of the masked action.
+        tree: the tree of the masked action.
         redirection: the byte of the sign `<` that stands for the heredoc.
     """
-    statement = _statement_with(root, redirection)
+    statement = _statement_with(tree.root, redirection)
     if statement is None:
         return None
     command = _last_command(_body(statement))
-    program, files = _program(_words(command)), [*_targets(command), *_targets(statement)]
+    program, files = _program(_words(tree, command)), [*_targets(tree, command), *_targets(tree, statement)]
     if program.name == "cat" and not files and statement.parent is not None and statement.parent.type == "pipeline":
         following = statement.next_named_sibling  # cat <<EOF | python
-        program = _program(_words(_body(following))) if following is not None else program
-        files = [*_targets(following), *_targets(statement.parent.parent)]
+        program = _program(_words(tree, _body(following))) if following is not None else program
+        files = [*_targets(tree, following), *_targets(tree, statement.parent.parent)]
     if program.name == "tee":
         files = [*program.arguments, *files]
     elif program.name not in ("cat", "", _NO_COMMAND):
@@ -104,9 +106,9 @@ def _statement_with(root: Node, redirection: int) -> Node | None:
     return around if around is not None and around.type == "redirected_statement" else statement
 
 
-def _targets(statement: Node | None) -> list[str]:
+def _targets(tree: Tree, statement: Node | None) -> list[str]:
     """The files that a statement writes standard output to."""
-    return [name for node in statement.children if (name := _target(node))] if statement is not None else []
+    return [name for node in statement.children if (name := _target(tree, node))] if statement is not None else []
 
 
 def _stdin_language(program: _Program) -> str | None:
@@ -128,15 +130,15 @@ def _pieces(node: Node) -> Iterator[tuple[int, int, str]]:
             yield part.start_byte, part.end_byte, "'"
 
 
-def _target(redirect: Node) -> str:
+def _target(tree: Tree, redirect: Node) -> str:
     """The file that a redirection writes standard output to; empty for `2>`, `2>&1` and input."""
     if redirect.type != "file_redirect" or redirect.child(0) is None:
         return ""
     first = redirect.children[0]
     destination = redirect.child_by_field_name("destination")
-    if first.type not in (">", ">>", ">|", "&>") and _node_text(first) != "1":
+    if first.type not in (">", ">>", ">|", "&>") and tree.text(first) != "1":
         return ""
-    return _unquoted(destination)
+    return _unquoted(tree, destination)
 
 
 def _body(node: Node | None) -> Node | None:
@@ -151,24 +153,18 @@ def _last_command(node: Node | None) -> Node | None:
     return node
 
 
-def _words(command: Node | None) -> list[str]:
+def _words(tree: Tree, command: Node | None) -> list[str]:
     """The first words of a command, without quotes."""
     if command is None or command.type != "command":
         return []
     words: list[str] = []
     for child in command.children[: 2 * _MAX_PROGRAM_SEARCH]:
         if child.type == "command_name" or (words and child.is_named and child.type != "herestring_redirect"):
-            words.append(_unquoted(child))
+            words.append(_unquoted(tree, child))
         if len(words) == _MAX_PROGRAM_SEARCH:
             break
     return words
 
 
-def _unquoted(node: Node | None) -> str:
-    return _node_text(node).strip("'\"")
-
-
-def _node_text(node: Node | None) -> str:
-    """The text of a node; empty if there is no node."""
-    text = node.text if node is not None else None
-    return text.decode("utf-8", "replace") if text else ""
+def _unquoted(tree: Tree, node: Node | None) -> str:
+    return tree.text(node).strip("'\"")

@@ -204,6 +204,12 @@ def test_unknown_tools_are_printed(tmp_path, capsys):
     assert "unknown tools" not in capsys.readouterr().out
 
 
+def test_actions_that_are_too_costly_to_parse_are_counted(tmp_path, capsys):
+    runs = written(tmp_path / "in" / "a.jsonl", [row("a", text="# c\n" + "a?" * 30_000), row("b", text="ls # c")])
+    assert main(["curate", str(runs), "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert "unparsed: 1 action is too costly to parse completely" in capsys.readouterr().out
+
+
 def test_other_inputs_or_filters_start_again(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_RESULTS", 2)
     out = tmp_path / "o.jsonl"

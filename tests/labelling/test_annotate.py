@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.argument_language import CODE_MODE, EDIT_BLOCKS
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.readers.found_calls import xml_functions
@@ -356,7 +357,7 @@ def test_only_generated_text_is_thought_or_action():
 )
 def test_decoration(text):
     plain = text.replace("[= ", "").replace("]", "") if "[= " in text else text
-    assert shown(plain, label_code(plain, None)) == text
+    assert shown(plain, label_code(plain, None, Budget())) == text
 
 
 @pytest.mark.parametrize(
@@ -370,7 +371,7 @@ def test_decoration(text):
     ],
 )
 def test_operators_are_not_decoration(language, text):
-    assert shown(text, label_code(text, language)) == text
+    assert shown(text, label_code(text, language, Budget())) == text
 
 
 JSON_VALUES = st.recursive(
@@ -390,7 +391,7 @@ def test_a_value_in_a_json_call_has_the_labels_of_the_value_alone(arguments, asc
     command = arguments.get("command")
     if isinstance(command, str) and json.dumps(command, ensure_ascii=ascii_only)[1:-1] == command and command:
         start = text.index(command, text.index('"command": "') + len('"command": "'))
-        assert labels[start : start + len(command)].tolist() == label_code(command, "bash").tolist()
+        assert labels[start : start + len(command)].tolist() == label_code(command, "bash", Budget()).tolist()
 
 
 @given(
@@ -398,7 +399,7 @@ def test_a_value_in_a_json_call_has_the_labels_of_the_value_alone(arguments, asc
     st.sampled_from(["bash", "python", "patch", "yaml", "make", "php", CODE_MODE, f"{EDIT_BLOCKS}python"]),
 )
 def test_any_text_gets_one_label_per_character(text, language):
-    labels = label_code(text, language)
+    labels = label_code(text, language, Budget())
     assert labels.shape == (len(text),)
     assert set(labels.tolist()) <= {Label.CODE, Label.MARKUP, Label.COMMENT, Label.WHITESPACE, Label.DECORATION}
 

@@ -2,16 +2,17 @@
 
 import pytest
 
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.comments import Span, syntax
 
 
 def embedded(command: str) -> list[tuple[str, str]]:
     """Each script in a shell action: (language, text without the shell's escapes)."""
-    return [(found.language, found.decoded.value) for found in syntax(command, "bash").embedded]
+    return [(found.language, found.decoded.value) for found in syntax(command, "bash", Budget()).embedded]
 
 
 def comments(code: str, language: str) -> list[str]:
-    return [code[start:end] for start, end in syntax(code, language).comments]
+    return [code[start:end] for start, end in syntax(code, language, Budget()).comments]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_comment_in_an_error_node_is_not_certain():
 
 
 def test_spans_are_in_characters():
-    assert syntax("é = '\U0001f600'  # ß\n\ud800 = 1 # c", "python").comments[0] == Span(9, 12)
+    assert syntax("é = '\U0001f600'  # ß\n\ud800 = 1 # c", "python", Budget()).comments[0] == Span(9, 12)
 
 
 def test_text_that_is_nested_too_deeply_is_not_parsed():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.labelling.annotate import annotate
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.code import label_code
 from lm_eval_hesnr.labelling.languages import pragma
 from lm_eval_hesnr.labels import SCOPES, Label
@@ -128,7 +129,7 @@ def test_bash_still_accepts_a_command_without_its_comments(commands, capsys):
     """Only commands with a comment are checked with `bash -n`. The others do not change."""
     n, n_accepted = 0, 0
     for command in commands:
-        labels = label_code(command, "bash")
+        labels = label_code(command, "bash", Budget())
         if (labels == Label.COMMENT).any():
             n += 1
             if accepted(command):
@@ -144,7 +145,7 @@ def fragments(commands: list[str]) -> list[Fragment]:
     """Python in heredocs and after `python -c`, found with regular expressions, without the shell's escapes."""
     found = []
     for command in commands:
-        labels = label_code(command, "bash")
+        labels = label_code(command, "bash", Budget())
         for match in HEREDOC.finditer(command):
             line_start = command.rfind("\n", 0, match.start()) + 1
             line = command[line_start : match.start()] + match.group(3)

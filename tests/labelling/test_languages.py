@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.comments import syntax
 from lm_eval_hesnr.labelling.languages import GRAMMARS, language_of_path, language_of_program, parser, query
 
@@ -34,11 +35,11 @@ SAMPLES = {
 @pytest.mark.parametrize("language", SAMPLES)
 def test_comments(language):
     code, expected = SAMPLES[language]
-    assert [code[start:end] for start, end in syntax(code, language).comments] == expected
+    assert [code[start:end] for start, end in syntax(code, language, Budget()).comments] == expected
 
 
 def test_a_fragment_of_php_needs_no_opening_tag():
-    assert syntax("$a = 1; // c", "php").comments == [(8, 12)]
+    assert syntax("$a = 1; // c", "php", Budget()).comments == [(8, 12)]
 
 
 @pytest.mark.parametrize("language", GRAMMARS)

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.comments import syntax
 from lm_eval_hesnr.labelling.shell_mask import mask_php, mask_shell
 
 
 def comments(code: str, language: str = "bash") -> list[str]:
-    return [code[start:end] for start, end in syntax(code, language).comments]
+    return [code[start:end] for start, end in syntax(code, language, Budget()).comments]
 
 
 def embedded(code: str) -> list[tuple[str, str]]:
-    return [(found.language, found.decoded.value) for found in syntax(code, "bash").embedded]
+    return [(found.language, found.decoded.value) for found in syntax(code, "bash", Budget()).embedded]
 
 
 @pytest.mark.parametrize(
