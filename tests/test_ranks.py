@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.ranks import merge_ranks, split_by_size
-from lm_eval_hesnr.scope_filter import DocumentValue, ScopedProfile
+from lm_eval_hesnr.scope_filter import ScopedProfile
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 
@@ -44,7 +44,7 @@ def test_tokens_of_the_real_runs_are_balanced(real_trajectories, tiny_model):
 
 
 def value(document, scope):
-    return DocumentValue(0.5, ScopedProfile(scope, document, EntropyProfile.zero(10), {}, 1, 0))
+    return ScopedProfile(scope, document, EntropyProfile.zero(10), {}, 1, 0)
 
 
 def test_what_two_ranks_have_of_a_document_is_kept_once():

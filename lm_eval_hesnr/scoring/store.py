@@ -86,7 +86,8 @@ class ScoreStore:
         self._signature = dict(signature)
         self._settings = {key: value for key, value in signature.items() if key not in replaced} | content
         self._folder_of_k: dict[int, Path] = {}
-        self._can_write = True
+        self.failure: str | None = None
+        """Why scores are no longer written, as one line; None if they are written."""
         self._last_read: tuple[Path, tuple[str, TokenScores]] | None = None
         """Path and content of the entry that was read last. Usually, the next entry to write is the same one,
         unchanged."""
@@ -137,15 +138,15 @@ class ScoreStore:
             if old_name == name and _has_same_labels(old, scores):
                 return
             scores = replace(scores, scored=old.scored, **{key: getattr(old, key) for key in _STATISTICS})
-        if not self._can_write:
+        if self.failure:
             return
         try:
             self._write_settings(path.parent, scores.k)
             replace_file(path, _entry_bytes(name, scores, address=f"{path.parent.name}/{path.stem}"))
             self._last_read = None
         except OSError as error:
-            self._can_write = False
-            eval_logger.warning("score store: %s; the run continues without storing scores", error)
+            self.failure = f"score store: {error}; the run continues without storing scores"
+            eval_logger.warning("%s", self.failure)
 
     def _entry_at(self, path: Path) -> tuple[str, TokenScores] | None:
         if self._last_read and self._last_read[0] == path:

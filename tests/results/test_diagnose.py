@@ -3,7 +3,8 @@ import json
 import pytest
 
 from lm_eval_hesnr.cli import main
-from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
+from lm_eval_hesnr.results.diagnose import diagnose, runs_of
+from lm_eval_hesnr.results.findings import Run
 
 
 def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.295, 0.305), **changes):
