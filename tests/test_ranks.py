@@ -1,5 +1,8 @@
 """Ranks have about as much to read, and what they return has each document once."""
 
+import logging
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +73,12 @@ def test_samples_stand_once_in_the_order_of_one_process():
 def test_values_of_other_tasks_are_left_alone():
     values = [{"other": {("acc", "none"): [1.0, 1.0]}}] * 2
     assert merge_ranks(values) == values
+
+
+@pytest.mark.parametrize(("rank", "n_lines"), [(None, 1), ("", 1), ("0", 1), ("1", 0), ("12", 0)])
+def test_only_the_first_rank_logs(rank, n_lines, monkeypatch, harness_logs):
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    logging.getLogger("lm_eval.hesnr").warning("a line")
+    assert len(harness_logs.records) == n_lines

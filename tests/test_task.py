@@ -208,6 +208,20 @@ def test_without_decisions_the_two_measures_over_them_are_one_line(evaluate, run
     assert first[1].startswith("he_snr, he_ppl (action, thought): N/A, no token with entropy > 2.302 is among the 10")
 
 
+def test_scores_that_cannot_be_stored_are_also_the_first_finding(evaluate, runs, tmp_path, monkeypatch, harness_logs):
+    from lm_eval_hesnr.scoring import store
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "replace_file", full)
+    evaluate(metadata={"trajectories": str(runs)}, model_args={"score_store": str(tmp_path)})
+    _, found = block_of(harness_logs.messages)
+    assert found[0][0] == "scores-not-stored"
+    assert found[0][1].endswith("No space left on device; the run continues without storing scores; free disk space, "
+                                "and run again")  # fmt: skip
+
+
 def test_results_and_samples_are_plain_json(evaluate, runs):
     """Every value is a number, null or a word of the harness; there is no standard error of a standard error."""
     for metadata in ({}, {"threshold": "valley"}, {"score": "action"}):

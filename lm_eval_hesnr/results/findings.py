@@ -98,7 +98,7 @@ def _few_decisions(run: Run, summaries: Mapping[str, Any], largest: float) -> It
     wide: list[tuple[Any, ...]] = []
     for scope, summary in summaries.items():
         value, n_decisions = run.value("he_snr", scope), run.value("decisions", scope)
-        interval, n_documents = summary["intervals"].get("he_snr"), summary["documents"]
+        interval, n_documents = summary["intervals"].get("he_snr"), f"{summary['documents']}"
         if not value or n_decisions is None:  # the half width is relative to the value: it needs a value other than 0
             continue
         if interval is None:
@@ -141,12 +141,13 @@ def _one_trajectory(summaries: Mapping[str, Any]) -> Iterator[Finding]:
     for scope, summary in summaries.items():
         worst = summary.get("largest_influence")
         if worst and (worst["share"] is None or worst["share"] > LARGEST_INFLUENCE):
-            change = "have no value" if worst["share"] is None else f"change by {100 * worst['share']:.0f} %"
-            rows.append((worst.get("id", worst["document"]), scope, change))
-    for name, (scopes, changes) in _by(rows):
+            share = "" if worst["share"] is None else f"{100 * worst['share']:.0f} %"
+            rows.append(((worst.get("id", worst["document"]), bool(share)), scope, share))
+    for (name, changes), (scopes, shares) in _by(rows):
         yield Finding(
             "one-trajectory",
-            f"without {name}, he_snr ({', '.join(scopes)}) would {', '.join(changes)}",
+            f"without {name}, he_snr ({', '.join(scopes)}) would "
+            + (f"change by {', '.join(shares)}" if changes else "have no value"),
             "read that trajectory, and add others",
         )
 
