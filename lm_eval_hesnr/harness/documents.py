@@ -30,7 +30,7 @@ class TrajectoryRequest(Instance):
 class ScopeCounts(dict[str, int]):
     """The filtered answer of one scope: plain counts for the sample, with `profile`, from which measures are computed.
 
-    The harness sends samples between ranks and writes filtered answers as strings: as a plain dictionary, and as JSON.
+    The harness writes filtered answers as strings, so the string is JSON.
     """
 
     def __init__(self, counts: Mapping[str, int], profile: Any) -> None:
@@ -41,9 +41,9 @@ class ScopeCounts(dict[str, int]):
     def __str__(self) -> str:
         return json.dumps(self)
 
-    def __reduce__(self) -> tuple[type, tuple[dict[str, int]]]:
-        """Pickle without the profile."""
-        return dict, (dict(self),)
+    def __reduce__(self) -> tuple[type, tuple[dict[str, int], None]]:
+        """Pickle without the profile, because the harness sends samples between ranks only to write them."""
+        return ScopeCounts, (dict(self), None)
 
 
 class DocumentMeasures(dict[str, float | None]):
