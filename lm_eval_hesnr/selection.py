@@ -48,30 +48,32 @@ class Selection:
         return replace(self, scored=scored, counts={**self.counts, "scored": len(scored)})
 
 
-def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool) -> Selection:
+def select(paths: str | list[str] | None, *, only_resolved: bool, strict: bool, task: str = "swe_hesnr") -> Selection:
     """Load trajectories and leave out the failed ones. Each bad file is logged.
 
     Args:
         paths: files, folders and globs; None for the embedded sample set.
         only_resolved: leave out the trajectories that are known to have failed.
         strict: raise at the first bad file.
+        task: the task's name, for the log.
 
     Raises:
         InputError: a path is wrong, no trajectory is left, or `strict` is on and a file is bad.
     """
     if paths is None:
         eval_logger.warning(
-            "no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench"
+            "%s: no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench",
+            task,
         )
     loaded = load_trajectories(paths or TRAJECTORIES, strict=strict)
     for line in loaded.bad:
-        eval_logger.warning("bad: %s", line)
+        eval_logger.warning("%s: bad: %s", task, line)
     if loaded.has_unknown_format:
         eval_logger.warning("%s", known_formats())
     if loaded.unknown_records:
         eval_logger.info("%s", counts_line(loaded.unknown_records))
     for line in unread_calls_lines(found for run in loaded.trajectories if (found := unread_calls(run, run.id))):
-        eval_logger.warning("swe_hesnr: %s", line)
+        eval_logger.warning("%s: %s", task, line)
     outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
     kept = [t for t in loaded.trajectories if t.resolved is not False or not only_resolved]
     if not kept:

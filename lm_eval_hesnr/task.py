@@ -66,7 +66,10 @@ class SweHesnr(Task):
         self.options = Options.from_metadata(self.metadata)
         self.token_table = make_folder(self.options.token_table, "token_table") if self.options.token_table else None
         self.loaded = select(
-            self.options.trajectories, only_resolved=self.options.only_resolved, strict=self.options.strict
+            self.options.trajectories,
+            only_resolved=self.options.only_resolved,
+            strict=self.options.strict,
+            task=str(self._config.task),
         )
         self.selection = self.loaded
         self._renderings: dict[int, Rendering] = {}
@@ -137,7 +140,9 @@ class SweHesnr(Task):
         counts = {**self.selection.counts, "scored": len(self._instances or ())}
         n_ranks = options.get("world_size", 1)
         by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
-        eval_logger.info("trajectories: %s%s", ", ".join(f"{n} {name}" for name, n in counts.items()), by)
+        eval_logger.info(
+            "%s: trajectories: %s%s", self.task_name, ", ".join(f"{n} {name}" for name, n in counts.items()), by
+        )
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """One `loglikelihood` request: the leading system and task text as context, then the other text with labels."""
