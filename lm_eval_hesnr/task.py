@@ -248,7 +248,7 @@ class SweHesnr(Task):
             for scope, labels in every.items()
             if self.options.score == "all" or labels == SCOPES["action"]
         }
-        others = ", ".join(every.keys() - scored.keys())
+        others = ", ".join(scope for scope in every if scope not in scored)
         if not scored:
             raise InputError(
                 f"score=action scores no token of the scopes {others}; add the scope action, or use score=all"
