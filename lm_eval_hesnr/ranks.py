@@ -1,9 +1,22 @@
-"""Splits trajectories between ranks so that each reads about the same amount, and merges the ranks' results."""
+"""Splits trajectories between ranks so that each reads about the same amount, and merges the ranks' results.
+
+Only the first rank logs. All ranks have the same options and read the same files, so the others would repeat its lines.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Hashable, Sequence
 from typing import Any
+
+
+def is_first_rank(record: logging.LogRecord | None = None) -> bool:
+    """Whether this process is the first one of its launcher (torchrun, accelerate), or the only one."""
+    return os.environ.get("RANK") in (None, "", "0")
+
+
+logging.getLogger("lm_eval.hesnr").addFilter(is_first_rank)
 
 
 def split_by_size(sizes: Sequence[int], n_ranks: int) -> list[list[int]]:
@@ -32,8 +45,8 @@ def merge_ranks(gathered: list[Any]) -> list[Any]:
 
     Args:
         gathered: one dictionary per rank, as the harness's `evaluate` makes them. It maps a task to its samples,
-            or a task to a dictionary from (metric, filter) to values. The document of a value is its `scoped.document`;
-            values without this attribute are kept unchanged.
+            or a task to a dictionary from (metric, filter) to values. A value's attribute `document` names its
+            document; values without this attribute are kept unchanged.
     """
     seen: set[Hashable] = set()
 
@@ -52,9 +65,7 @@ def merge_ranks(gathered: list[Any]) -> list[Any]:
                 own[task] = []
             else:
                 own[task] = {
-                    metric: [
-                        v for v in values if not hasattr(v, "scoped") or _is_new((task, metric, v.scoped.document))
-                    ]
+                    metric: [v for v in values if not hasattr(v, "document") or _is_new((task, metric, v.document))]
                     for metric, values in found.items()
                 }
         merged.append(own)

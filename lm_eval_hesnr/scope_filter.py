@@ -1,4 +1,4 @@
-"""The harness filter `hesnr_scope`, and the values that it returns to the task: profiles of documents."""
+"""The harness filter `hesnr_scope`: from the answer of one document to its profile in one scope."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from lm_eval.api.filter import Filter
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.harness.documents import ScopeCounts
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
@@ -29,83 +30,55 @@ class ScopedProfile(NamedTuple):
     """Scored tokens of the whole trajectory, in any scope."""
     short_context_tokens: int
     """How many of these tokens were scored with a truncated context."""
-
-    def __str__(self) -> str:
-        return f"{self.scope}: {self.profile}"
-
-
-class DocumentValue(float):
-    """One document's value of a measure, as a float. Its profile goes into the pooled measure."""
-
-    scoped: ScopedProfile
-
-    def __new__(cls, value: float, scoped: ScopedProfile) -> DocumentValue:
-        """Make a float with the profile as an attribute."""
-        self = super().__new__(cls, value)
-        self.scoped = scoped
-        return self
-
-    def __getnewargs__(self) -> tuple[float, ScopedProfile]:  # type: ignore[override]
-        return float(self), self.scoped
-
-
-class NoValue:
-    """The value of a measure that has no number in one document. The harness writes it as `N/A` into sample files."""
-
-    def __init__(self, scoped: ScopedProfile) -> None:
-        self.scoped = scoped
-
-    def __str__(self) -> str:
-        return "N/A"
+    notes: tuple[str, ...] = ()
+    """What the model reported about this call, such as scores that could not be stored."""
 
 
 class ScopeFilter(Filter):
     """The harness filter `hesnr_scope`: the profile of the tokens that have one of a scope's labels."""
 
-    def __init__(
-        self, scope: str, epsilon: float, labels: frozenset[Label] | None = None, available: bool = True
-    ) -> None:
+    def __init__(self, scope: str, epsilon: float, labels: frozenset[Label] | None = None) -> None:
         """Set the scope.
 
         Args:
             scope: the scope's name.
             labels: the labels in the scope; None for those of `labels.SCOPES[scope]`.
             epsilon: threshold in nats; it becomes an exact edge of the profile.
-            available: False if the run did not score all tokens of the scope. The profile is then empty.
         """
-        self.scope, self.epsilon, self.available = scope, epsilon, available
+        self.scope, self.epsilon = scope, epsilon
         self.labels = SCOPES[scope] if labels is None else labels
 
-    def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopedProfile]]:
-        """For each document, a list with one profile per answer.
+    def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopeCounts]]:
+        """For each document, a list with one value per answer: its counts, with a `ScopedProfile`.
 
         Raises:
             InputError: an answer has no token scores.
         """
         return [
-            [self._profile(answer, doc["index"]) for answer in answers]
-            for answers, doc in zip(resps, docs, strict=True)
+            [self._counts(answer, doc["index"]) for answer in answers] for answers, doc in zip(resps, docs, strict=True)
         ]
 
-    def _profile(self, answer: Any, document: int) -> ScopedProfile:
+    def _counts(self, answer: Any, document: int) -> ScopeCounts:
         if not isinstance(answer, TrajectoryResult):
             raise InputError(
                 "swe_hesnr: an answer has no token scores; it comes from another model or from the harness's cache. "
                 "Use --model hf-topk, and run without --use_cache (score_store=DIR in --model_args also keeps scores)"
             )
         scores = answer.scores
-        chosen = scores.in_scope(self.labels) if self.available else np.zeros_like(scores.scored)
+        chosen = scores.in_scope(self.labels)
         decided = chosen & (scores.entropy > self.epsilon) & (scores.rank <= scores.k)
         counts = np.bincount(scores.labels[decided], minlength=len(Label))
         by_label = {label.label_name: int(counts[label]) for label in Label if counts[label]}
-        return ScopedProfile(
+        profile = ScopedProfile(
             self.scope,
             document,
             scores.profile(chosen, self.epsilon),
             by_label,
             scored_tokens=int(scores.scored.sum()),
             short_context_tokens=scores.short_context,
+            notes=answer.notes,
         )
+        return ScopeCounts({"tokens": int(chosen.sum()), "decisions": sum(by_label.values())}, profile)
 
 
 def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method: str, epsilon: float) -> ScopeResult:

@@ -50,7 +50,12 @@ class Selection:
 
 
 def select(
-    paths: str | list[str] | None, *, only_resolved: bool, strict: bool, max_trajectories: int | None = None
+    paths: str | list[str] | None,
+    *,
+    only_resolved: bool,
+    strict: bool,
+    max_trajectories: int | None = None,
+    task: str = "swe_hesnr",
 ) -> Selection:
     """Load trajectories and leave out the failed ones. Each bad file is logged.
 
@@ -59,13 +64,15 @@ def select(
         only_resolved: leave out the trajectories that are known to have failed.
         strict: raise at the first bad file.
         max_trajectories: at most this many trajectories, the first of each instance; None for all.
+        task: the task's name, for the log.
 
     Raises:
         InputError: a path is wrong, no trajectory is left, or `strict` is on and a file is bad.
     """
     if paths is None:
         eval_logger.warning(
-            "no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench"
+            "%s: no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench",
+            task,
         )
     instances: set[str] = set()
 
@@ -76,13 +83,13 @@ def select(
 
     loaded = load_trajectories(paths or TRAJECTORIES, strict=strict, is_last=is_last if max_trajectories else None)
     for line in loaded.bad:
-        eval_logger.warning("bad: %s", line)
+        eval_logger.warning("%s: bad: %s", task, line)
     if loaded.has_unknown_format:
         eval_logger.warning("%s", known_formats())
     if loaded.unknown_records:
         eval_logger.info("%s", counts_line(loaded.unknown_records))
     for line in unread_calls_lines(found for run in loaded.trajectories if (found := unread_calls(run, run.id))):
-        eval_logger.warning("swe_hesnr: %s", line)
+        eval_logger.warning("%s: %s", task, line)
     outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
     kept = [trajectory for trajectory in loaded.trajectories if _is_kept(trajectory, only_resolved)]
     if not kept:

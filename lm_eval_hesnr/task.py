@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,17 +16,18 @@ from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.harness.aggregation import Aggregation, extend_harness
+from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeCounts, TrajectoryRequest
 from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
 from lm_eval_hesnr.messages.characters import accept_every_character
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
-from lm_eval_hesnr.options import DEFAULT_SCOPES, Options
+from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.ranks import split_by_size
-from lm_eval_hesnr.results.diagnose import Run, diagnose
-from lm_eval_hesnr.results.text_table import scopes_table
-from lm_eval_hesnr.scope_filter import DocumentValue, NoValue, ScopedProfile, ScopeFilter, pooled_result
+from lm_eval_hesnr.results.run_log import log_end_of_run
+from lm_eval_hesnr.scope_filter import ScopedProfile, ScopeFilter, pooled_result
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder
 from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
@@ -34,12 +35,15 @@ from lm_eval_hesnr.trajectories.schema import Trajectory
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
+extend_harness()
+
 
 class SweHesnr(Task):
     """`swe_hesnr`: agent trajectories, scored token by token. `options.Options` lists the keys of --metadata.
 
     A run begins in `build_all_requests`, which sets `selection` and `has_template`, and empties `results`. Later the
-    harness calls the aggregation functions, which fill `results` one scope after the other.
+    harness calls the aggregation functions, which fill `results` one scope after the other. With the last scope, all
+    numbers are known, and the findings are logged: once per run, on the rank that aggregates, before the table.
     """
 
     VERSION = 1
@@ -68,15 +72,17 @@ class SweHesnr(Task):
             only_resolved=self.options.only_resolved,
             strict=self.options.strict,
             max_trajectories=self.options.max_trajectories,
+            task=str(self._config.task),
         )
         self.selection = self.loaded
         self._renderings: dict[int, Rendering] = {}
         self._n_unparsed = 0
+        self._requests: dict[int, TrajectoryRequest] = {}
         self.has_template = self.options.render == "chat"
         self.results: dict[str, ScopeResult] = {}
         self._filters = [
-            build_filter_ensemble(scope, [[ScopeFilter, self._filter_options(scope)], ["take_first", None]])
-            for scope in self.options.scopes
+            build_filter_ensemble(scope, [[ScopeFilter, filter_options], ["take_first", None]])
+            for scope, filter_options in self._filter_options().items()
         ]
 
     def has_training_docs(self) -> bool:
@@ -126,7 +132,7 @@ class SweHesnr(Task):
             eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory has its own instructions")
         if options.get("apply_chat_template") and self.options.render == "transcript":
             raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
-        self.results = {}
+        self.results, self._requests = {}, {}
         self.has_template = self.options.render == "chat" or bool(options.get("apply_chat_template"))
         template = chat_template(self.metadata, options.get("chat_template")) if self.has_template else None
         self.selection, self._renderings = self._short_enough(template)
@@ -139,9 +145,11 @@ class SweHesnr(Task):
         counts = {**self.selection.counts, "scored": len(self._instances or ())}
         n_ranks = options.get("world_size", 1)
         by = f" by rank {options['rank']} of {n_ranks}" if n_ranks > 1 else ""
-        eval_logger.info("trajectories: %s%s", ", ".join(f"{n} {name}" for name, n in counts.items()), by)
+        eval_logger.info(
+            "%s: trajectories: %s%s", self.task_name, ", ".join(f"{n} {name}" for name, n in counts.items()), by
+        )
         if self._n_unparsed:
-            eval_logger.warning("%s%s", unparsed_line(self._n_unparsed), by)
+            eval_logger.warning("%s: %s%s", self.task_name, unparsed_line(self._n_unparsed), by)
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """One `loglikelihood` request: the leading system and task text as context, then the other text with labels."""
@@ -165,24 +173,20 @@ class SweHesnr(Task):
             token_table=table,
         )
         context = rendering.text[: rendering.context_end]
-        return Instance(request_type="loglikelihood", doc=doc, arguments=(context, text), idx=0, **kwargs)
+        request = TrajectoryRequest("loglikelihood", doc=doc, arguments=(context, text), idx=0, **kwargs)
+        self._requests[doc["index"]] = request
+        return request
 
-    def process_results(self, doc: dict[str, Any], results: Sequence[ScopedProfile]) -> dict[str, Any]:
-        """Every measure of this document alone, and a `<name>_stderr` for each, to replace the harness's N/A."""
-        (scoped,) = results
-        own = measures([scoped.profile], self.options.epsilon)
-        values = {
-            name: NoValue(scoped) if value is None else DocumentValue(value, scoped) for name, value in own.items()
-        }
-        return values | {f"{name}_stderr": NoValue(scoped) for name in values}
+    def process_results(self, doc: dict[str, Any], results: Sequence[ScopeCounts]) -> dict[str, Any]:
+        """Every measure of this document alone, with the profile for the aggregation."""
+        profile: ScopedProfile = results[0].profile
+        first = self._filters[0].name
+        self._requests[doc["index"]].text_is_in = None if profile.scope == first else first
+        return DocumentMeasures(measures([profile.profile], self.options.epsilon), profile)
 
-    def aggregation(self) -> dict[str, Callable[[list[Any]], Any]]:
-        """Functions for the pooled measures, and for their standard errors."""
-        functions: dict[str, Callable[[list[Any]], Any]] = {}
-        for name in HIGHER_IS_BETTER:
-            functions[name] = partial(self._pooled, name)
-            functions[f"{name}_stderr"] = partial(self._stderr, name)
-        return functions
+    def aggregation(self) -> dict[str, Aggregation]:
+        """Functions for the pooled measures and their standard errors. Their items are `ScopedProfile`s."""
+        return {name: Aggregation(partial(self._value, name), partial(self._stderr, name)) for name in HIGHER_IS_BETTER}
 
     def higher_is_better(self) -> dict[str, bool | None]:
         """Whether a better model has a higher value; None for diagnostics, which the harness prints without arrow."""
@@ -190,23 +194,18 @@ class SweHesnr(Task):
 
     def dump_config(self) -> dict[str, Any]:
         """The task's configuration for the results JSON, with the signature, the counts and the summary of the run."""
+        return super().dump_config() | self._about_run()
+
+    def _about_run(self) -> dict[str, Any]:
         models = [self.selection.trajectories[i].model for i in self.selection.scored]
         token_counts = [result.token_counts or {} for result in self.results.values()]
-        config = super().dump_config() | {
+        return {
             "signature": self._model_signature() | self._own_signature(),
             "trajectories": {**self.selection.counts, **(token_counts[-1] if token_counts else {})},
             "generated_by": Counter(model for model in models if model),
             "decisions_by_label": {scope: result.decisions_by_label for scope, result in self.results.items()},
             "summary": {scope: result.summary for scope, result in self.results.items()},
         }
-        found = {scope: result.estimates for scope, result in self.results.items()}
-        values = {f"{name},{scope}": one.value for scope, row in found.items() for name, one in row.items()}
-        for finding in diagnose([Run("this run", self.task_name, values, config)]):
-            eval_logger.warning("%s", finding)
-        if len(found) > len(DEFAULT_SCOPES):  # the harness's table is sorted by measure, this one by scope
-            for line in scopes_table(found):
-                eval_logger.info("%s", line)
-        return config
 
     def _own_signature(self) -> dict[str, Any]:
         """The task's part of the signature: settings that make two runs comparable."""
@@ -224,38 +223,47 @@ class SweHesnr(Task):
         signatures = [answer.scores.signature for answer in answers if isinstance(answer, TrajectoryResult)]
         return signatures[-1] if signatures else {}
 
-    def _pooled(self, name: str, items: list[Any]) -> float | None:
-        """A measure over the tokens of all documents together; None, with a warning, if there is no number."""
-        result = self._result(items)
-        value = result.estimates[name].value
-        if value is None:
-            no_threshold = result.estimates["ppl"].value is not None and result.threshold is None
-            reason = "no threshold was found" if no_threshold else "there is no token to measure"
-            eval_logger.warning("%s,%s: N/A, %s", name, items[0].scoped.scope, reason)
-        return value
+    def _value(self, name: str, items: list[ScopedProfile]) -> float | None:
+        """A measure over the tokens of all documents together; None if there is no number."""
+        return self._result(items).estimates[name].value
 
-    def _stderr(self, name: str, items: list[Any]) -> float | str:
+    def _stderr(self, name: str, items: list[ScopedProfile]) -> float | str:
         """The standard error of a measure; "N/A", as the harness writes it, if there is no number."""
         error = self._result(items).estimates[name].stderr
         return "N/A" if error is None else error
 
-    def _result(self, items: list[Any]) -> ScopeResult:
+    def _result(self, items: list[ScopedProfile]) -> ScopeResult:
         """The result of the scope of these values. It is computed at the first measure and kept for the others."""
-        scope = items[0].scoped.scope
+        scope = items[0].scope
         if scope not in self.results:
             ids = [trajectory.id for trajectory in self.selection.trajectories]
             method, epsilon = self.options.threshold, self.options.epsilon
-            self.results[scope] = pooled_result([item.scoped for item in items], ids, method=method, epsilon=epsilon)
-            if self.options.threshold != "static":
-                chosen = self.results[scope].threshold
-                value = "none found; measures of decisions are N/A" if chosen is None else f"{chosen:.4f} nats"
-                eval_logger.info("threshold %s,%s: %s", self.options.threshold, scope, value)
+            self.results[scope] = pooled_result(items, ids, method=method, epsilon=epsilon)
+            if len(self.results) == len(self._filters):
+                notes = dict.fromkeys(note for item in items for note in item.notes)
+                log_end_of_run(self.task_name, self._about_run(), self.results, notes)
         return self.results[scope]
 
-    def _filter_options(self, scope: str) -> dict[str, Any]:
-        labels = self.options.scopes[scope]
-        available = self.options.score == "all" or labels == SCOPES["action"]
-        return {"scope": scope, "epsilon": self.options.epsilon, "labels": labels, "available": available}
+    def _filter_options(self) -> dict[str, dict[str, Any]]:
+        """Scope to the options of its filter. With score=action, other scopes have no scores, so they are left out.
+
+        Raises:
+            InputError: no scope is left.
+        """
+        every, epsilon = self.options.scopes, self.options.epsilon
+        scored = {
+            scope: {"scope": scope, "epsilon": epsilon, "labels": labels}
+            for scope, labels in every.items()
+            if self.options.score == "all" or labels == SCOPES["action"]
+        }
+        others = ", ".join(scope for scope in every if scope not in scored)
+        if not scored:
+            raise InputError(
+                f"score=action scores no token of the scopes {others}; add the scope action, or use score=all"
+            )
+        if others:
+            eval_logger.info("%s: score=action: the scope %s is not scored", self.task_name, others)
+        return scored
 
     def _short_enough(self, template: ChatTemplate | None) -> tuple[Selection, dict[int, Rendering]]:
         """The trajectories of at most `max_tokens` tokens, and the renderings from which the tokens were counted."""

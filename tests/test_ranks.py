@@ -1,12 +1,15 @@
 """Ranks have about as much to read, and what they return has each document once."""
 
+import logging
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.ranks import merge_ranks, split_by_size
-from lm_eval_hesnr.scope_filter import DocumentValue, ScopedProfile
+from lm_eval_hesnr.scope_filter import ScopedProfile
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
 
@@ -44,7 +47,7 @@ def test_tokens_of_the_real_runs_are_balanced(real_trajectories, tiny_model):
 
 
 def value(document, scope):
-    return DocumentValue(0.5, ScopedProfile(scope, document, EntropyProfile.zero(10), {}, 1, 0))
+    return ScopedProfile(scope, document, EntropyProfile.zero(10), {}, 1, 0)
 
 
 def test_what_two_ranks_have_of_a_document_is_kept_once():
@@ -70,3 +73,12 @@ def test_samples_stand_once_in_the_order_of_one_process():
 def test_values_of_other_tasks_are_left_alone():
     values = [{"other": {("acc", "none"): [1.0, 1.0]}}] * 2
     assert merge_ranks(values) == values
+
+
+@pytest.mark.parametrize(("rank", "n_lines"), [(None, 1), ("", 1), ("0", 1), ("1", 0), ("12", 0)])
+def test_only_the_first_rank_logs(rank, n_lines, monkeypatch, harness_logs):
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    logging.getLogger("lm_eval.hesnr").warning("a line")
+    assert len(harness_logs.records) == n_lines

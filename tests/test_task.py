@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import math
+import re
 import sys
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_a_group_of_our_tasks_has_an_average_and_keeps_the_directions(tiny_model
     assert of_group["mean_top_mass,action"] == pytest.approx(own["mean_top_mass,action"])
     assert results["higher_is_better"]["both"] == HIGHER_IS_BETTER
     assert "mean_top_mass" in make_table(results, "groups")
-    json.dumps(results, default=str)
+    json.dumps(results, allow_nan=False)
 
 
 def test_results_equal_those_of_the_token_table(evaluate, runs, tmp_path):
@@ -157,21 +158,106 @@ def test_the_token_table_has_every_token_in_order(evaluate, runs, tmp_path, tiny
     assert {"model", "revision", "dtype", "k", "tokenizer", "window", "lm_eval_hesnr"} <= signature.keys()
 
 
-def test_score_action_leaves_the_other_scopes_without_numbers(evaluate, runs, caplog, harness_logs):
+def block_of(messages):
+    """The block of findings at the end of a run: its heading, and the code and evidence of each finding."""
+    heads = [i for i, message in enumerate(messages) if re.fullmatch(r"\w+, \S+: \d+ findings?", message)]
+    assert len(heads) == 1, messages
+    assert all(message.startswith("  ") for message in messages[heads[0] + 1 :])
+    return messages[heads[0]], [tuple(line.strip().split(": ", 1)) for line in messages[heads[0] + 1 :]]
+
+
+def test_score_action_has_no_results_of_the_scopes_it_does_not_score(evaluate, runs, caplog, harness_logs):
     whole = evaluate(metadata={"trajectories": str(runs)})["results"]["swe_hesnr"]
-    with caplog.at_level(logging.WARNING, logger="lm_eval.hesnr"):
-        row = evaluate(metadata={"trajectories": str(runs), "score": "action"})["results"]["swe_hesnr"]
+    caplog.clear()
+    row = evaluate(metadata={"trajectories": str(runs), "score": "action"})["results"]["swe_hesnr"]
     assert row["he_snr,action"] == pytest.approx(whole["he_snr,action"], rel=1e-4)
     assert row["ppl,action"] == pytest.approx(whole["ppl,action"], rel=1e-4)
-    assert row["ppl,all"] is None
-    assert row["ppl_stderr,all"] == "N/A"
+    assert {key.partition(",")[2] for key in row if "," in key} == {"action"}
+    about_all = [record for record in caplog.records if re.search(r"\ball\b", record.getMessage())]
+    assert [(one.levelname, one.getMessage()) for one in about_all] == [
+        ("INFO", "swe_hesnr: score=action: the scope all is not scored")
+    ]
+    with pytest.raises(InputError, match="score=action scores no token of the scopes thought"):
+        evaluate(metadata={"trajectories": str(runs), "score": "action", "scopes": "thought"})
 
 
-def test_a_threshold_that_finds_nothing_is_the_reason_said(evaluate, runs, caplog, harness_logs):
+def test_each_finding_is_one_line_with_its_scopes_at_the_end(evaluate, runs, caplog, harness_logs):
+    evaluate(metadata={"trajectories": str(runs)})
+    head, found = block_of(caplog.messages)
+    assert head == "swe_hesnr, tiny_swe_lm: 2 findings"
+    assert [code for code, _ in found] == ["no-interval", "candidates-too-few"]
+    assert all("(action, all)" in evidence for _, evidence in found)
+
+
+def test_a_threshold_that_finds_nothing_is_one_line_with_advice(evaluate, runs, caplog, harness_logs):
     results = evaluate(metadata={"trajectories": str(runs), "threshold": "valley"})["results"]["swe_hesnr"]
     assert results["he_snr,all"] is None
     assert results["ppl,all"] > 1
-    assert "he_snr,all: N/A, no threshold was found" in caplog.messages
+    _, (first, *others) = block_of(caplog.messages)
+    assert first == (
+        "no-number",
+        "he_snr, he_ppl, decisions, decision_rate (action, all): N/A, threshold=valley found no threshold; "
+        "use threshold=static, or add trajectories",
+    )
+    assert "N/A" not in str(others)
+
+
+def test_without_decisions_the_two_measures_over_them_are_one_line(evaluate, runs, caplog, harness_logs):
+    metadata = {"trajectories": str(runs), "epsilon": 2.302, "scopes": ["action", "thought"]}
+    results = evaluate(metadata=metadata)
+    assert results["results"]["swe_hesnr"]["decisions,action"] == 0
+    _, (first, *_) = block_of(caplog.messages)
+    assert first[1].startswith("he_snr, he_ppl (action, thought): N/A, no token with entropy > 2.302 is among the 10")
+
+
+def test_scores_that_cannot_be_stored_are_also_the_first_finding(evaluate, runs, tmp_path, monkeypatch, harness_logs):
+    from lm_eval_hesnr.scoring import store
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "replace_file", full)
+    evaluate(metadata={"trajectories": str(runs)}, model_args={"score_store": str(tmp_path)})
+    _, found = block_of(harness_logs.messages)
+    assert found[0][0] == "scores-not-stored"
+    assert found[0][1].endswith("No space left on device; the run continues without storing scores; free disk space, "
+                                "and run again")  # fmt: skip
+
+
+def test_results_and_samples_are_plain_json(evaluate, runs):
+    """Every value is a number, null or a word of the harness; there is no standard error of a standard error."""
+    for metadata in ({}, {"threshold": "valley"}, {"score": "action"}):
+        results = evaluate(metadata={"trajectories": str(runs), **metadata}, log_samples=True)
+        json.dumps({key: results[key] for key in results}, allow_nan=False)
+        row = results["results"]["swe_hesnr"]
+        n_scopes = 1 if metadata.get("score") else 2
+        assert len(row) == 3 + 2 * len(HIGHER_IS_BETTER) * n_scopes
+        assert not [key for key in row if "stderr_stderr" in key]
+        words = {value for key, value in row.items() if isinstance(value, str) and key not in ("name", "alias")}
+        assert words <= {"N/A"}
+
+
+def test_a_sample_has_numbers_and_the_text_stands_once(evaluate, runs):
+    samples = evaluate(metadata={"trajectories": str(runs)}, log_samples=True)["samples"]["swe_hesnr"]
+    assert [(sample["filter"], sample["doc_id"]) for sample in samples] == [
+        (scope, i) for scope in ("action", "all") for i in range(3)
+    ]
+    for sample in samples:
+        (counts,) = sample["filtered_resps"]
+        assert sample["metrics"] == list(HIGHER_IS_BETTER)
+        assert sample["decisions"] == counts["decisions"]
+        assert sample["decision_rate"] == pytest.approx(counts["decisions"] / counts["tokens"])
+        assert json.loads(str(counts)) == counts
+    first, second = samples[0], samples[3]
+    assert "needle" in first["arguments"][0][1]
+    assert len(json.dumps({**second, "metrics": None})) < 1800
+    assert second["arguments"] == [("alpha: see the sample with filter action", "")]
+    assert first["prompt_hash"] == second["prompt_hash"]
+
+
+def test_bootstrap_iters_0_leaves_out_standard_errors_as_in_all_tasks(evaluate, runs):
+    row = evaluate(metadata={"trajectories": str(runs)}, bootstrap_iters=0)["results"]["swe_hesnr"]
+    assert {value for key, value in row.items() if "_stderr" in key} == {"N/A"}
 
 
 def test_another_epsilon_and_k(evaluate, runs):
@@ -181,14 +267,6 @@ def test_another_epsilon_and_k(evaluate, runs):
     assert "he_snr,all" not in row
     assert row["mean_entropy,action"] <= math.log(4)
     assert results["configs"]["swe_hesnr"]["signature"]["epsilon"] == 0.9
-
-
-def test_values_in_sample_files_are_plain_numbers(evaluate, runs):
-    samples = evaluate(metadata={"trajectories": str(runs)}, log_samples=True)["samples"]["swe_hesnr"]
-    first = json.loads(json.dumps(samples[0], default=str))
-    assert isinstance(first["he_snr"], float)
-    assert first["filter"] == "action"
-    assert len(json.dumps(samples[0]["doc"])) < 1000
 
 
 def test_long_trajectories_are_left_out_and_counted(evaluate, runs):
@@ -363,24 +441,24 @@ def test_the_order_in_which_processes_deliver_changes_no_byte(tmp_path):
     path.write_text("".join(json.dumps(run(f"run {i}", turns=1)) + "\n" for i in range(11)))
     from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
     from lm_eval_hesnr.metrics.profile import EntropyProfile
-    from lm_eval_hesnr.scope_filter import DocumentValue, ScopedProfile
+    from lm_eval_hesnr.scope_filter import ScopedProfile
     from lm_eval_hesnr.task import SweHesnr
 
     def value(index):
         rng = np.random.default_rng(index)
         columns = (-rng.exponential(1, 99), rng.uniform(0, 2.3, 99), rng.integers(1, 15, 99), rng.uniform(0.9, 1, 99))
         profile = EntropyProfile.of_tokens(*columns, k=10)
-        return DocumentValue(0.0, ScopedProfile("action", index, profile, {"code": 1}, 99, 0))
+        return ScopedProfile("action", index, profile, {"code": 1}, 99, 0)
 
     def results(order):
         task = SweHesnr(config={"task": "swe_hesnr", "metadata": {"trajectories": str(path)}})
         items = [value(index) for index in order]
-        row = {name: function(items) for name, function in task.aggregation().items()}
+        row = {name: [function(items), function.stderr(items)] for name, function in task.aggregation().items()}
         return json.dumps([row, task.dump_config()["summary"]], sort_keys=True)
 
     one = results(range(11))
     assert results([*range(0, 11, 3), *range(1, 11, 3), *range(2, 11, 3)]) == one
-    assert len(json.loads(one)[0]) == 2 * len(HIGHER_IS_BETTER)
+    assert len(json.loads(one)[0]) == len(HIGHER_IS_BETTER)
 
 
 def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog, harness_logs):
@@ -396,7 +474,7 @@ def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog,
             "hf-topk", arguments, ["swe_hesnr_ablation"], task_manager=manager, device="cpu", log_samples=False
         )
     lines = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
-    table = lines[-6:]
+    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("scope  "))) : first + 6]
     assert table[0].split() == ["scope", "he_snr", "he_ppl", "ppl", "topk_acc", "decisions"]
     order = ["thought", "action_raw", "action_no_markup", "action_no_whitespace", "action"]
     assert [line.split()[0] for line in table[1:]] == order

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_line
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
+from lm_eval_hesnr.results.diagnose import diagnose, runs_of
+from lm_eval_hesnr.results.findings import Run
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

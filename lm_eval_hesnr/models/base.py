@@ -142,14 +142,12 @@ class TrajectoryModel(LM):
         running = np.concatenate([[0], np.cumsum(text.to_score)])
         positions = np.flatnonzero(running[tokens.end] > running[tokens.start])
         positions = positions[positions > 0]  # nothing predicts the first token
-        if not len(positions):
-            eval_logger.warning("%s: it has no token to score, only context", request.doc.get("id"))
-            return EncodedTrajectory(tokens, [])
-        return EncodedTrajectory(tokens, list(plan_windows(positions, self.window, self.stride)))
+        plan = plan_windows(positions, self.window, self.stride) if len(positions) else []
+        return EncodedTrajectory(tokens, list(plan))
 
     def _score_trajectories(self, requests: list[Any], disable_tqdm: bool) -> list[TrajectoryResult]:
         encoded = [self.encode(request) for request in requests]
-        self._warn_of_windows(encoded)
+        self._log_lengths(requests, encoded)
         store = self._store()
         tables = TableWriter()
         results: list[Any] = [None] * len(requests)
@@ -182,11 +180,19 @@ class TrajectoryModel(LM):
                 _finish(i, self._token_scores(encoded[i], texts[j], statistics, _name(requests, i)))
         tables.log_missing()
         if store:
-            eval_logger.info(
-                "score store %s: %d of %d trajectories read, %d scored", self.score_store,
-                store.n_read, len(requests), len(requests) - store.n_read,
-            )  # fmt: skip
+            self._log_store(store, results)
         return results
+
+    def _log_store(self, store: ScoreStore, results: list[TrajectoryResult]) -> None:
+        """Log how many trajectories the store had, and note in the results if scores could not be stored."""
+        by = f" by rank {self.rank} of {self.world_size}" if self.world_size > 1 else ""
+        eval_logger.info(
+            "score store %s: %d of %d trajectories read, %d scored%s", self.score_store,
+            store.n_read, len(results), len(results) - store.n_read, by,
+        )  # fmt: skip
+        if store.failure:
+            for result in results:
+                result.notes = (store.failure,)
 
     def _store(self) -> ScoreStore | None:
         """The score store for the present weights. A training loop may have changed them since the last call."""
@@ -216,16 +222,22 @@ class TrajectoryModel(LM):
             signature=self.signature | {"k": text.k},
         )
 
-    def _warn_of_windows(self, encoded: list[EncodedTrajectory]) -> None:
-        windowed = [one for one in encoded if len(one.plan) > 1]
-        if windowed:
-            short = sum(short_context(one.plan) for one in windowed)
-            scored = sum(len(one.positions) for one in encoded)
-            eval_logger.warning(
-                "%d of %d trajectories are longer than the model's context of %d tokens: they are read in windows with "
-                "stride %d, and %d of %d tokens (%.1f %%) are scored without the whole text before them",
-                len(windowed), len(encoded), self.window, self.stride, short, scored, 100 * short / scored,
-            )  # fmt: skip
+    def _log_lengths(self, requests: list[Any], encoded: list[EncodedTrajectory]) -> None:
+        """Log for each task how many trajectories are too long for one window, and which have no token to score."""
+        for task in dict.fromkeys(request.task_name for request in requests):
+            own = [i for i, request in enumerate(requests) if request.task_name == task]
+            windowed = sum(len(encoded[i].plan) > 1 for i in own)
+            if windowed:
+                eval_logger.info(
+                    "%s, %s: %d of %d trajectories are longer than the context of %d tokens and are read in windows "
+                    "with stride %d", task, self.model_name, windowed, len(own), self.window, self.stride,
+                )  # fmt: skip
+            empty = [_name(requests, i) for i in own if not encoded[i].plan]
+            if empty:
+                eval_logger.warning(
+                    "%s, %s: %d of %d trajectories have no token to score, only context: %s",
+                    task, self.model_name, len(empty), len(own), ", ".join(empty[:3]) + ", ..." * (len(empty) > 3),
+                )  # fmt: skip
 
     def _score(
         self, encoded: list[EncodedTrajectory], texts: list[LabelledText], progress: Progress

@@ -130,6 +130,11 @@ class HFTopK(TrajectoryModel, HFLM):
         gathered: list[Any] | None = super().gather_object(obj, dst)
         return gathered and merge_ranks(gathered)
 
+    def get_model_info(self) -> dict[str, Any]:
+        """What the harness writes about the model, with the dtype as a string, because JSON has no dtypes."""
+        info = super().get_model_info()
+        return info | {"model_dtype": str(info["model_dtype"])}
+
     @property
     def model_name(self) -> str:
         """The model's name in messages and signatures."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from contextlib import ExitStack
 from types import TracebackType
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 
 class Progress:
     """Counts the tokens that the engine reads. Where windows overlap, a token counts once for each of them.
+
+    While the bar is drawn, log lines are written above it, each on its own line.
 
     `TrajectoryModel` calls `finish_window` after each window that `read` yields; an engine never calls it. An engine
     that reads a window in parts may call `advance` after each part, so that the bar moves earlier.
@@ -22,6 +28,8 @@ class Progress:
             disable: True to draw no bar.
         """
         self._bar = tqdm(total=n_tokens, unit="tok", unit_scale=True, desc="Scoring trajectories", disable=disable)
+        self._is_drawn = not disable
+        self._redirected = ExitStack()
         self._n_counted = 0  # tokens of the unfinished window that the bar has already counted
 
     def advance(self, n_tokens: int) -> None:
@@ -35,9 +43,22 @@ class Progress:
         self._n_counted = 0
 
     def __enter__(self) -> Progress:
+        if self._is_drawn:
+            self._redirected.enter_context(logging_redirect_tqdm(_loggers_on_the_console()))
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._bar.close()
+        self._redirected.close()
+
+
+def _loggers_on_the_console() -> list[logging.Logger]:
+    """The loggers that write to the console themselves: the harness's, the root logger, or one of another library."""
+    known = [logging.root, *(logging.getLogger(name) for name in list(logging.root.manager.loggerDict))]
+    return [
+        logger
+        for logger in known
+        if any(getattr(handler, "stream", None) in (sys.stdout, sys.stderr) for handler in logger.handlers)
+    ]

@@ -1,24 +1,13 @@
-"""Findings: signs that a result may mislead, each with evidence and advice. They come from the paper and our own runs.
-
-A finding is not a proof. It states what was observed and what to do.
-"""
+"""The findings of one or several runs: those of each run alone (`findings`), and those between neighbouring runs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-LARGEST_WIDTH = 0.1
-"""Largest accepted half width of the 95 % interval of he_snr, relative to its value."""
-SMALLEST_TOP_MASS = 0.98
-"""Smallest accepted total probability of the k candidates. In the paper, the top 10 hold 99.6 %."""
-LARGEST_INFLUENCE = 0.1
-"""Largest accepted relative change of he_snr when one trajectory is left out."""
-LARGEST_NEAR_EPSILON = 0.006
-"""Largest accepted share of tokens within 0.01 nats of epsilon. Above it, low precision changes the set of
-decisions."""
+from lm_eval_hesnr.results.findings import LARGEST_WIDTH, Finding, Run, findings_of_run
+
 SMALLEST_MOVE = 0.005
 """Smaller relative changes of a measure count as no change."""
 COMPARED = (
@@ -37,34 +26,6 @@ _OTHER_LENGTH = (
     "a change can come from the model or the context; to see the model alone, give both the same max_length",
 )
 """Effect and advice for runs that differ in keys of `CONTEXT`."""
-LOW_PRECISION = ("bfloat16", "float16", "float8")
-
-
-class Finding(NamedTuple):
-    """One finding."""
-
-    code: str
-    evidence: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.evidence}; {self.advice}"
-
-
-class Run(NamedTuple):
-    """The results of one run on one of our tasks."""
-
-    name: str
-    task: str
-    results: Mapping[str, Any]
-    """`<measure>,<scope>` to value."""
-    config: Mapping[str, Any]
-    """The task's configuration, with signature, counts and summary."""
-
-    def value(self, measure: str, scope: str) -> float | None:
-        """The value of a measure; None if it has no number."""
-        found = self.results.get(f"{measure},{scope}")
-        return float(found) if isinstance(found, (int, float)) else None
 
 
 def runs_of(data: Mapping[str, Any], name: str) -> list[Run]:
@@ -106,7 +67,7 @@ def diagnose(runs: Sequence[Run], width: float = LARGEST_WIDTH) -> list[Finding]
     """
     findings = []
     for run in runs:
-        for finding in _alone(run, width):
+        for finding in findings_of_run(run, width):
             evidence = f"{run.name}, {run.task}: {finding.evidence}" if len(runs) > 1 else finding.evidence
             findings.append(finding._replace(evidence=evidence))
     for task in dict.fromkeys(run.task for run in runs):
@@ -118,107 +79,6 @@ def diagnose(runs: Sequence[Run], width: float = LARGEST_WIDTH) -> list[Finding]
             where = f"{task}, {before.name} -> {after.name}"
             findings += [finding._replace(evidence=f"{where}: {finding.evidence}") for finding in found]
     return findings
-
-
-def _alone(run: Run, width: float) -> Iterator[Finding]:
-    for scope, summary in run.config.get("summary", {}).items():
-        yield from _few_decisions(run, scope, summary, width)
-        yield from _narrow_candidates(run, scope)
-        yield from _one_trajectory(scope, summary)
-        yield from _one_label(run, scope)
-        yield from _precision(run, scope, summary)
-    yield from _windows(run)
-    yield from _own_family(run)
-
-
-def _few_decisions(run: Run, scope: str, summary: Mapping[str, Any], largest: float) -> Iterator[Finding]:
-    value, decisions = run.value("he_snr", scope), run.value("decisions", scope)
-    interval = summary["intervals"].get("he_snr")
-    if not value or decisions is None:  # the half width is relative to the value, so it needs a value other than 0
-        return
-    if interval is None:
-        yield Finding(
-            "no-interval",
-            f"he_snr,{scope} has no interval: {decisions:.0f} decisions in {summary['documents']} trajectories",
-            "add trajectories before you compare checkpoints",
-        )
-        return
-    half = (interval[1] - interval[0]) / 2 / value
-    if half > largest:
-        widths = summary.get("he_snr_interval_width_by_documents") or {}
-        enough = [size for size, width in widths.items() if width / 2 / value <= largest]
-        more = f"about {min(map(int, enough))} trajectories like these are enough" if enough else "add trajectories"
-        yield Finding(
-            "few-decisions",
-            f"he_snr,{scope} = {value:.4f} is known only to +-{100 * half:.0f} % "
-            f"({decisions:.0f} decisions in {summary['documents']} trajectories)",
-            f"do not rank checkpoints that differ by less than this; {more}",
-        )
-
-
-def _narrow_candidates(run: Run, scope: str) -> Iterator[Finding]:
-    mass = run.value("mean_top_mass", scope)
-    if mass is not None and mass < SMALLEST_TOP_MASS:
-        yield Finding(
-            "candidates-too-few",
-            f"the {run.config['signature'].get('k')} candidates hold {100 * mass:.1f} % of the probability in {scope}",
-            f"below {100 * SMALLEST_TOP_MASS:.0f} %, do not judge the long-context tax; raise k, and look at topk_acc",
-        )
-
-
-def _one_trajectory(scope: str, summary: Mapping[str, Any]) -> Iterator[Finding]:
-    worst = summary.get("largest_influence")
-    if worst and (worst["share"] is None or worst["share"] > LARGEST_INFLUENCE):
-        change = "have no value" if worst["share"] is None else f"change by {100 * worst['share']:.0f} %"
-        yield Finding(
-            "one-trajectory",
-            f"without {worst.get('id', worst['document'])} he_snr,{scope} would {change}",
-            "read that trajectory, and add others",
-        )
-
-
-def _one_label(run: Run, scope: str) -> Iterator[Finding]:
-    counts = (run.config.get("decisions_by_label") or {}).get(scope) or {}
-    label, most = max(counts.items(), key=lambda item: item[1], default=("", 0))
-    if len(counts) > 1 and most > 0.9 * sum(counts.values()):
-        yield Finding(
-            "one-label",
-            f"{100 * most / sum(counts.values()):.0f} % of the decisions in {scope} are {label}",
-            f"this scope mainly measures {label}; you can report a scope with that label alone",
-        )
-
-
-def _precision(run: Run, scope: str, summary: Mapping[str, Any]) -> Iterator[Finding]:
-    dtype, near = str(run.config["signature"].get("dtype")), summary.get("near_epsilon")
-    if dtype.startswith(LOW_PRECISION) and near is not None and near > LARGEST_NEAR_EPSILON:
-        yield Finding(
-            "precision-at-threshold",
-            f"{100 * near:.2f} % of the tokens in {scope} lie within 0.01 nats of epsilon, and the dtype is {dtype}",
-            "run one checkpoint with dtype=float32 to see how far the numbers move",
-        )
-
-
-def _windows(run: Run) -> Iterator[Finding]:
-    counts = run.config.get("trajectories", {})
-    short, scored = counts.get("short_context_tokens", 0), counts.get("scored_tokens", 0)
-    if short and scored:
-        yield Finding(
-            "windows",
-            f"{100 * short / scored:.1f} % of the scored tokens had a truncated context "
-            f"(window {run.config['signature'].get('window')}, stride {run.config['signature'].get('stride')})",
-            "compare only runs with the same window; or use max_tokens, a smaller stride or a longer context",
-        )
-
-
-def _own_family(run: Run) -> Iterator[Finding]:
-    evaluated = _family(str(run.config["signature"].get("model")))
-    own = [model for model in run.config.get("generated_by") or {} if evaluated and _family(model) == evaluated]
-    if own:
-        yield Finding(
-            "own-family",
-            f"trajectories were generated by {', '.join(sorted(own))}, of the same family as the evaluated model",
-            "a model gives high probability to text of its own family: use trajectories of other families",
-        )
 
 
 def _differing(before: Run, after: Run, keys: Sequence[str]) -> list[str]:
@@ -278,9 +138,3 @@ def _flat(before: Run, after: Run) -> Iterator[Finding]:
                 f"he_snr,{scope} moves from {values[0]:.4f} to {values[1]:.4f}, within both intervals",
                 "use the paired difference (hesnr measure A B) on the same trajectories, or add trajectories",
             )
-
-
-def _family(model: str) -> str:
-    """The first word of a model's name: `qwen` of Qwen/Qwen2.5-Coder-0.5B."""
-    found = re.match(r"[a-z]+", model.rsplit("/", 1)[-1].lower())
-    return found.group() if found else ""

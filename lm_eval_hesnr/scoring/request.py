@@ -62,6 +62,8 @@ class TrajectoryResult(tuple[float, bool]):
     """The pair `(logprob, is_greedy)` over the scored tokens, as the harness expects it, with the per-token scores."""
 
     scores: TokenScores
+    notes: tuple[str, ...] = ()
+    """What the model reports about the call, for the end of the run: one line each."""
 
     def __new__(cls, scores: TokenScores) -> TrajectoryResult:
         """Compute the pair from the scores."""

@@ -84,8 +84,9 @@ class ScoreStore:
         self._signature = dict(signature)
         self._settings = {key: value for key, value in signature.items() if key not in replaced} | content
         self._folder_of_k: dict[int, Path] = {}
-        self._can_write = True
         self._has_named_foreign = False
+        self.failure: str | None = None
+        """Why scores are no longer written, as one line; None if they are written."""
         self._last_read: tuple[Path, tuple[str, TokenScores]] | None = None
         """Path and content of the entry that was read last. Usually, the next entry to write is the same one,
         unchanged."""
@@ -137,7 +138,7 @@ class ScoreStore:
             if old_name == name and _has_same_labels(old, scores):
                 return
             scores = replace(scores, scored=old.scored, **{key: getattr(old, key) for key in _STATISTICS})
-        if not self._can_write:
+        if self.failure:
             return
         try:
             self._write_settings(path.parent, scores.k)
@@ -148,8 +149,8 @@ class ScoreStore:
                 eval_logger.warning("score store: %s; the run continues without this entry", reason_of(error))
             self._has_named_foreign = True
         except OSError as error:
-            self._can_write = False
-            eval_logger.warning("score store: %s; the run continues without storing scores", reason_of(error))
+            self.failure = f"score store: {reason_of(error)}; the run continues without storing scores"
+            eval_logger.warning("%s", self.failure)
 
     def _entry_at(self, path: Path) -> tuple[str, TokenScores] | None:
         if self._last_read and self._last_read[0] == path:

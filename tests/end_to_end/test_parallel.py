@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def test_three_processes_over_two_trajectories(two, of_one_process, tmp_path):
     printed = finished(launch(tmp_path / "out", two, torchrun("--standalone", "--nproc-per-node=3")))
     assert (results(tmp_path / "out"), samples(tmp_path / "out")) == of_one_process
     assert printed.count("|swe_hesnr|") == 1  # one table
+    assert len(re.findall(r"swe_hesnr, \S+: \d findings", printed)) == 1
 
 
 def test_accelerate_launch_with_a_store_and_token_tables(two, of_one_process, tmp_path):
@@ -82,7 +84,7 @@ def test_accelerate_launch_with_a_store_and_token_tables(two, of_one_process, tm
     for out in ("first", "second"):
         printed = finished(launch(tmp_path / out, two, launcher, f"score_store={store}", token_table=str(tokens)))
         assert numbers(results(tmp_path / out)) == numbers(of_one_process[0])
-    assert printed.count("1 of 1 trajectories read") == 2
+    assert printed.count("1 of 1 trajectories read, 0 scored by rank 0 of 2") == 1  # only the first rank logs
     for folder in (tokens, store):
         measured = measure_tables(read_tables(folder, {"action": SCOPES["action"]}, EPSILON), "static", EPSILON)
         of_run = of_one_process[0]["results"]["swe_hesnr"]["he_snr,action"]

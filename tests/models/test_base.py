@@ -10,6 +10,7 @@ from lm_eval.models.dummy import DummyLM
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.base import TrajectoryModel
+from lm_eval_hesnr.scoring import store
 from lm_eval_hesnr.scoring.statistics import statistics_of
 from tests import builders
 
@@ -68,6 +69,35 @@ def test_its_scores_are_stored_and_read_again(tokenizer, tmp_path):
     lm.read = None
     (again,) = lm.loglikelihood([builders.request("", TEXT)], disable_tqdm=True)
     assert again.scores.logprob[1:].tolist() == first.scores.logprob[1:].tolist()
+
+
+def test_scores_that_cannot_be_stored_are_said_at_once_and_in_the_results(
+    tokenizer, tmp_path, monkeypatch, harness_logs
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "replace_file", full)
+    lm: Any = Uniform(tokenizer)
+    lm.score_store = str(tmp_path)
+    results = lm.loglikelihood([builders.request("", TEXT), builders.request("", TEXT * 2)], disable_tqdm=True)
+    warnings = [record.getMessage() for record in harness_logs.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "No space left on device" in warnings[0]
+    assert {result.notes for result in results} == {(warnings[0],)}
+
+
+def test_lines_about_lengths_name_the_task_and_the_checkpoint(tokenizer, harness_logs):
+    def of_task(name, text, **options):
+        request = builders.request("", text, name=f"run of {name}", **options)
+        request.task_name = name
+        return request
+
+    requests = [of_task("a", TEXT), of_task("a", "x = 1"), of_task("b", TEXT), of_task("b", TEXT, to_score=slice(0))]
+    Uniform(tokenizer).loglikelihood(requests, disable_tqdm=True)
+    long = "1 of 2 trajectories are longer than the context of 32 tokens and are read in windows with stride 16"
+    empty = "1 of 2 trajectories have no token to score, only context: run of b"
+    assert harness_logs.messages == [f"a, uniform: {long}", f"b, uniform: {long}", f"b, uniform: {empty}"]
 
 
 def test_a_wrong_stride_is_refused_at_load(tokenizer):

@@ -1,3 +1,6 @@
+import io
+import logging
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,3 +52,21 @@ def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(random_
             lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     (result,) = lm.loglikelihood([request("", TEXT)], disable_tqdm=True)
     assert seen == [256, len(result.scores.token_ids)]
+
+
+def test_a_line_logged_during_scoring_is_not_on_the_line_of_the_bar(monkeypatch):
+    """As the harness logs: a handler of its own logger, which writes to the same console."""
+    console = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", console)
+    harness = logging.getLogger("lm_eval")
+    handlers = [logging.StreamHandler(console)]
+    monkeypatch.setattr(harness, "handlers", handlers)
+    with progress.Progress(10, disable=False) as bar:
+        bar.finish_window(4)
+        logging.getLogger("lm_eval.hesnr").warning("the disk is full")
+        assert harness.handlers != handlers
+    assert harness.handlers == handlers
+    written = console.getvalue()
+    assert "Scoring trajectories" in written
+    assert written.split("the disk is full")[0].endswith(("\r", "\n"))
+    assert written.split("the disk is full")[1].startswith("\n")

@@ -6,7 +6,8 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
-from lm_eval_hesnr.results.diagnose import Run, diagnose, runs_of
+from lm_eval_hesnr.results.diagnose import diagnose, runs_of
+from lm_eval_hesnr.results.findings import Run
 from tests.builders import token_scores
 
 
@@ -90,6 +91,45 @@ def test_advice_names_how_many_trajectories_would_do():
     (finding,) = diagnose([run(interval=(0.2, 0.4))])
     assert "about 500 trajectories like these" in finding.advice
     assert "0.3000 is known only to +-33 % (5000 decisions in 500 trajectories)" in finding.evidence
+
+
+def in_two_scopes(one):
+    """The same run with a second scope, `all`, that has the same numbers."""
+    results = one.results | {key.replace(",action", ",all"): value for key, value in one.results.items()}
+    labels = dict.fromkeys(("action", "all"), one.config.get("decisions_by_label", {}).get("action"))
+    summaries = dict.fromkeys(("action", "all"), one.config["summary"]["action"])
+    return one._replace(results=results, config=one.config | {"summary": summaries, "decisions_by_label": labels})
+
+
+@pytest.mark.parametrize(
+    ("changes", "evidence"),
+    [
+        ({"interval": (0.2, 0.4)}, "he_snr (action, all) = 0.3000, 0.3000 is known only to +-33 %, +-33 % (5000, 5000 "
+         "decisions in 500 trajectories)"),
+        ({"interval": None}, "he_snr (action, all) has no interval: 5000, 5000 decisions in 500 trajectories"),
+        ({"mass": 0.9}, "mean_top_mass (action, all): the 10 candidates have 90.0 %, 90.0 % of the probability"),
+        ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": 0.2}}},
+         "without x, he_snr (action, all) would change by 20 %, 20 %"),
+        ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": None}}},
+         "without x, he_snr (action, all) would have no value"),
+        ({"decisions_by_label": {"action": {"code": 95, "comment": 5}}},
+         "decisions (action, all): 95 %, 95 % are code"),
+        ({"signature": {"dtype": "bfloat16"}, "summary": {"near_epsilon": 0.007}}, "entropy (action, all): 0.70 %, "
+         "0.70 % of the tokens are within 0.01 nats of epsilon, and the dtype is bfloat16"),
+        ({"summary": {"epsilon": None}, "he_snr": None, "signature": {"threshold": "valley"}},
+         "he_snr (action, all): N/A, threshold=valley found no threshold"),
+        ({"summary": {"tokens": 0}, "he_snr": None, "ppl": None},
+         "he_snr, ppl (action, all): N/A, the scope has no scored token"),
+    ],
+)  # fmt: skip
+def test_a_finding_in_two_scopes_is_one_line(changes, evidence):
+    (finding,) = diagnose([in_two_scopes(run(**changes))])
+    assert finding.evidence == evidence
+
+
+def test_a_scope_that_score_action_switched_off_is_no_finding():
+    """Older results files have such a scope, without numbers."""
+    assert codes(run(summary={"tokens": 0}, he_snr=None, ppl=None, signature={"score": "action"})) == []
 
 
 def test_a_results_file_of_another_task_is_refused():

@@ -1,0 +1,44 @@
+"""What a run logs at its end: thresholds, a table of many scopes, and all findings in one block."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lm_eval_hesnr.metrics.scope_result import ScopeResult
+from lm_eval_hesnr.options import DEFAULT_SCOPES
+from lm_eval_hesnr.results.findings import Finding, Run, findings_of_run
+from lm_eval_hesnr.results.text_table import scopes_table
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
+
+
+def log_end_of_run(
+    task: str, about: Mapping[str, Any], results: Mapping[str, ScopeResult], notes: Iterable[str]
+) -> None:
+    """Log the end of a run.
+
+    Args:
+        task: the task's name.
+        about: the part of the task's configuration that `findings.Run` needs.
+        results: scope to its result.
+        notes: what the model reported about scores that it could not store.
+    """
+    signature = about["signature"]
+    estimates = {scope: result.estimates for scope, result in results.items()}
+    chosen = [f"{one.threshold:.4f} nats ({scope})" for scope, one in results.items() if one.threshold is not None]
+    if signature["threshold"] != "static" and chosen:
+        eval_logger.info("%s: threshold %s: %s", task, signature["threshold"], ", ".join(chosen))
+    if len(results) > len(DEFAULT_SCOPES):  # the harness's table is sorted by measure, this one by scope
+        for line in scopes_table(estimates):
+            eval_logger.info("%s", line)
+    values = {f"{name},{scope}": one.value for scope, row in estimates.items() for name, one in row.items()}
+    findings = [Finding("scores-not-stored", note, "free disk space, and run again") for note in notes]
+    findings += findings_of_run(Run("this run", task, values, about))
+    if findings:
+        plural = "s" if len(findings) > 1 else ""
+        model = signature.get("model", "unknown model")
+        eval_logger.warning("%s, %s: %d finding%s", task, model, len(findings), plural)
+    for finding in findings:
+        eval_logger.warning("  %s", finding)

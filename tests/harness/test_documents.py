@@ -1,0 +1,31 @@
+"""The values of one document survive what the harness does with them: samples, aggregation, other ranks, JSON."""
+
+import json
+import pickle
+
+from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeCounts, TrajectoryRequest
+
+
+def test_counts_from_another_rank_are_written_as_own_ones():
+    counts = ScopeCounts({"tokens": 9, "decisions": 2}, profile=object())
+    sent = pickle.loads(pickle.dumps(counts))
+    assert str(sent) == str(counts) == '{"tokens": 9, "decisions": 2}'
+    assert json.dumps(sent) == json.dumps(counts)
+    assert sent.profile is None
+
+
+def test_the_sample_gets_numbers_and_the_aggregation_the_profile():
+    """As `lm_eval.evaluator.evaluate` uses what `process_results` returns."""
+    measures = DocumentMeasures({"he_snr": None, "ppl": 2.5}, profile="the profile")
+    sample: dict = {"doc_id": 0}
+    sample.update(measures)
+    assert sample == {"doc_id": 0, "he_snr": None, "ppl": 2.5}
+    assert list(measures.items()) == [("he_snr", "the profile"), ("ppl", "the profile")]
+
+
+def test_a_request_gives_its_text_until_a_sample_has_it():
+    request = TrajectoryRequest("loglikelihood", doc={"id": "a run"}, arguments=("context", "text"), idx=0)
+    assert request.args == ("context", "text")
+    request.text_is_in = "action"
+    assert request.args == ("a run: see the sample with filter action", "")
+    assert request.arguments == ("context", "text")
