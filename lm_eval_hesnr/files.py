@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -47,3 +48,22 @@ def unfinished_name(path: Path) -> str | None:
     """The final name of a file that `replace_file` did not finish; None for any other file."""
     found = _UNFINISHED.fullmatch(path.name)
     return found[1] if found else None
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Check that the folder exists or can be made, and that files can be made in it. Nothing is left behind.
+
+    Args:
+        folder: the folder.
+        option: the option and its value, for the error message.
+
+    Raises:
+        InputError: no file can be made there.
+    """
+    folder = folder.absolute()
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InputError(f"{option}: cannot write there ({error.strerror}); choose another") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import make_folder
+from lm_eval_hesnr.files import check_writable, make_folder
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
@@ -53,7 +53,7 @@ class SweHesnr(Task):
         Raises:
             InputError: an option or a path is wrong, or there is nothing to score.
         """
-        config = {key: value for key, value in (config or {}).items() if key != "class"}
+        config = {key: value for key, value in (config or {}).items() if key != "class"} | {"num_fewshot": 0}
         # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None
@@ -61,11 +61,15 @@ class SweHesnr(Task):
         self.metadata: dict[str, Any] = config.get("metadata") or {}
         self.options = Options.from_metadata(self.metadata)
         self.token_table = make_folder(self.options.token_table, "token_table") if self.options.token_table else None
+        if self.token_table:
+            check_writable(self.token_table, f"token_table {self.token_table}")
         self.loaded = select(
             self.options.trajectories, only_resolved=self.options.only_resolved, strict=self.options.strict
         )
         self.selection = self.loaded
         self._renderings: dict[int, Rendering] = {}
+        self._model_args = self.metadata
+        self._prepared: tuple[Selection, dict[int, Rendering]] | None = None
         self.has_template = self.options.render == "chat"
         self.results: dict[str, ScopeResult] = {}
         self._filters = [
@@ -109,6 +113,22 @@ class SweHesnr(Task):
         sizes = [n_characters(self.selection.trajectories[doc["index"]]) for _, doc in chosen]
         return iter([chosen[i] for i in split_by_size(sizes, world_size)[rank]] if chosen else [])
 
+    def prepare(self, *, apply_chat_template: bool, model_args: Mapping[str, Any]) -> None:
+        """Do what `build_all_requests` can do before the model is made, and keep the result for it.
+
+        With `apply_chat_template`, the template comes from the model, so trajectories cannot be rendered yet.
+
+        Raises:
+            InputError: the options contradict each other, there is no tokenizer, or every trajectory is too long.
+        """
+        self._refuse_contradiction(apply_chat_template)
+        self._model_args = {**model_args, **self.metadata}
+        self._prepared = None
+        if not apply_chat_template:
+            template = chat_template(self._model_args, None) if self.options.render == "chat" else None
+            self._prepared = self._short_enough(template)
+            self.selection = self._prepared[0]  # --limit and --samples count these
+
     def build_all_requests(self, **options: Any) -> None:
         """Begin a run: choose its trajectories and build the requests of this rank.
 
@@ -118,12 +138,14 @@ class SweHesnr(Task):
             eval_logger.warning("swe_hesnr: --cache_requests is ignored: it could return the requests of other files")
         if options.get("system_instruction"):
             eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory has its own instructions")
-        if options.get("apply_chat_template") and self.options.render == "transcript":
-            raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
+        with_flag = bool(options.get("apply_chat_template"))
+        self._refuse_contradiction(with_flag)
         self.results = {}
-        self.has_template = self.options.render == "chat" or bool(options.get("apply_chat_template"))
-        template = chat_template(self.metadata, options.get("chat_template")) if self.has_template else None
-        self.selection, self._renderings = self._short_enough(template)
+        self.has_template = self.options.render == "chat" or with_flag
+        template = chat_template(self._model_args, options.get("chat_template")) if self.has_template else None
+        prepared = None if with_flag else self._prepared
+        self.selection, self._renderings = prepared or self._short_enough(template)
+        self._prepared = None
         in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # documents of all ranks
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
         options |= {"chat_template": template, "cache_requests": False, "rewrite_requests_cache": False}
@@ -247,12 +269,16 @@ class SweHesnr(Task):
         available = self.options.score == "all" or labels == SCOPES["action"]
         return {"scope": scope, "epsilon": self.options.epsilon, "labels": labels, "available": available}
 
+    def _refuse_contradiction(self, apply_chat_template: bool) -> None:
+        if apply_chat_template and self.options.render == "transcript":
+            raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
+
     def _short_enough(self, template: ChatTemplate | None) -> tuple[Selection, dict[int, Rendering]]:
         """The trajectories of at most `max_tokens` tokens, and the renderings from which the tokens were counted."""
         limit = self.options.max_tokens
         if limit is None:
             return self.loaded, {}
-        tokenizer = model_tokenizer(self.metadata, "max_tokens")
+        tokenizer = model_tokenizer(self._model_args, "max_tokens")
         renderings = [_render(trajectory, template) for trajectory in self.loaded.trajectories]
         return leave_out_long(self.loaded, renderings, tokenizer, limit)
 

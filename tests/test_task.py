@@ -257,11 +257,9 @@ def test_a_stock_model_is_refused_before_it_scores(evaluate, runs):
         evaluate(model="hf", metadata={"trajectories": str(runs)})
 
 
-def test_a_cached_answer_of_another_run_is_refused(evaluate, runs, tmp_path):
-    cache = str(tmp_path / "cache")
-    evaluate(metadata={"trajectories": str(runs)}, use_cache=cache)
-    with pytest.raises(InputError, match="run without --use_cache"):
-        evaluate(metadata={"trajectories": str(runs), "k": 5}, use_cache=cache)
+def test_the_harness_s_cache_is_refused(evaluate, runs, tmp_path):
+    with pytest.raises(InputError, match=r"--use_cache: .* use score_store=DIR"):
+        evaluate(metadata={"trajectories": str(runs)}, use_cache=str(tmp_path / "cache"))
 
 
 def test_only_failed_runs_is_an_error_that_names_the_switch(evaluate, tmp_path):
