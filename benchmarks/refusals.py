@@ -1,21 +1,22 @@
-"""Time to the one line of wrong inputs, and whether the weights were read: `python benchmarks/refusals.py [--write]`.
+"""The one line of wrong inputs, its time, and whether weights were read: `python benchmarks/refusals.py [--write]`.
 
-Each wrong input is one command line of the harness. Baseline: a right command with the same model. The kernel
+Each wrong input is one command line of the harness. Baseline: a right command with the same model. Time is CPU time,
+because it does not depend on what else the machine does. The kernel
 (inotify, Linux only) counts how often any process opened the file of the weights. `--write` replaces the table in
 docs/harness.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,9 +77,7 @@ class Outcome(NamedTuple):
     line: str
     """The last line on stderr."""
     seconds: float
-    """Wall time until the last line."""
-    cpu_seconds: float
-    """CPU time of the whole command."""
+    """CPU time of the whole command, all threads together."""
     exit_status: int
     traceback: bool
     n_opened: int
@@ -121,54 +120,58 @@ def run(options: str, folder: Path) -> Outcome:
         raise OSError(ctypes.get_errno(), "inotify")
     env = os.environ | {"HF_HUB_OFFLINE": "1", "LMEVAL_LOG_LEVEL": "ERROR"}
     arguments = [sys.executable, "-m", "lm_eval_hesnr", *command(options)]
-    cpu_before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begin, seconds, lines = time.perf_counter(), 0.0, [""]
-    with subprocess.Popen(
-        arguments, cwd=folder, env=env, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    ) as process:
-        for line in process.stderr or ():
-            seconds = time.perf_counter() - begin
-            lines.append(line.strip())
+    with tempfile.TemporaryFile("w+") as stderr:
+        process = subprocess.Popen(arguments, cwd=folder, env=env, stderr=stderr, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        stderr.seek(0)
+        lines = [line.strip() for line in stderr]
     try:
         n_opened = len(os.read(watch, 1 << 16)) // 16  # an event of a watched file has 16 bytes
     except BlockingIOError:
         n_opened = 0
     os.close(watch)
-    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = cpu.ru_utime + cpu.ru_stime - cpu_before.ru_utime - cpu_before.ru_stime
-    found = next((line for line in reversed(lines) if line), "")
-    return Outcome(
-        found, seconds, cpu_seconds, process.returncode, any("Traceback" in line for line in lines), n_opened
-    )
+    found = next((line for line in reversed(lines) if line), "").replace(f"{folder}/", "")
+    traceback = any("Traceback" in line for line in lines)
+    return Outcome(found, used.ru_utime + used.ru_stime, process.returncode, traceback, n_opened)
 
 
-def row(options: str, outcome: Outcome, folder: Path) -> str:
+def row(options: str, outcome: Outcome) -> str:
     """One row of the table."""
-    line = outcome.line.replace(str(folder) + "/", "").replace("|", "\\|")
-    cells = [f"`{options}`", line, f"{outcome.seconds:.1f} s", f"{outcome.cpu_seconds:.1f} s", str(outcome.n_opened)]
-    return f"| {' | '.join(cells)} |\n"
+    line = outcome.line.replace("|", "\\|")
+    return f"| `{options}` | {line} | {outcome.seconds:.1f} s | {outcome.n_opened} |\n"
+
+
+def in_own_folder(options: str) -> Outcome:
+    """Run one command with its own copy of the inputs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        make_inputs(folder)
+        return run(options, folder)
 
 
 def main() -> None:
     """Print the table, and write it if asked."""
-    chosen = [options for options in sys.argv[1:] if options != "--write"] or WRONG
-    table = "| options | line on stderr | time to it | CPU time | weights opened |\n|---|---|---:|---:|---:|\n"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("options", nargs="*", default=WRONG, help="commands to run instead of all")
+    parser.add_argument("--jobs", type=int, default=1, help="commands that run at the same time")
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    table = "| options | line on stderr | CPU time | weights opened |\n|---|---|---:|---:|\n"
+    print(table, end="")
     faults = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        make_inputs(folder)
-        print(table, end="")
-        for options in [BASELINE, *chosen]:
-            outcome = run(options, folder)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        commands = [BASELINE, *given.options]
+        for options, outcome in zip(commands, pool.map(in_own_folder, commands), strict=True):
             if options == BASELINE:
+                is_right = outcome.exit_status == 0 and outcome.n_opened > 0
                 outcome = outcome._replace(line="(the baseline: a right command, to its end)")
-                if outcome.exit_status or not outcome.n_opened:
-                    faults.append(options)
-            elif outcome.traceback or outcome.exit_status != 1 or outcome.n_opened:
-                faults.append(options)
-            table += (new := row(options, outcome, folder))
+            else:
+                is_right = outcome.exit_status == 1 and not outcome.n_opened and not outcome.traceback
+            faults += [] if is_right else [options]
+            table += (new := row(options, outcome))
             print(new, end="", flush=True)
-    if "--write" in sys.argv:
+    if given.write:
         PAGE.write_text(MARK.sub(lambda _: table, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     if faults:
         sys.exit(f"not one line before the weights: {faults}")
