@@ -1,7 +1,7 @@
 import pytest
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import make_folder, replace_file, unfinished_name
+from lm_eval_hesnr.files import check_writable, make_folder, replace_file, unfinished_name
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
@@ -29,3 +29,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     assert make_folder(tmp_path / "a" / "b", "token_table").is_dir()
     with pytest.raises(InputError, match=r"^token_table: cannot make the folder .*file/x .*; choose another$"):
         make_folder(tmp_path / "file" / "x", "token_table")
+
+
+def test_a_place_for_files_is_checked_and_nothing_is_left(tmp_path):
+    check_writable(tmp_path / "a" / "b", "--output_path a/b")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "else")
+    for name in ("file", "file/a", "dangling/a", "n" * 300):
+        with pytest.raises(InputError, match=r"--output_path x: cannot write there \(.+\); choose another"):
+            check_writable(tmp_path / name, "--output_path x")
