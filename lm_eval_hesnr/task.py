@@ -53,7 +53,9 @@ class SweHesnr(Task):
         Raises:
             InputError: an option or a path is wrong, or there is nothing to score.
         """
-        config = {key: value for key, value in (config or {}).items() if key != "class"} | {"num_fewshot": 0}
+        config = {key: value for key, value in (config or {}).items() if key != "class"}
+        # the harness compares the number with --num_fewshot; its logger for W&B needs the names
+        config |= {"num_fewshot": 0, "metric_list": [{"metric": name} for name in HIGHER_IS_BETTER]}
         # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None
