@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -238,3 +239,22 @@ def remove_open(file: IO[bytes], path: Path) -> None:
     with suppress(FileNotFoundError):
         path.unlink()
     file.close()
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Check that the folder exists or can be made, and that files can be made in it. Nothing is left behind.
+
+    Args:
+        folder: the folder.
+        option: the option and its value, for the error message.
+
+    Raises:
+        InputError: no file can be made there.
+    """
+    folder = folder.absolute()
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InputError(f"{option}: cannot write there ({error.strerror}); choose another") from error

@@ -83,7 +83,18 @@ class Options:
         options = cls(**{name: _CHECKS[name](name, value) for name, value in given.items()})
         if options.epsilon >= math.log(options.k):
             raise _refuse("epsilon", options.epsilon, f"below ln k = {math.log(options.k):.4f} nats (k = {options.k})")
+        if not options.scored_scopes:
+            raise InputError(
+                f"--metadata: score=action scores no token of the scopes {', '.join(options.scopes)}; add the scope "
+                "action, or use score=all"
+            )
         return options
+
+    @property
+    def scored_scopes(self) -> dict[str, frozenset[Label]]:
+        """The scopes whose tokens are all scored. With score=action, the others are left out of the results."""
+        is_scored = {name: self.score == "all" or labels == SCOPES["action"] for name, labels in self.scopes.items()}
+        return {name: labels for name, labels in self.scopes.items() if is_scored[name]}
 
     @property
     def signature(self) -> dict[str, Any]:

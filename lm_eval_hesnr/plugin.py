@@ -1,10 +1,9 @@
-"""All registrations with lm-evaluation-harness: models, filters and the task folder.
+"""All registrations with lm-evaluation-harness: models, filters, the task folder, and checks before a run.
 
 Models and filters are registered as names, and imported at their first use.
 
-
 The harness's main branch finds plugins by entry points (pyproject.toml). The released version 0.4.13 does not look for
-entry points. So an import hook waits for two harness modules, and registers right after each of them is imported. The
+entry points. So an import hook waits for three harness modules, and registers right after each of them is imported. The
 start-up files (`lm_eval_hesnr.pth`, and `.start` of PEP 829 for Python 3.15) call `autoload` in every interpreter.
 Therefore this module imports only what a bare interpreter has already loaded.
 """
@@ -52,7 +51,7 @@ class _AfterImport:
     """An import finder. It gets a module from the other finders, and registers after the module was executed."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
-        """The spec of one of the two harness modules from another finder, with the registration added."""
+        """The spec of one of the harness modules from another finder, with the registration added."""
         register = _REGISTRATIONS.get(name)
         if register is None:
             return None
@@ -115,8 +114,37 @@ def _add_task_folder(manager_module) -> None:  # type: ignore[no-untyped-def]
     manager_module.TaskManager.__init__ = _with_our_tasks
 
 
+def _hint_at_misspelt_tasks(manager_module) -> None:  # type: ignore[no-untyped-def]
+    """Make `TaskManager.match_tasks`, which the command line uses, refuse a misspelt name of ours."""
+    match_tasks = manager_module.TaskManager.match_tasks
+    if not getattr(match_tasks, "hints_at_hesnr_tasks", False):
+        from lm_eval_hesnr.harness.names import hinting_match_tasks
+
+        manager_module.TaskManager.match_tasks = hinting_match_tasks(match_tasks, task_folder())
+        manager_module.TaskManager.match_tasks.hints_at_hesnr_tasks = True
+
+
+def _check_before_model(evaluator_module) -> None:  # type: ignore[no-untyped-def]
+    """Check runs of our tasks before the harness makes the model."""
+    if getattr(evaluator_module.simple_evaluate, "checks_hesnr_runs", False):
+        return
+    from lm_eval_hesnr.harness.before_model import checked_evaluate, checked_simple_evaluate
+
+    evaluator_module.evaluate = checked_evaluate(evaluator_module.evaluate, tuple(MODELS))
+    evaluator_module.simple_evaluate = checked_simple_evaluate(
+        evaluator_module.simple_evaluate, task_folder(), tuple(MODELS)
+    )
+    evaluator_module.simple_evaluate.checks_hesnr_runs = True
+
+
+def _extend_task_manager(manager_module) -> None:  # type: ignore[no-untyped-def]
+    _add_task_folder(manager_module)
+    _hint_at_misspelt_tasks(manager_module)
+
+
 _REGISTRATIONS = {
     "lm_eval.models": _register_models_and_filters,
-    "lm_eval.tasks.manager": _add_task_folder,
+    "lm_eval.tasks.manager": _extend_task_manager,
+    "lm_eval.evaluator": _check_before_model,
 }
 """Harness module to the function that is called after its import. Models and filters share one registry module."""

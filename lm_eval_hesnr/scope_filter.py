@@ -10,7 +10,7 @@ import numpy as np
 from lm_eval.api.filter import Filter
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.harness.documents import ScopeCounts
+from lm_eval_hesnr.harness.documents import ScopeAnswer
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
@@ -48,17 +48,17 @@ class ScopeFilter(Filter):
         self.scope, self.epsilon = scope, epsilon
         self.labels = SCOPES[scope] if labels is None else labels
 
-    def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopeCounts]]:
-        """For each document, a list with one value per answer: its counts, with a `ScopedProfile`.
+    def apply(self, resps: Any, docs: list[dict[str, Any]]) -> list[list[ScopeAnswer]]:
+        """For each document, a list with one value per answer, with a `ScopedProfile`.
 
         Raises:
             InputError: an answer has no token scores.
         """
         return [
-            [self._counts(answer, doc["index"]) for answer in answers] for answers, doc in zip(resps, docs, strict=True)
+            [self._answer(answer, doc["index"]) for answer in answers] for answers, doc in zip(resps, docs, strict=True)
         ]
 
-    def _counts(self, answer: Any, document: int) -> ScopeCounts:
+    def _answer(self, answer: Any, document: int) -> ScopeAnswer:
         if not isinstance(answer, TrajectoryResult):
             raise InputError(
                 "swe_hesnr: an answer has no token scores; it comes from another model or from the harness's cache. "
@@ -78,7 +78,8 @@ class ScopeFilter(Filter):
             short_context_tokens=scores.short_context,
             notes=answer.notes,
         )
-        return ScopeCounts({"tokens": int(chosen.sum()), "decisions": sum(by_label.values())}, profile)
+        logprob = float(scores.logprob[chosen].sum(dtype=np.float64))
+        return ScopeAnswer(logprob, bool((scores.rank[chosen] == 1).all()), profile)
 
 
 def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method: str, epsilon: float) -> ScopeResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,10 @@ from lm_eval.filters import build_filter_ensemble
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.aggregation import Aggregation, extend_harness
-from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeCounts, TrajectoryRequest
+from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeAnswer, TrajectoryRequest
 from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
-from lm_eval_hesnr.labels import LABEL_RULES_VERSION, SCOPES, Label
+from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.messages.characters import accept_every_character
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
@@ -60,6 +60,8 @@ class SweHesnr(Task):
         """
         accept_every_character()  # the harness prints a table with arrows after all scoring
         config = {key: value for key, value in (config or {}).items() if key != "class"}
+        # the harness compares the number with --num_fewshot; its logger for W&B needs the names
+        config |= {"num_fewshot": 0, "metric_list": [{"metric": name} for name in HIGHER_IS_BETTER]}
         # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None
@@ -78,12 +80,19 @@ class SweHesnr(Task):
         self._renderings: dict[int, Rendering] = {}
         self._n_unparsed = 0
         self._requests: dict[int, TrajectoryRequest] = {}
+        self._model_args = self.metadata
+        self._prepared: tuple[Selection, dict[int, Rendering]] | None = None
         self.has_template = self.options.render == "chat"
         self.results: dict[str, ScopeResult] = {}
+        epsilon = {"epsilon": self.options.epsilon}
         self._filters = [
-            build_filter_ensemble(scope, [[ScopeFilter, filter_options], ["take_first", None]])
-            for scope, filter_options in self._filter_options().items()
+            build_filter_ensemble(
+                scope, [[ScopeFilter, {"scope": scope, "labels": labels, **epsilon}], ["take_first", None]]
+            )
+            for scope, labels in self.options.scored_scopes.items()
         ]
+        if others := self.options.scopes.keys() - self.options.scored_scopes.keys():
+            eval_logger.info("%s: score=action: the scope %s is not scored", self.task_name, ", ".join(sorted(others)))
 
     def has_training_docs(self) -> bool:
         """False, because all documents are test documents."""
@@ -121,6 +130,22 @@ class SweHesnr(Task):
         sizes = [n_characters(self.selection.trajectories[doc["index"]]) for _, doc in chosen]
         return iter([chosen[i] for i in split_by_size(sizes, world_size)[rank]] if chosen else [])
 
+    def prepare(self, *, apply_chat_template: bool, model_args: Mapping[str, Any]) -> None:
+        """Do what `build_all_requests` can do before the model is made, and keep the result for it.
+
+        With `apply_chat_template`, the template comes from the model, so trajectories cannot be rendered yet.
+
+        Raises:
+            InputError: the options contradict each other, there is no tokenizer, or every trajectory is too long.
+        """
+        self._refuse_contradiction(apply_chat_template)
+        self._model_args = {**model_args, **self.metadata}
+        self._prepared = None
+        if not apply_chat_template:
+            template = chat_template(self._model_args, None) if self.options.render == "chat" else None
+            self._prepared = self._short_enough(template)
+            self.selection = self._prepared[0]  # --limit and --samples count these
+
     def build_all_requests(self, **options: Any) -> None:
         """Begin a run: choose its trajectories and build the requests of this rank.
 
@@ -130,12 +155,14 @@ class SweHesnr(Task):
             eval_logger.warning("swe_hesnr: --cache_requests is ignored: it could return the requests of other files")
         if options.get("system_instruction"):
             eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory has its own instructions")
-        if options.get("apply_chat_template") and self.options.render == "transcript":
-            raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
+        with_flag = bool(options.get("apply_chat_template"))
+        self._refuse_contradiction(with_flag)
         self.results, self._requests = {}, {}
-        self.has_template = self.options.render == "chat" or bool(options.get("apply_chat_template"))
-        template = chat_template(self.metadata, options.get("chat_template")) if self.has_template else None
-        self.selection, self._renderings = self._short_enough(template)
+        self.has_template = self.options.render == "chat" or with_flag
+        template = chat_template(self._model_args, options.get("chat_template")) if self.has_template else None
+        prepared = None if with_flag else self._prepared
+        self.selection, self._renderings = prepared or self._short_enough(template)
+        self._prepared = None
         in_run = self.doc_iterator(limit=options.get("limit"), samples=options.get("samples"))  # documents of all ranks
         self.selection = self.selection.limited_to(doc["index"] for _, doc in in_run)
         self._n_unparsed = 0
@@ -177,7 +204,7 @@ class SweHesnr(Task):
         self._requests[doc["index"]] = request
         return request
 
-    def process_results(self, doc: dict[str, Any], results: Sequence[ScopeCounts]) -> dict[str, Any]:
+    def process_results(self, doc: dict[str, Any], results: Sequence[ScopeAnswer]) -> dict[str, Any]:
         """Every measure of this document alone, with the profile for the aggregation."""
         profile: ScopedProfile = results[0].profile
         first = self._filters[0].name
@@ -244,33 +271,16 @@ class SweHesnr(Task):
                 log_end_of_run(self.task_name, self._about_run(), self.results, notes)
         return self.results[scope]
 
-    def _filter_options(self) -> dict[str, dict[str, Any]]:
-        """Scope to the options of its filter. With score=action, other scopes have no scores, so they are left out.
-
-        Raises:
-            InputError: no scope is left.
-        """
-        every, epsilon = self.options.scopes, self.options.epsilon
-        scored = {
-            scope: {"scope": scope, "epsilon": epsilon, "labels": labels}
-            for scope, labels in every.items()
-            if self.options.score == "all" or labels == SCOPES["action"]
-        }
-        others = ", ".join(scope for scope in every if scope not in scored)
-        if not scored:
-            raise InputError(
-                f"score=action scores no token of the scopes {others}; add the scope action, or use score=all"
-            )
-        if others:
-            eval_logger.info("%s: score=action: the scope %s is not scored", self.task_name, others)
-        return scored
+    def _refuse_contradiction(self, apply_chat_template: bool) -> None:
+        if apply_chat_template and self.options.render == "transcript":
+            raise InputError("render=transcript contradicts --apply_chat_template: leave out one of the two")
 
     def _short_enough(self, template: ChatTemplate | None) -> tuple[Selection, dict[int, Rendering]]:
         """The trajectories of at most `max_tokens` tokens, and the renderings from which the tokens were counted."""
         limit = self.options.max_tokens
         if limit is None:
             return self.loaded, {}
-        tokenizer = model_tokenizer(self.metadata, "max_tokens")
+        tokenizer = model_tokenizer(self._model_args, "max_tokens")
         renderings = [_render(trajectory, template) for trajectory in self.loaded.trajectories]
         return leave_out_long(self.loaded, renderings, tokenizer, limit)
 

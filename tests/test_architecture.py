@@ -13,6 +13,7 @@ MOST_FILES_AT_THE_TOP = 12
 
 BELOW = {
     "__main__": ["plugin"],
+    "plugin": ["harness"],
     "tasks": ["plugin"],
     "cli": ["task", "curation", "samples"],
     "task": ["results", "selection", "scope_filter", "harness"],
@@ -29,7 +30,6 @@ BELOW = {
     "metrics": [],
     "trajectories": [],
     "ranks": [],
-    "plugin": [],
 }
 """What stands directly below each folder or file at the top of the package. It may import this and all below it."""
 

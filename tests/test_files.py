@@ -9,6 +9,7 @@ import pytest
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import (
     check_output,
+    check_writable,
     kind_of,
     make_folder,
     read_regular,
@@ -126,3 +127,13 @@ def test_other_paths_of_the_user_do_not_need_to_exist(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     assert user_path("~/x") == tmp_path / "x"
     assert user_path(tmp_path / "file" / "x") == tmp_path / "file" / "x"
+
+
+def test_a_place_for_files_is_checked_and_nothing_is_left(tmp_path):
+    check_writable(tmp_path / "a" / "b", "--output_path a/b")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "else")
+    for name in ("file", "file/a", "dangling/a", "n" * 300):
+        with pytest.raises(InputError, match=r"--output_path x: cannot write there \(.+\); choose another"):
+            check_writable(tmp_path / name, "--output_path x")

@@ -243,11 +243,11 @@ def test_a_sample_has_numbers_and_the_text_stands_once(evaluate, runs):
         (scope, i) for scope in ("action", "all") for i in range(3)
     ]
     for sample in samples:
-        (counts,) = sample["filtered_resps"]
+        ((logprob, is_greedy),) = sample["filtered_resps"]
         assert sample["metrics"] == list(HIGHER_IS_BETTER)
-        assert sample["decisions"] == counts["decisions"]
-        assert sample["decision_rate"] == pytest.approx(counts["decisions"] / counts["tokens"])
-        assert json.loads(str(counts)) == counts
+        n_tokens = sample["decisions"] / sample["decision_rate"]
+        assert sample["ppl"] == pytest.approx(math.exp(-logprob / n_tokens))
+        assert is_greedy == (sample["top1_acc"] == 1)
     first, second = samples[0], samples[3]
     assert "needle" in first["arguments"][0][1]
     assert len(json.dumps({**second, "metrics": None})) < 1800
@@ -337,11 +337,9 @@ def test_a_stock_model_is_refused_before_it_scores(evaluate, runs):
         evaluate(model="hf", metadata={"trajectories": str(runs)})
 
 
-def test_a_cached_answer_of_another_run_is_refused(evaluate, runs, tmp_path):
-    cache = str(tmp_path / "cache")
-    evaluate(metadata={"trajectories": str(runs)}, use_cache=cache)
-    with pytest.raises(InputError, match="run without --use_cache"):
-        evaluate(metadata={"trajectories": str(runs), "k": 5}, use_cache=cache)
+def test_the_harness_s_cache_is_refused(evaluate, runs, tmp_path):
+    with pytest.raises(InputError, match=r"--use_cache: .* use score_store=DIR"):
+        evaluate(metadata={"trajectories": str(runs)}, use_cache=str(tmp_path / "cache"))
 
 
 def test_only_failed_runs_is_an_error_that_names_the_switch(evaluate, tmp_path):
@@ -492,6 +490,8 @@ def test_hostile_text_reaches_the_log_only_as_escapes(evaluate, tmp_path, harnes
     monkeypatch.setattr(sys, "stdout", stdout)
     evaluate(metadata={"trajectories": str(tmp_path)})
     ours = [record.getMessage() for record in harness_logs.records if record.name == "lm_eval.hesnr"]
-    assert any("without \\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged he_snr" in line for line in ours)
+    assert any(
+        "without \\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged, he_snr (action)" in line for line in ours
+    )
     assert all(line.isprintable() and "\u3164" not in line for line in ours)
     assert stdout.errors == "backslashreplace"  # the harness prints arrows at the end of its own command

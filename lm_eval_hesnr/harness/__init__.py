@@ -1,1 +1,1 @@
-"""What the task gives to the harness: requests and values in the form in which the harness writes them to files."""
+"""What the plugin adds to the harness: checks before a run, hints, standard errors, values for its files."""

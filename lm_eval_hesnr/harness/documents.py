@@ -6,7 +6,6 @@ has.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,23 +26,24 @@ class TrajectoryRequest(Instance):
         return f"{self.doc['id']}: see the sample with filter {self.text_is_in}", ""
 
 
-class ScopeCounts(dict[str, int]):
-    """The filtered answer of one scope: plain counts for the sample, with `profile`, from which measures are computed.
+class ScopeAnswer(tuple[float, bool]):
+    """The filtered answer of one scope, with `profile`, from which measures are computed.
 
-    The harness writes filtered answers as strings, so the string is JSON.
+    It is the pair that the harness expects of `loglikelihood`, over the tokens of the scope: the sum of their logprobs
+    in nats, and whether all of them are the most likely token. Loggers of the harness, such as the one of W&B, read it.
     """
 
-    def __init__(self, counts: Mapping[str, int], profile: Any) -> None:
-        """Set the counts and the profile."""
-        super().__init__(counts)
+    profile: Any
+
+    def __new__(cls, logprob: float, is_greedy: bool, profile: Any) -> ScopeAnswer:
+        """Make the pair, and set the profile."""
+        self = super().__new__(cls, (logprob, is_greedy))
         self.profile = profile
+        return self
 
-    def __str__(self) -> str:
-        return json.dumps(self)
-
-    def __reduce__(self) -> tuple[type, tuple[dict[str, int], None]]:
-        """Pickle without the profile, because the harness sends samples between ranks only to write them."""
-        return ScopeCounts, (dict(self), None)
+    def __reduce__(self) -> tuple[type, tuple[tuple[Any, ...]]]:
+        """Pickle as a plain pair, because the harness sends samples between ranks only to write them."""
+        return tuple, (tuple(self),)
 
 
 class DocumentMeasures(dict[str, float | None]):

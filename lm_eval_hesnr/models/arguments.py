@@ -7,13 +7,13 @@ import logging
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.messages.near import did_you_mean, nearest
+from lm_eval_hesnr.messages.near import nearest
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -58,23 +58,6 @@ def unknown_argument(name: str, key: str, known: set[str]) -> InputError:
     near = nearest(key, known)
     hint = f"did you mean {near}=?" if near else "leave it out"
     return InputError(f"{name}: --model_args has no {key}=; {hint}")
-
-
-def check_dtypes(options: Mapping[str, Any]) -> None:
-    """Check the arguments that name a floating-point type of PyTorch.
-
-    Raises:
-        InputError: there is no such type, or it is not a floating-point type.
-    """
-    import torch  # seconds; a server's model does not need it
-
-    known = [name for name in dir(torch) if getattr(getattr(torch, name), "is_floating_point", None) is True]
-    for key in ("dtype", "mixed_precision_dtype", "softmax_dtype"):
-        value = options.get(key)
-        is_auto = key == "dtype" and value == "auto"
-        if not (value is None or is_auto or isinstance(value, torch.dtype) or value in known):
-            hint = did_you_mean(value, known)
-            raise InputError(f"{key}={value}: {hint}expected a type such as bfloat16, float16 or float32")
 
 
 def as_number(key: str, value: Any, least: int, unit: str = "", *, whole: bool = True) -> Any:

@@ -19,6 +19,7 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
+from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import known_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.models.progress import Progress
@@ -90,13 +91,14 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             timeout=timeout, retry_wait=retry_wait, others=kwargs,
             known=known_arguments(CompletionsTopK, LocalCompletionsAPI, TemplateAPI),
         )  # fmt: skip
+        self.score_store = None if score_store is None else str(make_folder(str(score_store), "score_store"))
         self._arguments, self._root = arguments, arguments.root
         self._connection = _connection(arguments)
         self._served = ServedModel.ask(self._connection, arguments.model)
         tokenizer = self._tokenizer_name()
         with _loading_errors(arguments, tokenizer):
             super().__init__(**arguments.for_harness(tokenizer))
-        self.score_store, self.given_stride = score_store, arguments.stride
+        self.given_stride = arguments.stride
         self._given_bos: bool | None = kwargs.get("add_bos_token")
 
     @property

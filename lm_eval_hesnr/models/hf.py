@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +16,9 @@ from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder
-from lm_eval_hesnr.models.arguments import (
-    as_number,
-    as_number_or_none,
-    check_dtypes,
-    embedded_model,
-    named_arguments,
-)
+from lm_eval_hesnr.models.arguments import as_number_or_none, embedded_model, named_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
+from lm_eval_hesnr.models.hf_arguments import checked_options, checked_rope_factor, refuse_long_stride
 from lm_eval_hesnr.models.load_errors import checked_source, load_error, refuse_pickled_code
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
@@ -75,21 +69,16 @@ class HFTopK(TrajectoryModel, HFLM):
         if pretrained is None:
             pretrained = embedded_model(kwargs)
         pretrained = checked_source(pretrained)
-        check_dtypes(kwargs)
-        if kwargs.get("add_bos_token") not in (None, True, False):
-            raise InputError(f"add_bos_token={kwargs['add_bos_token']}: expected true or false")
         refuse_pickled_code(kwargs)
-        _prefer_cpu_without_accelerator(kwargs)
+        kwargs = checked_options(kwargs)
         self.mem_budget = None if mem_budget is None else parse_bytes(mem_budget)
-        factor = _checked_rope_factor(rope_type, rope_factor)
-        if kwargs.get("max_length") is not None:
-            kwargs["max_length"] = as_number("max_length", kwargs["max_length"], 2, "tokens")
+        self._given_context = kwargs.get("max_length"), checked_rope_factor(rope_type, rope_factor)
         self.given_stride = as_number_or_none("stride", stride, 1, "tokens")
-        if score_store is not None:
-            make_folder(score_store, "score_store")
-        self.score_store = score_store
+        # the harness makes a number of a folder that is named by one
+        self.score_store = None if score_store is None else str(make_folder(str(score_store), "score_store"))
         self._load(pretrained, kwargs)
-        self._set_context(rope_type, factor, kwargs.get("max_length"))
+        max_length, factor = self._given_context
+        self._set_context(rope_type, factor, max_length)
         if self.given_stride is not None:
             self.check_stride()
 
@@ -105,6 +94,11 @@ class HFTopK(TrajectoryModel, HFLM):
             raise load_error("hf-topk", pretrained, options, error) from error
         if getattr(self, "accelerator", None) is not None:  # hf uses the local rank, and does not set a rank on a CPU
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
+
+    def _create_model(self, *args: Any, **kwargs: Any) -> None:
+        """Check what depends on the model's configuration, then load the weights as `hf` does."""
+        refuse_long_stride(self.given_stride, self.config, *self._given_context)
+        super()._create_model(*args, **kwargs)
 
     def _set_context(self, rope_type: str | None, factor: float | None, max_length: int | None) -> None:
         """Extend the context if `rope_type` is given, and compare `max_length` with what the model can read."""
@@ -218,19 +212,3 @@ class HFTopK(TrajectoryModel, HFLM):
             )
         bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all four
         return Statistics(*(column.view(original.dtype).numpy() for column, original in zip(bits, found, strict=True)))
-
-
-def _prefer_cpu_without_accelerator(options: dict[str, Any]) -> None:
-    """Set `device` and accelerate to the CPU if PyTorch has no other device."""
-    if not torch.cuda.is_available() and str(options.get("device") or "cuda").startswith("cuda"):
-        options["device"] = "cpu"  # hf would use its default, cuda, and fail
-    if not torch.accelerator.is_available():
-        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # without it, accelerate's processes do not find each other
-
-
-def _checked_rope_factor(rope_type: str | None, rope_factor: Any) -> float | None:
-    if (rope_type is None) is not (rope_factor is None):
-        given, missing = ("rope_type", "rope_factor") if rope_factor is None else ("rope_factor", "rope_type")
-        raise InputError(f"{given} is given without {missing}: a context extension needs both")
-    factor: float | None = as_number_or_none("rope_factor", rope_factor, 1, whole=False)
-    return factor

@@ -104,9 +104,8 @@ class VLLMTopK(TrajectoryModel, VLLM):
                 kwargs[name] = as_number(name, kwargs[name], 1, unit)
         self.given_stride = as_number_or_none("stride", stride, 1, "tokens")
         self.pretrained, self._engine_args = str(pretrained), kwargs
-        if score_store is not None:
-            make_folder(score_store, "score_store")
-        self.score_store = score_store
+        # the harness makes a number of a folder that is named by one
+        self.score_store = None if score_store is None else str(make_folder(str(score_store), "score_store"))
         with named_arguments("vllm-topk", VLLMTopK, VLLM):
             try:
                 super().__init__(pretrained=self.pretrained, **DEFAULTS | kwargs)

@@ -50,6 +50,10 @@ class LabelledText(str):
         """Pickle as a plain string, because the harness gathers requests only to log them."""
         return str, (str(self),)
 
+    def __repr__(self) -> str:
+        """The first characters and the length, because --write_out prints requests and a run has up to megabytes."""
+        return f"<{self[:80]!r}... {len(self)} characters>"
+
     def __radd__(self, context: str) -> NoReturn:
         """Stop a stock model before it scores. It would join context and continuation, and ignore the labels."""
         raise InputError(

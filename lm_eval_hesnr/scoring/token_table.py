@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import reprlib
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import kind_of, make_folder, reason_of, remove_abandoned, replace_file
+from lm_eval_hesnr.files import check_writable, kind_of, make_folder, reason_of, remove_abandoned, replace_file
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.table_columns import COLUMNS, arrays_of
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -92,8 +91,7 @@ def table_folder(folder: str | Path) -> Path:
         InputError: the folder cannot be created or written to.
     """
     path = make_folder(folder, "token_table")
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise InputError(f"token_table: the folder {folder} cannot be written to; choose another")
+    check_writable(path, f"token_table {folder}")
     remove_abandoned(list(path.glob("*.partial")), lambda final: bool(_NAME.fullmatch(final.name)))
     return path
 

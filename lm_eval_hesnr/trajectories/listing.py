@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_log = logging.getLogger(__name__)
+eval_logger = logging.getLogger("lm_eval.hesnr")
 
 
 def files_under(folder: Path) -> list[Path]:
@@ -65,5 +65,5 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        _log.warning("%s: this folder cannot be read (%s), so its files are missing", folder, error.strerror)
+        eval_logger.warning("%s: this folder cannot be read (%s), so its files are missing", folder, error.strerror)
         return []

@@ -22,7 +22,7 @@ _FOLDERS_KEPT = 16
 _MANY = (".jsonl", ".ndjson", ".parquet")
 """Endings of files that can contain many runs."""
 
-_log = logging.getLogger(__name__)
+eval_logger = logging.getLogger("lm_eval.hesnr")
 
 
 def is_report(data: Any) -> bool:
@@ -95,7 +95,7 @@ def _summaries(folder: Path, changed_ns: int) -> list[tuple[str, dict[str, Any]]
         if isinstance(data, dict) and data.keys() >= _SUMMARY_KEYS:
             n_bytes += path.stat().st_size
             if n_bytes > LARGEST:
-                _log.warning("%s: summaries of more than %d MiB; the rest is not read", folder, LARGEST >> 20)
+                eval_logger.warning("%s: summaries of more than %d MiB; the rest is not read", folder, LARGEST >> 20)
                 break
             found.append((path.stem, {key: data[key] for key in _LISTS if key in data}))
     return found

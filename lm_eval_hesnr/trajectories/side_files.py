@@ -22,7 +22,7 @@ MOST_KEPT = 2**25
 _YOUNG_NS = 2 * 10**9
 """A file that changed so recently may change again without a new time. So its value is not kept."""
 
-_log = logging.getLogger(__name__)
+eval_logger = logging.getLogger("lm_eval.hesnr")
 
 
 class _Kept(NamedTuple):
@@ -78,7 +78,7 @@ def json_of(path: Path, *, needle: bytes = b"", largest: int = LARGEST) -> Any:
     except (OSError, ValueError):  # no such file, or not a regular one; a name with a NUL
         return None
     if len(content) > largest:
-        _log.warning("%s: larger than %d MiB, so it is not read as a file next to a run", path, largest >> 20)
+        eval_logger.warning("%s: larger than %d MiB, so it is not read as a file next to a run", path, largest >> 20)
         return None
     if needle not in content:
         return None

@@ -62,7 +62,32 @@ def test_one_line_and_no_traceback(random_model, folder, metadata, line):
 
 def test_a_stock_model(random_model):
     done = lm_eval({}, "--model_args", f"pretrained={random_model}", model="hf")
-    assert_one_line(done, "error: swe_hesnr needs a model that scores whole trajectories, and this one does not: use")
+    assert_one_line(
+        done, "error: --model hf: swe_hesnr needs a model that scores whole trajectories, and this one does"
+    )
+
+
+def test_every_rank_stops_with_the_line(random_model):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "-m"]
+    arguments = ["lm_eval_hesnr", "--tasks", "swe_hesnr", "--model", "hf-topk", "--metadata", "epsilon=9"]
+    env = os.environ | {"HF_HUB_OFFLINE": "1", "LMEVAL_LOG_LEVEL": "ERROR"}
+    command = [*launch, *arguments, "--model_args", f"pretrained={random_model}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=600)
+    assert done.returncode != 0
+    # the launcher may stop the second rank before it writes its line
+    assert 1 <= done.stderr.count("error: --metadata: epsilon should be below") <= 2
+    assert "Loading weights" not in done.stderr
+
+
+def test_a_config_file_is_refused_before_the_weights(random_model, tmp_path):
+    (tmp_path / "run.yaml").write_text(
+        f"model: hf-topk\ntasks: [swe_hesnr]\nmodel_args: {{pretrained: {random_model}}}\nmetadata: {{k: 1}}\n"
+    )
+    env = os.environ | {"HF_HUB_OFFLINE": "1", "LMEVAL_LOG_LEVEL": "ERROR"}
+    command = [sys.executable, "-m", "lm_eval_hesnr", "run", "--config", str(tmp_path / "run.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=600)
+    assert_one_line(done, "error: --metadata: k should be at least 2")
+    assert "Loading weights" not in done.stderr
 
 
 def test_a_wrong_model_argument(random_model):

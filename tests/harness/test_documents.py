@@ -3,15 +3,15 @@
 import json
 import pickle
 
-from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeCounts, TrajectoryRequest
+from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeAnswer, TrajectoryRequest
 
 
-def test_counts_from_another_rank_are_written_as_own_ones():
-    counts = ScopeCounts({"tokens": 9, "decisions": 2}, profile=object())
-    sent = pickle.loads(pickle.dumps(counts))
-    assert str(sent) == str(counts) == '{"tokens": 9, "decisions": 2}'
-    assert json.dumps(sent) == json.dumps(counts)
-    assert sent.profile is None
+def test_an_answer_from_another_rank_is_written_as_an_own_one():
+    answer = ScopeAnswer(-12.5, False, profile=object())
+    sent = pickle.loads(pickle.dumps(answer))
+    assert sent == answer == (-12.5, False)
+    assert json.dumps(sent) == json.dumps(answer) == "[-12.5, false]"
+    assert type(sent) is tuple
 
 
 def test_the_sample_gets_numbers_and_the_aggregation_the_profile():

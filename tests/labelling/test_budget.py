@@ -145,7 +145,7 @@ def test_the_task_says_once_that_actions_were_not_parsed(tmp_path, caplog, harne
     task = SweHesnr({"task": "swe_hesnr", "metadata": {"trajectories": str(path)}})
     with caplog.at_level(logging.WARNING, logger="lm_eval.hesnr"):
         task.build_all_requests(rank=0, world_size=1)
-    assert caplog.messages.count(unparsed_line(1)) == 1
+    assert caplog.messages.count(f"swe_hesnr: {unparsed_line(1)}") == 1
 
 
 def test_show_says_once_that_actions_were_not_parsed():

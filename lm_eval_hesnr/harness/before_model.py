@@ -1,0 +1,176 @@
+"""Checks of a whole run before the harness makes the model, and a lock that lets one run in a process score at a time.
+
+The harness makes the model first and builds the tasks later. Only `simple_evaluate` knows everything: the tasks, the
+model, the metadata, and all options. The command line, `--config` files, launchers and library code call it. So it is
+the place for the checks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lm_eval.tasks import TaskManager
+from lm_eval.utils import sanitize_model_name, simple_parse_args_string
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import check_writable
+from lm_eval_hesnr.harness.flags import refuse_flags, refuse_samples, without_effect
+from lm_eval_hesnr.harness.models import refuse_stock_model, refuse_unknown_model
+from lm_eval_hesnr.harness.own_tasks import is_our_class, tasks_of, whose_tasks
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
+
+_one_run = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_run._at_fork_reinit)  # type: ignore[attr-defined]
+
+
+def checked_simple_evaluate(original: Callable[..., Any], task_folder: str, models: Collection[str]) -> Any:
+    """`simple_evaluate` of the harness, which first checks runs that ask for one of our tasks.
+
+    The tasks that are built for the checks are handed to the harness, so their trajectories are read once.
+
+    Args:
+        original: the harness's function.
+        task_folder: the folder with our tasks.
+        models: the names of our models.
+    """
+    signature = inspect.signature(original)
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+
+    @functools.wraps(original)
+    def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
+        try:
+            signature.bind(*args, **kwargs)
+            given = dict(zip(defaults, args, strict=False)) | kwargs
+            if isinstance(given.get("model"), str):
+                refuse_unknown_model(given["model"], models)
+            run = _Run(given, task_folder)
+        except InputError:
+            raise
+        except Exception as error:  # the harness may say it better, or another version may not need what failed
+            eval_logger.debug("no check before the model: %r", error)
+            return original(*args, **kwargs)
+        if not run.has_our_tasks:
+            return original(*args, **kwargs)
+        with _one_run_at_a_time():
+            try:
+                given = run.checked(models, defaults)
+            except InputError:
+                raise
+            except Exception as error:
+                eval_logger.debug("no check before the model: %r", error)
+            return original(**given)
+
+    return simple_evaluate
+
+
+def checked_evaluate(original: Callable[..., Any], models: Collection[str]) -> Any:
+    """`evaluate` of the harness, which refuses stock models for our tasks before any task is run."""
+
+    @functools.wraps(original)
+    def evaluate(*args: Any, **kwargs: Any) -> Any:
+        lm, tasks = [*args, *(kwargs.get(name) for name in ("lm", "task_dict")[len(args) :])][:2]
+        if not any(is_our_class(type(task)) for task in tasks_of(tasks)):
+            return original(*args, **kwargs)
+        refuse_stock_model(lm, models)
+        with _one_run_at_a_time():
+            return original(*args, **kwargs)
+
+    return evaluate
+
+
+class _Run:
+    """The arguments of one call of `simple_evaluate`."""
+
+    def __init__(self, given: Mapping[str, Any], task_folder: str) -> None:
+        tasks = given.get("tasks") or []
+        self.given = dict(given)
+        self.specs = list(tasks) if isinstance(tasks, (list, tuple)) else [tasks]
+        # without a manager of the user, only the names in our own folder can be ours
+        manager = given.get("task_manager") or TaskManager(include_defaults=False, include_path=task_folder)
+        self.are_ours = [list(whose_tasks(spec, manager.task_index)) for spec in self.specs]
+
+    @property
+    def has_our_tasks(self) -> bool:
+        """Whether one of the tasks, also inside groups and tags, is ours."""
+        return any(map(any, self.are_ours))
+
+    @property
+    def model_args(self) -> dict[str, Any]:
+        """The arguments of a model that the harness makes."""
+        arguments = self.given.get("model_args") if isinstance(self.given.get("model"), str) else None
+        return simple_parse_args_string(arguments) if isinstance(arguments, str) else dict(arguments or {})
+
+    def checked(self, models: Collection[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments for the harness, with task objects where it could not build them better itself.
+
+        Raises:
+            InputError: the run cannot end well.
+        """
+        if isinstance(self.given.get("model"), str):
+            refuse_stock_model(self.given["model"], models)
+        refuse_flags(self.given)
+        self._check_output()
+        manager = self.given.get("task_manager")
+        if manager is None:  # as `simple_evaluate` makes it
+            manager = TaskManager(metadata=self.model_args | (self.given.get("metadata") or {}))
+        tasks, ours = [], []
+        for spec, are_ours in zip(self.specs, self.are_ours, strict=True):
+            built = _build(manager, spec) if any(are_ours) else [spec]
+            ours += [task for task in tasks_of(built) if is_our_class(type(task))]
+            # Tasks of others are built by the harness, after it has set the seeds.
+            tasks += built if all(are_ours) else [spec]
+        self._check_tasks(ours, manager)
+        if useless := without_effect(self.given, defaults):
+            eval_logger.info("%s: no effect on these tasks: %s", ", ".join(t.task_name for t in ours), useless)
+        return self.given | {"tasks": tasks, "task_manager": manager}
+
+    def _check_output(self) -> None:
+        output = getattr(self.given.get("evaluation_tracker"), "output_path", None)
+        if not output:
+            return
+        path = Path(output)
+        if path.suffix == ".json":  # as `EvaluationTracker.save_results_aggregated`
+            check_writable(path.parent, f"--output_path {output}")
+        else:
+            keys = ("peft", "delta", "pretrained", "model")
+            name = next((str(self.model_args[key]) for key in keys if key in self.model_args), "model")
+            check_writable(path / sanitize_model_name(name), f"--output_path {output}")
+
+    def _check_tasks(self, ours: list[Any], manager: TaskManager) -> None:
+        n_documents = {}
+        for task in ours:
+            task.prepare(  # a manager of the user does not know the model's arguments
+                apply_chat_template=bool(self.given.get("apply_chat_template")), model_args=self.model_args
+            )
+            n_documents[task.task_name] = len(task.test_docs())
+        if self.given.get("samples") is not None:
+            refuse_samples(self.given["samples"], n_documents, manager.all_tasks)
+
+
+def _build(manager: TaskManager, spec: Any) -> list[Any]:
+    """What the harness builds from one item of `tasks`: a group, or one or more tasks."""
+    found = manager.load([spec])
+    inside = {name for group in found["groups"].values() for name in group.child_names}
+    return [group for name, group in found["groups"].items() if name not in inside] or list(found["tasks"].values())
+
+
+@contextmanager
+def _one_run_at_a_time() -> Iterator[None]:
+    """Wait until no other thread runs our tasks: the harness and transformers share seeds and settings."""
+    if not _one_run.acquire(blocking=False):
+        eval_logger.info("swe_hesnr: waits for the end of another run in this process")
+        _one_run.acquire()
+    try:
+        yield
+    finally:
+        _one_run.release()

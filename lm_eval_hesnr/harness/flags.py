@@ -1,0 +1,83 @@
+"""Options of the harness that mean nothing for our tasks, or would lose their results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.harness.names import refuse_misspelt
+
+REFUSED = {
+    "predict_only": "swe_hesnr has no predictions, and no measure would be computed; leave it out, or use "
+    "token_table=DIR in --metadata to save every token's scores",
+    "use_cache": "the harness's cache keeps one number per trajectory, from which no measure can be computed; leave it "
+    "out, or use score_store=DIR in --model_args, which keeps every token's scores",
+    "check_integrity": "the harness has no tests of swe_hesnr; leave it out",
+}
+"""Argument of `simple_evaluate` to the reason why a run with one of our tasks refuses it."""
+
+WITHOUT_EFFECT = {
+    "gen_kwargs": "no text is generated",
+    "batch_size": "trajectories are read one by one",
+    "max_batch_size": "trajectories are read one by one",
+    "random_seed": "nothing is random",
+    "numpy_random_seed": "nothing is random",
+    "torch_random_seed": "nothing is random",
+    "fewshot_random_seed": "there are no examples before a trajectory",
+    "bootstrap_iters": "the standard errors have their own number of resamplings",
+}
+"""Argument of `simple_evaluate` to the reason why it changes nothing in our tasks."""
+
+_DEFAULT_OF_THE_COMMAND_LINE = {"batch_size": (1, "1")}
+
+
+def refuse_flags(given: Mapping[str, Any]) -> None:
+    """Refuse arguments of `simple_evaluate` with which no run of our tasks can end well.
+
+    Raises:
+        InputError: an argument is in `REFUSED`, or the limit is not a number above 0.
+    """
+    for name, reason in REFUSED.items():
+        if given.get(name):
+            raise InputError(f"--{name}: {reason}")
+    limit = given.get("limit")
+    if isinstance(limit, (int, float)) and not 0 < limit < math.inf:
+        raise InputError(f"--limit {limit}: expected a number above 0")
+
+
+def without_effect(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """The given arguments that change nothing in our tasks, each with the reason; empty if there are none."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in WITHOUT_EFFECT.items():
+        neutral = (None, defaults.get(name), *_DEFAULT_OF_THE_COMMAND_LINE.get(name, ()))
+        if name in given and given[name] not in neutral and given[name] != {}:
+            reasons.setdefault(reason, []).append("--seed" if name.endswith("_seed") else f"--{name}")
+    return ", ".join(f"{' and '.join(dict.fromkeys(names))} ({reason})" for reason, names in reasons.items())
+
+
+def refuse_samples(samples: Any, n_documents: Mapping[str, int], known: Iterable[str]) -> None:
+    """Refuse numbers of `--samples` that name no trajectory, or that the harness would write to the wrong ones.
+
+    Args:
+        samples: task name to the numbers of its documents, as the user gave it.
+        n_documents: the name of each of our tasks to the number of its trajectories.
+        known: the names of all tasks.
+
+    Raises:
+        InputError: a name or a number is wrong.
+    """
+    if not isinstance(samples, Mapping):
+        raise InputError(f"--samples: expected a JSON object of task names and lists of numbers, found {samples!r:.60}")
+    for name in samples:
+        refuse_misspelt(name, known, list(n_documents), "--samples")
+    for name in n_documents.keys() & samples.keys():
+        numbers, n = samples[name], n_documents[name]
+        is_list = isinstance(numbers, list) and all(type(number) is int for number in numbers)
+        if not is_list or not numbers or numbers != sorted(set(numbers)) or not 0 <= numbers[0] <= numbers[-1] < n:
+            # the harness writes the results of an unsorted list under the wrong numbers
+            raise InputError(
+                f"--samples {name}: expected different whole numbers from 0 to {n - 1} in ascending order, found "
+                f"{numbers!r:.60}"
+            )
