@@ -40,7 +40,7 @@ def case(value: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("lm_eval").setLevel(logging.INFO)
     server = _server()
     server.what = value["what"]
-    manager = TaskManager(metadata={"trajectories": value["path"]})
+    manager = TaskManager(include_defaults=False, metadata={"trajectories": value["path"]})
     found = lm_eval.simple_evaluate(
         model="completions-topk",
         model_args={
