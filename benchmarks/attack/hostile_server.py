@@ -85,7 +85,7 @@ RAW: dict[str, bytes] = {
     "a list": b"[1, 2, 3]",
     "a number of a million digits": b'{"choices": ' + b"9" * 1_000_000 + b"}",
     "not UTF-8": b'{"choices": "\xff\xfe\xed\xa0\x80"}',
-    "many objects": b'{"choices": [' + b"{}," * 20_000_000 + b"{}]}",
+    "many objects": b"{},",
 }
 """Bodies with status 200."""
 
@@ -93,7 +93,7 @@ STATUSES: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "an error with escapes": (400, json.dumps({"error": {"message": RED * 50}}).encode(), {}),
     "an error with raw escapes": (418, RED.encode() * 50, {}),
     "an error with half surrogates": (422, b'{"error": {"message": "\\ud800 \\udfff"}}', {}),
-    "an error of 200 MB": (400, b"x" * 200_000_000, {}),
+    "an error of 200 MB": (400, b"x", {}),
     "an error in punycode": (400, b"xn--" + b"a" * 2_000_000, {"Content-Type": "text/plain; charset=punycode"}),
     "an error in an unknown charset": (400, b"x", {"Content-Type": "text/plain; charset=\xff;x"}),
     "an error in UTF-7 and zlib": (400, b"+AGEAZ-" * 9, {"Content-Type": "text/plain; charset=zlib_codec"}),
@@ -127,7 +127,14 @@ MODELS = {
     "a root that is a list": {"data": [{"id": "m", "max_model_len": 2000, "root": [1], "owned_by": {}}]},
 }
 """Answers of /v1/models."""
+REPEATED = {"many objects": (b'{"choices": [', 20_000_000, b"{}]}"), "an error of 200 MB": (b"", 200_000_000, b"")}
+"""Bodies that are repeated when they are sent, so that no other process pays for them: before, how often, and after."""
 HOSTILE = (*SPOILS, *RAW, *STATUSES, *STREAMS, *MODELS)
+
+
+def _repeated(what: str, body: bytes) -> bytes:
+    before, times, after = REPEATED.get(what, (b"", 1, b""))
+    return before + body * times + after
 
 
 class HostileServer(ThreadingHTTPServer):
@@ -162,9 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(prompt, str) or len(prompt) <= LONG or what in MODELS:
             what = "good"
         if what in RAW:
-            self._send(200, RAW[what], {})
+            self._send(200, _repeated(what, RAW[what]), {})
         elif what in STATUSES:
-            self._send(*STATUSES[what])
+            status, body, headers = STATUSES[what]
+            self._send(status, _repeated(what, body), headers)
         elif what in STREAMS:
             self.close_connection = True
             self._stream(what)

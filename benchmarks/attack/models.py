@@ -176,7 +176,8 @@ def work():
     try:
         found = lm_eval.simple_evaluate(
             "hf-topk", {"pretrained": model, "device": "cpu", "dtype": "float32"}, ["swe_hesnr"],
-            task_manager=TaskManager(include_defaults=False, metadata={"trajectories": path}), metadata={"trajectories": path},
+            task_manager=TaskManager(include_defaults=False, metadata={"trajectories": path}),
+            metadata={"trajectories": path},
         )
         answers.append(round(found["results"]["swe_hesnr"]["he_snr,all"], 9))
     except BaseException as error:

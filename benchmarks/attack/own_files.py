@@ -99,11 +99,11 @@ def sample_through_a_link(room: Room) -> None:
 def two_commands_on_one_output(room: Room) -> None:
     """Two curates on one OUT at the same time: each that reports success left the right bytes, and none is mixed."""
     source = inputs.write_rows(
-        room.folder / "in.jsonl", [inputs.row(f"run {n}") for n in range(4000 if room.small else 30000)]
+        room.folder / "in.jsonl", [inputs.row(f"run {n}") for n in range(4000 if room.small else 15_000)]
     )
     room.hesnr("curate", source, "-o", "right.jsonl")
     right = (room.folder / "right.jsonl").read_bytes()
-    for turn in range(2 if room.small else 10):
+    for turn in range(2 if room.small else 6):
         out = room.folder / f"out{turn}.jsonl"
         command = [room.python, "-m", "lm_eval_hesnr.cli", "curate", str(source), "-o", str(out)]
         both = [
