@@ -124,7 +124,7 @@ def token_tables_with_broken_bytes(room: Room) -> None:
         pass
 
 
-@attack("hostile tables", small=True)
+@attack("hostile tables")
 def results_files(room: Room) -> None:
     """Results files with broken values, through `diagnose`: findings or one line."""
     inputs.write_rows(room.folder / "in.jsonl", [inputs.row(f"{n}") for n in range(3)])
@@ -137,7 +137,7 @@ def results_files(room: Room) -> None:
     chance = random.Random(room.seed)
 
     def _commands() -> Iterator[tuple[str, list[str]]]:
-        for number in range(100 if room.small else 1500):
+        for number in range(1500):
             broken = room.folder / f"results_{number}.json"
             broken.write_text(broken_json(good, chance), encoding="utf-8")
             yield f"number {number}", ["diagnose", str(broken), str(path)]
