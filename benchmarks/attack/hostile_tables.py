@@ -70,7 +70,7 @@ def _tables(room: Room) -> Iterator[tuple[str, dict[str, Any], bool]]:
             may_pass = (column, value) in (("logprob", float("-inf")), ("rank", 2**31 - 1))
             yield f"{column} = {value}", {"column": column, "value": value}, may_pass
     for what, signature in SIGNATURES.items():
-        yield what, {"signature": signature}, what.startswith("a model with")
+        yield what, {"signature": signature}, what.startswith("a model")
     for column in ("logprob", "label", "rank", "char_start"):
         yield f"no {column}", {"without": [column]}, column == "char_start"
         yield f"{column} is text", {"types": {column: "text"}}, False

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.attack import inputs
 from benchmarks.attack.mutations import broken_bytes, broken_json
-from benchmarks.attack.table import MODEL, Room, SkippedError, attack
+from benchmarks.attack.table import MODEL, TASKS, Room, SkippedError, attack
 
 REFUSED = (1,)
 
@@ -170,13 +170,13 @@ from lm_eval_hesnr import plugin
 plugin.install()
 import lm_eval
 from lm_eval.tasks import TaskManager
-model, path, n = sys.argv[1:]
+model, path, n, tasks = sys.argv[1:]
 answers, errors = [], []
 def work():
     try:
         found = lm_eval.simple_evaluate(
             "hf-topk", {"pretrained": model, "device": "cpu", "dtype": "float32"}, ["swe_hesnr"],
-            task_manager=TaskManager(include_defaults=False, metadata={"trajectories": path}),
+            task_manager=TaskManager(include_path=tasks, include_defaults=False, metadata={"trajectories": path}),
             metadata={"trajectories": path},
         )
         answers.append(round(found["results"]["swe_hesnr"]["he_snr,all"], 9))
@@ -195,7 +195,10 @@ def concurrent_evaluations_in_threads(room: Room) -> None:
     """32 `simple_evaluate` in threads: each gives the same number, or an InputError of one line, in 250 s."""
     trajectories = _runs(room)["trajectories"]
     done = room.run(
-        [room.python, "-c", _THREADS, str(MODEL), trajectories, "32"], seconds=250, megabytes=6000, may_move_up=True
+        [room.python, "-c", _THREADS, str(MODEL), trajectories, "32", str(TASKS)],
+        seconds=250,
+        megabytes=6000,
+        may_move_up=True,
     )
     told = [line for line in done.stdout.splitlines() if line.startswith(("ANSWERS", "ERRORS"))]
     room.notes.extend(told)

@@ -12,7 +12,7 @@ from benchmarks.attack import inputs
 from benchmarks.attack.cases import ask_all
 from benchmarks.attack.hostile_server import HOSTILE, MODELS, RAW, SPOILS, STATUSES, STREAMS, HostileServer
 from benchmarks.attack.limits import Limits
-from benchmarks.attack.table import MODEL, Room, attack
+from benchmarks.attack.table import MODEL, TASKS, Room, attack
 from benchmarks.attack.verdict import acting_characters
 
 LIMITS = Limits(seconds=90, megabytes=2500)
@@ -40,7 +40,7 @@ def case(value: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("lm_eval").setLevel(logging.INFO)
     server = _server()
     server.what = value["what"]
-    manager = TaskManager(include_defaults=False, metadata={"trajectories": value["path"]})
+    manager = TaskManager(include_path=str(TASKS), include_defaults=False, metadata={"trajectories": value["path"]})
     found = lm_eval.simple_evaluate(
         model="completions-topk",
         model_args={

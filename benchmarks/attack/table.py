@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 ASSETS = REPOSITORY / "lm_eval_hesnr" / "assets"
 MODEL = ASSETS / "tiny_swe_lm"
 RUNS = ASSETS / "swe_mini" / "trajectories.jsonl"
+TASKS = REPOSITORY / "tasks"
 REAL = REPOSITORY.parent / "shared" / "trajectories"
 MOST_FAULTS = 12
 """Faults of one attack that are kept. One is enough for the verdict."""
