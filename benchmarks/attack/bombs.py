@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.attack import inputs
-from benchmarks.attack.table import Room, attack
+from benchmarks.attack.table import MOST_MEGABYTES, Room, attack
 
 MB = 1_000_000
-MOST_MEGABYTES = 2000
-"""Memory that a bomb may take. A real file of 200 MB needs as much."""
 
 _PARQUET = """
 import pyarrow as pa, pyarrow.parquet as pq, sys

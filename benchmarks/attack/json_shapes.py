@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.attack import inputs
-from benchmarks.attack.bombs import MOST_MEGABYTES
-from benchmarks.attack.table import Room, attack
+from benchmarks.attack.table import MOST_MEGABYTES, Room, attack
 
 CHAT = '{{"messages": [{{"role": "user", "content": "Fix it."}}, {{"role": "assistant", "content": {content}}}]}}'
 

@@ -8,17 +8,17 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.attack import inputs
-from benchmarks.attack.table import Room, attack
+from benchmarks.attack.table import MOST_MEGABYTES, Room, attack
 
 BESIDE = ("report.json", "result.json", "a.b.json", "results.json", "preds.json", "all_preds.jsonl", "metadata.json",
           "x.jsonl", "x.traj", "x.parquet", "x.eval", "x.json.gz")  # fmt: skip
 """Names next to runs. Reports and other files are read for the outcome of a run, or as runs."""
 
 
-def _good_is_read(room: Room, *arguments: str | Path, seconds: float = 30) -> None:
+def _good_is_read(room: Room, seconds: float = 30, megabytes: int = 600) -> None:
     """Curate the folder `in`, which has one good run. It is written, whatever stands next to it."""
     out = room.folder / "out.jsonl"
-    room.hesnr("curate", "in", "-o", out, "--force", *arguments, statuses=(0, 1), seconds=seconds, megabytes=600)
+    room.hesnr("curate", "in", "-o", out, "--force", statuses=(0, 1), seconds=seconds, megabytes=megabytes)
     n_lines = len(out.read_bytes().splitlines()) if out.exists() else 0
     room.expect(n_lines >= 1, "the good run was not written")
 
@@ -86,7 +86,7 @@ def sparse_files(room: Room) -> None:
     for name in ("report.json", "x.json", "x.jsonl", "x.parquet", "x.json.gz", "x.jsonl.zst", "x.eval"):
         with (folder / name).open("wb") as file:
             file.truncate(10 << 30)
-    _good_is_read(room, seconds=120)
+    _good_is_read(room, seconds=120, megabytes=MOST_MEGABYTES)
 
 
 @attack("special files", small=True)

@@ -22,6 +22,8 @@ TASKS = REPOSITORY / "tasks"
 REAL = REPOSITORY.parent / "shared" / "trajectories"
 MOST_FAULTS = 12
 """Faults of one attack that are kept. One is enough for the verdict."""
+MOST_MEGABYTES = 2500
+"""Memory that a bomb may take. One value may have 512 MiB, and to decode it takes about four times as much."""
 
 HESNR_LIMITS = Limits(seconds=60, megabytes=1000)
 LM_EVAL_LIMITS = Limits(seconds=240, megabytes=2500)
