@@ -41,7 +41,7 @@ pq.write_table(table, path, compression="zstd", use_dictionary=True)
 """
 
 
-def _beside_a_good_run(room: Room, seconds: float = 60) -> None:
+def _next_to_a_good_run(room: Room, seconds: float = 60) -> None:
     """Curate the folder `in`: the good run is written, in bounded time and memory."""
     inputs.write_rows(room.folder / "in" / "good.jsonl", [inputs.row()])
     out = room.folder / "out.jsonl"
@@ -85,7 +85,7 @@ def _zeros(n_bytes: int) -> Iterable[bytes]:
 def gzip_of_many_empty_objects(room: Room) -> None:
     """520 KB that become 520 MB of `{},`."""
     _gzip(_in(room, "bomb.json.gz"), _objects(60 * MB if room.small else 520 * MB))
-    _beside_a_good_run(room)
+    _next_to_a_good_run(room)
 
 
 @attack("bombs")
@@ -93,7 +93,7 @@ def zstandard_of_many_empty_objects(room: Room) -> None:
     """The same, in one value and in one line, compressed with Zstandard."""
     _zstd(_in(room, "bomb.json.zst"), _objects(520 * MB))
     _zstd(_in(room, "bomb.jsonl.zst"), _objects(520 * MB))
-    _beside_a_good_run(room, seconds=120)
+    _next_to_a_good_run(room, seconds=120)
 
 
 @attack("bombs")
@@ -102,7 +102,7 @@ def gzip_and_zstandard_of_zeros(room: Room) -> None:
     _gzip(_in(room, "bomb.jsonl.gz"), _zeros(2000 * MB))
     _zstd(_in(room, "bomb.jsonl.zst"), _zeros(4000 * MB))
     _zstd(_in(room, "bomb.json.zst"), _zeros(4000 * MB))
-    _beside_a_good_run(room, seconds=120)
+    _next_to_a_good_run(room, seconds=120)
 
 
 @attack("bombs")
@@ -110,7 +110,7 @@ def gzip_of_many_lines(room: Room) -> None:
     """Ten million lines that are no runs, and one that is."""
     line = b"{}\n" * 100_000
     _gzip(_in(room, "bomb.jsonl.gz"), (line for _ in range(100)))
-    _beside_a_good_run(room, seconds=180)
+    _next_to_a_good_run(room, seconds=180)
 
 
 @attack("bombs")
@@ -120,7 +120,7 @@ def gzip_in_gzip_and_many_members(room: Room) -> None:
     _gzip(_in(room, "twice.json.gz"), [gzip.compress(json.dumps(inputs.row()).encode())])
     _in(room, "members.jsonl.gz").write_bytes(gzip.compress(b"{}\n") * 50_000)
     _in(room, "cut.jsonl.gz").write_bytes(gzip.compress(json.dumps(inputs.row()).encode() * 9)[:-9])
-    _beside_a_good_run(room)
+    _next_to_a_good_run(room)
 
 
 @attack("bombs", small=True)
@@ -138,7 +138,7 @@ def archives(room: Room) -> None:
         for name in ("../../above.json", "/above.json", "samples/../../../above.json", "header.json", "\x1b[31m.json"):
             archive.writestr(name, json.dumps(inputs.row("above")))
     _in(room, "cut.eval").write_bytes(_in(room, "many.eval").read_bytes()[:-100])
-    _beside_a_good_run(room, seconds=120)
+    _next_to_a_good_run(room, seconds=120)
     room.expect(not (room.folder / "above.json").exists(), "an entry was written above the folder")
 
 
@@ -149,7 +149,7 @@ def _parquet(what: str) -> Callable[[Room], None]:
         room.megabytes = 0  # that was not ours
         if made.status == 0:
             room.notes.append(f"{path.stat().st_size} bytes")
-            _beside_a_good_run(room, seconds=120)
+            _next_to_a_good_run(room, seconds=120)
 
     return _work
 

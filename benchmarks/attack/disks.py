@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.attack import inputs
-from benchmarks.attack.table import MODEL, RUNS, Room, SkippedError, attack
+from benchmarks.attack.table import MODEL, Room, SkippedError, attack
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def limit_on_the_size_of_a_file(room: Room) -> None:
     source = _large(room)
     for command, out in (
         (["curate", source], "out.jsonl"), (["curate", source], "out.jsonl.zst"),
-        (["sample", _a_sample(room), "--form", "curated"], "sample.jsonl"),
+        (["sample", inputs.sample_name(), "--form", "curated"], "sample.jsonl"),
     ):  # fmt: skip
         limits = ["bash", "-c", 'ulimit -f 1; exec "$0" "$@"', room.python, "-m", "lm_eval_hesnr.cli"]
         room.run([*limits, *map(str, command), "-o", out], statuses=(1, 2), what=f"{command[0]} -o {out}")
@@ -47,13 +46,10 @@ def limit_on_the_size_of_a_file(room: Room) -> None:
     old = room.folder / "old.jsonl"
     old.write_text("the old content\n")
     room.run([*limits, "curate", str(source), "-o", "old.jsonl", "--force"], statuses=(1, 2), what="curate --force")
-    room.run([*limits, "sample", _a_sample(room), "-o", "old.jsonl", "--force"], statuses=(1, 2), what="sample --force")
+    room.run(
+        [*limits, "sample", inputs.sample_name(), "-o", "old.jsonl", "--force"], statuses=(1, 2), what="sample --force"
+    )
     room.expect(old.read_text() == "the old content\n", "the old file is lost")
-
-
-def _a_sample(room: Room) -> str:
-    name: str = json.loads(RUNS.read_text(encoding="utf-8").partition("\n")[0])["id"]
-    return name
 
 
 @attack("disks")
@@ -65,7 +61,7 @@ def full_disk(room: Room) -> None:
         for out in ("out.jsonl", "out.jsonl.zst"):
             room.hesnr("curate", source, "-o", disk / out, statuses=(1, 2), what=f"curate -o {out}")
             room.expect(not (disk / out).exists(), f"{out} exists, and is cut")
-        room.hesnr("sample", _a_sample(room), "-o", disk / "sample.jsonl", statuses=(1, 2), what="sample")
+        room.hesnr("sample", inputs.sample_name(), "-o", disk / "sample.jsonl", statuses=(1, 2), what="sample")
         room.expect(not (disk / "sample.jsonl").exists(), "sample.jsonl exists, and is cut")
         small = {"trajectories": str(inputs.write_rows(room.folder / "small.jsonl", [inputs.row()] * 9))}
         (disk / "fill").write_bytes(b"x" * 12_000)
@@ -101,7 +97,7 @@ def read_only_disk(room: Room) -> None:
         room.hesnr("show", disk / "in.jsonl", "--plain")
         room.hesnr("curate", disk / "in.jsonl", "-o", "out.jsonl")
         room.hesnr("curate", disk / "in.jsonl", "-o", disk / "out.jsonl", statuses=(1, 2), what="curate")
-        room.hesnr("sample", _a_sample(room), "-o", disk / "x.jsonl", statuses=(1, 2), what="sample")
+        room.hesnr("sample", inputs.sample_name(), "-o", disk / "x.jsonl", statuses=(1, 2), what="sample")
         trajectories = {"trajectories": str(disk / "in.jsonl")}
         room.lm_eval({**trajectories, "token_table": str(disk / "tables")}, statuses=(1,), what="a token table")
         room.lm_eval(trajectories, model_args=f"pretrained={MODEL},score_store={disk / 'store'}", statuses=(0, 1),

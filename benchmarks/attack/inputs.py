@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.attack.table import RUNS
+
 SCRIPT = "ls -l # x"
+
+
+def sample_name() -> str:
+    """The name of the first embedded run, for `hesnr sample`."""
+    name: str = json.loads(RUNS.read_text(encoding="utf-8").partition("\n")[0])["id"]
+    return name
 
 
 def row(name: str = "a run", **changed: Any) -> dict[str, Any]:

@@ -200,8 +200,8 @@ def concurrent_evaluations_in_threads(room: Room) -> None:
         megabytes=6000,
         may_move_up=True,
     )
-    told = [line for line in done.stdout.splitlines() if line.startswith(("ANSWERS", "ERRORS"))]
-    room.notes.extend(told)
-    if len(told) == 2:
-        room.expect(told[0].count(",") == 0 and "ANSWERS 0" not in told[0], f"not one number: {told[0]}")
-        room.expect("ERRORS 0" in told[1] or "InputError" in told[1], told[1])
+    printed = [line for line in done.stdout.splitlines() if line.startswith(("ANSWERS", "ERRORS"))]
+    room.notes.extend(printed)
+    if len(printed) == 2:
+        room.expect(printed[0].count(",") == 0 and "ANSWERS 0" not in printed[0], f"not one number: {printed[0]}")
+        room.expect("ERRORS 0" in printed[1] or "InputError" in printed[1], printed[1])

@@ -95,8 +95,7 @@ def sources(room: Room) -> list[Path]:
         files = inputs.write_sketches(room.folder / "sketches")
         for form in ("curated", "mini-swe-agent", "swe-agent", "swe-smith-xml"):
             path = room.folder / "sketches" / f"{form}.json"
-            name = room.hesnr("sample").stdout.split()[0]
-            room.hesnr("sample", name, "--form", form, "-o", path, "--force", statuses=(0, 1, 2))
+            room.hesnr("sample", inputs.sample_name(), "--form", form, "-o", path, "--force", statuses=(0, 1, 2))
             files += [path] if path.exists() else []
         room.notes.append("sketches: no real files on this machine")
     return [path for path in files if 0 < path.stat().st_size < MOST_BYTES]

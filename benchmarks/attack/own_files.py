@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
-import sys
-from pathlib import Path
 
 from benchmarks.attack import inputs
 from benchmarks.attack.limits import kill_group
-from benchmarks.attack.table import RUNS, Room, attack, state
+from benchmarks.attack.table import MODEL, Room, attack, state
 
 REFUSED = (0, 1, 2)
 """A command may refuse a foreign file, or do its work without it."""
@@ -64,8 +62,6 @@ def link_in_the_place_of_an_own_file(room: Room) -> None:
 @attack("own files")
 def folder_or_fifo_in_the_place_of_an_own_file(room: Room) -> None:
     """A folder or a FIFO at OUT.part or at OUT ends the command with one line."""
-    import os
-
     inputs.write_rows(room.folder / "in.jsonl", [inputs.row()])
     (room.folder / "a.jsonl.part").mkdir()
     os.mkfifo(room.folder / "b.jsonl.part")
@@ -78,7 +74,16 @@ def folder_or_fifo_in_the_place_of_an_own_file(room: Room) -> None:
             room.hesnr("curate", "in.jsonl", "-o", f"{name}.jsonl", *force, statuses=REFUSED, what=name, seconds=20)
     _unchanged(room, before)
     for name in ("d.jsonl", "e.jsonl"):
-        room.hesnr("sample", "slugger", "-o", name, "--force", statuses=REFUSED, seconds=20, what=f"sample -o {name}")
+        room.hesnr(
+            "sample",
+            inputs.sample_name(),
+            "-o",
+            name,
+            "--force",
+            statuses=REFUSED,
+            seconds=20,
+            what=f"sample -o {name}",
+        )
     _unchanged(room, before, but=("e.jsonl",))
 
 
@@ -89,7 +94,7 @@ def sample_through_a_link(room: Room) -> None:
     (room.folder / "x.jsonl").symlink_to("target")
     (room.folder / "dangling.jsonl").symlink_to("new")
     before = state(room.folder)
-    name = json.loads(RUNS.read_text(encoding="utf-8").partition("\n")[0])["id"]
+    name = inputs.sample_name()
     room.hesnr("sample", name, "-o", "x.jsonl", statuses=REFUSED)
     _unchanged(room, before)
     room.hesnr("sample", name, "-o", "dangling.jsonl", statuses=REFUSED)
@@ -132,7 +137,7 @@ def output_of_another_command_that_was_stopped(room: Room) -> None:
     first = inputs.write_rows(room.folder / "first.jsonl", [inputs.row(f"first {n}") for n in range(20000)])
     second = inputs.write_rows(room.folder / "second.jsonl", [inputs.row(f"second {n}") for n in range(10)])
     room.hesnr("curate", second, "-o", "right.jsonl")
-    command = [sys.executable, "-m", "lm_eval_hesnr.cli", "curate", str(first), "-o", "out.jsonl"]
+    command = [room.python, "-m", "lm_eval_hesnr.cli", "curate", str(first), "-o", "out.jsonl"]
     process = subprocess.Popen(
         command, cwd=room.folder, env=room.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -152,8 +157,6 @@ def output_of_another_command_that_was_stopped(room: Room) -> None:
 @attack("own files")
 def foreign_files_in_store_and_token_tables(room: Room) -> None:
     """A run with a score store and token tables keeps old files of others in these folders, whatever their names."""
-    import os
-
     inputs.write_rows(room.folder / "in.jsonl", [inputs.row()])
     foreign = ("store/notes.partial", "store/a/x.parquet.partial", "store/settings.json", "tables/00000-a run.parquet",
                "tables/notes.txt", "tables/00000-a_run.parquet.partial", "results/notes.json")  # fmt: skip
@@ -168,7 +171,7 @@ def foreign_files_in_store_and_token_tables(room: Room) -> None:
     before = state(room.folder)
     room.lm_eval(
         {"trajectories": "in.jsonl", "token_table": "tables"}, "--output_path", "results",
-        model_args=f"pretrained={Path(__file__).parents[2] / 'lm_eval_hesnr/assets/tiny_swe_lm'},score_store=store",
+        model_args=f"pretrained={MODEL},score_store=store",
         statuses=(0, 1),
     )  # fmt: skip
     _unchanged(room, before, but=("tables/00000-a_run.parquet",))

@@ -10,8 +10,10 @@ from pathlib import Path
 from benchmarks.attack import inputs
 from benchmarks.attack.table import MOST_MEGABYTES, Room, attack
 
-BESIDE = ("report.json", "result.json", "a.b.json", "results.json", "preds.json", "all_preds.jsonl", "metadata.json",
-          "x.jsonl", "x.traj", "x.parquet", "x.eval", "x.json.gz")  # fmt: skip
+NEXT_TO_RUNS = (
+    "report.json", "result.json", "a.b.json", "results.json", "preds.json", "all_preds.jsonl", "metadata.json",
+    "x.jsonl", "x.traj", "x.parquet", "x.eval", "x.json.gz",
+)  # fmt: skip
 """Names next to runs. Reports and other files are read for the outcome of a run, or as runs."""
 
 
@@ -34,7 +36,7 @@ def _folder(room: Room) -> Path:
 def fifos_next_to_runs(room: Room) -> None:
     """A FIFO next to a run never waits for a writer."""
     folder = _folder(room)
-    for name in BESIDE:
+    for name in NEXT_TO_RUNS:
         os.mkfifo(folder / name)
     _good_is_read(room)
 
@@ -43,7 +45,7 @@ def fifos_next_to_runs(room: Room) -> None:
 def links_to_endless_devices(room: Room) -> None:
     """`report.json -> /dev/zero` costs nothing."""
     folder = _folder(room)
-    for name in BESIDE:
+    for name in NEXT_TO_RUNS:
         (folder / name).symlink_to("/dev/zero")
     _good_is_read(room)
 
@@ -123,7 +125,7 @@ def paths_that_are_hard(room: Room) -> None:
             for command in ("show", "measure", "diagnose"):
                 statuses = (0, 1, 2) if command == "show" else (1, 2)  # curate may have made the file
                 room.hesnr(command, path, statuses=statuses, what=f"{command} {path[:20]!r}")
-            room.hesnr("sample", "slugger", "-o", path, statuses=(0, 1, 2), what=f"sample -o {path[:20]!r}")
+            room.hesnr("sample", inputs.sample_name(), "-o", path, statuses=(0, 1, 2), what=f"sample -o {path[:20]!r}")
 
 
 @attack("special files", small=True)
