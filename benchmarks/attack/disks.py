@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.attack import inputs
@@ -27,9 +28,18 @@ def _mounted(room: Room, options: str) -> Iterator[Path]:
 
 
 def _large(room: Room) -> Path:
-    text = "x y z\n" * 2000
-    segments = [*inputs.row()["segments"], {"kind": "observation", "text": text, "generated": False}]
-    return inputs.write_rows(room.folder / "in.jsonl", [inputs.row(f"{n}", segments=segments) for n in range(100)])
+    """A file of 100 runs, 1.2 MB, that cannot be compressed well."""
+    chance = random.Random(room.seed)
+    texts = [{"kind": "observation", "text": chance.randbytes(6000).hex(), "generated": False} for _ in range(100)]
+    rows = [inputs.row(f"{n}", segments=[*inputs.row()["segments"], text]) for n, text in enumerate(texts)]
+    return inputs.write_rows(room.folder / "in.jsonl", rows)
+
+
+def _fill(path: Path, n_bytes: int) -> None:
+    """Write this many bytes, or as many as there is space for."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        for _ in range(n_bytes // 1000):
+            file.write(b"x" * 1000)
 
 
 @attack("disks", small=True)
@@ -64,7 +74,7 @@ def full_disk(room: Room) -> None:
         room.hesnr("sample", inputs.sample_name(), "-o", disk / "sample.jsonl", statuses=(1, 2), what="sample")
         room.expect(not (disk / "sample.jsonl").exists(), "sample.jsonl exists, and is cut")
         small = {"trajectories": str(inputs.write_rows(room.folder / "small.jsonl", [inputs.row()] * 9))}
-        (disk / "fill").write_bytes(b"x" * 12_000)
+        _fill(disk / "fill", 12_000)
         room.lm_eval({**small, "token_table": str(disk / "tables")}, statuses=(1,), what="a token table")
         done = room.lm_eval(small, model_args=f"pretrained={MODEL},score_store={disk / 'store'}", statuses=(0, 1),
                             what="a score store")  # fmt: skip
@@ -78,7 +88,7 @@ def full_disk_that_is_freed(room: Room) -> None:
     source = _large(room)
     room.hesnr("curate", source, "-o", "right.jsonl")
     with _mounted(room, "size=4m") as disk:
-        (disk / "fill").write_bytes(b"x" * 3_800_000)
+        _fill(disk / "fill", 3_800_000)
         room.hesnr("curate", source, "-o", disk / "out.jsonl", statuses=(1, 2), what="full")
         (disk / "fill").unlink()
         room.hesnr("curate", source, "-o", disk / "out.jsonl", what="freed")
