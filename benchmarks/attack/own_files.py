@@ -119,10 +119,10 @@ def two_commands_on_one_output(room: Room) -> None:
         ended = []
         for process in both:
             try:
-                _, printed = process.communicate(timeout=60)
+                _, printed = process.communicate(timeout=60 * room.patience)
             except subprocess.TimeoutExpired:
                 kill_group(process.pid)
-                room.fault("no end after 60 s")
+                room.fault(f"turn {turn}: no end after {60 * room.patience:.0f} s")
                 continue
             ended.append(process.returncode)
             room.expect(b"Traceback" not in printed, "a traceback")
