@@ -75,7 +75,8 @@ def full_disk(room: Room) -> None:
         room.expect(not (disk / "sample.jsonl").exists(), "sample.jsonl exists, and is cut")
         small = {"trajectories": str(inputs.write_rows(room.folder / "small.jsonl", [inputs.row()] * 9))}
         _fill(disk / "fill", 12_000)
-        room.lm_eval({**small, "token_table": str(disk / "tables")}, statuses=(1,), what="a token table")
+        done = room.lm_eval({**small, "token_table": str(disk / "tables")}, statuses=(0, 1), what="token tables")
+        room.expect("No space left" in done.output, "nothing says that token tables are missing")
         done = room.lm_eval(small, model_args=f"pretrained={MODEL},score_store={disk / 'store'}", statuses=(0, 1),
                             what="a score store")  # fmt: skip
         room.expect("score store" in done.output or done.status == 1, "nothing says that no scores were stored")
