@@ -1,0 +1,118 @@
+"""The campaign: `python -m benchmarks.attack [--small] [--only PATTERN] [--again] [--journal FILE] [--list]`.
+
+Run it in the checkout. Each attack runs the package's commands in processes of their own, under limits of time and
+memory. The result of each attack is appended to the journal, and the same command continues after a stop. Then the
+table is printed. The exit status is 1 if an attack found a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import importlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, read_rows
+from benchmarks.attack.table import ATTACKS, REPOSITORY, Attack, Room, SkippedError
+
+MODULES = (
+    "own_files", "special_files", "bombs", "json_shapes", "hostile_names", "hostile_tables", "servers", "parsers",
+    "mutations", "kills", "environments", "disks", "pythons", "models",
+)  # fmt: skip
+"""The modules with attacks, in the order of the table."""
+JOURNAL = REPOSITORY / "out" / "attack.jsonl"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the chosen attacks that have no result yet, and print the table."""
+    arguments = _parser().parse_args(argv)
+    for module in MODULES:
+        importlib.import_module(f"benchmarks.attack.{module}")
+    chosen = [one for one in ATTACKS if _is_chosen(one, arguments)]
+    if arguments.list:
+        print("\n".join(f"{one.kind:14} {one.name}{'  (small)' if one.small else ''}" for one in chosen))
+        return 0
+    done = {} if arguments.again else read_rows(arguments.journal, _size(arguments))
+    for one in chosen:
+        if one.name not in done:
+            done[one.name] = row = perform(one, arguments)
+            add_row(arguments.journal, row)
+            print(f"{row.verdict:8}{row.seconds:7.1f} s {row.megabytes:6.0f} MB  {row.kind}: {row.name}", flush=True)
+            for fault in row.faults:
+                print(f"          {fault}", flush=True)
+    rows = [done[one.name] for one in chosen]
+    print("\n" + as_markdown(rows))
+    return int(any(row.verdict == FAULT for row in rows))
+
+
+def perform(one: Attack, arguments: argparse.Namespace) -> Row:
+    """Make one attack in a new folder, and return its row. The folder is removed."""
+    folder = Path(tempfile.mkdtemp(prefix="hesnr-attack-"))
+    room = Room(folder, arguments.small, arguments.python, arguments.seed, arguments.patience)
+    begin, skipped = time.monotonic(), ""
+    try:
+        with _given_up_after(int(one.seconds * arguments.patience)):
+            one.work(room)
+    except SkippedError as reason:
+        skipped = str(reason)
+    except Exception as error:
+        room.fault(f"the attack itself failed: {type(error).__name__}: {error}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    verdict = FAULT if room.faults else SKIPPED if skipped else HELD
+    faults = room.faults
+    if room.n_faults > len(faults):
+        faults = [*faults[:-1], f"and {room.n_faults - len(faults) + 1} more"]
+    notes = [*([skipped] if skipped else []), *room.notes]
+    seconds = time.monotonic() - begin
+    return Row(one.name, one.kind, verdict, seconds, room.megabytes, faults, notes, _size(arguments))
+
+
+@contextmanager
+def _given_up_after(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError in the block when its time is over."""
+
+    def _raise(*_: object) -> None:
+        raise TimeoutError(f"the attack was given up after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, _raise)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _size(arguments: argparse.Namespace) -> str:
+    return "small" if arguments.small else "full"
+
+
+def _is_chosen(one: Attack, arguments: argparse.Namespace) -> bool:
+    patterns = [f"*{pattern}*" for pattern in arguments.only] or ["*"]
+    fits = any(fnmatch.fnmatch(f"{one.kind}: {one.name}", pattern) for pattern in patterns)
+    return fits and (one.small or not arguments.small)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.attack", description=(__doc__ or "").partition("\n")[2])
+    parser.add_argument("--small", action="store_true", help="only the attacks of CI, in a small form: two minutes")
+    parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="a part of `kind: name`")
+    parser.add_argument("--again", action="store_true", help="make the attacks again that have a result")
+    parser.add_argument("--journal", type=Path, default=JOURNAL, help="file of results (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--patience", type=float, default=1, help="a factor for all limits of time (default: 1)")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that runs the package")
+    parser.add_argument("--list", action="store_true", help="print the attacks")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
