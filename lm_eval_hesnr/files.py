@@ -167,15 +167,19 @@ def remove_abandoned(paths: Iterable[Path], is_ours: Callable[[Path], bool]) -> 
                 path.unlink()
 
 
-def read_regular(path: Path) -> bytes:
-    """The content of a file. A symbolic link is followed.
+def read_regular(path: Path, *, at_most: int = 2**30) -> bytes:
+    """The content of a file of at most `at_most` bytes. A symbolic link is followed.
 
     Raises:
-        OSError: there is no such file, it cannot be read, or it is not a regular file. A named pipe is not waited for.
+        OSError: there is no such file, it cannot be read, it is too long, or it is not a regular file. A named pipe is
+            not waited for.
     """
     with open(os.open(path, os.O_RDONLY | _BINARY | _NONBLOCK), "rb") as file:  # noqa: PTH123 (a descriptor)
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise FileExistsError(errno.EEXIST, "expected a regular file", str(path))
+        if status.st_size > at_most:
+            raise OSError(errno.EFBIG, f"expected at most {at_most >> 20} MiB, found {status.st_size >> 20}", str(path))
         return file.read()
 
 

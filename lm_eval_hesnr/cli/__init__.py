@@ -11,6 +11,7 @@ import os
 import sys
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from pathlib import Path
 
 from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show
 from lm_eval_hesnr.cli.terminal import Parser, print_error
@@ -23,6 +24,9 @@ DONE, BAD_INPUT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run `hesnr ARGV` and return its exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the caller has closed it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)
     accept_every_character()
     try:
         arguments = _parser().parse_args(argv)

@@ -10,8 +10,12 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_line
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.results.diagnose import diagnose, runs_of
 from lm_eval_hesnr.results.findings import Run
+
+_LARGEST_FILE = 2**28
+"""Bytes. A results file with 500 trajectories has less than 1 MB."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,7 +47,7 @@ def _runs_in(path: Path) -> list[Run]:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give its results_*.json files, in order of training")
     try:
-        content = path.read_bytes()
+        content = read_regular(path, at_most=_LARGEST_FILE)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
     with _bad_content(str(path)):

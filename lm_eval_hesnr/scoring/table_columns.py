@@ -15,8 +15,8 @@ from lm_eval_hesnr.labels import Label
 _CODES = {label.label_name: int(label) for label in Label}
 
 _LARGEST_INTEGER = 2**31 - 1
-_ROUNDING = 1e-3
-"""A statistic may exceed its range by this much: statistics are rounded to float32."""
+_ROUNDING = 1e-5
+"""A statistic may exceed the end of its range by this much: statistics are rounded to float32."""
 
 _LEAST_LOGPROB = -1e6
 """A run ends if a logprob is minus infinity. Logits in float16 differ by less than 131 072."""
@@ -61,7 +61,7 @@ COLUMNS = (
     Column("logprob", "float", kinds.is_floating, _LEAST_LOGPROB, 0, True),
     Column("entropy", "float", kinds.is_floating, 0, math.inf, True),
     Column("rank", "int32", kinds.is_integer, 1, _LARGEST_INTEGER, True),
-    Column("top_mass", "float", kinds.is_floating, 0, 1, True),
+    Column("top_mass", "float", kinds.is_floating, 1e-9, 1, True),
 )
 """The columns that are read. A table may have others."""
 
@@ -104,7 +104,7 @@ def _check_nulls(name: str, is_valid: np.ndarray, scored: np.ndarray | None) -> 
 
 def _check_range(column: Column, array: np.ndarray, checked: np.ndarray, most: float) -> None:
     slack = _ROUNDING if array.dtype.kind == "f" else 0
-    is_good = (array >= column.least - slack) & (array <= most + slack)  # False for NaN
+    is_good = (array >= column.least) & (array <= most + slack)  # False for NaN
     for row in np.flatnonzero(checked & ~is_good)[:1]:
         expected = f"{column.least:.7g} to {most:.10g}" if slack == 0 else f"{column.least:g} to {most:.6g}"
         raise ValueError(f"column {column.name}, row {row}: found {array[row]:.10g}, expected {expected}")
