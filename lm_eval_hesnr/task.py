@@ -60,8 +60,12 @@ class SweHesnr(Task):
         """
         accept_every_character()  # the harness prints a table with arrows after all scoring
         config = {key: value for key, value in (config or {}).items() if key != "class"}
-        # the harness compares the number with --num_fewshot; its logger for W&B needs the names
-        config |= {"num_fewshot": 0, "metric_list": [{"metric": name} for name in HIGHER_IS_BETTER]}
+        # the harness compares the number with --num_fewshot; its logger for W&B needs the type and the names
+        config |= {
+            "output_type": self.OUTPUT_TYPE,
+            "num_fewshot": 0,
+            "metric_list": [{"metric": name} for name in HIGHER_IS_BETTER],
+        }
         # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None

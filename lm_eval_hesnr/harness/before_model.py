@@ -24,7 +24,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import check_writable
 from lm_eval_hesnr.harness.flags import refuse_flags, refuse_samples, without_effect
 from lm_eval_hesnr.harness.models import refuse_stock_model, refuse_unknown_model
-from lm_eval_hesnr.harness.own_tasks import is_our_class, tasks_of, whose_tasks
+from lm_eval_hesnr.harness.own_tasks import RequestedTask, is_our_class, requested_tasks, tasks_of
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -97,12 +97,12 @@ class _Run:
         self.specs = list(tasks) if isinstance(tasks, (list, tuple)) else [tasks]
         # without a manager of the user, only the names in our own folder can be ours
         manager = given.get("task_manager") or TaskManager(include_defaults=False, include_path=task_folder)
-        self.are_ours = [list(whose_tasks(spec, manager.task_index)) for spec in self.specs]
+        self.requested = [list(requested_tasks(spec, manager.task_index)) for spec in self.specs]
 
     @property
     def has_our_tasks(self) -> bool:
         """Whether one of the tasks, also inside groups and tags, is ours."""
-        return any(map(any, self.are_ours))
+        return any(task.is_ours for tasks in self.requested for task in tasks)
 
     @property
     def model_args(self) -> dict[str, Any]:
@@ -123,8 +123,10 @@ class _Run:
         manager = self.given.get("task_manager")
         if manager is None:  # as `simple_evaluate` makes it
             manager = TaskManager(metadata=self.model_args | (self.given.get("metadata") or {}))
+        self._check_names((manager.metadata or {}) | (self.given.get("metadata") or {}))
         tasks, ours = [], []
-        for spec, are_ours in zip(self.specs, self.are_ours, strict=True):
+        for spec, requested in zip(self.specs, self.requested, strict=True):
+            are_ours = [task.is_ours for task in requested]
             built = _build(manager, spec) if any(are_ours) else [spec]
             ours += [task for task in tasks_of(built) if is_our_class(type(task))]
             # Tasks of others are built by the harness, after it has set the seeds.
@@ -145,6 +147,24 @@ class _Run:
             keys = ("peft", "delta", "pretrained", "model")
             name = next((str(self.model_args[key]) for key in keys if key in self.model_args), "model")
             check_writable(path / sanitize_model_name(name), f"--output_path {output}")
+
+    def _check_names(self, metadata: Mapping[str, Any]) -> None:
+        """Refuse a name with two configurations, of which the harness would keep one. Log what `metadata` replaces."""
+        ours = [task for tasks in self.requested for task in tasks if task.is_ours]
+        first: dict[str, RequestedTask] = {}
+        for task in ours:
+            if first.setdefault(task.name, task).changes != task.changes:
+                raise InputError(
+                    f"--tasks: {task.name} is requested with two different configurations, and the harness would keep "
+                    "only one; give each a name of its own in a YAML file, as in examples/suite"
+                )
+        replaced = [f"{task.name} ({task.trajectories})" for task in first.values() if task.trajectories is not None]
+        if replaced and metadata.get("trajectories") is not None:
+            eval_logger.warning(
+                "--metadata trajectories=%s replaces the trajectories of %s",
+                metadata["trajectories"],
+                ", ".join(replaced),
+            )
 
     def _check_tasks(self, ours: list[Any], manager: TaskManager) -> None:
         n_documents = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_eval.api.group import Group
 from lm_eval.api.task import Task
@@ -20,8 +20,19 @@ def is_our_class(kind: Any) -> bool:
     return any(base.__module__ == "lm_eval_hesnr.task" for base in getattr(kind, "__mro__", ()))
 
 
-def whose_tasks(spec: Any, index: Mapping[str, Entry]) -> Iterator[bool]:
-    """For each single task behind one item of `tasks`, whether it is ours.
+class RequestedTask(NamedTuple):
+    """One single task behind an item of `tasks`."""
+
+    name: str
+    is_ours: bool
+    changes: Mapping[str, Any]
+    """What the item, or the group that contains it, changes in the task's own configuration."""
+    trajectories: Any = None
+    """The trajectories in the task's own configuration or in its changes; None if neither names any."""
+
+
+def requested_tasks(spec: Any, index: Mapping[str, Entry]) -> Iterator[RequestedTask]:
+    """Every single task behind one item of `tasks`.
 
     Args:
         spec: a name, a path, a configuration, or an object of the harness.
@@ -29,13 +40,15 @@ def whose_tasks(spec: Any, index: Mapping[str, Entry]) -> Iterator[bool]:
     """
     if isinstance(spec, str):
         entry = index.get(spec) or TaskIndex.entry_from_path(Path(spec))
-        yield from () if entry is None else _of_entry(entry, index)
+        yield from () if entry is None else _of_entry(entry, index, {})
     elif isinstance(spec, Group):
-        yield from (is_our_class(type(task)) for task in spec.get_all_tasks())
+        yield from (_of_object(task) for task in spec.get_all_tasks())
     elif isinstance(spec, Task):
-        yield is_our_class(type(spec))
+        yield _of_object(spec)
     elif isinstance(spec, Mapping):
-        yield from _of_config(spec, index)
+        name = spec.get("group", spec.get("task"))
+        entry = index.get(name) if isinstance(name, str) else None
+        yield from _of_config(spec, index) if entry is None else _of_entry(entry, index, spec)
 
 
 def tasks_of(built: Any) -> Iterator[Task]:
@@ -49,26 +62,34 @@ def tasks_of(built: Any) -> Iterator[Task]:
             yield from tasks_of(item)
 
 
-def _of_entry(entry: Entry, index: Mapping[str, Entry]) -> Iterator[bool]:
+def _of_object(task: Task) -> RequestedTask:
+    return RequestedTask(str(task.task_name), is_our_class(type(task)), {})
+
+
+def _of_entry(entry: Entry, index: Mapping[str, Entry], changes: Mapping[str, Any]) -> Iterator[RequestedTask]:
     if entry.kind is Kind.TAG:
         for name in sorted(entry.tags):
-            yield from whose_tasks(name, index)
+            yield from _of_entry(index[name], index, changes) if name in index else ()
     elif entry.kind is Kind.GROUP:
         yield from _of_config(entry.cfg or load_yaml(entry.yaml_path, resolve_func=False), index)
     elif entry.kind is Kind.PY_TASK:
         # the index contains the class as a text; the file gives the class
-        yield is_our_class((load_yaml(entry.yaml_path) if entry.yaml_path else entry.cfg or {}).get("class"))
+        own = load_yaml(entry.yaml_path) if entry.yaml_path else entry.cfg or {}
+        yield _of_task(entry.name, own, changes)
     else:
-        yield False
+        yield RequestedTask(entry.name, False, changes)
 
 
-def _of_config(config: Mapping[str, Any], index: Mapping[str, Entry]) -> Iterator[bool]:
+def _of_config(config: Mapping[str, Any], index: Mapping[str, Entry]) -> Iterator[RequestedTask]:
     members = config.get("task")
-    if "class" in config:
-        yield is_our_class(config["class"])
-    elif not isinstance(members, list):
-        yield False
-    else:
+    if isinstance(members, list):
         for member in members:
-            name = member if isinstance(member, str) else member.get("group", member.get("task"))
-            yield from whose_tasks(name if name in index else member, index)
+            yield from requested_tasks(member, index)
+    else:
+        yield _of_task(str(members), config, {})
+
+
+def _of_task(name: str, own: Mapping[str, Any], changes: Mapping[str, Any]) -> RequestedTask:
+    metadata = {**own, **changes}.get("metadata")
+    trajectories = metadata.get("trajectories") if isinstance(metadata, Mapping) else None
+    return RequestedTask(name, is_our_class(own.get("class")), changes, trajectories)

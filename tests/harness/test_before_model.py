@@ -43,6 +43,11 @@ def folder(tmp_path_factory):
         "own": f"task: own_name\ntag: own_tag\n{OURS}metadata: {{trajectories: no/such}}\n",
         "group": "group: own_group\ntask: [{group: inner, task: [own_name]}]\n",
         "mixed": "group: mixed_group\ntask: [other, own_name]\n",
+        "twice": (
+            "group: twice\ntask:\n- {task: own_name, task_alias: A, metadata: {trajectories: a}}\n"
+            "- {task: own_name, task_alias: B, metadata: {trajectories: b}}\n"
+        ),
+        "same": "group: same\ntask: [own_name, own_name]\n",
         "included": "include: own.yaml\ntask: included\n",
         "extended": "task: extended\nclass: !function ..my_task.Mine\nmetadata: {trajectories: no/such}\n",
     }
@@ -277,7 +282,7 @@ def test_an_error_in_our_checks_never_stops_a_run(folder, monkeypatch):
         raise RuntimeError("changed upstream")
 
     checked = before_model.checked_simple_evaluate(lambda model, tasks: tasks, plugin.task_folder(), ["hf-topk"])
-    monkeypatch.setattr(before_model, "whose_tasks", broken)
+    monkeypatch.setattr(before_model, "requested_tasks", broken)
     assert checked("hf", ["swe_hesnr"]) == ["swe_hesnr"]
     monkeypatch.undo()
     monkeypatch.setattr(before_model, "refuse_flags", broken)
@@ -317,3 +322,21 @@ def test_threads_run_one_after_the_other_and_each_gets_its_own_results(evaluate)
     assert not any(thread.is_alive() for thread in threads)
     assert max(most) == 1
     assert json.dumps([found[i] for i in range(4)]) == json.dumps([alone[1 + i % 2] for i in range(4)])
+
+
+ALIASES = [{"task": "own_name", "metadata": {"trajectories": name}} for name in "ab"]
+
+
+@pytest.mark.parametrize("tasks", [["twice"], ALIASES, ["own_name", ALIASES[0]]])
+def test_one_name_with_two_configurations_is_refused(evaluate, no_weights, tasks):
+    with pytest.raises(InputError, match="own_name is requested with two different configurations"):
+        evaluate({}, tasks=tasks)
+
+
+def test_trajectories_of_the_command_line_replace_those_of_a_yaml_and_the_log_says_so(evaluate, caplog, harness_logs):
+    results = evaluate({}, tasks=["same"], limit=1)
+    assert results["configs"]["own_name"]["trajectories"]["scored"] == 1
+    (line,) = [line for line in caplog.messages if "replaces the trajectories" in line]
+    assert line.endswith("runs.jsonl replaces the trajectories of own_name (no/such)")
+    evaluate({}, limit=1)
+    assert caplog.text.count("replaces the trajectories") == 1
