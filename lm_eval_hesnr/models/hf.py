@@ -24,6 +24,7 @@ from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
+from lm_eval_hesnr.models.whole_checkpoint import only_whole_checkpoints
 from lm_eval_hesnr.models.window_request import WindowRequest
 from lm_eval_hesnr.ranks import merge_ranks
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
@@ -98,7 +99,8 @@ class HFTopK(TrajectoryModel, HFLM):
     def _create_model(self, *args: Any, **kwargs: Any) -> None:
         """Check what depends on the model's configuration, then load the weights as `hf` does."""
         refuse_long_stride(self.given_stride, self.config, *self._given_context)
-        super()._create_model(*args, **kwargs)
+        with only_whole_checkpoints(self):
+            super()._create_model(*args, **kwargs)
 
     def _set_context(self, rope_type: str | None, factor: float | None, max_length: int | None) -> None:
         """Extend the context if `rope_type` is given, and compare `max_length` with what the model can read."""

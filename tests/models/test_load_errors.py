@@ -67,6 +67,8 @@ def remote_code(folder):
         (cut, r"a safetensors file is damaged \(.*not fully covered\); download or write the checkpoint again$"),
         (written(WEIGHTS, b"version https://git-lfs"), r"a safetensors file is damaged \(.*header too large\); "),
         (changed_config(vocab_size=11), "its weights have other shapes than its config.json says; the report above"),
+        (changed_config(num_hidden_layers=9), r"\d+ weights of the model are not in the checkpoint \(model.layers"),
+        (changed_config(model_type="t5", architectures=["T5"]), "weights of the model are not in the checkpoint"),
         (changed_config(num_attention_heads=7), "The hidden size"),
         (changed_config(model_type="zorp"), "The checkpoint you are trying to load has model type `zorp`"),
         (changed_config(hidden_act="zorp"), "KeyError: 'zorp'"),
