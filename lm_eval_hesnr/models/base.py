@@ -19,6 +19,7 @@ from lm_eval.api.model import LM
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.models.log import log_lengths, log_store
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_tokenizer
@@ -147,7 +148,7 @@ class TrajectoryModel(LM):
 
     def _score_trajectories(self, requests: list[Any], disable_tqdm: bool) -> list[TrajectoryResult]:
         encoded = [self.encode(request) for request in requests]
-        self._log_lengths(requests, encoded)
+        log_lengths(self, requests, encoded)
         store = self._store()
         tables = TableWriter()
         results: list[Any] = [None] * len(requests)
@@ -180,19 +181,8 @@ class TrajectoryModel(LM):
                 _finish(i, self._token_scores(encoded[i], texts[j], statistics, _name(requests, i)))
         tables.log_missing()
         if store:
-            self._log_store(store, results)
+            log_store(self, store, results)
         return results
-
-    def _log_store(self, store: ScoreStore, results: list[TrajectoryResult]) -> None:
-        """Log how many trajectories the store had, and note in the results if scores could not be stored."""
-        by = f" by rank {self.rank} of {self.world_size}" if self.world_size > 1 else ""
-        eval_logger.info(
-            "score store %s: %d of %d trajectories read, %d scored%s", self.score_store,
-            store.n_read, len(results), len(results) - store.n_read, by,
-        )  # fmt: skip
-        if store.failure:
-            for result in results:
-                result.notes = (store.failure,)
 
     def _store(self) -> ScoreStore | None:
         """The score store for the present weights. A training loop may have changed them since the last call."""
@@ -221,23 +211,6 @@ class TrajectoryModel(LM):
             short_context=short_context(encoded.plan),
             signature=self.signature | {"k": text.k},
         )
-
-    def _log_lengths(self, requests: list[Any], encoded: list[EncodedTrajectory]) -> None:
-        """Log for each task how many trajectories are too long for one window, and which have no token to score."""
-        for task in dict.fromkeys(request.task_name for request in requests):
-            own = [i for i, request in enumerate(requests) if request.task_name == task]
-            windowed = sum(len(encoded[i].plan) > 1 for i in own)
-            if windowed:
-                eval_logger.info(
-                    "%s, %s: %d of %d trajectories are longer than the context of %d tokens and are read in windows "
-                    "with stride %d", task, self.model_name, windowed, len(own), self.window, self.stride,
-                )  # fmt: skip
-            empty = [_name(requests, i) for i in own if not encoded[i].plan]
-            if empty:
-                eval_logger.warning(
-                    "%s, %s: %d of %d trajectories have no token to score, only context: %s",
-                    task, self.model_name, len(empty), len(own), ", ".join(empty[:3]) + ", ..." * (len(empty) > 3),
-                )  # fmt: skip
 
     def _score(
         self, encoded: list[EncodedTrajectory], texts: list[LabelledText], progress: Progress

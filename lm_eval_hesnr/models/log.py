@@ -1,0 +1,49 @@
+"""What scoring logs about its requests: long trajectories, empty ones, and what the score store had."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_hesnr.models.window_request import EncodedTrajectory
+from lm_eval_hesnr.scoring.request import TrajectoryResult
+from lm_eval_hesnr.scoring.store import ScoreStore
+
+if TYPE_CHECKING:
+    from lm_eval_hesnr.models.base import TrajectoryModel
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
+
+_MOST_NAMED = 3
+
+
+def log_lengths(model: TrajectoryModel, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
+    """Log for each task how many trajectories are too long for one window, and which have no token to score."""
+    for task in dict.fromkeys(request.task_name for request in requests):
+        own = [i for i, request in enumerate(requests) if request.task_name == task]
+        windowed = sum(len(encoded[i].plan) > 1 for i in own)
+        if windowed:
+            eval_logger.info(
+                "%s, %s: %d of %d trajectories are longer than the context of %d tokens and are read in windows with "
+                "stride %d", task, model.model_name, windowed, len(own), model.window, model.stride,
+            )  # fmt: skip
+        empty = [str(requests[i].doc.get("id", i)) for i in own if not encoded[i].plan]
+        if empty:
+            named = ", ".join(empty[:_MOST_NAMED]) + ", ..." * (len(empty) > _MOST_NAMED)
+            eval_logger.warning(
+                "%s, %s: %d of %d trajectories have no token to score, only context: %s",
+                task, model.model_name, len(empty), len(own), named,
+            )  # fmt: skip
+
+
+def log_store(model: TrajectoryModel, store: ScoreStore, results: Sequence[TrajectoryResult]) -> None:
+    """Log how many trajectories the store had, and note in the results if scores could not be stored."""
+    by = f" by rank {model.rank} of {model.world_size}" if model.world_size > 1 else ""
+    eval_logger.info(
+        "score store %s: %d of %d trajectories read, %d scored%s",
+        model.score_store, store.n_read, len(results), len(results) - store.n_read, by,
+    )  # fmt: skip
+    if store.failure:
+        for result in results:
+            result.notes = (store.failure,)
