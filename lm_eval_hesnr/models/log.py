@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
 from lm_eval_hesnr.scoring.request import TrajectoryResult
 from lm_eval_hesnr.scoring.store import ScoreStore
-
-if TYPE_CHECKING:
-    from lm_eval_hesnr.models.base import TrajectoryModel
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _MOST_NAMED = 3
 
 
-def log_lengths(model: TrajectoryModel, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
-    """Log for each task how many trajectories are too long for one window, and which have no token to score."""
+def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
+    """Log for each task how many trajectories are too long for one window, and which have no token to score.
+
+    Args:
+        model: the `TrajectoryModel` that scores them.
+        requests: one per trajectory.
+        encoded: their tokens and windows.
+    """
     for task in dict.fromkeys(request.task_name for request in requests):
         own = [i for i, request in enumerate(requests) if request.task_name == task]
         windowed = sum(len(encoded[i].plan) > 1 for i in own)
@@ -37,8 +40,14 @@ def log_lengths(model: TrajectoryModel, requests: Sequence[Any], encoded: Sequen
             )  # fmt: skip
 
 
-def log_store(model: TrajectoryModel, store: ScoreStore, results: Sequence[TrajectoryResult]) -> None:
-    """Log how many trajectories the store had, and note in the results if scores could not be stored."""
+def log_store(model: Any, store: ScoreStore, results: Sequence[TrajectoryResult]) -> None:
+    """Log how many trajectories the store had, and note in the results if scores could not be stored.
+
+    Args:
+        model: the `TrajectoryModel` that has scored them.
+        store: its score store.
+        results: one per trajectory.
+    """
     by = f" by rank {model.rank} of {model.world_size}" if model.world_size > 1 else ""
     eval_logger.info(
         "score store %s: %d of %d trajectories read, %d scored%s",
