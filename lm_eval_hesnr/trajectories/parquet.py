@@ -14,6 +14,8 @@ MAX_GROUP_BYTES = 2**31
 
 _BATCH = 8
 """Number of rows read at a time, if their row group is small. One long text may be the value of all rows."""
+_LARGE_BATCH = 2**26
+"""Bytes. The rows of a larger batch become Python values one by one."""
 _BYTES_PER_VALUE = 8
 """Assumed size of a decoded number, because a file can contain a million equal values in a few bytes."""
 
@@ -47,12 +49,17 @@ def _rows(file: Any, limit: int) -> Iterator[Any]:
     sizes = list(_group_sizes(file.metadata))
     if sum(sizes) + COST_OF_RECORD * file.metadata.num_rows > limit:
         raise too_much(limit)
+    n_bytes = 0  # a text that the file contains once can be the value of many rows
     for group, size in enumerate(sizes):
         if size > MAX_GROUP_BYTES:
             raise OSError(f"a row group of more than {MAX_GROUP_BYTES >> 20:,} MiB; write smaller row groups")
         n_rows = min(_BATCH, max(1, decoding.MAX_BYTES // 2 // max(1, size)))
         for batch in file.iter_batches(batch_size=n_rows, row_groups=[group]):
-            for part in [batch] if _is_small(batch) else [batch.slice(i, 1) for i in range(len(batch))]:
+            n_bytes += batch.nbytes
+            if n_bytes > limit:
+                raise too_much(limit)
+            one_by_one = batch.nbytes > _LARGE_BATCH or not _is_small(batch)
+            for part in [batch.slice(i, 1) for i in range(len(batch))] if one_by_one else [batch]:
                 rows = [without_nulls(row) for row in part.to_pylist()] if _is_small(part) else [too_large]
                 may_be_large = part.nbytes > decoding.MAX_VALUES  # shorter texts contain fewer values
                 yield from (too_large if may_be_large and _has_large_json(row) else row for row in rows)

@@ -131,6 +131,15 @@ def test_a_parquet_bomb_is_refused_before_it_is_decoded(rows, monkeypatch, limit
     assert "more than 0 MiB" in record.value.reason
 
 
+def test_a_text_that_the_file_contains_once_counts_for_each_of_its_rows(rows, monkeypatch):
+    monkeypatch.setattr(opening, "ALWAYS_ALLOWED", 2**23)
+    monkeypatch.setattr(opening, "LARGEST_GROWTH", 0)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 2**21)
+    *read, last = records(rows(a=["x" * 2**20] * 20))
+    assert 5 < len(read) < 10
+    assert "it decompresses to more than 8 MiB" in last.value.reason
+
+
 def test_many_small_rows_are_read_and_a_bomb_of_rows_is_not(rows, monkeypatch):
     monkeypatch.setattr(opening, "ALWAYS_ALLOWED", 0)
     assert len(list(records(rows(a=[f"{i} {i * 7919 % 1009}" for i in range(3000)])))) == 3000
