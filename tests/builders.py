@@ -117,6 +117,8 @@ def token_scores(
         entropy=_where_scored(random.uniform(0, np.log(k), n_tokens)),
         rank=np.where(scored, random.integers(1, 15, n_tokens), 0).astype(np.int32),
         top_mass=_where_scored(random.uniform(0.9, 1, n_tokens)),
+        collision=_where_scored(random.uniform(0.1, 0.8, n_tokens)),
+        n_bytes=np.full(n_tokens, 3, np.int32),
         k=k,
         signature={"model": "m", "k": k, "render": "transcript", "label_rules": 1} if signature is None else signature,
     )

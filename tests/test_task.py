@@ -86,7 +86,8 @@ def test_diagnostics_have_no_direction_and_no_arrow_in_the_table(evaluate, runs)
     arrows = {row[5]: row[6] for row in cells if len(row) > 6}
     assert arrows == {
         "he_snr": "↑", "he_ppl": "↓", "ppl": "↓", "top1_acc": "↑", "topk_acc": "↑",
-        "decisions": "", "decision_rate": "", "mean_entropy": "", "mean_top_mass": "",
+        "decisions": "", "decision_rate": "", "mean_entropy": "", "mean_top_mass": "", "self_he_snr": "",
+        "q_over_entropy": "", "bits_per_byte": "↓",
     }  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def test_the_token_table_has_every_token_in_order(evaluate, runs, tmp_path, tiny
     assert path.name == "00001-beta.parquet"
     table = pq.read_table(path)
     frame = table.to_pandas()
-    columns = "doc_id position token_id label char_start char_end logprob entropy rank top_mass"
+    columns = "doc_id position token_id label char_start char_end logprob entropy rank top_mass collision n_bytes text"
     assert " ".join(frame.columns) == columns
     assert frame.position.tolist() == list(range(len(frame)))
     assert set(frame.doc_id) == {1}
@@ -149,6 +150,8 @@ def test_the_token_table_has_every_token_in_order(evaluate, runs, tmp_path, tiny
     assert text.startswith(
         "### System\nYou fix code.\n\n### Task\nMake the tests pass.\n\n### Agent\nTHOUGHT: look 0\n\n```bash"
     )
+    assert "".join(frame.text) == text
+    assert frame.n_bytes.tolist() == [len(part.encode()) for part in frame.text]
     context = frame[frame.label.isin(["system", "task"])]
     assert context.logprob.isna().all()
     assert frame[frame.char_start > context.char_end.max()].logprob.notna().all()

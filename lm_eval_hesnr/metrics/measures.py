@@ -14,6 +14,14 @@ H is the set of decisions: the tokens of the scope with entropy > epsilon and ra
     mean_entropy   mean entropy over the scope, nats
     mean_top_mass  mean probability of the k most likely tokens over the scope
 
+The companions say why he_snr differs between two models (docs/measures.md). C are the k most likely tokens.
+
+    self_he_snr     what he_snr would be if the model's probabilities were true: over the tokens with entropy > epsilon,
+                    the sum of (sum over C of p^2) / entropy, divided by the sum of top_mass
+    q_over_entropy  mean over H of q(token) / entropy, where q = p / top_mass
+    bits_per_byte   minus the sum of logprobs over the scope, in bits, divided by the UTF-8 bytes of the scope's tokens
+                    (the harness's `bits_per_byte`, for this scope)
+
 Measures are pooled: sums and counts are taken over the tokens of all documents together, not per document. A measure
 without tokens is not a number: NaN in arrays, null in files, never 0.
 """
@@ -36,6 +44,9 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "topk_acc": True,
     "mean_entropy": None,
     "mean_top_mass": None,
+    "self_he_snr": None,
+    "q_over_entropy": None,
+    "bits_per_byte": False,
 }
 """Every measure, and whether a higher value is better. None for a diagnostic: neither higher nor lower is better, so
 the harness's table shows no arrow."""
@@ -44,8 +55,11 @@ _SCOPE, _DECISIONS = 0, len(SUMS)
 """The first column of each part of the totals: all tokens of the scope, and tokens with entropy > epsilon."""
 _COLUMN = {name: i for i, name in enumerate(SUMS)}
 
-_WEIGHTS = dict.fromkeys(("he_snr", "he_ppl", "decisions"), (_DECISIONS, "top_k"))
-"""Measures over decisions weigh a document by its decisions; all others by its tokens of the scope."""
+_WEIGHTS = dict.fromkeys(("he_snr", "he_ppl", "decisions", "q_over_entropy"), (_DECISIONS, "top_k")) | {
+    "self_he_snr": (_DECISIONS, "tokens")
+}
+"""Measures over decisions weigh a document by its decisions, `self_he_snr` by its tokens above epsilon, and all others
+by its tokens of the scope."""
 
 
 def totals(profile: EntropyProfile, epsilon: float | None) -> np.ndarray:
@@ -86,6 +100,9 @@ _FORMULAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "topk_acc": _ratio(_SCOPE, "top_k", "tokens"),
     "mean_entropy": _ratio(_SCOPE, "entropy", "tokens"),
     "mean_top_mass": _ratio(_SCOPE, "top_mass", "tokens"),
+    "self_he_snr": _ratio(_DECISIONS, "self_snr", "top_mass"),
+    "q_over_entropy": _ratio(_DECISIONS, "q_snr", "top_k"),
+    "bits_per_byte": lambda total: _ratio(_SCOPE, "nll", "bytes")(total) / np.log(2),
 }
 
 

@@ -18,12 +18,16 @@ import numpy as np
 from lm_eval_hesnr.metrics.edges import EPSILON, SAME, profile_edges
 
 FORMAT = "hesnr-profile"
-VERSION = 1
+VERSION = 2
 
-SUMS = ("tokens", "top_k", "rank_1", "nll", "nll_top_k", "snr", "entropy", "top_mass")
+SUMS = (
+    "tokens", "top_k", "rank_1", "nll", "nll_top_k", "snr", "entropy", "top_mass", "q_snr", "self_snr", "bytes",
+)  # fmt: skip
 """The columns of a bin. Counts: `tokens` (all tokens), `top_k` (tokens with rank <= k), `rank_1` (tokens with rank =
-1). Sums over all tokens: `nll` (-logprob), `entropy`, `top_mass`. Sums over tokens with rank <= k: `nll_top_k`
-(-logprob), `snr` (p / entropy)."""
+1), `bytes` (of all tokens, in UTF-8). Sums over all tokens: `nll` (-logprob), `entropy`, `top_mass`, `self_snr`
+(collision / entropy). Sums over tokens with rank <= k: `nll_top_k` (-logprob), `snr` (p / entropy), `q_snr` (p /
+top_mass / entropy). A sum over statistics that are not known is NaN."""
+_SUMS_OF_VERSION_1 = SUMS[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class EntropyProfile:
         entropy: np.ndarray,
         rank: np.ndarray,
         top_mass: np.ndarray,
+        collision: np.ndarray | None = None,
+        n_bytes: np.ndarray | None = None,
         *,
         k: int,
         epsilon: float = EPSILON,
@@ -64,6 +70,8 @@ class EntropyProfile:
             entropy: (n,) nats, of the k most likely tokens.
             rank: (n,) int.
             top_mass: (n,) probability of the k most likely tokens.
+            collision: (n,) sum of the squared probabilities of the k most likely tokens; None or NaN if not known.
+            n_bytes: (n,) bytes of each token in UTF-8; None or NaN if not known.
             k: size of the candidate set.
             epsilon: a threshold in nats; it becomes an exact edge.
 
@@ -77,9 +85,15 @@ class EntropyProfile:
         nll = -logprob.astype(np.float64)
         entropy = entropy.astype(np.float64)
         in_top_k = rank <= k
-        snr = np.divide(np.exp(-nll), entropy, out=np.zeros_like(nll), where=(entropy > 0) & in_top_k)
+        p, unknown = np.exp(-nll), np.full_like(nll, np.nan)
+        snr = _ratio(p, entropy, in_top_k)
+        q_snr = _ratio(snr, top_mass, in_top_k)
+        self_snr = _ratio(unknown if collision is None else collision, entropy, True)
         nll_top_k = np.where(in_top_k, nll, 0.0)  # not a product: infinity times 0 is not a number
-        values = (np.ones_like(nll), in_top_k, rank == 1, nll, nll_top_k, snr, entropy, top_mass)
+        values = (
+            np.ones_like(nll), in_top_k, rank == 1, nll, nll_top_k, snr, entropy, top_mass, q_snr, self_snr,
+            unknown if n_bytes is None else n_bytes,
+        )  # fmt: skip
         # clip only the bin, not the value: float32 can round past ln k
         bins = np.searchsorted(edges, np.clip(entropy, 0.0, edges[-1]), side="left") - 1
         columns = [np.bincount(bins, weights=value, minlength=len(edges) - 1) for value in values]
@@ -124,7 +138,7 @@ class EntropyProfile:
         With `from_json`, it is for users who store profiles or add them in another process. The package pickles them.
         """
         filled = np.flatnonzero(self.sums.any(axis=1))
-        rows = [[int(i), *self.sums[i].tolist()] for i in filled]
+        rows = [[int(i), *(None if np.isnan(x) else x for x in self.sums[i].tolist())] for i in filled]
         return {"format": FORMAT, "version": VERSION, "sums": list(SUMS), "edges": self.edges.tolist(), "bins": rows}
 
     @classmethod
@@ -135,12 +149,13 @@ class EntropyProfile:
             ValueError: another format or version, or other columns.
         """
         found = (data.get("format"), data.get("version"), tuple(data.get("sums", ())))
-        if found != (FORMAT, VERSION, SUMS):
+        if found not in ((FORMAT, VERSION, SUMS), (FORMAT, 1, _SUMS_OF_VERSION_1)):
             raise ValueError(f"expected {FORMAT} version {VERSION}, found {found[0]!r} version {found[1]!r}")
         edges = np.array(data["edges"], np.float64)
         sums = np.zeros((len(edges) - 1, len(SUMS)))
         for i, *row in data["bins"]:
-            sums[i] = row
+            sums[i] = np.nan
+            sums[i, : len(row)] = row  # None becomes NaN
         return cls(edges, sums)
 
     def __str__(self) -> str:
@@ -148,6 +163,11 @@ class EntropyProfile:
         return f"EntropyProfile({int(self.sums[:, 0].sum())} tokens)"
 
     __repr__ = __str__
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, where: np.ndarray | bool) -> np.ndarray:
+    """Above / below where the condition is true and `below` is not 0; 0 elsewhere."""
+    return np.divide(above, below, out=np.zeros(len(below)), where=where & (below > 0))
 
 
 def pooled(profiles: Sequence[EntropyProfile]) -> EntropyProfile:

@@ -27,14 +27,15 @@ from lm_eval_hesnr.scoring.load_tokenizer import tokenizing
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.store import ScoreStore, resumable
-from lm_eval_hesnr.scoring.token_scores import TokenScores, token_labels
+from lm_eval_hesnr.scoring.token_scores import TokenScores, bytes_of_tokens, token_labels
 from lm_eval_hesnr.scoring.token_table import TableWriter
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import plan_windows, short_context
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
-_NO_STATISTICS = Statistics(*(np.empty(0, kind) for kind in (np.float32, np.float32, np.int32, np.float32)))
+_STATISTICS_KINDS = (np.float32, np.float32, np.int32, np.float32, np.float32)
+_NO_STATISTICS = Statistics(*(np.empty(0, kind) for kind in _STATISTICS_KINDS))
 
 
 class TrajectoryModel(LM):
@@ -138,13 +139,14 @@ class TrajectoryModel(LM):
         """The tokens of a request with labels, and the windows in which they are scored."""
         context, text = request.args
         template = text.labels == Label.TEMPLATE if text.has_template else None
+        whole = "".join((context, text))
         with tokenizing(f"{request.doc.get('id')}, {self.model_name}"):
-            tokens = self.trajectory_tokenizer("".join((context, text)), template)
+            tokens = self.trajectory_tokenizer(whole, template)
         running = np.concatenate([[0], np.cumsum(text.to_score)])
         positions = np.flatnonzero(running[tokens.end] > running[tokens.start])
         positions = positions[positions > 0]  # nothing predicts the first token
         plan = plan_windows(positions, self.window, self.stride) if len(positions) else []
-        return EncodedTrajectory(tokens, list(plan))
+        return EncodedTrajectory(whole, tokens, list(plan))
 
     def _score_trajectories(self, requests: list[Any], disable_tqdm: bool) -> list[TrajectoryResult]:
         encoded = [self.encode(request) for request in requests]
@@ -158,7 +160,7 @@ class TrajectoryModel(LM):
             if store and encoded[i].plan:
                 store.write(_name(requests, i), scores, render="chat" if text.has_template else "transcript")
             if text.token_table:
-                tables.write(text.token_table, scores)
+                tables.write(text.token_table, scores, encoded[i].text)
             results[i] = TrajectoryResult(scores)
 
         missing = []
@@ -208,6 +210,7 @@ class TrajectoryModel(LM):
             labels=token_labels(text.labels, tokens.start, tokens.end),
             char_start=tokens.start.astype(np.int32),
             char_end=tokens.end.astype(np.int32),
+            n_bytes=bytes_of_tokens(encoded.text, tokens.start, tokens.end),
             short_context=short_context(encoded.plan),
             signature=self.signature | {"k": text.k},
         )
@@ -243,7 +246,7 @@ class TrajectoryModel(LM):
                 f"(and {len(broken) - 1} more); try another dtype than {dtype}"
             )
         n_tokens = len(tokens.ids)
-        logprob, entropy, rank, top_mass = (_spread(column, positions, n_tokens) for column in statistics)
+        logprob, entropy, rank, top_mass, collision = (_spread(column, positions, n_tokens) for column in statistics)
         scored = np.zeros(n_tokens, bool)
         scored[positions] = True
         return TokenScores(
@@ -256,6 +259,8 @@ class TrajectoryModel(LM):
             entropy=entropy,
             rank=rank,
             top_mass=top_mass,
+            collision=collision,
+            n_bytes=bytes_of_tokens(encoded.text, tokens.start, tokens.end),
             k=text.k,
             short_context=short_context(encoded.plan),
             signature=self.signature | {"k": text.k},

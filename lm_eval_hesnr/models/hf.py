@@ -212,5 +212,5 @@ class HFTopK(TrajectoryModel, HFLM):
             found = rows.statistics(
                 ids[window.start : end], request.rows - 1, targets, request.k, on_read=progress.advance
             )
-        bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all four
+        bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all columns
         return Statistics(*(column.view(original.dtype).numpy() for column, original in zip(bits, found, strict=True)))

@@ -34,6 +34,8 @@ class WindowRequest(NamedTuple):
 class EncodedTrajectory(NamedTuple):
     """A trajectory's tokens, and the windows in which they are scored."""
 
+    text: str
+    """The whole text, context and continuation."""
     tokens: Tokens
     plan: list[Window]
     """Empty if there is no token to score."""

@@ -1,4 +1,4 @@
-"""The four statistics of a token, from an engine's logprobs of this token and of the top k tokens.
+"""The five statistics of a token, from an engine's logprobs of this token and of the top k tokens.
 
 `models.torch_engine.topk` computes the same statistics from logits; this module is for engines that do not return
 logits. The results can differ in two ways:
@@ -19,7 +19,7 @@ import numpy as np
 class Statistics(NamedTuple):
     """Statistics of R requested tokens, in order, as numpy arrays. Every engine returns this type.
 
-    `models.torch_engine.topk.RowStatistics` has the same four columns as torch tensors, which may still be on a GPU.
+    `models.torch_engine.topk.RowStatistics` has the same five columns as torch tensors, which may still be on a GPU.
     """
 
     logprob: np.ndarray
@@ -30,6 +30,8 @@ class Statistics(NamedTuple):
     """(R,) int32, >= 1: rank of the token itself."""
     top_mass: np.ndarray
     """(R,) float32 in [0, 1]: probability of the k most likely tokens together."""
+    collision: np.ndarray
+    """(R,) float32 in [0, 1]: sum of the squared probabilities of the k most likely tokens."""
 
 
 def statistics_of(target: np.ndarray, top: np.ndarray, rank_beyond: np.ndarray | None = None) -> Statistics:
@@ -55,4 +57,5 @@ def statistics_of(target: np.ndarray, top: np.ndarray, rank_beyond: np.ndarray |
         np.clip(entropy, 0, np.log(k)).astype(np.float32),
         np.where(rank > k, beyond, rank).astype(np.int32),
         np.minimum(mass, 1).astype(np.float32),
+        np.minimum((p**2).sum(axis=1), 1).astype(np.float32),
     )

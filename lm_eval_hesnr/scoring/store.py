@@ -47,7 +47,7 @@ NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_CHANGES_NO_NUMBER, "tokenizer")
 SETTINGS = "settings.json"
 """The file in each folder of entries that lists the settings behind the folder's name."""
 
-_STATISTICS = ("logprob", "entropy", "rank", "top_mass")
+_STATISTICS = ("logprob", "entropy", "rank", "top_mass", "collision")
 _CHECKSUM = b"hesnr-checksum:"
 _NO_CHECKSUM = b"0" * 64
 """Placeholder for the checksum while it is computed."""
@@ -257,6 +257,7 @@ def _restricted(scores: TokenScores, positions: np.ndarray) -> TokenScores:
         entropy=np.where(scored, scores.entropy, np.float32(np.nan)),
         rank=np.where(scored, scores.rank, np.int32(0)),
         top_mass=np.where(scored, scores.top_mass, np.float32(np.nan)),
+        collision=np.where(scored, scores.collision, np.float32(np.nan)),
     )
 
 

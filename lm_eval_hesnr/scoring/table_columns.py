@@ -33,6 +33,8 @@ class Column(NamedTuple):
     """Infinity if ln k is the largest value."""
     is_statistic: bool
     """Unscored tokens have a null."""
+    default: float | None = None
+    """The value of all rows in files of older versions, which do not have this column; None if every file has it."""
 
     def check_type(self, schema: pa.Schema) -> None:
         """Check that a table has this column, once, and with the right type.
@@ -41,6 +43,8 @@ class Column(NamedTuple):
             ValueError: it does not.
         """
         n_found = schema.names.count(self.name)
+        if n_found == 0 and self.default is not None:
+            return
         if n_found != 1:
             raise ValueError(f"it has {n_found or 'no'} columns {self.name}, expected one of type {self.type_name}")
         found = schema.field(self.name).type
@@ -62,6 +66,8 @@ COLUMNS = (
     Column("entropy", "float", kinds.is_floating, 0, math.inf, True),
     Column("rank", "int32", kinds.is_integer, 1, _LARGEST_INTEGER, True),
     Column("top_mass", "float", kinds.is_floating, 1e-9, 1, True),
+    Column("collision", "float", kinds.is_floating, 0, 1, True, math.nan),
+    Column("n_bytes", "int32", kinds.is_integer, -1, _LARGEST_INTEGER, False, -1),
 )
 """The columns that are read. A table may have others."""
 
@@ -80,6 +86,10 @@ def arrays_of(table: pa.Table, k: int) -> dict[str, Any]:
     scored = table.column("logprob").is_valid().to_numpy()
     arrays: dict[str, Any] = {"scored": scored}
     for column in COLUMNS:
+        if column.default is not None and column.name not in table.column_names:
+            kind = np.float32 if column.is_statistic else np.int32
+            arrays[column.name] = np.full(len(scored), column.default, kind)
+            continue
         values = table.column(column.name)
         _check_nulls(column.name, values.is_valid().to_numpy(), scored if column.is_statistic else None)
         if column.name == "label":

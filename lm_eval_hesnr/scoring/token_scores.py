@@ -16,14 +16,14 @@ numbers by rounding only."""
 
 _DTYPE_KINDS = {
     "token_ids": "iu", "labels": "iu", "char_start": "iu", "char_end": "iu", "scored": "b", "logprob": "f",
-    "entropy": "f", "rank": "iu", "top_mass": "f",
+    "entropy": "f", "rank": "iu", "top_mass": "f", "collision": "f", "n_bytes": "iu",
 }  # fmt: skip
 """Array fields of `TokenScores` with the kinds of numpy dtypes that they may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScores:
-    """T tokens of one trajectory, in order. The four statistics have values only for tokens with `scored` true.
+    """T tokens of one trajectory, in order. The statistics have values only for tokens with `scored` true.
 
     The statistics describe the next-token distribution p = softmax(logits) over the whole vocabulary, in float32, at
     temperature 1, given all earlier tokens in the window. The formulas are in `models.torch_engine.topk`.
@@ -47,6 +47,12 @@ class TokenScores:
     """(T,) int32, >= 1: 1 + the number of vocabulary entries more likely than the token. 0 where not scored."""
     top_mass: np.ndarray
     """(T,) float32 in (0, 1]: probability of the k most likely tokens together. NaN where not scored."""
+    collision: np.ndarray
+    """(T,) float32 in (0, 1]: sum of the squared probabilities of the k most likely tokens. NaN where not scored, and
+    everywhere if the scores come from a file that an older version wrote."""
+    n_bytes: np.ndarray
+    """(T,) int32: bytes of the token's characters in UTF-8. A character of several tokens counts for the first. -1 if
+    the scores come from a file that an older version wrote."""
     k: int
     """Size of the candidate set."""
     short_context: int = 0
@@ -82,14 +88,41 @@ class TokenScores:
             chosen: (T,) bool, true only for scored tokens.
             epsilon: nats; the profile gets an exact edge there.
         """
-        columns = (self.logprob[chosen], self.entropy[chosen], self.rank[chosen], self.top_mass[chosen])
-        return EntropyProfile.of_tokens(*columns, k=self.k, epsilon=epsilon)
+        return EntropyProfile.of_tokens(
+            self.logprob[chosen],
+            self.entropy[chosen],
+            self.rank[chosen],
+            self.top_mass[chosen],
+            self.collision[chosen],
+            np.where(self.n_bytes < 0, np.nan, self.n_bytes)[chosen],
+            k=self.k,
+            epsilon=epsilon,
+        )
 
     def __str__(self) -> str:
         """A short summary, because the harness writes `str` of every response into its sample files."""
         return f"TokenScores({len(self.token_ids)} tokens, {int(self.scored.sum())} scored)"
 
     __repr__ = __str__
+
+
+def characters_of_tokens(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end of each token's characters, (T,) each, such that each character belongs to one token.
+
+    If a tokenizer splits a character, several tokens have its offsets. Here the first of them has the character, and
+    the others have none.
+    """
+    before = np.maximum.accumulate(np.concatenate([np.zeros(1, end.dtype), end]))[:-1]
+    return np.minimum(np.maximum(start, before), end), end
+
+
+def bytes_of_tokens(text: str, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(T,) int32: the UTF-8 bytes of each token's characters, see `characters_of_tokens`."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    sizes = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
+    running = np.concatenate([[0], np.cumsum(sizes)])
+    start, end = characters_of_tokens(start, end)
+    return (running[end] - running[start]).astype(np.int32)
 
 
 def token_labels(char_labels: np.ndarray, char_start: np.ndarray, char_end: np.ndarray) -> np.ndarray:

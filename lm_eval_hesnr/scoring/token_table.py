@@ -17,7 +17,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import check_writable, kind_of, make_folder, reason_of, remove_abandoned, replace_file
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.table_columns import COLUMNS, arrays_of
-from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_scores import TokenScores, characters_of_tokens
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -51,10 +51,15 @@ class TokenTableFile:
     def __post_init__(self) -> None:
         _check_ours(_path(self.folder, self.doc_id, self.name))
 
-    def write(self, scores: TokenScores) -> Path:
-        """Write the table and return its path. Errors are those of `write_token_table`."""
+    def write(self, scores: TokenScores, text: str) -> Path:
+        """Write the table and return its path. Errors are those of `write_token_table`.
+
+        Args:
+            scores: the scores of the document's tokens.
+            text: the rendered text that the tokens' characters refer to.
+        """
         whole = replace(scores, signature=scores.signature | self.signature)
-        return write_token_table(self.folder, self.doc_id, self.name, whole)
+        return write_token_table(self.folder, self.doc_id, self.name, whole, text)
 
 
 class TableWriter:
@@ -63,10 +68,10 @@ class TableWriter:
     def __init__(self) -> None:
         self.n_written = self.n_missing = 0
 
-    def write(self, table: TokenTableFile, scores: TokenScores) -> None:
+    def write(self, table: TokenTableFile, scores: TokenScores, text: str) -> None:
         """Write one table. The first failure is logged."""
         try:
-            table.write(scores)
+            table.write(scores, text)
             self.n_written += 1
         except (OSError, InputError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else str(error)
@@ -96,11 +101,12 @@ def table_folder(folder: str | Path) -> Path:
     return path
 
 
-def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores) -> Path:
+def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores, text: str | None = None) -> Path:
     """Write `<doc_id>-<name>.parquet` into the folder, completely or not at all. Return its path.
 
-    Columns: doc_id, position, token_id, label, char_start, char_end, logprob, entropy, rank, top_mass. The file's
-    metadata contains the run's signature as JSON under `hesnr`, and the trajectory's name under `trajectory`.
+    Columns: doc_id, position, token_id, label, char_start, char_end, logprob, entropy, rank, top_mass, collision,
+    n_bytes, and, if the text is given, text: the characters of each token, each character once. The file's metadata
+    contains the run's signature as JSON under `hesnr`, and the trajectory's name under `trajectory`.
 
     Raises:
         InputError: another file has this name, or the folder cannot be made. The file is unchanged.
@@ -110,7 +116,7 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores)
     path = _path(make_folder(folder, "token_table"), doc_id, name)
     _check_ours(path)
     try:
-        replace_file(path, as_parquet(as_table(doc_id, name, scores)))
+        replace_file(path, as_parquet(as_table(doc_id, name, scores, text)))
     except OSError as error:
         if not isinstance(error, FileExistsError):  # another program's file, made since the check
             path.unlink(missing_ok=True)
@@ -209,7 +215,7 @@ def as_parquet(table: pa.Table) -> bytes:
     return content
 
 
-def as_table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
+def as_table(doc_id: int, name: str, scores: TokenScores, text: str | None = None) -> pa.Table:
     """The Arrow table that `write_token_table` writes, with its metadata."""
     n_tokens = len(scores.token_ids)
     missing = ~scores.scored
@@ -224,7 +230,12 @@ def as_table(doc_id: int, name: str, scores: TokenScores) -> pa.Table:
         "entropy": pa.array(scores.entropy, pa.float32(), mask=missing),
         "rank": pa.array(scores.rank, pa.int32(), mask=missing),
         "top_mass": pa.array(scores.top_mass, pa.float32(), mask=missing),
+        "collision": pa.array(scores.collision, pa.float32(), mask=missing),
+        "n_bytes": pa.array(scores.n_bytes, pa.int32()),
     }
+    if text is not None:
+        spans = zip(*characters_of_tokens(scores.char_start, scores.char_end), strict=True)
+        columns["text"] = pa.array([text[start:end] for start, end in spans], pa.string())
     escaped = name.encode("utf-8", "backslashreplace")  # a name from JSON may contain half a surrogate pair
     metadata = {"hesnr": json.dumps(scores.signature), "trajectory": escaped}
     return pa.table(columns).replace_schema_metadata(metadata)

@@ -20,13 +20,16 @@ def tokens(n, seed=0, k=10):
         "entropy": entropy,
         "rank": rng.integers(1, 3 * k, n).astype(np.int32),
         "top_mass": rng.uniform(0.5, 1, n).astype(np.float32),
+        "collision": rng.uniform(0.05, 0.9, n).astype(np.float32),
+        "n_bytes": rng.integers(0, 9, n),
     }
 
 
 def from_tokens(columns, epsilon=EPSILON, k=10):
     """Every measure from the token arrays, by the formulas of the paper."""
     logprob, entropy = columns["logprob"].astype(np.float64), columns["entropy"].astype(np.float64)
-    in_h = (entropy > epsilon) & (columns["rank"] <= k)
+    top_mass, above = columns["top_mass"].astype(np.float64), entropy > epsilon
+    in_h = above & (columns["rank"] <= k)
     return {
         "he_snr": (np.exp(logprob[in_h]) / entropy[in_h]).mean(),
         "he_ppl": math.exp(-logprob[in_h].mean()),
@@ -36,7 +39,10 @@ def from_tokens(columns, epsilon=EPSILON, k=10):
         "top1_acc": (columns["rank"] == 1).mean(),
         "topk_acc": (columns["rank"] <= k).mean(),
         "mean_entropy": entropy.mean(),
-        "mean_top_mass": columns["top_mass"].astype(np.float64).mean(),
+        "mean_top_mass": top_mass.mean(),
+        "self_he_snr": (columns["collision"][above] / entropy[above]).sum() / top_mass[above].sum(),
+        "q_over_entropy": (np.exp(logprob[in_h]) / top_mass[in_h] / entropy[in_h]).mean(),
+        "bits_per_byte": -logprob.sum() / math.log(2) / columns["n_bytes"].sum(),
     }
 
 
@@ -50,6 +56,8 @@ def test_a_case_computed_by_hand():
         "entropy": np.array([0.3, 1.3, 2.0, 1.5]),  # the first is below epsilon
         "rank": np.array([1, 2, 11, 3]),  # the third is outside the candidates
         "top_mass": np.array([1.0, 0.9, 0.8, 0.7]),
+        "collision": np.array([0.6, 0.3, 0.2, 0.1]),
+        "n_bytes": np.array([1, 2, 3, 4]),
     }
     got = measures([profile(columns)], EPSILON)
     assert got == pytest.approx(
@@ -63,8 +71,30 @@ def test_a_case_computed_by_hand():
             "topk_acc": 0.75,
             "mean_entropy": 1.275,
             "mean_top_mass": 0.85,
+            "self_he_snr": (0.3 / 1.3 + 0.2 / 2.0 + 0.1 / 1.5) / (0.9 + 0.8 + 0.7),
+            "q_over_entropy": (0.25 / 0.9 / 1.3 + 0.2 / 0.7 / 1.5) / 2,
+            "bits_per_byte": math.log2(1 / (0.5 * 0.25 * 0.1 * 0.2)) / 10,
         }
     )
+
+
+def test_companions_of_tokens_without_their_columns_are_not_numbers_and_survive_json():
+    columns = tokens(100)
+    known = profile(columns)
+    unknown = profile({name: columns[name] for name in ("logprob", "entropy", "rank", "top_mass")})
+    for got in (unknown, EntropyProfile.from_json(json.loads(json.dumps(unknown.to_json(), allow_nan=False)))):
+        values = measures([got], EPSILON)
+        assert [name for name, value in values.items() if value is None] == ["self_he_snr", "bits_per_byte"]
+        assert measures([got, known], EPSILON)["self_he_snr"] is None
+
+
+def test_a_profile_of_version_1_is_read_without_the_companions():
+    known = profile(tokens(100))
+    data = known.to_json()
+    old = data | {"version": 1, "sums": list(SUMS[:8]), "bins": [row[:9] for row in data["bins"]]}
+    values = measures([EntropyProfile.from_json(json.loads(json.dumps(old)))], EPSILON)
+    companions = ("self_he_snr", "q_over_entropy", "bits_per_byte")
+    assert values == measures([known], EPSILON) | dict.fromkeys(companions)
 
 
 @pytest.mark.parametrize("epsilon", [EPSILON, math.log(2), math.log(5), 0.7])

@@ -57,6 +57,8 @@ def test_an_engine_with_one_method_scores_a_trajectory(tokenizer):
     np.testing.assert_allclose(scores.logprob[1:], -math.log(VOCABULARY), rtol=1e-6)
     np.testing.assert_allclose(scores.entropy[1:], math.log(10), rtol=1e-6)
     np.testing.assert_allclose(scores.top_mass[1:], 10 / VOCABULARY, rtol=1e-6)
+    np.testing.assert_allclose(scores.collision[1:], 10 / VOCABULARY**2, rtol=1e-6)
+    assert scores.n_bytes.sum() == len(TEXT.encode())
     assert scores.short_context == n_tokens - Uniform.window
     assert scores.signature == {"model": "uniform", "window": 32, "stride": 16, "k": 10}
     assert other[1] is False  # the harness's own model answers stock requests

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.scoring.token_scores import TokenScores, token_labels
+from lm_eval_hesnr.scoring.token_scores import TokenScores, bytes_of_tokens, characters_of_tokens, token_labels
 
 
 def labels_of(text_labels, spans):
@@ -24,6 +24,22 @@ def test_a_token_without_characters_is_template():
     assert labels_of([Label.CODE], [(0, 0), (0, 1)]) == [Label.TEMPLATE, Label.CODE]
 
 
+@pytest.mark.parametrize(
+    ("spans", "spelled", "n_bytes"),
+    [
+        ([(0, 1), (1, 3), (3, 4)], ["a", "é=", "😀"], [1, 3, 4]),
+        ([(0, 0), (0, 1), (1, 2), (1, 2), (2, 4)], ["", "a", "é", "", "=😀"], [0, 1, 2, 0, 5]),  # é is two tokens
+        ([(0, 2), (0, 2), (0, 2), (2, 4)], ["aé", "", "", "=😀"], [3, 0, 0, 5]),  # a group of byte tokens
+        ([(0, 1), (3, 4)], ["a", "😀"], [1, 4]),  # trimmed offsets
+    ],
+)
+def test_each_character_counts_for_the_first_of_its_tokens(spans, spelled, n_bytes):
+    text = "aé=😀"
+    start, end = np.array(spans).T
+    assert [text[a:b] for a, b in zip(*characters_of_tokens(start, end), strict=True)] == spelled
+    assert bytes_of_tokens(text, start, end).tolist() == n_bytes
+
+
 THREE_TOKENS = TokenScores(
     token_ids=np.arange(3, dtype=np.int32),
     labels=np.zeros(3, np.uint8),
@@ -34,6 +50,8 @@ THREE_TOKENS = TokenScores(
     entropy=np.ones(3, np.float32),
     rank=np.ones(3, np.int32),
     top_mass=np.ones(3, np.float32),
+    collision=np.ones(3, np.float32),
+    n_bytes=np.ones(3, np.int32),
     k=10,
 )
 

@@ -1,9 +1,10 @@
-"""The four statistics of a token, from the logits of the row that predicts it.
+"""The five statistics of a token, from the logits of the row that predicts it.
 
 The definitions are those of HE-SNR (arXiv 2601.20255). With p = softmax(logits), C the k most likely entries, and
 q = p / p(C):
 
     logprob = ln p(target)      top_mass = p(C)      entropy = - sum over C of q ln q
+    collision = sum over C of p^2
     rank = 1 + number of entries whose logit is strictly greater than the target's
 """
 
@@ -18,7 +19,7 @@ _BLOCK = 128
 
 
 class RowStatistics(NamedTuple):
-    """Statistics of R rows as tensors. `scoring.statistics.Statistics` has the same four columns as arrays."""
+    """Statistics of R rows as tensors. `scoring.statistics.Statistics` has the same five columns as arrays."""
 
     logprob: torch.Tensor
     """(R,) float32, nats."""
@@ -27,6 +28,8 @@ class RowStatistics(NamedTuple):
     rank: torch.Tensor
     """(R,) int32."""
     top_mass: torch.Tensor
+    """(R,) float32."""
+    collision: torch.Tensor
     """(R,) float32."""
 
 
@@ -45,7 +48,7 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
     log_sum = (logits - highest).exp_().sum(-1, keepdim=True).log_()  # (R, 1)
     target = logits.gather(1, targets[:, None])  # (R, 1)
     top_logprob = (top - highest) - log_sum  # (R, k)
-    top_mass = top_logprob.exp().sum(-1)
+    p = top_logprob.exp()
     q = torch.softmax(top, dim=-1)
     entropy = torch.special.entr(q).sum(-1)
     # for targets among the candidates, the k values give the rank; only the others need the whole vocabulary
@@ -53,7 +56,8 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int) -> RowSt
     outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
     if len(outside):
         rank[outside] = 1 + (logits[outside] > target[outside]).sum(-1, dtype=torch.int32)
-    return RowStatistics(((target - highest) - log_sum).squeeze(1), entropy, rank, top_mass.clamp_(max=1.0))
+    logprob = ((target - highest) - log_sum).squeeze(1)
+    return RowStatistics(logprob, entropy, rank, p.sum(-1).clamp_(max=1.0), p.square().sum(-1).clamp_(max=1.0))
 
 
 def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:

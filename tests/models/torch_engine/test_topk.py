@@ -17,6 +17,7 @@ def naive(logits: torch.Tensor, targets: torch.Tensor, k: int):
         -(q * q.log()).sum(-1),
         1 + (logits > target).sum(-1),
         mass.sum(-1),
+        (mass * mass).sum(-1),
     )
 
 
@@ -28,6 +29,7 @@ def test_a_case_computed_by_hand():
     assert got.entropy.item() == pytest.approx(math.log(3) - 2 / 3 * math.log(2), abs=1e-6)
     assert got.rank.item() == 2
     assert got.top_mass.item() == pytest.approx(0.75, abs=1e-6)
+    assert got.collision.item() == pytest.approx(1 / 4 + 1 / 16, abs=1e-6)
 
 
 def test_equal_logits_share_the_better_rank():
@@ -49,6 +51,7 @@ def test_equals_the_definitions(vocabulary, scale):
     torch.testing.assert_close(got.entropy.double(), expected[1], atol=1e-5, rtol=0)
     assert got.rank.tolist() == expected[2].tolist()
     torch.testing.assert_close(got.top_mass.double(), expected[3], atol=1e-5, rtol=0)
+    torch.testing.assert_close(got.collision.double(), expected[4], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("vocabulary", [10, 127, 1281, 1407, 151_936])
