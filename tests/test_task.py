@@ -199,7 +199,7 @@ def test_a_threshold_that_finds_nothing_is_one_line_with_advice(evaluate, runs, 
     _, (first, *others) = block_of(caplog.messages)
     assert first == (
         "no-number",
-        "he_snr, he_ppl, decisions, decision_rate (action, all): N/A, threshold=valley found no threshold; "
+        "he_snr, he_ppl, decisions, decision_rate, self_he_snr, q_over_entropy (action, all): N/A, threshold=valley found no threshold; "
         "use threshold=static, or add trajectories",
     )
     assert "N/A" not in str(others)
@@ -210,7 +210,9 @@ def test_without_decisions_the_two_measures_over_them_are_one_line(evaluate, run
     results = evaluate(metadata=metadata)
     assert results["results"]["swe_hesnr"]["decisions,action"] == 0
     _, (first, *_) = block_of(caplog.messages)
-    assert first[1].startswith("he_snr, he_ppl (action, thought): N/A, no token with entropy > 2.302 is among the 10")
+    assert first[1].startswith(
+        "he_snr, he_ppl, self_he_snr, q_over_entropy (action, thought): N/A, no token with entropy > 2.302 is among"
+    )
 
 
 def test_scores_that_cannot_be_stored_are_also_the_first_finding(evaluate, runs, tmp_path, monkeypatch, harness_logs):

@@ -78,12 +78,12 @@ def _missing_numbers(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding
     for scope, summary in summaries.items():
         present = [name for name in HIGHER_IS_BETTER if f"{name},{scope}" in run.results]
         missing = ", ".join(name for name in present if run.value(name, scope) is None)
-        if summary.get("tokens") == 0 and run.config["signature"].get("score") == "action":
-            continue  # the user switched this scope off
         if summary.get("tokens") == 0:
             reason = "the scope has no scored token", "add trajectories with such text; hesnr show prints the labels"
         elif "epsilon" in summary and summary["epsilon"] is None:
             reason = f"threshold={method} found no threshold", "use threshold=static, or add trajectories"
+        elif run.value("decisions", scope):
+            reason = "stored scores of an older version lack what they need", "score again with another score_store"
         else:
             above = f" with entropy > {summary['epsilon']:g}" if summary.get("epsilon") is not None else ""
             reason = f"no token{above} is among the {k} candidates", "add trajectories, or lower epsilon"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -233,6 +234,8 @@ def as_table(doc_id: int, name: str, scores: TokenScores, text: str | None = Non
         "collision": pa.array(scores.collision, pa.float32(), mask=missing),
         "n_bytes": pa.array(scores.n_bytes, pa.int32()),
     }
+    if np.isnan(scores.collision[scores.scored]).any():  # from an entry of the score store of an older version
+        del columns["collision"]
     if text is not None:
         spans = zip(*characters_of_tokens(scores.char_start, scores.char_end), strict=True)
         columns["text"] = pa.array([text[start:end] for start, end in spans], pa.string())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from lm_eval_hesnr.errors import InputError
@@ -88,6 +89,20 @@ def test_every_setting_that_may_change_numbers_is_part_of_the_address(tmp_path, 
     scores = token_scores()
     opened(tmp_path).write("a run", scores)
     assert opened(tmp_path, **change).read(scores.token_ids, positions_of(scores), k=10) is None
+
+
+def test_an_entry_of_an_older_version_keeps_its_numbers_and_lacks_the_new_one(tmp_path):
+    old = replace(token_scores(), collision=np.full_like(token_scores().collision, np.nan))
+    opened(tmp_path).write("a run", old)
+    (path,) = tmp_path.glob("*/*.parquet")
+    positions = np.flatnonzero(old.scored)
+    for name in ("a run", "new name"):  # the second write changes the entry
+        read = opened(tmp_path).read(old.token_ids, positions, old.k)
+        assert read is not None
+        assert np.isnan(read.collision).all()
+        np.testing.assert_array_equal(read.entropy, old.entropy)
+        opened(tmp_path).write(name, read)
+    assert "collision" not in pq.read_schema(path).names
 
 
 def test_k_and_tokens_are_part_of_the_address(tmp_path):

@@ -11,6 +11,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.token_table import TableWriter, TokenTableFile, read_token_table, table_folder
 from tests.builders import size_limit, token_scores
 
+TEXT = "abc" * 1000
 NAME = "00003-a_run.parquet"
 
 
@@ -40,7 +41,7 @@ def test_a_foreign_file_is_refused_before_scoring_and_unchanged(tmp_path, make, 
     path = tmp_path / NAME
     make(path)
     before = path.lstat()
-    for call in (lambda: table(tmp_path), lambda: early.write(token_scores())):
+    for call in (lambda: table(tmp_path), lambda: early.write(token_scores(), TEXT)):
         with pytest.raises(InputError, match=f"^{path}: is {kind}, and not a token table; move it, or choose another"):
             call()
     assert path.lstat() == before
@@ -49,7 +50,7 @@ def test_a_foreign_file_is_refused_before_scoring_and_unchanged(tmp_path, make, 
 
 def test_an_older_table_is_replaced(tmp_path):
     for seed in (1, 2):
-        path = table(tmp_path).write(token_scores(seed=seed))
+        path = table(tmp_path).write(token_scores(seed=seed), TEXT)
     assert read_token_table(path)[1].logprob.tolist() == pytest.approx(
         token_scores(seed=2).logprob.tolist(), nan_ok=True
     )
@@ -59,12 +60,12 @@ def test_an_older_table_is_replaced(tmp_path):
 def test_tables_that_cannot_be_written_are_counted_and_no_older_ones_stay(tmp_path, harness_logs):
     tables, older = TableWriter(), token_scores(n_tokens=5)
     for doc_id in range(4):
-        table(tmp_path, doc_id).write(older)
-    tables.write(table(tmp_path, 0), token_scores())
+        table(tmp_path, doc_id).write(older, TEXT)
+    tables.write(table(tmp_path, 0), token_scores(), TEXT)
     with size_limit(1000):
         for doc_id in (1, 2):
-            tables.write(table(tmp_path, doc_id), token_scores())
-    tables.write(table(tmp_path, 3), token_scores())  # there is space again
+            tables.write(table(tmp_path, doc_id), token_scores(), TEXT)
+    tables.write(table(tmp_path, 3), token_scores(), TEXT)  # there is space again
     tables.log_missing()
     assert harness_logs.messages == [
         f"token_table: {tmp_path}/00001-a_run.parquet: File too large; the run continues, and tries to write the next "
@@ -77,7 +78,7 @@ def test_tables_that_cannot_be_written_are_counted_and_no_older_ones_stay(tmp_pa
 
 def test_nothing_is_logged_if_all_tables_are_written(tmp_path, harness_logs):
     tables = TableWriter()
-    tables.write(table(tmp_path), token_scores())
+    tables.write(table(tmp_path), token_scores(), TEXT)
     tables.log_missing()
     assert harness_logs.messages == []
 
