@@ -199,8 +199,8 @@ def test_a_threshold_that_finds_nothing_is_one_line_with_advice(evaluate, runs, 
     _, (first, *others) = block_of(caplog.messages)
     assert first == (
         "no-number",
-        "he_snr, he_ppl, decisions, decision_rate, self_he_snr, q_over_entropy (action, all): N/A, threshold=valley found no threshold; "
-        "use threshold=static, or add trajectories",
+        "he_snr, he_ppl, decisions, decision_rate, self_he_snr, q_over_entropy (action, all): N/A, "
+        "threshold=valley found no threshold; use threshold=static, or add trajectories",
     )
     assert "N/A" not in str(others)
 

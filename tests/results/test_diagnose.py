@@ -127,11 +127,6 @@ def test_a_finding_in_two_scopes_is_one_line(changes, evidence):
     assert finding.evidence == evidence
 
 
-def test_a_scope_that_score_action_switched_off_is_no_finding():
-    """Older results files have such a scope, without numbers."""
-    assert codes(run(summary={"tokens": 0}, he_snr=None, ppl=None, signature={"score": "action"})) == []
-
-
 def test_a_results_file_of_another_task_is_refused():
     with pytest.raises(ValueError, match="it has no swe_hesnr results"):
         runs_of({"results": {"hellaswag": {}}, "configs": {"hellaswag": {}}}, "x.json")
