@@ -24,8 +24,8 @@ NAMES = {
     "pair of halves": "\udce9\udcff",
     "right to left": "a\u202egpj.exe",
     "hidden": "a\u3164b\u115fc\u200bd",
-    "folder above": "../../above",
-    "absolute": "/tmp/hesnr-attack-absolute",
+    "folder above": "../../ABOVE",
+    "absolute": "/ROOM/absolute",
     "backslashes": "..\\..\\above",
     "home": "~/x",
     "HTML": "<script>alert(1)</script>",
@@ -45,9 +45,24 @@ NAMES = {
     "combining": "e" + "\u0301" * 5000,
     "emoji": "👩‍👩‍👧‍👦" * 500,
 }
-"""Names by what is hostile in them."""
+"""Names by what is hostile in them. `names_of` replaces the words in capitals."""
 ESCAPES = ("red", "title", "C1 escape", "clear screen", "zero", "half surrogate", "hidden")
 """Names for the places that take longer to try."""
+
+
+def names_of(room: Room) -> dict[str, str]:
+    """The names, with paths that belong to this room."""
+    return {
+        what: name.replace("/ROOM", str(room.folder)).replace("ABOVE", f"{room.folder.name}-above")
+        for what, name in NAMES.items()
+    }
+
+
+def _expect_nothing_outside(room: Room) -> None:
+    outside = [path.name for path in room.folder.parent.glob(f"{room.folder.name}-above*")]
+    outside += [path.name for path in room.folder.rglob("above*")]
+    outside += [path.name for path in room.folder.glob("absolute*")]
+    room.expect(not outside, f"a name was executed, or used as a path: {outside}")
 
 
 def hostile_row(name: str) -> dict[str, Any]:
@@ -64,8 +79,8 @@ def hostile_row(name: str) -> dict[str, Any]:
     return inputs.row(name, source=name or "x", model=name, segments=segments, meta=meta)
 
 
-def _commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    for what, name in NAMES.items():
+def _commands(folder: Path, names: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    for what, name in names.items():
         good, bad = folder / f"{what}.jsonl", folder / f"{what} bad.jsonl"
         inputs.write_rows(good, [hostile_row(name), hostile_row(name)])
         broken = [
@@ -90,13 +105,13 @@ def names_in_files(room: Room) -> None:
     """Ids, formats, roles, tools, arguments and texts of each kind, through `curate` and `show`."""
     folder = room.folder / "in"
     folder.mkdir()
-    for name, answer in hesnr_all(room, _commands(folder)):
+    for name, answer in hesnr_all(room, _commands(folder, names_of(room))):
         if name.startswith("curate, "):
             what = name.partition(", ")[2]
             out = folder / f"{what}.out.jsonl"
             room.expect(out.exists() and out.stat().st_size > 0, f"{what}: the good run was not written")
         room.expect("Errno" not in answer.printed, f"{name}: {answer.printed.strip()[-100:]!r}")
-    room.expect(not (room.folder / "above").exists(), "a name was executed")
+    _expect_nothing_outside(room)
 
 
 def _arguments(folder: Path, names: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
@@ -123,17 +138,18 @@ def names_on_the_command_line(room: Room) -> None:
     folder = room.folder / "in"
     folder.mkdir()
     inputs.write_rows(folder / "in.jsonl", [inputs.row()])
-    names = {what: NAMES[what] for what in ESCAPES} if room.small else NAMES
+    names = {what: name for what, name in names_of(room).items() if what in ESCAPES or not room.small}
     for _ in hesnr_all(room, _arguments(folder, names)):
         pass
-    above = [path.name for path in (room.folder.parent / "above", Path("/tmp/hesnr-attack-absolute")) if path.exists()]
-    room.expect(not above, f"a file was written outside: {above}")
+    _expect_nothing_outside(room)
 
 
 @attack("hostile names", small=True)
 def names_through_a_whole_run(room: Room) -> None:
     """`lm_eval` with token tables and samples, then `measure` and `diagnose`: numbers, and files only where they go."""
-    names = {what: name for what, name in NAMES.items() if name and (not room.small or what in (*ESCAPES, "long"))}
+    names = {
+        what: name for what, name in names_of(room).items() if name and (not room.small or what in (*ESCAPES, "long"))
+    }
     inputs.write_rows(room.folder / "in.jsonl", [hostile_row(name[:2000]) for name in names.values()])
     room.lm_eval(
         {"trajectories": "in.jsonl", "token_table": "tables", "max_tokens": 3000}, "--log_samples",
@@ -141,6 +157,7 @@ def names_through_a_whole_run(room: Room) -> None:
     )  # fmt: skip
     found = {path.name for path in room.folder.iterdir()}
     room.expect(found == {"in.jsonl", "tables", "results"}, f"unexpected files: {sorted(found)}")
+    _expect_nothing_outside(room)
     results = list((room.folder / "results").rglob("results_*.json"))
     room.expect(len(results) == 1 and results[0].stat().st_size > 0, "the results file is missing or empty")
     for path in results:
@@ -158,25 +175,31 @@ def names_through_a_whole_run(room: Room) -> None:
 
 @attack("hostile names")
 def names_in_the_options_of_a_run(room: Room) -> None:
-    """Keys and values of --metadata, --model_args and names of models with escapes: one line, exit status 1 or 2."""
+    """Keys and values of --metadata, --model_args and names of models with escapes: one line, exit status 1 or 2.
+
+    A key that is not similar to one of ours is ignored, because other tasks may use it. The harness itself logs the
+    model's arguments, and escapes what Python does not call printable.
+    """
     inputs.write_rows(room.folder / "in.jsonl", [inputs.row()])
-    red = NAMES["red"] + NAMES["C1 escape"] + NAMES["hidden"]
+    escapes = NAMES["red"] + NAMES["C1 escape"]
+    red = escapes + NAMES["hidden"]
     good = {"trajectories": "in.jsonl"}
     for what, metadata, model_args in (
-        ("a key", {**good, f"epsilo{red}": 1}, ""),
+        ("another key", {**good, f"epsilo{red}": 1}, ""),
+        ("a misspelt key", {**good, "epsilon\x1b\u3164": 1}, ""),
         ("a scope", {**good, "scopes": [red]}, ""),
         ("an own scope", {**good, "scopes": [{red: ["code"]}]}, ""),
         ("trajectories", {"trajectories": red}, ""),
         ("a path of 300 characters", {"trajectories": "x" * 300}, ""),
         ("an unknown user", {"trajectories": "~nosuchuser/x"}, ""),
         ("token_table of an unknown user", {**good, "token_table": "~nosuchuser/x"}, ""),
-        ("a model", good, f"pretrained={red}"),
-        ("a model argument", good, f"pretrained={MODEL},{red}=1"),
+        ("a model", good, f"pretrained={escapes}"),
+        ("a model argument", good, f"pretrained={MODEL},{escapes}=1"),
         ("dtype", good, f"pretrained={MODEL},dtype=float33"),
         ("a store of an unknown user", good, f"pretrained={MODEL},score_store=~nosuchuser/x"),
         ("a store in a long path", good, f"pretrained={MODEL},score_store={'x' * 300}"),
-        ("mem_budget", good, f"pretrained={MODEL},mem_budget={red}"),
+        ("mem_budget", good, f"pretrained={MODEL},mem_budget={escapes}"),
     ):
         chosen = {"model_args": model_args} if model_args else {}
-        statuses = (0, 1, 2) if what == "an own scope" else (1, 2)
+        statuses = (0,) if what == "another key" else (0, 1, 2) if what == "an own scope" else (1, 2)
         room.lm_eval(metadata, statuses=statuses, what=what, **chosen)

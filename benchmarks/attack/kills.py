@@ -16,6 +16,8 @@ from benchmarks.attack import inputs
 from benchmarks.attack.limits import kill_group
 from benchmarks.attack.table import MODEL, Room, attack
 
+KILLS = 20
+"""Of the run with a score store."""
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
 """Keys of a results file that differ between equal runs."""
 
@@ -63,7 +65,7 @@ def _curate_until_done(room: Room, out: str, options: list[str], kills: int, sou
     room.expect(path.exists() and path.read_bytes() == right.read_bytes(), f"{out}: other bytes than undisturbed")
     left = [one.name for one in room.folder.glob(f"{out}.*")]
     room.expect(not left, f"{out}: files are left: {left}")
-    room.notes.append(f"{out}: {killed} kills")
+    room.expect(killed == kills, f"{out}: {killed} kills, not {kills}: the command ends too early")
 
 
 @attack("kills", small=True)
@@ -118,6 +120,7 @@ def writers_of_the_score_store(room: Room) -> None:
         ]  # fmt: skip
         time.sleep(chance.uniform(2.5, 5))
         for writer in writers:
+            room.expect(writer.poll() is None, "a writer ended before it was killed")
             kill_group(writer.pid)
             writer.wait()
         if turn % 5 == 4:
@@ -152,8 +155,8 @@ def whole_runs_killed_and_continued(room: Room) -> None:
     chance = random.Random(room.seed)
     killed = 0
     stored = []
-    for turn in range(30):
-        if killed == 20:
+    for turn in range(3 * KILLS):
+        if killed == KILLS:
             break
         late = turn % 3 == 2  # while tables and results are written
         moment = chance.uniform(0.9, 1.05) * whole if late else chance.uniform(0.4, 1) * whole
@@ -165,7 +168,8 @@ def whole_runs_killed_and_continued(room: Room) -> None:
     room.expect(bool(right) and right == found, "the results differ from those of the undisturbed run")
     both = [room.hesnr("measure", folder, "--json").stdout for folder in ("right_tables", "tables")]
     room.expect(both[0] == both[1], "the token tables give other measures")
-    room.notes.append(f"{killed} kills; stored then: {stored}")
+    room.expect(killed == KILLS, f"{killed} kills, not {KILLS}: the run ends too early")
+    room.notes.append(f"stored when it was killed: {stored}")
 
 
 def _results(folder: Path) -> dict[str, Any]:

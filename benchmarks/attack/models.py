@@ -9,9 +9,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import jinja2
+
 from benchmarks.attack import inputs
 from benchmarks.attack.mutations import broken_bytes, broken_json
 from benchmarks.attack.table import MODEL, TASKS, Room, SkippedError, attack
+from benchmarks.attack.verdict import last_line
 
 REFUSED = (1,)
 
@@ -45,20 +48,15 @@ save_file(weights, folder + "/model.safetensors", metadata={"format": "pt"})
 
 @attack("models")
 def logits_become_NaN_in_the_middle(room: Room) -> None:  # noqa: N802
-    """Weights of one token are NaN. The run ends with one line, or gives no number that depends on them."""
+    """Weights of one token are NaN. The run ends with one line, which names the first token, and writes no results."""
     folder = _copy(room)
     room.run([room.python, "-c", _NAN, str(folder), "again"], what="making the weights")
     room.megabytes = 0
     done = room.lm_eval(
-        _runs(room), "--output_path", "results", model_args=f"pretrained={folder},dtype=float32", statuses=(0, 1)
+        _runs(room), "--output_path", "results", model_args=f"pretrained={folder},dtype=float32", statuses=REFUSED
     )
-    if done.status == 0:
-        for path in (room.folder / "results").rglob("results_*.json"):
-            found = json.loads(path.read_text())["results"]["swe_hesnr"]
-            numbers = {name: value for name, value in found.items() if name in ("he_snr,all", "ppl,all")}
-            room.expect(not any(isinstance(one, float) for one in numbers.values()), f"numbers from NaN: {numbers}")
-    room.expect("nan" in done.output.lower() or done.status == 1, "nothing says that logits are NaN")
-    room.notes.append(f"exit status {done.status}")
+    room.expect("hf-topk returns no finite logprob at token" in last_line(done), f"another line: {last_line(done)}")
+    room.expect(not list(room.folder.glob("results/**/results_*.json")), "results from NaN were written")
 
 
 _ADAPTER = """
@@ -106,13 +104,22 @@ def broken_checkpoints(room: Room) -> None:
         shutil.rmtree(folder)
 
 
-def _changed(change: Callable[[Path], None], *arguments: str) -> Callable[[Room], None]:
+FORBIDDEN = "forbidden"
+"""A file in the room's folder. A hostile checkpoint tries to make it."""
+
+
+def _changed(change: Callable[[Path], None], refused: str, *arguments: str) -> Callable[[Room], None]:
+    """Run with a changed copy of the model. If `refused` is not empty, the run ends with a line that contains it."""
+
     def _work(room: Room) -> None:
         folder = _copy(room)
         change(folder)
         done = room.lm_eval(
-            _runs(room), *arguments, model_args=f"pretrained={folder}", statuses=(0, 1), seconds=120
+            _runs(room), *arguments, model_args=f"pretrained={folder}", statuses=REFUSED if refused else (0, 1),
+            seconds=120,
         )  # fmt: skip
+        room.expect(not (room.folder / FORBIDDEN).exists(), "code of the checkpoint was run")
+        room.expect(refused in last_line(done), f"the line lacks {refused!r}: {last_line(done)}")
         room.notes.append(f"exit status {done.status}")
 
     return _work
@@ -129,7 +136,20 @@ def _template(text: str) -> Callable[[Path], None]:
 
 def _pickle(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch /tmp/hesnr-attack-pickle'\ntR.")
+    (folder / "pytorch_model.bin").write_bytes(f"cos\nsystem\n(S'touch {folder.parent / FORBIDDEN}'\ntR.".encode())
+
+
+_OF_THE_SYSTEM = """{% for one in ''.__class__.__mro__[1].__subclasses__() if one.__name__ == '_wrap_close' %}
+{{ one.__init__.__globals__['system']('touch FILE') }}{% endfor %}"""
+
+
+def _leaves_the_sandbox(folder: Path) -> None:
+    text, file = _OF_THE_SYSTEM.replace("FILE", str(folder.parent / FORBIDDEN)), folder.parent / FORBIDDEN
+    jinja2.Environment().from_string(text).render()  # without a sandbox
+    if not file.exists():
+        raise ValueError("the template does no harm without a sandbox")
+    file.unlink()
+    _template(text)(folder)
 
 
 def _regex(folder: Path) -> None:
@@ -148,20 +168,21 @@ def _slow_regex(folder: Path) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-for _name, _change, _arguments in (
+CHAT = "--apply_chat_template"
+
+for _name, _change, _refused, *_arguments in (
     ("chat template without end", _template("{% for a in range(10**9) %}{% for b in range(10**9) %}x{% endfor %}"
-                                            "{% endfor %}"), ("--apply_chat_template",)),
-    ("chat template with a large power", _template("{{ 9 ** 9 ** 9 }}"), ("--apply_chat_template",)),
-    ("chat template of 10 GB", _template("{{ 'x' * 10 ** 10 }}"), ("--apply_chat_template",)),
-    ("chat template that leaves its sandbox", _template("{{ ''.__class__.__mro__[1].__subclasses__() }}"),
-     ("--apply_chat_template",)),
+                                            "{% endfor %}"), "chat template", CHAT),
+    ("chat template with a large power", _template("{{ 9 ** 9 ** 9 }}"), "chat template", CHAT),
+    ("chat template of 10 GB", _template("{{ 'x' * 10 ** 10 }}"), "chat template", CHAT),
+    ("chat template that leaves its sandbox", _leaves_the_sandbox, "is unsafe", CHAT),
     ("chat template with escapes in its error", _template("{{ raise_exception('\x1b[31mred\u3164') }}"),
-     ("--apply_chat_template",)),
-    ("checkpoint that is a pickle", _pickle, ()),
-    ("tokenizer whose regular expression is wrong", _regex, ()),
-    ("tokenizer whose regular expression is slow", _slow_regex, ()),
+     "\\x1b[31mred\\u3164", CHAT),
+    ("checkpoint that is a pickle", _pickle, "cannot be loaded"),
+    ("tokenizer whose regular expression is wrong", _regex, "tokenizer"),
+    ("tokenizer whose regular expression is slow", _slow_regex, ""),
 ):  # fmt: skip
-    attack("models", name=_name)(_changed(_change, *_arguments))
+    attack("models", name=_name)(_changed(_change, _refused, *_arguments))
 
 
 _THREADS = """
