@@ -33,16 +33,19 @@ def _copy(room: Room) -> Path:
 
 
 _NAN = """
-import sys, torch
+import json, pathlib, sys, torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 folder, word = sys.argv[1:]
 weights = load_file(folder + "/model.safetensors")
 (name,) = [n for n in weights if "embed_tokens" in n or n.endswith("wte.weight")]
 ids = AutoTokenizer.from_pretrained(folder)(word, add_special_tokens=False)["input_ids"]
+weights["lm_head.weight"] = weights[name]  # or else every logit would be NaN
 weights[name] = weights[name].clone()
 weights[name][ids] = float("nan")
 save_file(weights, folder + "/model.safetensors", metadata={"format": "pt"})
+config = pathlib.Path(folder, "config.json")
+config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddings": False}))
 """
 
 
@@ -125,7 +128,13 @@ def _changed(change: Callable[[Path], None], refused: str, *arguments: str) -> C
     return _work
 
 
+_MESSAGES = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+"""`transformers` runs no template without the word `content`."""
+
+
 def _template(text: str) -> Callable[[Path], None]:
+    text += _MESSAGES
+
     def _change(folder: Path) -> None:
         path = folder / "tokenizer_config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": text}))
@@ -145,7 +154,7 @@ _OF_THE_SYSTEM = """{% for one in ''.__class__.__mro__[1].__subclasses__() if on
 
 def _leaves_the_sandbox(folder: Path) -> None:
     text, file = _OF_THE_SYSTEM.replace("FILE", str(folder.parent / FORBIDDEN)), folder.parent / FORBIDDEN
-    jinja2.Environment().from_string(text).render()  # without a sandbox
+    jinja2.Environment().from_string(text + _MESSAGES).render(messages=[])  # without a sandbox
     if not file.exists():
         raise ValueError("the template does no harm without a sandbox")
     file.unlink()
@@ -173,7 +182,7 @@ CHAT = "--apply_chat_template"
 for _name, _change, _refused, *_arguments in (
     ("chat template without end", _template("{% for a in range(10**9) %}{% for b in range(10**9) %}x{% endfor %}"
                                             "{% endfor %}"), "chat template", CHAT),
-    ("chat template with a large power", _template("{{ 9 ** 9 ** 9 }}"), "chat template", CHAT),
+    ("chat template with a large power", _template("{{ 9 ** (9 ** 9) }}"), "chat template", CHAT),
     ("chat template of 10 GB", _template("{{ 'x' * 10 ** 10 }}"), "chat template", CHAT),
     ("chat template that leaves its sandbox", _leaves_the_sandbox, "is unsafe", CHAT),
     ("chat template with escapes in its error", _template("{{ raise_exception('\x1b[31mred\u3164') }}"),
