@@ -53,7 +53,7 @@ config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddi
 def logits_become_NaN_in_the_middle(room: Room) -> None:  # noqa: N802
     """Weights of one token are NaN. The run ends with one line, which names the first token, and writes no results."""
     folder = _copy(room)
-    room.run([room.python, "-c", _NAN, str(folder), "again"], what="making the weights")
+    room.run([room.python, "-c", _NAN, str(folder), " again"], what="making the weights")
     room.megabytes = 0
     done = room.lm_eval(
         _runs(room), "--output_path", "results", model_args=f"pretrained={folder},dtype=float32", statuses=REFUSED
