@@ -38,7 +38,6 @@ EFFECTS = {
     "--output_path results": lambda run: run.files("results_*.json") == 1 and not run.files("samples_*.jsonl"),
     "--log_samples --output_path results": lambda run: run.files("results_*.json") == run.files("samples_*.jsonl") == 1,
     "--show_config": lambda run: '"configs": {' in run.printed,
-    "--trust_remote_code": lambda run: run.results["config"]["model_args"].get("trust_remote_code") is True,
     "--metadata trajectories=runs.jsonl,k=5": lambda run: run.signature["k"] == 5,
 }
 """What a row of the outcome `right` has changed, by what it is tried with, without the quotes of the shell."""
