@@ -43,6 +43,7 @@ clean:  ## remove both environments
 	rm -rf $(VENV) .venv-vllm
 
 $(READY): pyproject.toml constraints.txt
+	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
