@@ -79,7 +79,7 @@ def test_many_texts_of_one_action_share_one_budget(text):
     assert first.tolist() == alone.tolist()  # what comes before the limit is labelled as always
 
 
-LONG = "x=>" * 350 + " // c\n"
+LONG = "x=>" * 400 + " // c\n"
 """Ambiguous, and so long that the parse is observed."""
 
 
