@@ -279,8 +279,7 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--random", type=int, default=0, metavar="N", help="try N random patterns too")
     options.add_argument("--only", metavar="NAME", help="only one grammar, or `shapes`")
     given = options.parse_args(argv)
-    for language in GRAMMARS:
-        parser(language).parse(b"")  # load the grammars once
+    _ = [parser(language).parse(b"") for language in GRAMMARS]  # load the grammars once
     patterns = [*KNOWN, *TOKENS, *random_patterns(given.random)]
     cases = (case for cases in (shape_cases(), grammar_cases(patterns)) for case in cases)
     by_group: dict[str, list[Result]] = {}
