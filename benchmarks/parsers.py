@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import random
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
+
+from parser_patterns import FILES, KNOWN, TOKENS, random_patterns
 
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.budget import Budget
@@ -38,30 +39,6 @@ LENGTHS = (450, 1_400, 2_800, 5_000, 15_000, 49_900)
 """Lengths of one text: around the places where the limits of a parse begin, and just under the limit of its length."""
 SMALL = (400, 1_400, 2_800)
 """Lengths of the values if the action contains many: together they have `LENGTH` characters."""
-
-TOKENS = [
-    "a", "x", "b", "1", "0x1", "'a'", "\"a\"", "'", "\"", "`", "```", "(", ")", "[", "]", "{", "}", "<", ">", "=",
-    "==", "===", "->", "=>", ":=", "?", "??", "?.", "!", "!!", "~", "^", "&", "&&", "|", "||", "+", "++", "-", "--",
-    "*", "**", "/", "//", "/*", "*/", "%", "%%", "@", "@a", "#", "#{", "${", "$(", "$((", "$", "$a", "\\", ";",
-    ";;", ":", "::", ",", ".", "..", "...", "\n", "\t", "\\n", "<<", "<<<", "<<A", ">>", "<!--", "-->", "<a>",
-    "</a>", "<a", "<script>", "<style>", "<?php", "?>", "<?=", "if", "else", "for", "while", "do", "function",
-    "def", "class", "end", "begin", "case", "switch", "return", "new", "await", "async", "yield", "lambda", "not",
-    "in", "is", "import", "from", "struct", "typedef", "template<", "operator", "int", "void", "f(", "a(", "a[",
-    "a{", "=>", "x=>", "x=", "a?", "a?b:", "!(", "$(a", "${a", "`a", "\"${a", "\"$(", "b'", "f\"", "f'", "r#\"",
-    "u8R\"(", "\"\"\"", "'''", "%w(", "%q{", "=begin", "=end", "__END__", "<<~A", "<<-A", "-", "&", "*a", "&a",
-    "---", "|-", "#if", "#endif", "#else", "@media", "url(", "!important", "select", "from", "where", "join", "on",
-    "and", "or", "when", "declare", "$$", "$a$", "/*!", "/*+", "ifeq", "endif", "define", "endef", "\ud83d\ude00",
-    "\u0000", "\u00e9", "\r",
-]  # fmt: skip
-KNOWN = [
-    "x=>", "/* ", "a?", "&f(", "%w(", "x=}/", "|!", "/*!", "<", "\\", "@a)", "<<A\n", "A<", "- ", "a: ", "`${", "{a:",
-]  # fmt: skip
-"""The most costly patterns that were found so far."""
-FILES = {
-    "javascript": "a.js", "typescript": "a.ts", "tsx": "a.tsx", "java": "A.java", "go": "a.go", "rust": "a.rs",
-    "c": "a.c", "cpp": "a.cpp", "ruby": "a.rb", "php": "a.php", "php_only": "a.php", "html": "a.html", "css": "a.css",
-    "json": "a.json", "yaml": "a.yaml", "toml": "a.toml", "sql": "a.sql", "make": "a.mk", "python": "a.py",
-}  # fmt: skip
 
 
 class Case(NamedTuple):
@@ -277,12 +254,6 @@ def _peak_mb() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def random_patterns(n: int) -> list[str]:
-    """Patterns of two to four tokens. The same for every call."""
-    chosen = random.Random(0)
-    return [chosen.choice(["", " ", "\n"]).join(chosen.choices(TOKENS, k=chosen.choice([2, 3, 4]))) for _ in range(n)]
-
-
 def results_of(cases: Iterator[Case], out: Path) -> Iterator[Result]:
     """The results of all cases: from the file, or measured and added to it."""
     lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
@@ -309,7 +280,7 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--only", metavar="NAME", help="only one grammar, or `shapes`")
     given = options.parse_args(argv)
     for language in GRAMMARS:
-        parser(language).parse(b"")  # load the grammars once
+        parser(language).parse(b"")  # load the grammar once
     patterns = [*KNOWN, *TOKENS, *random_patterns(given.random)]
     cases = (case for cases in (shape_cases(), grammar_cases(patterns)) for case in cases)
     by_group: dict[str, list[Result]] = {}

@@ -29,9 +29,11 @@ class Budget:
     """Calls of the parsers' progress callbacks, one for every 100 operations. In the worst texts a step takes 1 ms."""
     reads: int = 60_000
     """Calls of the read callbacks. Each returns at most `parsing.CHUNK` bytes, so they measure how much is scanned."""
-    joins: int = 700
-    """Work at the end of a parse. There the parser copies every path through its stack: the square of the memory that
-    the parse still uses at that time, in thousands of blocks."""
+    messages: int = 1_000_000
+    """Messages in the log of the parsers. Only long or ambiguous texts are parsed with a log: see `parsing`."""
+    joins: int = 1_200
+    """Work at the end of a parse. There the parser copies every path through its stack: the square of the number of
+    branched operations, in units of 100 000."""
     names: int = 300_000
     """Names of arguments that are compared, to find the language of each value."""
     comparisons: int = 500_000_000
@@ -43,7 +45,7 @@ class Budget:
         """Take the share of one parse. Whether something is left for it."""
         self.parses -= 1
         self.bytes -= n_bytes
-        return min(self.parses, self.bytes, self.steps, self.reads, self.joins) >= 0
+        return min(self.parses, self.bytes, self.steps, self.reads, self.messages, self.joins) >= 0
 
     def look_up(self, arguments: Mapping[str, Any]) -> bool:
         """Take the share of one search in the names of arguments. Whether something was left for it."""

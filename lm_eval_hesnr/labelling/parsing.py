@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from threading import Lock
 from typing import NamedTuple
 
-from tree_sitter import Node, Point, QueryCursor
+from tree_sitter import LogType, Node, Point, QueryCursor
 
 from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labelling.languages import parser, query
 
 CHUNK = 128
 """Bytes that the parser gets at once."""
-_BLOCKS_PER_STEP = 142
-"""Blocks of memory that the worst known texts use for each step of the parser. Other texts use about 45."""
-_MAX_ASSUMED = 10_000
-"""Blocks. A parse that may use more, at this rate, is measured: counting the blocks takes longer than a short parse."""
-_MAX_BLOCKS = 26_000
-"""Blocks that one parse may use before its end. At its end, the worst known texts then take about 300 MB."""
+_MAX_UNOBSERVED = 70
+"""Steps of a parse that is not observed. Observing costs time, and no tested real text needs so many steps."""
+_BRANCHED_PER_STEP = 58
+"""Branched operations that the worst known texts use for each step. Assumed for a parse that is not observed."""
+_MAX_BRANCHED = 10_600
+"""Branched operations of one parse, less the operations in one branch. The worst known texts then take about 300 MB."""
 _MAX_UNFINISHED = 256
 """Unfinished matches of a query at one time. (In tree-sitter 0.26, a query with a progress callback crashes.)"""
 _BUFFERS = [bytearray(n) for n in range(CHUNK + 1)]
@@ -49,32 +48,57 @@ def parse(source: bytes, language: str, budget: Budget) -> Tree | None:
     return None
 
 
-def _parse(source: bytes, language: str, budget: Budget, *, measured: bool = False) -> Tree | None:
-    blocks, blocks_before = 0, sys.getallocatedblocks() if measured else 0
-    limit = _MAX_BLOCKS if measured else _MAX_ASSUMED
+class _Branches:
+    """Estimates the memory of a parse from the parser's log. An ambiguous text is parsed in several branches at once.
+
+    Their paths through the stack are copied when they end. The log depends only on the text and the grammar, but the
+    memory of the process depends on other threads and on Python's allocator.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._open = 0
+        self.most = 0
+        """Largest number of branched operations that no operation in a single branch has offset."""
+
+    def __call__(self, _kind: LogType, message: str) -> None:
+        self._budget.messages -= 1
+        if message.startswith("process version:"):
+            if "version_count:1," in message:
+                self._open = max(self._open - 1, 0)
+            else:
+                self._open += 1
+                self.most = max(self.most, self._open)
+
+
+def _parse(source: bytes, language: str, budget: Budget, *, observed: bool = False) -> Tree | None:
+    steps, branches = 0, _Branches(budget) if observed else None
 
     def read(offset: int, _point: Point) -> bytearray:
         budget.reads -= 1
-        chunk = source[offset : offset + CHUNK] if budget.reads >= 0 else b""
+        chunk = source[offset : offset + CHUNK] if min(budget.reads, budget.messages) >= 0 else b""
         buffer = _BUFFERS[len(chunk)]
         buffer[:] = chunk
         return buffer
 
     def is_over(_offset: int, _has_error: bool) -> bool:
-        nonlocal blocks
+        nonlocal steps
+        steps += 1
         budget.steps -= 1
-        blocks += _BLOCKS_PER_STEP
-        if measured and blocks > limit:
-            blocks = sys.getallocatedblocks() - blocks_before or blocks  # 0: Python does not count them
-        return blocks > limit or budget.steps < 0 or budget.reads < 0
+        too_much = branches.most > _MAX_BRANCHED if branches else steps > _MAX_UNOBSERVED
+        return too_much or min(budget.steps, budget.reads, budget.messages) < 0
 
+    if branches:
+        parser(language).logger = branches
     try:
         tree = parser(language).parse(read, encoding="utf8", progress_callback=is_over)
     except ValueError:  # stopped by `is_over`
         parser(language).reset()
-        return None if measured or blocks <= limit else _parse(source, language, budget, measured=True)
-    budget.joins -= blocks**2 // 10**6
-    return Tree(tree.root_node, source) if budget.reads >= 0 else None
+        return None if observed or steps <= _MAX_UNOBSERVED else _parse(source, language, budget, observed=True)
+    finally:
+        del parser(language).logger
+    budget.joins -= (branches.most if branches else _BRANCHED_PER_STEP * steps) ** 2 // 10**5
+    return Tree(tree.root_node, source) if min(budget.reads, budget.messages) >= 0 else None
 
 
 def captures(tree: Tree, language: str, text: str, budget: Budget) -> dict[str, list[Node]] | None:

@@ -192,6 +192,7 @@ def test_what_a_row_says_is_what_happens(
         assert flag.lstrip("-") in refused, refused
         return
     assert not refused
+    assert run is not None
     assert command != "run" or "|he_snr" in run.printed
     if command == "run" and outcome == "right":
         assert EFFECTS.get(" ".join(given), lambda _: True)(run)

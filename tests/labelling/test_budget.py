@@ -2,6 +2,10 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
+from threading import Event, Thread
 
 import pytest
 
@@ -75,16 +79,59 @@ def test_many_texts_of_one_action_share_one_budget(text):
     assert first.tolist() == alone.tolist()  # what comes before the limit is labelled as always
 
 
-def test_the_same_text_always_costs_the_same():
-    text = "x = 1 # c\nfoo(bar)\n" * 800
-    costs = []
-    for ballast in (0, 50_000):  # other memory of the process does not count
-        kept = [bytes(100) + str(i).encode() for i in range(ballast)]
-        budget = Budget()
-        syntax(text, "python", budget)
-        costs.append((budget.parses, budget.bytes, budget.steps, budget.reads, budget.n_unparsed, len(kept) * 0))
-    assert costs[0] == costs[1]
-    assert costs[0][-2] == 0
+LONG = "x=>" * 400 + " // c\n"
+"""Ambiguous, and so long that the parse is observed."""
+
+
+def cost(text: str, language: str) -> tuple[Budget, int]:
+    """What is left of a budget, and the number of characters that are comments."""
+    budget = Budget()
+    return budget, int((label_code(text, language, budget) == Label.COMMENT).sum())
+
+
+@pytest.mark.parametrize(("text", "language"), [(LONG, "java"), (LONG, "c"), ("x = 1 # c\nfoo(bar)\n" * 500, "python")])
+def test_another_thread_changes_neither_labels_nor_costs(text, language):
+    alone = cost(text, language)
+    end = Event()
+
+    def allocate() -> None:
+        kept: list[bytes] = []
+        while not end.wait(0.001):
+            kept = [] if len(kept) > 200_000 else kept + [bytes(100 + i % 9) for i in range(20_000)]
+
+    noisy = Thread(target=allocate)
+    noisy.start()
+    try:
+        found = cost(text, language)
+    finally:
+        end.set()
+        noisy.join()
+    assert found == alone
+    assert alone[0].n_unparsed == 0
+    assert alone[0].messages < Budget().messages  # the parse was observed
+
+
+PROGRAM = """
+from lm_eval_hesnr.labelling.budget import Budget
+from lm_eval_hesnr.labelling.code import label_code
+for text in ("x=>" * 500 + " // c", "x=>" * 1_000 + " // c"):
+    budget = Budget()
+    print(label_code(text, "java", budget).sum(), budget)
+"""
+
+
+def test_the_allocator_of_python_changes_neither_labels_nor_costs():
+    printed = []
+    for allocator in ("malloc", "pymalloc"):
+        environment = {**os.environ, "PYTHONMALLOC": allocator, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, check=True)
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
+    assert printed[0].count(b"n_unparsed=0") == printed[0].count(b"n_unparsed=1") == 1
+
+
+def test_a_comment_inside_an_ambiguous_text_does_not_hide_its_cost():
+    assert cost("x /* some words of a comment */ => " * 1_400 + "// c", "java")[0].n_unparsed == 1
 
 
 def test_a_long_ordinary_text_is_parsed():
@@ -104,12 +151,12 @@ def test_a_text_is_read_in_chunks_as_if_it_were_whole():
 
 
 @pytest.mark.parametrize("after", ["", "\nEOF\n"])
-def test_redirections_with_digits_take_linear_time(after):
+def test_redirections_with_digits_take_linear_time(after, ends_within_a_minute):
     mask_shell("\n" + ">a1" * 60 + f" x <<EOF{after}")
     mask_shell("cat <<EOF " + ">a1" * 60 + f" x{after}")
 
 
-def test_thousands_of_values_in_one_action_take_bounded_time():
+def test_thousands_of_values_in_one_action_take_bounded_time(ends_within_a_minute):
     values = {f"content{i}": f"value {i} # c" for i in range(4_000)}
     call = Call("write_file", {"path": "a.py", **values}, True)
     as_json = Segment("action", json.dumps(call.arguments), generated=True, calls=(call,))
@@ -118,8 +165,13 @@ def test_thousands_of_values_in_one_action_take_bounded_time():
     listed = [{f"key{i}": "value"} for i in range(4_000)]
     calls = tuple(Call("tool", {f"other{i}": "value"}, True) for i in range(4_000))
     product = Segment("action", json.dumps(listed), generated=True, calls=calls)
+    left = []
     for segment in (as_json, verbatim, missing, product):
-        assert annotate(segment).shape == (len(segment.text),)
+        budget = Budget()
+        assert annotate(segment, budget).shape == (len(segment.text),)
+        left.append((budget.comparisons, budget.names))
+    assert min(comparisons for comparisons, _ in left) < Budget().comparisons
+    assert min(names for _, names in left) < Budget().names
 
 
 def test_an_argument_is_found_in_the_first_call_that_has_it():
