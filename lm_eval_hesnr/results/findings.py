@@ -169,8 +169,8 @@ def _one_label(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "one-label",
             f"most decisions are {label}: {_paired(scopes, shares)}",
-            f"{'these scopes mainly measure' if scopes[1:] else 'this scope mainly measures'} {label}; you can report a "
-            "scope with that label alone",
+            f"{'these scopes mainly measure' if scopes[1:] else 'this scope mainly measures'} {label}; you can report "
+            "a scope with that label alone",
         )
 
 

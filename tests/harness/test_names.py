@@ -3,7 +3,7 @@
 import pytest
 
 from lm_eval_hesnr import plugin
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
 from lm_eval_hesnr.harness.names import refuse_misspelt
 
 plugin.install()
@@ -55,3 +55,8 @@ def test_names_that_differ_only_in_their_hyphens_all_exist(known):
     refuse_misspelt(known, known, {"hf-topk"}, "--model")
     with pytest.raises(InputError, match=r"did you mean hf-topk\?"):
         refuse_misspelt(["HF-TOPK"], known, {"hf-topk"}, "--model")
+
+
+def test_the_line_against_stock_models_names_our_models():
+    for name in plugin.MODELS:
+        assert name in NEEDS_OUR_MODEL
