@@ -15,6 +15,12 @@ from __future__ import annotations
 import lm_eval_hesnr.messages.log  # noqa: F401 (every module of the package that logs also imports this one)
 from lm_eval_hesnr.messages.characters import one_line
 
+NEEDS_OUR_MODEL = (
+    "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk, vllm-topk or "
+    "completions-topk; they also run all other tasks"
+)
+"""The reason why a stock model is refused: before a run, or at the first request of a caller without those checks."""
+
 
 class InputError(ValueError, SystemExit):
     """The caller's mistake, as one line: the place, what was found, what was expected and what to do.

@@ -130,7 +130,7 @@ def _check_before_model(evaluator_module) -> None:  # type: ignore[no-untyped-de
         return
     from lm_eval_hesnr.harness.before_model import checked_evaluate, checked_simple_evaluate
 
-    evaluator_module.evaluate = checked_evaluate(evaluator_module.evaluate, tuple(MODELS))
+    evaluator_module.evaluate = checked_evaluate(evaluator_module.evaluate)
     evaluator_module.simple_evaluate = checked_simple_evaluate(
         evaluator_module.simple_evaluate, task_folder(), tuple(MODELS)
     )

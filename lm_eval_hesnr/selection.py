@@ -14,8 +14,9 @@ from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.bounded_template import BoundedTemplate, ChatTemplate
 from lm_eval_hesnr.labelling.render import Rendering
+from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
-from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.load import Loaded, load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
 from lm_eval_hesnr.trajectories.unknown import counts_line
@@ -74,6 +75,33 @@ def select(
             "%s: no trajectories= in --metadata: scoring the embedded sample set, which says nothing about SWE-bench",
             task,
         )
+    is_last = _enough(max_trajectories, only_resolved) if max_trajectories else None
+    loaded = load_trajectories(paths or TRAJECTORIES, strict=strict, is_last=is_last)
+    _log_loaded(loaded, task)
+    not_failed = [trajectory for trajectory in loaded.trajectories if _is_kept(trajectory, only_resolved)]
+    if not not_failed:
+        raise InputError(
+            "only_resolved is on, and no trajectory is left: all are known to have failed "
+            f"({counted(len(loaded.trajectories), 'trajectory')}); give successful runs, or --metadata "
+            "only_resolved=false"
+        )
+    kept = _first_of_each_instance(not_failed) if max_trajectories else not_failed
+    outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
+    counts = {
+        "files": loaded.files,
+        "bad": len(loaded.bad),
+        "resolved": outcomes[True],
+        "failed": outcomes[False],
+        "unknown": outcomes[None],
+        "left_out_failed": len(loaded.trajectories) - len(not_failed),
+        "left_out_same_instance": len(not_failed) - len(kept),
+        "left_out_too_long": 0,
+    }
+    return _selection(kept, counts)
+
+
+def _enough(max_trajectories: int, only_resolved: bool) -> Callable[[Trajectory], bool]:
+    """A function for each trajectory in turn: whether `max_trajectories` instances have one that is kept."""
     instances: set[str] = set()
 
     def is_last(trajectory: Trajectory) -> bool:
@@ -81,39 +109,26 @@ def select(
             instances.add(trajectory.instance_key)
         return len(instances) == max_trajectories
 
-    loaded = load_trajectories(paths or TRAJECTORIES, strict=strict, is_last=is_last if max_trajectories else None)
+    return is_last
+
+
+def _first_of_each_instance(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
+    first: dict[str, Trajectory] = {}
+    for trajectory in trajectories:
+        first.setdefault(trajectory.instance_key, trajectory)
+    return list(first.values())
+
+
+def _log_loaded(loaded: Loaded, task: str) -> None:
+    """Log the bad files, and what in the good ones was not read."""
     for line in loaded.bad:
         eval_logger.warning("%s: bad: %s", task, line)
     if loaded.has_unknown_format:
-        eval_logger.warning("%s", known_formats())
+        eval_logger.warning("%s: %s", task, known_formats())
     if loaded.unknown_records:
-        eval_logger.info("%s", counts_line(loaded.unknown_records))
+        eval_logger.info("%s: %s", task, counts_line(loaded.unknown_records))
     for line in unread_calls_lines(found for run in loaded.trajectories if (found := unread_calls(run, run.id))):
         eval_logger.warning("%s: %s", task, line)
-    outcomes = Counter(trajectory.resolved for trajectory in loaded.trajectories)
-    kept = [trajectory for trajectory in loaded.trajectories if _is_kept(trajectory, only_resolved)]
-    if not kept:
-        raise InputError(
-            f"all {len(loaded.trajectories)} trajectories are known to have failed and only_resolved is on; "
-            "give successful runs, or --metadata only_resolved=false"
-        )
-    counts = {
-        "files": loaded.files,
-        "bad": len(loaded.bad),
-        "resolved": outcomes[True],
-        "failed": outcomes[False],
-        "unknown": outcomes[None],
-        "left_out_failed": len(loaded.trajectories) - len(kept),
-        "left_out_same_instance": 0,
-        "left_out_too_long": 0,
-    }
-    if max_trajectories:
-        first: dict[str, Trajectory] = {}
-        for trajectory in kept:
-            first.setdefault(trajectory.instance_key, trajectory)
-        counts["left_out_same_instance"] = len(kept) - len(first)
-        kept = list(first.values())
-    return _selection(kept, counts)
 
 
 def _is_kept(trajectory: Trajectory, only_resolved: bool) -> bool:

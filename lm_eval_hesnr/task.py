@@ -21,7 +21,6 @@ from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeAnswer, Traje
 from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
-from lm_eval_hesnr.messages.characters import accept_every_character
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import Options
@@ -58,7 +57,6 @@ class SweHesnr(Task):
         Raises:
             InputError: an option or a path is wrong, or there is nothing to score.
         """
-        accept_every_character()  # the harness prints a table with arrows after all scoring
         config = {key: value for key, value in (config or {}).items() if key != "class"}
         # the harness compares the number with --num_fewshot; its logger for W&B needs the type and the names
         config |= {
@@ -156,9 +154,13 @@ class SweHesnr(Task):
         The harness's request cache is not used, because its key ignores which trajectories were read.
         """
         if options.get("cache_requests"):
-            eval_logger.warning("swe_hesnr: --cache_requests is ignored: it could return the requests of other files")
+            eval_logger.warning(
+                "%s: --cache_requests is ignored: it could return the requests of other files", self.task_name
+            )
         if options.get("system_instruction"):
-            eval_logger.warning("swe_hesnr: --system_instruction is ignored: a trajectory has its own instructions")
+            eval_logger.warning(
+                "%s: --system_instruction is ignored: a trajectory has its own instructions", self.task_name
+            )
         with_flag = bool(options.get("apply_chat_template"))
         self._refuse_contradiction(with_flag)
         self.results, self._requests = {}, {}

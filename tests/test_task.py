@@ -319,8 +319,8 @@ def test_what_no_reader_knows_is_in_the_log_once(evaluate, runs, tmp_path, caplo
     with caplog.at_level(logging.INFO, logger="lm_eval.hesnr"):
         evaluate(metadata={"trajectories": str(tmp_path)})
     assert sum("2 lines, none of a known format" in message for message in caplog.messages) == 2
-    assert sum(message.startswith("known formats: ") for message in caplog.messages) == 1
-    assert caplog.messages.count("unknown records inside sessions: 4 of type new") == 1
+    assert sum(message.startswith("swe_hesnr: known formats: ") for message in caplog.messages) == 1
+    assert caplog.messages.count("swe_hesnr: unknown records inside sessions: 4 of type new") == 1
 
 
 def test_runs_without_an_action_are_said_with_the_call_syntax(evaluate, runs, tmp_path, caplog, harness_logs):

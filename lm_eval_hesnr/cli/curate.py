@@ -18,7 +18,8 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.messages.characters import one_line
-from lm_eval_hesnr.messages.near import nearest
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.text_table import aligned
 from lm_eval_hesnr.trajectories.readers import format_names, known_formats
 from lm_eval_hesnr.trajectories.skipped import Skipped
@@ -98,7 +99,7 @@ def run(arguments: argparse.Namespace) -> bool:
         raise InputError(
             f"{out}: nothing to write; the filters leave out every trajectory ({n_read} read); use fewer filters"
         )
-    print_line(f"{out}: {n_written} trajectories")
+    print_line(f"{out}: {counted(n_written, 'trajectory')}")
     if not_found:
         print_note(f"note: {not_found}")
     return not tally.bad
@@ -109,8 +110,8 @@ def _not_found(sources: list[str], tally: Tally) -> str:
     found = sorted({source for source, _ in tally.counts})
     for name in sources:
         if name not in found:
-            near = nearest(name, found) or next((one for one in found if name.lower() in one.lower()), None)
-            hint = f"did you mean {near!r}? " if near else ""
+            part_of = next((one for one in found if name.lower() in one.lower()), None)
+            hint = did_you_mean(name, found) or did_you_mean(part_of, found)
             return f"no trajectory has the format --source {name!r}; {hint}the inputs have {', '.join(found)}"
     return ""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_line
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
-from lm_eval_hesnr.results.diagnose import diagnose, runs_of
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.diagnose import diagnose
 from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.results_file import runs_of
 
 _LARGEST_FILE = 2**28
 """Bytes. A results file with 500 trajectories has less than 1 MB."""
@@ -30,16 +30,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(arguments: argparse.Namespace) -> bool:
     """Print one line for each finding, and their number."""
     runs = [found for path in arguments.results for found in _runs_in(path)]
-    with _bad_content(" and ".join(map(str, arguments.results))):
-        findings = diagnose(runs)
+    findings = diagnose(runs)
     for finding in findings:
         print_line(str(finding))
-    print_line(f"{_counted(len(findings), 'finding')} in {_counted(len(runs), 'run')}")
+    print_line(f"{counted(len(findings), 'finding') if findings else 'no findings'} in {counted(len(runs), 'run')}")
     return True
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n or 'no'} {noun}{'' if n == 1 else 's'}"
 
 
 def _runs_in(path: Path) -> list[Run]:
@@ -50,24 +45,9 @@ def _runs_in(path: Path) -> list[Run]:
         content = read_regular(path, at_most=_LARGEST_FILE)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
-    with _bad_content(str(path)):
-        found = runs_of(json.loads(content), str(path))
-        diagnose([*found, *found])  # report errors in this file before it is compared with others
-    return found
-
-
-@contextmanager
-def _bad_content(name: str) -> Iterator[None]:
-    """Turn any error about the content of results files into one line that names them."""
     try:
-        yield
-    except KeyError as error:
-        raise InputError(f"{name}: key {error} is missing; give the results_*.json as lm_eval wrote it") from error
+        return runs_of(json.loads(content), str(path))
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
-    except ValueError as error:
-        raise InputError(f"{name}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error
-    except (AttributeError, RecursionError, TypeError, LookupError, ArithmeticError) as error:
-        raise InputError(
-            f"{name}: is not a results file as lm_eval writes it ({error}); give the file unchanged"
-        ) from error
+        raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error

@@ -12,6 +12,7 @@ from typing import Any
 from lm_eval_hesnr.cli.terminal import print_lines, print_note
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
@@ -90,7 +91,7 @@ def _measures_table(tables: Tables, summary: Mapping[str, Mapping[str, Any]]) ->
             interval = found["summary"]["intervals"][name]
             rows.append((scope, name, number(value), number(found["stderr"][name]), _interval(interval)))
     model = tables.signature.get("model")
-    head = f"{tables.folder}: {len(tables.names)} trajectories by {model}; epsilon: {', '.join(thresholds)}"
+    head = f"{tables.folder}: {counted(len(tables.names), 'trajectory')} by {model}; epsilon: {', '.join(thresholds)}"
     return [head, *aligned(rows)]
 
 
@@ -102,7 +103,7 @@ def _differences_table(a: Tables, b: Tables, differences: Mapping[str, Mapping[s
             value, interval, p_value = difference or (None, None, None)
             rows.append((scope, name, number(value), _interval(interval), number(p_value)))
     models = f"B = {b.folder} ({b.signature.get('model')}) minus A = {a.folder} ({a.signature.get('model')})"
-    return [f"{models}, paired over {len(a.names)} trajectories", *aligned(rows)]
+    return [f"{models}, paired over {counted(len(a.names), 'trajectory')}", *aligned(rows)]
 
 
 def _as_json(differences: Mapping[str, Mapping[str, Difference | None]]) -> str:

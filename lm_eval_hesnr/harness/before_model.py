@@ -12,7 +12,7 @@ import inspect
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lm_eval_hesnr.files import check_writable
 from lm_eval_hesnr.harness.flags import refuse_flags, refuse_samples, without_effect
 from lm_eval_hesnr.harness.models import refuse_stock_model, refuse_unknown_model
 from lm_eval_hesnr.harness.own_tasks import RequestedTask, is_our_class, requested_tasks, tasks_of
+from lm_eval_hesnr.messages.characters import accept_every_character
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -50,39 +51,55 @@ def checked_simple_evaluate(original: Callable[..., Any], task_folder: str, mode
     def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
         try:
             signature.bind(*args, **kwargs)
-            given = dict(zip(defaults, args, strict=False)) | kwargs
+        except TypeError:  # the harness has its own error
+            return original(*args, **kwargs)
+        given = dict(zip(defaults, args, strict=False)) | kwargs
+        try:
             if isinstance(given.get("model"), str):
                 refuse_unknown_model(given["model"], models)
             run = _Run(given, task_folder)
         except InputError:
             raise
-        except Exception as error:  # the harness may say it better, or another version may not need what failed
-            eval_logger.debug("no check before the model: %r", error)
+        except Exception as error:
+            if _may_be_ours(given, models):
+                _log_without_checks("swe_hesnr", error)
             return original(*args, **kwargs)
-        if not run.has_our_tasks:
+        if not run.our_names:
             return original(*args, **kwargs)
-        with _one_run_at_a_time():
+        accept_every_character()  # the harness prints a table with arrows after all scoring
+        with _one_run_at_a_time(run.our_names):
             try:
-                given = run.checked(models, defaults)
+                given = run.checked(defaults)
             except InputError:
                 raise
             except Exception as error:
-                eval_logger.debug("no check before the model: %r", error)
+                _log_without_checks(", ".join(run.our_names), error)
             return original(**given)
 
     return simple_evaluate
 
 
-def checked_evaluate(original: Callable[..., Any], models: Collection[str]) -> Any:
+def _may_be_ours(given: Mapping[str, Any], models: Collection[str]) -> bool:
+    """Whether a run may be ours, seen only from the names of its model and its tasks."""
+    return str(given.get("model")) in models or "hesnr" in repr(given.get("tasks"))
+
+
+def _log_without_checks(names: str, error: Exception) -> None:
+    """Say that a run is not checked. A run that could end well is not stopped: the harness may have other functions."""
+    eval_logger.warning("%s: the checks before the model failed (%r); the run goes on without them", names, error)
+
+
+def checked_evaluate(original: Callable[..., Any]) -> Any:
     """`evaluate` of the harness, which refuses stock models for our tasks before any task is run."""
 
     @functools.wraps(original)
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         lm, tasks = [*args, *(kwargs.get(name) for name in ("lm", "task_dict")[len(args) :])][:2]
-        if not any(is_our_class(type(task)) for task in tasks_of(tasks)):
+        names = [str(task.task_name) for task in tasks_of(tasks) if is_our_class(type(task))]
+        if not names:
             return original(*args, **kwargs)
-        refuse_stock_model(lm, models)
-        with _one_run_at_a_time():
+        refuse_stock_model(lm)
+        with _one_run_at_a_time(names):
             return original(*args, **kwargs)
 
     return evaluate
@@ -100,9 +117,9 @@ class _Run:
         self.requested = [list(requested_tasks(spec, manager.task_index)) for spec in self.specs]
 
     @property
-    def has_our_tasks(self) -> bool:
-        """Whether one of the tasks, also inside groups and tags, is ours."""
-        return any(task.is_ours for tasks in self.requested for task in tasks)
+    def our_names(self) -> list[str]:
+        """The names of the tasks that are ours, also inside groups and tags."""
+        return list(dict.fromkeys(task.name for tasks in self.requested for task in tasks if task.is_ours))
 
     @property
     def model_args(self) -> dict[str, Any]:
@@ -110,14 +127,14 @@ class _Run:
         arguments = self.given.get("model_args") if isinstance(self.given.get("model"), str) else None
         return simple_parse_args_string(arguments) if isinstance(arguments, str) else dict(arguments or {})
 
-    def checked(self, models: Collection[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    def checked(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments for the harness, with task objects where it could not build them better itself.
 
         Raises:
             InputError: the run cannot end well.
         """
         if isinstance(self.given.get("model"), str):
-            refuse_stock_model(self.given["model"], models)
+            refuse_stock_model(self.given["model"])
         refuse_flags(self.given)
         self._check_output()
         manager = self.given.get("task_manager")
@@ -185,10 +202,10 @@ def _build(manager: TaskManager, spec: Any) -> list[Any]:
 
 
 @contextmanager
-def _one_run_at_a_time() -> Iterator[None]:
+def _one_run_at_a_time(names: Sequence[str]) -> Iterator[None]:
     """Wait until no other thread runs our tasks: the harness and transformers share seeds and settings."""
     if not _one_run.acquire(blocking=False):
-        eval_logger.info("swe_hesnr: waits for the end of another run in this process")
+        eval_logger.info("%s: waits for the end of another run in this process", ", ".join(names))
         _one_run.acquire()
     try:
         yield

@@ -33,6 +33,11 @@ WITHOUT_EFFECT = {
 _DEFAULT_OF_THE_COMMAND_LINE = {"batch_size": (1, "1")}
 
 
+def _removes_standard_errors(name: str, value: Any) -> bool:
+    """Whether an argument has an effect after all: without resamplings, the harness asks for no standard error."""
+    return name == "bootstrap_iters" and value <= 0
+
+
 def refuse_flags(given: Mapping[str, Any]) -> None:
     """Refuse arguments of `simple_evaluate` with which no run of our tasks can end well.
 
@@ -52,7 +57,8 @@ def without_effect(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str
     reasons: dict[str, list[str]] = {}
     for name, reason in WITHOUT_EFFECT.items():
         neutral = (None, defaults.get(name), *_DEFAULT_OF_THE_COMMAND_LINE.get(name, ()))
-        if name in given and given[name] not in neutral and given[name] != {}:
+        value = given.get(name)
+        if value not in neutral and value != {} and not _removes_standard_errors(name, value):
             reasons.setdefault(reason, []).append("--seed" if name.endswith("_seed") else f"--{name}")
     return ", ".join(f"{' and '.join(dict.fromkeys(names))} ({reason})" for reason, names in reasons.items())
 
@@ -70,8 +76,7 @@ def refuse_samples(samples: Any, n_documents: Mapping[str, int], known: Iterable
     """
     if not isinstance(samples, Mapping):
         raise InputError(f"--samples: expected a JSON object of task names and lists of numbers, found {samples!r:.60}")
-    for name in samples:
-        refuse_misspelt(name, known, list(n_documents), "--samples")
+    refuse_misspelt(samples, known, list(n_documents), "--samples")
     for name in n_documents.keys() & samples.keys():
         numbers, n = samples[name], n_documents[name]
         is_list = isinstance(numbers, list) and all(type(number) is int for number in numbers)

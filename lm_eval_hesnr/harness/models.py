@@ -7,7 +7,7 @@ from typing import Any
 
 from lm_eval.api import registry
 
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
 from lm_eval_hesnr.harness.names import refuse_misspelt
 
 
@@ -19,15 +19,14 @@ def refuse_unknown_model(name: str, ours: Collection[str]) -> None:
     """
     import lm_eval.models  # noqa: F401 (it fills the registry)
 
-    refuse_misspelt(name, registry.model_registry.keys(), ours, "--model")
+    refuse_misspelt([name], registry.model_registry.keys(), ours, "--model")
 
 
-def refuse_stock_model(model: Any, ours: Collection[str]) -> None:
+def refuse_stock_model(model: Any) -> None:
     """Refuse a model that has only the harness's own `loglikelihood`, which does not know labels.
 
     Args:
         model: a name in the harness's registry, or a model.
-        ours: the names of our models.
 
     Raises:
         InputError: the model cannot score trajectories.
@@ -42,7 +41,4 @@ def refuse_stock_model(model: Any, ours: Collection[str]) -> None:
     if not isinstance(module, str) or not isinstance(model, str):
         module = getattr(getattr(target, "loglikelihood", None), "__module__", "")
     if str(module).startswith("lm_eval."):
-        raise InputError(
-            f"{name}: swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model "
-            f"{' or '.join(ours)}; they also run all other tasks"
-        )
+        raise InputError(f"{name}: {NEEDS_OUR_MODEL}")

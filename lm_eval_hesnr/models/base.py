@@ -183,7 +183,7 @@ class TrajectoryModel(LM):
                 _finish(i, self._token_scores(encoded[i], texts[j], statistics, _name(requests, i)))
         tables.log_missing()
         if store:
-            log_store(self, store, results)
+            log_store(self, store, requests, results)
         return results
 
     def _store(self) -> ScoreStore | None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
 from lm_eval_hesnr.scoring.request import TrajectoryResult
 from lm_eval_hesnr.scoring.store import ScoreStore
@@ -28,30 +29,32 @@ def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTr
         windowed = sum(len(encoded[i].plan) > 1 for i in own)
         if windowed:
             eval_logger.info(
-                "%s, %s: %d of %d trajectories are longer than the context of %d tokens and are read in windows with "
-                "stride %d", task, model.model_name, windowed, len(own), model.window, model.stride,
+                "%s, %s: windows for %d of %s (context %d tokens, stride %d)",
+                task, model.model_name, windowed, counted(len(own), "trajectory"), model.window, model.stride,
             )  # fmt: skip
         empty = [str(requests[i].doc.get("id", i)) for i in own if not encoded[i].plan]
         if empty:
             named = ", ".join(empty[:_MOST_NAMED]) + ", ..." * (len(empty) > _MOST_NAMED)
             eval_logger.warning(
-                "%s, %s: %d of %d trajectories have no token to score, only context: %s",
-                task, model.model_name, len(empty), len(own), named,
+                "%s, %s: no token to score, only context, in %d of %s: %s",
+                task, model.model_name, len(empty), counted(len(own), "trajectory"), named,
             )  # fmt: skip
 
 
-def log_store(model: Any, store: ScoreStore, results: Sequence[TrajectoryResult]) -> None:
+def log_store(model: Any, store: ScoreStore, requests: Sequence[Any], results: Sequence[TrajectoryResult]) -> None:
     """Log how many trajectories the store had, and note in the results if scores could not be stored.
 
     Args:
         model: the `TrajectoryModel` that has scored them.
         store: its score store.
+        requests: one per trajectory.
         results: one per trajectory.
     """
+    tasks = ", ".join(dict.fromkeys(str(request.task_name) for request in requests))
     by = f" by rank {model.rank} of {model.world_size}" if model.world_size > 1 else ""
     eval_logger.info(
-        "score store %s: %d of %d trajectories read, %d scored%s",
-        model.score_store, store.n_read, len(results), len(results) - store.n_read, by,
+        "%s, %s: score store %s: %d of %s read, %d scored%s", tasks, model.model_name, model.score_store,
+        store.n_read, counted(len(results), "trajectory"), len(results) - store.n_read, by,
     )  # fmt: skip
     if store.failure:
         for result in results:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.messages.counts import counted
+
 _MOST_NAMED = 3
 
 
@@ -36,7 +38,7 @@ class _WholeOnly(NamedTuple):
         if missing := sorted(found["missing_keys"]):
             named = ", ".join(missing[:_MOST_NAMED]) + (", ..." if missing[_MOST_NAMED:] else "")
             raise ValueError(
-                f"{len(missing)} weights of the model are not in the checkpoint ({named}), and would be random; check "
-                "that config.json belongs to these weights, and that all their files are there"
+                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({named}), and they would be "
+                "random; check that config.json belongs to these weights, and that all their files are there"
             )
         return model

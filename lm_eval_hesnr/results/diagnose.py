@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 from lm_eval_hesnr.results.findings import LARGEST_WIDTH, Finding, Run, findings_of_run
 
@@ -26,36 +25,6 @@ _OTHER_LENGTH = (
     "a change can come from the model or the context; to see the model alone, give both the same max_length",
 )
 """Effect and advice for runs that differ in keys of `CONTEXT`."""
-
-
-def runs_of(data: Mapping[str, Any], name: str) -> list[Run]:
-    """One `Run` for each of our tasks in a decoded results JSON.
-
-    Raises:
-        ValueError: the JSON does not contain any of our tasks, or a task is incomplete.
-    """
-    configs = data.get("configs") if isinstance(data, dict) else None
-    ours = [task for task, config in (configs or {}).items() if isinstance(config, dict) and "signature" in config]
-    if not ours:
-        raise ValueError("it has no swe_hesnr results; expected the results_*.json that lm_eval --output_path writes")
-    for task in ours:
-        summaries = data["configs"][task].get("summary")
-        whole = isinstance(summaries, dict) and all(map(_has_intervals, summaries.values()))
-        if not whole or not isinstance(data.get("results", {}).get(task), dict):
-            raise ValueError(
-                f"{task}: 'results' or 'summary' with 'intervals' of two numbers is missing; the file is not complete, "
-                "or another program wrote it"
-            )
-    return [Run(name, task, data["results"][task], data["configs"][task]) for task in ours]
-
-
-def _has_intervals(summary: Any) -> bool:
-    """Whether the summary of a scope has an interval, or null, for each measure."""
-    intervals = summary.get("intervals") if isinstance(summary, dict) else None
-    return isinstance(intervals, dict) and all(
-        one is None or (isinstance(one, list) and len(one) == 2 and all(type(end) in (int, float) for end in one))
-        for one in intervals.values()
-    )
 
 
 def diagnose(runs: Sequence[Run], width: float = LARGEST_WIDTH) -> list[Finding]:

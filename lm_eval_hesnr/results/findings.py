@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 
 LARGEST_WIDTH = 0.1
@@ -71,6 +72,11 @@ def _by(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, list[tuple[Any, 
         yield key, list(zip(*(row[1:] for row in rows if row[0] == key), strict=True))
 
 
+def _paired(scopes: Iterable[str], values: Iterable[str]) -> str:
+    """Each scope with its value: `action 95 %, all 93 %`."""
+    return ", ".join(f"{scope} {value}" for scope, value in zip(scopes, values, strict=True))
+
+
 def _missing_numbers(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:
     """One finding per reason, with the measures and scopes that have no number for this reason."""
     method, k = run.config["signature"].get("threshold"), run.config["signature"].get("k")
@@ -98,7 +104,7 @@ def _few_decisions(run: Run, summaries: Mapping[str, Any], largest: float) -> It
     wide: list[tuple[Any, ...]] = []
     for scope, summary in summaries.items():
         value, n_decisions = run.value("he_snr", scope), run.value("decisions", scope)
-        interval, n_documents = summary["intervals"].get("he_snr"), f"{summary['documents']}"
+        interval, n_documents = summary["intervals"].get("he_snr"), counted(summary["documents"], "trajectory")
         if not value or n_decisions is None:  # the half width is relative to the value: it needs a value other than 0
             continue
         if interval is None:
@@ -106,20 +112,21 @@ def _few_decisions(run: Run, summaries: Mapping[str, Any], largest: float) -> It
         elif (half := (interval[1] - interval[0]) / 2 / value) > largest:
             widths = summary.get("he_snr_interval_width_by_documents") or {}
             least = min((int(size) for size, width in widths.items() if width / 2 / value <= largest), default=None)
-            wide.append((n_documents, scope, f"{value:.4f}", f"{100 * half:.0f} %", f"{n_decisions:.0f}", least))
+            known = f"{value:.4f} +-{100 * half:.0f} % ({n_decisions:.0f} decisions)"
+            wide.append((n_documents, scope, known, least))
     for documents, (scopes, decisions) in _by(without):
         yield Finding(
             "no-interval",
-            f"he_snr ({', '.join(scopes)}) has no interval: {', '.join(decisions)} decisions in {documents} "
-            "trajectories",
+            f"he_snr has no interval: decisions {_paired(scopes, decisions)} in {documents}",
             "add trajectories before you compare checkpoints",
         )
-    for documents, (scopes, values, halves, decisions, enough) in _by(wide):
-        more = "add trajectories" if None in enough else f"about {max(enough)} trajectories like these are enough"
+    for documents, (scopes, values, enough) in _by(wide):
+        more = (
+            "add trajectories" if None in enough else f"about {counted(max(enough), 'trajectory')} like these would do"
+        )
         yield Finding(
             "few-decisions",
-            f"he_snr ({', '.join(scopes)}) = {', '.join(values)} is known only to +-{', +-'.join(halves)} "
-            f"({', '.join(decisions)} decisions in {documents} trajectories)",
+            f"he_snr has a wide interval: {_paired(scopes, values)}, in {documents}",
             f"do not rank checkpoints that differ by less than this; {more}",
         )
 
@@ -130,8 +137,7 @@ def _narrow_candidates(run: Run, summaries: Mapping[str, Any]) -> Iterator[Findi
     if small:
         yield Finding(
             "candidates-too-few",
-            f"mean_top_mass ({', '.join(small)}): the {run.config['signature'].get('k')} candidates have "
-            f"{', '.join(small.values())} of the probability",
+            f"mean_top_mass of the {run.config['signature'].get('k')} candidates: {_paired(small, small.values())}",
             f"below {100 * SMALLEST_TOP_MASS:.0f} %, do not judge the long-context tax; raise k, and look at topk_acc",
         )
 
@@ -142,12 +148,12 @@ def _one_trajectory(summaries: Mapping[str, Any]) -> Iterator[Finding]:
         worst = summary.get("largest_influence")
         if worst and (worst["share"] is None or worst["share"] > LARGEST_INFLUENCE):
             share = "" if worst["share"] is None else f"{100 * worst['share']:.0f} %"
-            rows.append(((worst.get("id", worst["document"]), bool(share)), scope, share))
+            rows.append(((worst.get("id", worst.get("document")), bool(share)), scope, share))
     for (name, changes), (scopes, shares) in _by(rows):
         yield Finding(
             "one-trajectory",
-            f"without {name}, he_snr ({', '.join(scopes)}) would "
-            + (f"change by {', '.join(shares)}" if changes else "have no value"),
+            f"without {name}, he_snr would "
+            + (f"change: {_paired(scopes, shares)}" if changes else f"have no value: {', '.join(scopes)}"),
             "read that trajectory, and add others",
         )
 
@@ -162,8 +168,9 @@ def _one_label(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:
     for label, (scopes, shares) in _by(rows):
         yield Finding(
             "one-label",
-            f"decisions ({', '.join(scopes)}): {', '.join(shares)} are {label}",
-            f"this scope mainly measures {label}; you can report a scope with that label alone",
+            f"most decisions are {label}: {_paired(scopes, shares)}",
+            f"{'these scopes mainly measure' if scopes[1:] else 'this scope mainly measures'} {label}; you can report "
+            "a scope with that label alone",
         )
 
 
@@ -174,8 +181,7 @@ def _precision(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:
     if near and dtype.startswith(LOW_PRECISION):
         yield Finding(
             "precision-at-threshold",
-            f"entropy ({', '.join(near)}): {', '.join(near.values())} of the tokens are within 0.01 nats of epsilon, "
-            f"and the dtype is {dtype}",
+            f"the dtype is {dtype}, and tokens are within 0.01 nats of epsilon: {_paired(near, near.values())}",
             "run one checkpoint with dtype=float32 to see how far the numbers move",
         )
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import DEFAULT_SCOPES
 from lm_eval_hesnr.results.findings import Finding, Run, findings_of_run
@@ -37,8 +38,7 @@ def log_end_of_run(
     findings = [Finding("scores-not-stored", note, "free disk space, and run again") for note in notes]
     findings += findings_of_run(Run("this run", task, values, about))
     if findings:
-        plural = "s" if len(findings) > 1 else ""
         model = signature.get("model", "unknown model")
-        eval_logger.warning("%s, %s: %d finding%s", task, model, len(findings), plural)
+        eval_logger.warning("%s, %s: %s", task, model, counted(len(findings), "finding"))
     for finding in findings:
         eval_logger.warning("  %s", finding)

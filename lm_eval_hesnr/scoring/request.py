@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import TokenTableFile
 
@@ -56,10 +56,7 @@ class LabelledText(str):
 
     def __radd__(self, context: str) -> NoReturn:
         """Stop a stock model before it scores. It would join context and continuation, and ignore the labels."""
-        raise InputError(
-            "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk "
-            "(or vllm-topk, completions-topk)"
-        )
+        raise InputError(NEEDS_OUR_MODEL)
 
 
 class TrajectoryResult(tuple[float, bool]):

@@ -84,7 +84,7 @@ def test_accelerate_launch_with_a_store_and_token_tables(two, of_one_process, tm
     for out in ("first", "second"):
         printed = finished(launch(tmp_path / out, two, launcher, f"score_store={store}", token_table=str(tokens)))
         assert numbers(results(tmp_path / out)) == numbers(of_one_process[0])
-    assert printed.count("1 of 1 trajectories read, 0 scored by rank 0 of 2") == 1  # only the first rank logs
+    assert printed.count("1 of 1 trajectory read, 0 scored by rank 0 of 2") == 1  # only the first rank logs
     for folder in (tokens, store):
         measured = measure_tables(read_tables(folder, {"action": SCOPES["action"]}, EPSILON), "static", EPSILON)
         of_run = of_one_process[0]["results"]["swe_hesnr"]["he_snr,action"]

@@ -95,7 +95,7 @@ def test_a_second_run_reads_what_the_first_one_scored(load, harness_logs):
     (read,) = scores_of(second, request())
     assert_same(read, scored)
     assert (first.scored, second.scored) == (1, 0)
-    assert harness_logs.messages[-1].endswith("1 of 1 trajectories read, 0 scored")
+    assert harness_logs.messages[-1].endswith("1 of 1 trajectory read, 0 scored")
 
 
 def test_other_labels_and_fewer_positions_need_no_model(load):

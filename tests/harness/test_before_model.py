@@ -1,5 +1,6 @@
 """Wrong runs of our tasks are refused before the model is made, and the runs of others are left alone."""
 
+import io
 import json
 import threading
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from lm_eval_hesnr import plugin
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness import before_model
+from lm_eval_hesnr.harness.flags import without_effect
 from tests.builders import bash_action, curated_row, segment, write_rows
 
 plugin.install()
@@ -105,7 +107,7 @@ def no_model(monkeypatch):
         ({"trajectories": "no/such"}, "no/such: no such file"),
         ({"trajectories": "FOLDER/empty"}, "FOLDER/empty: no "),
         ({"trajectories": "FOLDER/unknown.json"}, "FOLDER/unknown.json: no trajectory could be read"),
-        ({"trajectories": "FOLDER/failed.jsonl"}, "are known to have failed"),
+        ({"trajectories": "FOLDER/failed.jsonl"}, "all are known to have failed (1 trajectory"),
         ({"epsilon": 9}, "epsilon should be below ln k"),
         ({"k": "ten"}, "k should be a whole number"),
         ({"max_tokens": 3}, "all trajectories have more than max_tokens = 3"),
@@ -133,7 +135,7 @@ def test_wrong_metadata_is_refused_before_the_model(evaluate, no_model, folder, 
         ({"samples": {"swe_hesn": [0]}}, "--samples swe_hesn: no such name; did you mean swe_hesnr?"),
         ({"samples": "samples.json"}, "--samples: expected a JSON object"),
         ({"apply_chat_template": True, "metadata": {"render": "transcript"}}, "contradicts --apply_chat_template"),
-        ({"model": "hf"}, "--model hf: .*use --model hf-topk"),
+        ({"model": "hf"}, "--model hf: .*use --model hf-topk, vllm-topk or completions-topk;"),
         ({"model": "dummy", "tasks": ["other", "swe_hesnr"]}, "--model dummy: .*use --model hf-topk"),
         ({"model": "hf_topk"}, "--model hf_topk: no such name; did you mean hf-topk?"),
         ({"model": "HF-TopK", "tasks": ["other"]}, "--model HF-TopK: no such name; did you mean hf-topk?"),
@@ -262,6 +264,13 @@ def test_options_without_effect_are_one_line(evaluate, harness_logs):
     assert not [message for message in harness_logs.messages if "no effect" in message]
 
 
+@pytest.mark.parametrize(("n", "line"), [(100, "--bootstrap_iters (the standard errors have"), (0, ""), (-1, "")])
+def test_an_option_that_removes_standard_errors_is_not_one_without_effect(n, line):
+    found = without_effect({"bootstrap_iters": n}, {"bootstrap_iters": 100000})
+    assert found.startswith(line)
+    assert bool(found) is bool(line)
+
+
 def test_runs_of_others_reach_the_harness_unchanged(folder):
     calls = []
 
@@ -277,16 +286,41 @@ def test_runs_of_others_reach_the_harness_unchanged(folder):
     assert calls[0][2] is tasks
 
 
-def test_an_error_in_our_checks_never_stops_a_run(folder, monkeypatch):
+@pytest.mark.parametrize(
+    ("function", "model", "tasks", "n_warnings"),
+    [
+        ("requested_tasks", "hf", ["swe_hesnr"], 1),
+        ("requested_tasks", "hf-topk", ["other"], 1),
+        ("requested_tasks", "hf", ["other"], 0),
+        ("refuse_unknown_model", "hf", ["other", {"task": "swe_hesnr"}], 1),
+        ("refuse_unknown_model", "hf", "other", 0),
+        ("refuse_flags", "hf-topk", ["swe_hesnr"], 1),
+        ("refuse_flags", "hf-topk", ["other"], 0),
+    ],
+)
+def test_an_error_in_our_checks_is_a_warning_and_never_stops_a_run(
+    monkeypatch, harness_logs, function, model, tasks, n_warnings
+):
     def broken(*_):
         raise RuntimeError("changed upstream")
 
     checked = before_model.checked_simple_evaluate(lambda model, tasks: tasks, plugin.task_folder(), ["hf-topk"])
-    monkeypatch.setattr(before_model, "requested_tasks", broken)
-    assert checked("hf", ["swe_hesnr"]) == ["swe_hesnr"]
-    monkeypatch.undo()
-    monkeypatch.setattr(before_model, "refuse_flags", broken)
-    assert checked("hf-topk", tasks=["swe_hesnr"]) == ["swe_hesnr"]
+    monkeypatch.setattr(before_model, function, broken)
+    assert checked(model, tasks) == tasks
+    line = (
+        "swe_hesnr: the checks before the model failed (RuntimeError('changed upstream')); the run goes on without them"
+    )
+    assert harness_logs.messages == [line] * n_warnings
+
+
+def test_stdout_accepts_every_character_only_in_runs_of_our_tasks(monkeypatch):
+    """The harness prints a table with arrows after all scoring."""
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stdout)
+    checked = before_model.checked_simple_evaluate(lambda model, tasks: tasks, plugin.task_folder(), ["hf-topk"])
+    monkeypatch.setattr(before_model._Run, "checked", lambda self, _: self.given)
+    found = [checked("hf-topk", tasks) and stdout.errors for tasks in (["other"], ["swe_hesnr"])]
+    assert found == ["strict", "backslashreplace"]
 
 
 def test_the_harness_has_its_own_error_for_wrong_arguments():
@@ -314,7 +348,7 @@ def test_threads_run_one_after_the_other_and_each_gets_its_own_results(evaluate)
 
     threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluator, "evaluate", before_model.checked_evaluate(counted, ["hf-topk"]))
+        patch.setattr(evaluator, "evaluate", before_model.checked_evaluate(counted))
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -3,7 +3,7 @@
 import pytest
 
 from lm_eval_hesnr import plugin
-from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
 from lm_eval_hesnr.harness.names import refuse_misspelt
 
 plugin.install()
@@ -45,7 +45,18 @@ def test_an_existing_path_is_no_misspelt_name(manager, tmp_path, monkeypatch):
 
 def test_a_name_nearer_to_one_of_others_is_not_ours():
     known = ["hf-topk", "hf-topk-2x"]
-    refuse_misspelt("hf-topk-2", known, {"hf-topk"}, "--model")
-    refuse_misspelt(None, known, {"hf-topk"}, "--model")
-    with pytest.raises(InputError, match="did you mean hf-topk"):
-        refuse_misspelt("hf-tpk", known, {"hf-topk"}, "--model")
+    refuse_misspelt(["hf-topk-2", None, "hf-topk"], known, {"hf-topk"}, "--model")
+    with pytest.raises(InputError, match=r"hf-tpk: no such name; did you mean hf-topk\?"):
+        refuse_misspelt(["hf-topk-2", "hf-tpk"], known, {"hf-topk"}, "--model")
+
+
+@pytest.mark.parametrize("known", [["hf-topk", "hf_topk"], ["hf_topk", "hf-topk"]])
+def test_names_that_differ_only_in_their_hyphens_all_exist(known):
+    refuse_misspelt(known, known, {"hf-topk"}, "--model")
+    with pytest.raises(InputError, match=r"did you mean hf-topk\?"):
+        refuse_misspelt(["HF-TOPK"], known, {"hf-topk"}, "--model")
+
+
+def test_the_line_against_stock_models_names_our_models():
+    for name in plugin.MODELS:
+        assert name in NEEDS_OUR_MODEL

@@ -97,8 +97,8 @@ def test_lines_about_lengths_name_the_task_and_the_checkpoint(tokenizer, harness
 
     requests = [of_task("a", TEXT), of_task("a", "x = 1"), of_task("b", TEXT), of_task("b", TEXT, to_score=slice(0))]
     Uniform(tokenizer).loglikelihood(requests, disable_tqdm=True)
-    long = "1 of 2 trajectories are longer than the context of 32 tokens and are read in windows with stride 16"
-    empty = "1 of 2 trajectories have no token to score, only context: run of b"
+    long = "windows for 1 of 2 trajectories (context 32 tokens, stride 16)"
+    empty = "no token to score, only context, in 1 of 2 trajectories: run of b"
     assert harness_logs.messages == [f"a, uniform: {long}", f"b, uniform: {long}", f"b, uniform: {empty}"]
 
 

@@ -297,7 +297,7 @@ def test_a_run_without_a_token_to_score_is_named_and_the_others_are_scored(rando
     monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
     nothing, something = lm.loglikelihood([request("all of it", ""), request("a", TEXT)], disable_tqdm=True)
-    assert "1 of 2 trajectories have no token to score, only context: a run" in caplog.text
+    assert "no token to score, only context, in 1 of 2 trajectories: a run" in caplog.text
     assert nothing == (0.0, True)
     assert not nothing.scores.scored.any()
     assert len(nothing.scores.logprob) == len(nothing.scores.token_ids) > 0

@@ -6,8 +6,9 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
-from lm_eval_hesnr.results.diagnose import diagnose, runs_of
+from lm_eval_hesnr.results.diagnose import diagnose
 from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.results_file import runs_of
 from tests.builders import token_scores
 
 
@@ -90,7 +91,7 @@ def test_each_signature_between_two_runs(changes, expected):
 def test_advice_names_how_many_trajectories_would_do():
     (finding,) = diagnose([run(interval=(0.2, 0.4))])
     assert "about 500 trajectories like these" in finding.advice
-    assert "0.3000 is known only to +-33 % (5000 decisions in 500 trajectories)" in finding.evidence
+    assert "action 0.3000 +-33 % (5000 decisions), in 500 trajectories" in finding.evidence
 
 
 def in_two_scopes(one):
@@ -104,18 +105,20 @@ def in_two_scopes(one):
 @pytest.mark.parametrize(
     ("changes", "evidence"),
     [
-        ({"interval": (0.2, 0.4)}, "he_snr (action, all) = 0.3000, 0.3000 is known only to +-33 %, +-33 % (5000, 5000 "
-         "decisions in 500 trajectories)"),
-        ({"interval": None}, "he_snr (action, all) has no interval: 5000, 5000 decisions in 500 trajectories"),
-        ({"mass": 0.9}, "mean_top_mass (action, all): the 10 candidates have 90.0 %, 90.0 % of the probability"),
+        ({"interval": (0.2, 0.4)}, "he_snr has a wide interval: action 0.3000 +-33 % (5000 decisions), all 0.3000 "
+         "+-33 % (5000 decisions), in 500 trajectories"),
+        ({"interval": None}, "he_snr has no interval: decisions action 5000, all 5000 in 500 trajectories"),
+        ({"interval": None, "summary": {"documents": 1}},
+         "he_snr has no interval: decisions action 5000, all 5000 in 1 trajectory"),
+        ({"mass": 0.9}, "mean_top_mass of the 10 candidates: action 90.0 %, all 90.0 %"),
         ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": 0.2}}},
-         "without x, he_snr (action, all) would change by 20 %, 20 %"),
+         "without x, he_snr would change: action 20 %, all 20 %"),
         ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": None}}},
-         "without x, he_snr (action, all) would have no value"),
+         "without x, he_snr would have no value: action, all"),
         ({"decisions_by_label": {"action": {"code": 95, "comment": 5}}},
-         "decisions (action, all): 95 %, 95 % are code"),
-        ({"signature": {"dtype": "bfloat16"}, "summary": {"near_epsilon": 0.007}}, "entropy (action, all): 0.70 %, "
-         "0.70 % of the tokens are within 0.01 nats of epsilon, and the dtype is bfloat16"),
+         "most decisions are code: action 95 %, all 95 %"),
+        ({"signature": {"dtype": "bfloat16"}, "summary": {"near_epsilon": 0.007}}, "the dtype is bfloat16, and tokens "
+         "are within 0.01 nats of epsilon: action 0.70 %, all 0.70 %"),
         ({"summary": {"epsilon": None}, "he_snr": None, "signature": {"threshold": "valley"}},
          "he_snr (action, all): N/A, threshold=valley found no threshold"),
         ({"summary": {"tokens": 0}, "he_snr": None, "ppl": None},
@@ -125,6 +128,13 @@ def in_two_scopes(one):
 def test_a_finding_in_two_scopes_is_one_line(changes, evidence):
     (finding,) = diagnose([in_two_scopes(run(**changes))])
     assert finding.evidence == evidence
+
+
+def test_advice_on_one_label_counts_the_scopes():
+    one = run(decisions_by_label={"action": {"code": 95, "comment": 5}})
+    advice = [finding.advice for finding in (*diagnose([one]), *diagnose([in_two_scopes(one)]))]
+    assert advice[0].startswith("this scope mainly measures code;")
+    assert advice[1].startswith("these scopes mainly measure code;")
 
 
 def test_a_results_file_of_another_task_is_refused():
@@ -193,7 +203,24 @@ def test_an_interval_that_is_not_two_numbers_is_one_line(tmp_path, capsys, inter
     path = tmp_path / "x.json"
     path.write_text(json.dumps({"results": {"swe_hesnr": one.results}, "configs": {"swe_hesnr": one.config}}))
     assert main(["diagnose", str(path)]) == 2
-    assert "'summary' with 'intervals' of two numbers is missing" in capsys.readouterr().err
+    assert "configs, swe_hesnr, summary, action, intervals" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"summary": {"near_epsilon": "x"}}, "summary, action, near_epsilon: expected a number, or null, found 'x'"),
+        ({"summary": {"documents": 10**400}}, "summary, action, documents: expected a whole number, found 1000"),
+        ({"summary": {"largest_influence": [1]}}, "action, largest_influence: expected an object, found a list of 1"),
+        ({"trajectories": {"scored_tokens": None}}, "trajectories, scored_tokens: expected a number, found nothing"),
+        ({"decisions_by_label": {"action": {"code": {}}}}, "action, code: expected a number, found an object"),
+        ({"he_snr": []}, "results, swe_hesnr, he_snr,action: expected a number, null or N/A, found a list of 0"),
+    ],
+)
+def test_a_wrong_value_of_a_results_file_is_named_by_its_key(changes, line):
+    one = run(**changes)
+    with pytest.raises(ValueError, match=line):
+        runs_of({"results": {"swe_hesnr": one.results}, "configs": {"swe_hesnr": one.config}}, "x.json")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"results": {}}', None])
