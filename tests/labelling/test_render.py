@@ -89,7 +89,7 @@ def test_half_a_surrogate_pair_in_a_trajectory_made_in_python_becomes_a_replacem
     r'{"name": "bash", "arguments": {"command": "echo \ud800 # c\ud800\nls"}}',
     r'{"name": "bash", "arguments": "{\"command\": \"echo \ud800 # c\udc00\nls\"}"}',
     r'{"name": "bash", "arguments": "{\"command\": \"echo \\ud800 # c\\udc00\nls\"}"}',
-    r'{"name": "exec", "arguments": {"code": "tools.shell({command: \"ls \\ud800 # c\\u{dc00}\"})"}}',
+    r'{"name": "exec", "arguments": {"input": "await tools.shell_command({command: \"ls \\ud800 # c\\u{dc00}\"})"}}',
     r'{"\ud800": ["\udc00", {"command": "\ud800 # \udc00"}], "name": "\ud800"}',
 ])  # fmt: skip
 def test_half_a_surrogate_pair_that_an_escape_stands_for_can_be_labelled(text):
