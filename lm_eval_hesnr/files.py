@@ -6,8 +6,10 @@ No function here writes through a symbolic link. A file is replaced by renaming 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
+import select
 import stat
 import tempfile
 import time
@@ -15,9 +17,10 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.characters import shortened
 
 try:
     import fcntl
@@ -61,12 +64,8 @@ def user_path(given: str | Path) -> Path:
         raise InputError(f"{given}: no such home folder; write the path without ~") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{_shortened(str(given))}: cannot be used as a path ({reason})") from error
+        raise InputError(f"{shortened(str(given), _LONGEST_SHOWN)}: cannot be used as a path ({reason})") from error
     return path
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def make_folder(folder: str | Path, option: str) -> Path:
@@ -167,19 +166,51 @@ def remove_abandoned(paths: Iterable[Path], is_ours: Callable[[Path], bool]) -> 
                 path.unlink()
 
 
+def open_regular(path: Path, *, pipe: bool = False) -> IO[bytes]:
+    """Open a regular file to read bytes. It never waits, except for a pipe to which a program writes.
+
+    Args:
+        path: a file; links to files are followed.
+        pipe: accept a pipe too, such as `/dev/stdin` or a shell's `<(command)`.
+
+    Raises:
+        OSError: the file cannot be opened, or it is a folder, a device, a socket or a pipe.
+    """
+    _check_regular(path.stat(), pipe)  # to open a device may change it
+    raw = _Raw(path, opener=lambda name, flags: os.open(name, flags | _NONBLOCK))
+    try:
+        _check_regular(os.fstat(raw.fileno()), pipe)  # another file may have the name now
+    except OSError:
+        raw.close()
+        raise
+    return io.BufferedReader(raw)
+
+
+def _check_regular(status: os.stat_result, pipe: bool) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG and not (pipe and kind == stat.S_IFIFO):
+        raise OSError(f"{_KINDS.get(kind, 'a special file')}, not a regular file")
+
+
+class _Raw(io.FileIO):
+    """A file that is read without waiting. A pipe ends if no program has its other end open."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        while (n := super().readinto(buffer)) is None:  # a program has the other end open, and has not written yet
+            select.select([self], [], [])
+        return n
+
+
 def read_regular(path: Path, *, at_most: int = 2**30) -> bytes:
     """The content of a file of at most `at_most` bytes. A symbolic link is followed.
 
     Raises:
-        OSError: there is no such file, it cannot be read, it is too long, or it is not a regular file. A named pipe is
-            not waited for.
+        OSError: as in `open_regular`, or the file is too long.
     """
-    with open(os.open(path, os.O_RDONLY | _BINARY | _NONBLOCK), "rb") as file:  # noqa: PTH123 (a descriptor)
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileExistsError(errno.EEXIST, "expected a regular file", str(path))
-        if status.st_size > at_most:
-            raise OSError(errno.EFBIG, f"expected at most {at_most >> 20} MiB, found {status.st_size >> 20}", str(path))
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > at_most:
+            raise OSError(errno.EFBIG, f"expected at most {at_most >> 20} MiB, found {size >> 20}", str(path))
         return file.read()
 
 

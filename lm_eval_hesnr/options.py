@@ -10,6 +10,7 @@ from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.messages.near import did_you_mean, nearest
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
@@ -131,7 +132,7 @@ def _short(value: Any) -> str:
         shown = repr(value)
     except ValueError:  # Python refuses to write very large numbers
         return "a very large number"
-    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
+    return shortened(shown, _LONGEST_VALUE)
 
 
 def _flag(name: str, value: Any) -> bool:

@@ -28,7 +28,7 @@ from lm_eval_hesnr.ranks import split_by_size
 from lm_eval_hesnr.results.run_log import log_end_of_run
 from lm_eval_hesnr.scope_filter import ScopedProfile, ScopeFilter, pooled_result
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
-from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder
+from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder, table_folder_of_task
 from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
 from lm_eval_hesnr.trajectories.schema import Trajectory
 
@@ -95,6 +95,11 @@ class SweHesnr(Task):
         ]
         if others := self.options.scopes.keys() - self.options.scored_scopes.keys():
             eval_logger.info("%s: score=action: the scope %s is not scored", self.task_name, ", ".join(sorted(others)))
+
+    def use_own_table_folder(self) -> None:
+        """Write the token tables into a folder with the task's name, in the folder that the options name."""
+        if self.options.token_table:
+            self.token_table = table_folder_of_task(self.options.token_table, self.task_name)
 
     def has_training_docs(self) -> bool:
         """False, because all documents are test documents."""

@@ -18,7 +18,9 @@ from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
+from lm_eval_hesnr.trajectories.readers import reader_of, unknown_format
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 SIZES = {
@@ -183,3 +185,11 @@ def compared_with_files(real_trajectories, pattern, independent):
         assert tuple([s.text for s in read.segments if s.kind == kind] for kind in kinds) == expected
         total = [n + len(found) for n, found in zip(total, expected, strict=True)]
     return total
+
+
+def read_record(data: Any, path: Path) -> Trajectory:
+    """Return the trajectory in one decoded JSON value, with the checks of `load`. ValueError if it has none."""
+    reader = reader_of(data)
+    if reader is None:
+        raise unknown_format(data)
+    return checked(reader.read(data, path))

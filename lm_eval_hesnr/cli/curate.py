@@ -17,7 +17,7 @@ from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.labelling.budget import unparsed_line
-from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.characters import one_line, shortened
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.text_table import aligned
@@ -177,7 +177,7 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield unknown
     if tally.unknown_tools:
         tools = sorted(tally.unknown_tools.items(), key=lambda item: (-item[1], item[0]))
-        yield "unknown tools: " + ", ".join(f"{_short(name)} ({n:,})" for name, n in tools)
+        yield "unknown tools: " + ", ".join(f"{shortened(name, _MAX_TOOL_NAME)} ({n:,})" for name, n in tools)
     if unparsed := tally.total("unparsed"):
         yield f"unparsed: {unparsed_line(unparsed)}"
     yield from unread_calls_lines(tally.unread_calls, verbose=verbose)
@@ -222,11 +222,6 @@ def _accounts(tally: Tally, verbose: bool) -> Iterator[str]:
     yield f"files: {len(files)}; {good} with trajectories, {bad} with only bad ones, {n_skipped} skipped"
     for reason, paths in sorted(skipped.items(), key=lambda item: item[0] == _UNKNOWN_ENDING):
         yield f"skipped: {reason} ({len(paths)}): {_names(paths, verbose)}"
-
-
-def _short(name: str) -> str:
-    """A tool's name for the report. A hostile file may contain a very long one."""
-    return name if len(name) <= _MAX_TOOL_NAME else name[:_MAX_TOOL_NAME] + "..."
 
 
 def _names(skipped: list[tuple[Path, Skipped | None]], verbose: bool) -> str:

@@ -95,11 +95,12 @@ def checked_evaluate(original: Callable[..., Any]) -> Any:
     @functools.wraps(original)
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         lm, tasks = [*args, *(kwargs.get(name) for name in ("lm", "task_dict")[len(args) :])][:2]
-        names = [str(task.task_name) for task in tasks_of(tasks) if is_our_class(type(task))]
-        if not names:
+        ours = [task for task in tasks_of(tasks) if is_our_class(type(task))]
+        if not ours:
             return original(*args, **kwargs)
         refuse_stock_model(lm)
-        with _one_run_at_a_time(names):
+        _separate_token_tables(ours)
+        with _one_run_at_a_time([str(task.task_name) for task in ours]):
             return original(*args, **kwargs)
 
     return evaluate
@@ -190,8 +191,16 @@ class _Run:
                 apply_chat_template=bool(self.given.get("apply_chat_template")), model_args=self.model_args
             )
             n_documents[task.task_name] = len(task.test_docs())
+        _separate_token_tables(ours)
         if self.given.get("samples") is not None:
             refuse_samples(self.given["samples"], n_documents, manager.all_tasks)
+
+
+def _separate_token_tables(ours: list[Any]) -> None:
+    """Give each task a folder of its own for its token tables, if there are several: their files have equal names."""
+    if len({task.task_name for task in ours}) > 1:
+        for task in ours:
+            task.use_own_table_folder()
 
 
 def _build(manager: TaskManager, spec: Any) -> list[Any]:

@@ -48,7 +48,7 @@ def values_in_program(program: str, budget: Budget) -> list[ProgramValue]:
     """The values of all calls `tools.NAME(...)`, and all patches; empty if the program cannot be parsed."""
     if not is_parsable(program, "javascript"):
         return []
-    tree = parse(program.encode("utf-8", "replace"), "javascript", budget)
+    tree = parse(program.encode(), "javascript", budget)
     found_parts = matches(tree, "javascript", _QUERY, budget) if tree else None
     if tree is None or found_parts is None:
         return []

@@ -82,7 +82,7 @@ def _parse(code: str, masked: Masked, language: str, around: tuple[str, str], bu
     """
     before, after = around
     grammar = GRAMMARS[language]
-    source = f"{before}{masked.text}{after}".encode("utf-8", "replace")  # a lone surrogate becomes one byte, "?"
+    source = f"{before}{masked.text}{after}".encode()
     tree = parse(source, language, budget)
     found = captures(tree, language, f"(ERROR) @error {grammar.comments} {grammar.operators}", budget) if tree else None
     if tree is None or found is None:

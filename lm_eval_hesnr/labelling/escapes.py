@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lm_eval_hesnr.trajectories.checked import encodable
+
 _JSON_ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL
 )
@@ -50,7 +52,7 @@ def json_string(raw: str) -> Decoded:
     """Decode the inside of a valid JSON string literal."""
     if "\\" not in raw:
         return as_written(raw)
-    value: str = json.loads(f'"{raw}"', strict=False)
+    value: str = encodable(json.loads(f'"{raw}"', strict=False))
     begins = np.ones(len(raw), np.int64)
     for match in _JSON_ESCAPE.finditer(raw):
         begins[match.start() + 1 : match.end()] = 0
@@ -80,7 +82,7 @@ def _javascript_character(escape: re.Match[str]) -> str:
     code = escape["braces"] or escape["four"] or escape["two"]
     if code:
         point = int(code, 16)
-        return chr(point) if point <= sys.maxunicode else "?"
+        return encodable(chr(point)) if point <= sys.maxunicode else "?"
     return _JAVASCRIPT_LETTERS.get(escape["letter"], escape["letter"])
 
 

@@ -8,6 +8,8 @@ from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.trajectories.checked import encodable
+
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _SEPARATORS = re.compile(r"[ \t\r\n,:]*")
 _MAX_COMMAND_WORDS = 8
@@ -24,7 +26,7 @@ class JsonDocument(NamedTuple):
     start: int
     end: int
     value: Any
-    """The decoded object or list."""
+    """The decoded object or list, without half surrogate pairs."""
 
 
 def document_at(text: str, start: int) -> JsonDocument | None:
@@ -33,9 +35,9 @@ def document_at(text: str, start: int) -> JsonDocument | None:
         return None
     try:
         value, end = _DECODER.raw_decode(text, start)
+        return JsonDocument(start, end, encodable(value))
     except (ValueError, RecursionError):
         return None
-    return JsonDocument(start, end, value)
 
 
 def members(text: str, start: int) -> Iterator[tuple[str, int, int, Any]]:
@@ -47,7 +49,7 @@ def members(text: str, start: int) -> Iterator[tuple[str, int, int, Any]]:
             key, position = _DECODER.raw_decode(text, position)
             position = _skip_separators(text, position)
         value, end = _DECODER.raw_decode(text, position)
-        yield key, position, end, value
+        yield key, position, end, encodable(value)
         position = _skip_separators(text, end)
 
 

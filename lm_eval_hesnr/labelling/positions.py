@@ -61,7 +61,6 @@ def outermost(errors: list[Node]) -> list[Span]:
 
 def _char_of_byte(text: str) -> np.ndarray:
     """(bytes + 1,) int64: the character that each UTF-8 byte belongs to. The last entry is the length of the text."""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     width = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
-    width[(points >= 0xD800) & (points < 0xE000)] = 1  # replaced by "?" before parsing
     return np.append(np.repeat(np.arange(len(text)), width), len(text))

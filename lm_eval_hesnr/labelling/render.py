@@ -2,6 +2,9 @@
 
 `transcript` writes plain text with short role headings, which suits base models. `chat` applies the chat template of
 the tokenizer. It then searches every message in the result, and raises an error if the template dropped or changed one.
+
+Both replace half surrogate pairs as `trajectories.checked` does, because no tokenizer accepts them. Trajectories from
+files have none, but a `Trajectory` that was made in Python may have some.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.bounded_template import ChatTemplate, TemplateLimitError
 from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.trajectories.checked import encodable_trajectory
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 _HEADINGS = {"system": "System", "task": "Task", "agent": "Agent", "observation": "Observation", "other": "Note"}
@@ -56,6 +60,7 @@ class _Message(NamedTuple):
 
 def transcript(trajectory: Trajectory) -> Rendering:
     """Render each turn under a heading such as `### Agent`, with an empty line after it."""
+    trajectory = encodable_trajectory(trajectory)
     pieces: list[_LabelledText] = []
     context_end, leading = 0, True
     for role, segments in _turns(trajectory):
@@ -74,6 +79,7 @@ def chat(trajectory: Trajectory, template: ChatTemplate) -> Rendering:
     Raises:
         InputError: the template refuses the messages, or drops or rewrites one of them.
     """
+    trajectory = encodable_trajectory(trajectory)
     messages = _messages(trajectory)
     marks = [f"\ue000{i}\ue001" for i in range(len(messages))]  # placeholders, in private-use characters
     skeleton = _apply_template(template, trajectory, messages, marks)
@@ -127,7 +133,7 @@ def _turn_text(segments: Iterable[Segment]) -> _LabelledText:
             pieces.append(_template_text("\n"))
         budget = Budget()
         labels = annotate(segment, budget)
-        pieces.append(_LabelledText(_encodable(segment.text), labels, budget.n_unparsed > 0))
+        pieces.append(_LabelledText(segment.text, labels, budget.n_unparsed > 0))
     return _concatenate(pieces)
 
 
@@ -189,8 +195,3 @@ def _concatenate(pieces: list[_LabelledText]) -> _LabelledText:
 def _rendering(pieces: list[_LabelledText], context_end: int) -> Rendering:
     text, labels, n_unparsed = _concatenate(pieces)
     return Rendering(text, labels, context_end, n_unparsed)
-
-
-def _encodable(text: str) -> str:
-    """The text with every lone surrogate replaced by `?`, because no tokenizer accepts them. The length is the same."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

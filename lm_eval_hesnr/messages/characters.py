@@ -39,6 +39,11 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n")
 
 
+def shortened(text: str, n: int) -> str:
+    """The text; if it is longer than `n` characters, its first `n` and three dots."""
+    return text if len(text) <= n else f"{text[:n]}..."
+
+
 def accept_every_character() -> None:
     """Make stdout write an escape for each character that its encoding does not have, instead of raising an error.
 

@@ -17,6 +17,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.characters import shortened
 
 _OTHER_SOURCES = ("revision", "subfolder", "gguf_file", "tokenizer", "peft", "delta")
 """Arguments that name another thing to load. The error may be about it, and often does not say so."""
@@ -73,7 +74,7 @@ def _text(error: BaseException) -> str:
     shown = text if isinstance(error, _PLAIN) else f"{type(error).__name__}: {text}"
     if any(frame.name == "_create_tokenizer" for frame in frames):  # the harness's method
         shown = f"the tokenizer cannot be loaded: {shown}"
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+    return shortened(shown, _LONGEST)
 
 
 def checked_source(pretrained: Any) -> Any:

@@ -98,8 +98,8 @@ def _folder_with_tables(folder: Path) -> Path:
         raise InputError(f"{folder}: no token table (*.parquet); write them with --metadata token_table=DIR")
     if len(settings) > 1:
         raise InputError(
-            f"{folder}: this is a score store with {len(settings)} models or settings; name the folder of one, such as "
-            f"{settings[0]}"
+            f"{folder}: it has {len(settings)} folders with token tables, one for each task, or one for each model "
+            f"and settings; name one, such as {settings[0]}"
         )
     return settings[0]
 

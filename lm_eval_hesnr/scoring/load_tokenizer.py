@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.characters import shortened
 
 
 def load_tokenizer(name: str, option: str, **options: Any) -> Any:
@@ -31,7 +32,9 @@ def load_tokenizer(name: str, option: str, **options: Any) -> Any:
             return AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:  # the Hub's client and a tokenizer's own code may raise any error
         reason = " ".join(str(error).split())
-        raise InputError(f"{option}: the tokenizer {name} cannot be loaded ({reason:.300}); name another") from error
+        raise InputError(
+            f"{option}: the tokenizer {name} cannot be loaded ({shortened(reason, 300)}); name another"
+        ) from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ whole file. Its labels, offsets and name come from the run that wrote it last.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -23,9 +24,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lm_eval_hesnr.errors import Interrupted
-from lm_eval_hesnr.files import make_folder, read_regular, reason_of, remove_abandoned, replace_file, user_path
+from lm_eval_hesnr.files import kind_of, make_folder, read_regular, reason_of, remove_abandoned, replace_file, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
 from lm_eval_hesnr.scoring.fingerprints import digest
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -122,8 +124,8 @@ class ScoreStore:
         """Write the scores of a trajectory, completely or not at all.
 
         If the entry already has scores of all these positions, it keeps its numbers and gets the new labels. If the
-        disk cannot be written, one warning is logged, and the run continues without writing. A link or a special file
-        at the entry's path is named in a warning and stays.
+        disk cannot be written, one warning is logged, and the run continues without writing. A link, a special file or
+        another program's file at the entry's path is named in a warning and stays.
 
         Args:
             name: the trajectory's name.
@@ -142,6 +144,8 @@ class ScoreStore:
             return
         try:
             self._write_settings(path.parent, scores.k)
+            if old is None:
+                _check_ours(path)
             replace_file(path, _entry_bytes(name, scores, address=f"{path.parent.name}/{path.stem}"))
             self._last_read = None
         except FileExistsError as error:  # only this entry cannot be written
@@ -207,6 +211,30 @@ def read_entry(path: Path) -> tuple[str, TokenScores]:
     if f'"address": "{path.parent.name}/{path.stem}"'.encode() not in data:
         raise ValueError("it is a copy of another entry")
     return read_token_table(pa.BufferReader(data))
+
+
+def _check_ours(path: Path) -> None:
+    """Check that a file which is not a readable entry may be replaced.
+
+    Raises:
+        FileExistsError: it is a file of another program.
+    """
+    if kind_of(path) or not os.path.lexists(path):  # `replace_file` names a link or a special file
+        return
+    with suppress(OSError):  # longer than any entry
+        if _is_ours(read_regular(path)):
+            return
+    raise FileExistsError(errno.EEXIST, "it is another program's file, expected an entry of the store", str(path))
+
+
+def _is_ours(data: bytes) -> bool:
+    """Whether the content is that of an entry, damaged or not, or of a token table. An empty file is damaged."""
+    if not data or _CHECKSUM in data or not data.startswith(b"PAR1"):
+        return not data or _CHECKSUM in data
+    try:
+        return b"hesnr" in (pq.read_schema(pa.BufferReader(data)).metadata or {})
+    except (pa.ArrowException, OSError):  # cut off
+        return True
 
 
 @contextmanager

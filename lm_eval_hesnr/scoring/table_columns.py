@@ -14,7 +14,9 @@ from lm_eval_hesnr.labels import Label
 
 _CODES = {label.label_name: int(label) for label in Label}
 
-_LARGEST_INTEGER = 2**31 - 1
+LARGEST_INTEGER = 2**31 - 1
+"""The largest token id, rank or context length: statistics and token tables contain int32."""
+
 _ROUNDING = 1e-5
 """A statistic may exceed the end of its range by this much: statistics are rounded to float32."""
 
@@ -58,16 +60,16 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 COLUMNS = (
-    Column("token_id", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False),
+    Column("token_id", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
     Column("label", "a dictionary of strings", _is_text, 0, len(Label) - 1, False),
-    Column("char_start", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False),
-    Column("char_end", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False),
+    Column("char_start", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
+    Column("char_end", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
     Column("logprob", "float", kinds.is_floating, _LEAST_LOGPROB, 0, True),
     Column("entropy", "float", kinds.is_floating, 0, math.inf, True),
-    Column("rank", "int32", kinds.is_integer, 1, _LARGEST_INTEGER, True),
+    Column("rank", "int32", kinds.is_integer, 1, LARGEST_INTEGER, True),
     Column("top_mass", "float", kinds.is_floating, 1e-9, 1, True),
     Column("collision", "float", kinds.is_floating, 0, 1, True, math.nan),
-    Column("n_bytes", "int32", kinds.is_integer, -1, _LARGEST_INTEGER, False, -1),
+    Column("n_bytes", "int32", kinds.is_integer, -1, LARGEST_INTEGER, False, -1),
 )
 """The columns that are read. A table may have others."""
 

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import reprlib
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import check_writable, kind_of, make_folder, reason_of, remove_abandoned, replace_file
+from lm_eval_hesnr.files import (
+    check_writable,
+    kind_of,
+    make_folder,
+    open_regular,
+    reason_of,
+    remove_abandoned,
+    replace_file,
+    user_path,
+)
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.scoring.table_columns import COLUMNS, arrays_of
 from lm_eval_hesnr.scoring.token_scores import TokenScores, characters_of_tokens
 
@@ -102,6 +113,12 @@ def table_folder(folder: str | Path) -> Path:
     return path
 
 
+def table_folder_of_task(folder: str | Path, task: str) -> Path:
+    """As `table_folder`, for one of several tasks: a folder with the task's name, inside the folder."""
+    name = _file_name(task)
+    return table_folder(user_path(folder) / (name if name.strip(".") else "_"))
+
+
 def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores, text: str | None = None) -> Path:
     """Write `<doc_id>-<name>.parquet` into the folder, completely or not at all. Return its path.
 
@@ -126,7 +143,12 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores,
 
 
 def _path(folder: Path, doc_id: int, name: str) -> Path:
-    return folder / f"{doc_id:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:100]}.parquet"
+    return folder / f"{doc_id:05d}-{_file_name(name)}.parquet"
+
+
+def _file_name(name: str) -> str:
+    """A name as a part of a path: at most 100 letters, digits, dots, `_` and `-`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100]
 
 
 def _check_ours(path: Path) -> None:
@@ -161,20 +183,19 @@ def read_numbered_table(path: Path | pa.BufferReader) -> tuple[int | None, str, 
     Raises:
         ValueError: as in `read_token_table`.
     """
-    if isinstance(path, Path) and not path.is_file():
-        raise ValueError("it is not a regular file")
     try:
-        file = pq.ParquetFile(path)
-        signature, name, k = _metadata(file.schema_arrow.metadata or {})
-        for column in COLUMNS:
-            column.check_type(file.schema_arrow)
-        names = [*(column.name for column in COLUMNS), "doc_id"]  # `read` ignores a name that does not exist
-        _check_size(file.metadata)
-        table = file.read(names)
+        with open_regular(path) if isinstance(path, Path) else nullcontext(path) as source:
+            file = pq.ParquetFile(source, page_checksum_verification=True)
+            signature, name, k = _metadata(file.schema_arrow.metadata or {})
+            for column in COLUMNS:
+                column.check_type(file.schema_arrow)
+            names = [*(column.name for column in COLUMNS), "doc_id"]  # `read` ignores a name that does not exist
+            _check_size(file.metadata)
+            table = file.read(names)
         arrays = arrays_of(table, k)
         number = table.column("doc_id")[0].as_py() if len(table) and "doc_id" in table.column_names else None
     except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"not a token table ({' '.join(str(error).split())[:300]})") from error
+        raise ValueError(f"not a token table ({shortened(' '.join(str(error).split()), 300)})") from error
     return number, name, TokenScores(k=k, signature=signature, **arrays)
 
 
@@ -209,9 +230,9 @@ def _check_size(metadata: pq.FileMetaData) -> None:
 
 
 def as_parquet(table: pa.Table) -> bytes:
-    """The table as the bytes of a compressed Parquet file."""
+    """The table as the bytes of a compressed Parquet file, with a checksum per page that `read_token_table` checks."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
@@ -239,6 +260,5 @@ def as_table(doc_id: int, name: str, scores: TokenScores, text: str | None = Non
     if text is not None:
         spans = zip(*characters_of_tokens(scores.char_start, scores.char_end), strict=True)
         columns["text"] = pa.array([text[start:end] for start, end in spans], pa.string())
-    escaped = name.encode("utf-8", "backslashreplace")  # a name from JSON may contain half a surrogate pair
-    metadata = {"hesnr": json.dumps(scores.signature), "trajectory": escaped}
+    metadata = {"hesnr": json.dumps(scores.signature), "trajectory": name}
     return pa.table(columns).replace_schema_metadata(metadata)

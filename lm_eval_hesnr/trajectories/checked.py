@@ -27,7 +27,30 @@ def checked(trajectory: Trajectory) -> Trajectory:
             raise ValueError(f"segment {i}: a call should have a name and arguments, found {segment.calls!r:.80}")
     if not trajectory.segments:
         raise ValueError("the trajectory is empty")
-    return trajectory if _is_encodable(_values(trajectory)) else _encodable_trajectory(trajectory)
+    return encodable_trajectory(trajectory)
+
+
+def encodable_trajectory(trajectory: Trajectory) -> Trajectory:
+    """The trajectory with half surrogate pairs replaced, as `checked` does; the same object if there are none."""
+    if _is_encodable(_values(trajectory)):
+        return trajectory
+    return replace(
+        trajectory,
+        id=encodable(trajectory.id),
+        source=encodable(trajectory.source),
+        model=encodable(trajectory.model),
+        segments=tuple(map(_encodable_segment, trajectory.segments)),
+        meta=encodable(trajectory.meta),
+    )
+
+
+def encodable(value: Any) -> Any:
+    """The value with half surrogate pairs replaced, as `checked` does, also in keys."""
+    if isinstance(value, str):
+        return value if _is_encodable(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    return list(map(encodable, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _values(trajectory: Trajectory) -> list[Any]:
@@ -53,26 +76,6 @@ def _is_encodable(value: Any) -> bool:
     return all(map(_is_encodable, value)) if isinstance(value, (list, tuple)) else True
 
 
-def _encodable(value: Any) -> Any:
-    """The value with half surrogate pairs replaced, also in keys."""
-    if isinstance(value, str):
-        return value if _is_encodable(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    return list(map(_encodable, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _encodable_trajectory(trajectory: Trajectory) -> Trajectory:
-    return replace(
-        trajectory,
-        id=_encodable(trajectory.id),
-        source=_encodable(trajectory.source),
-        model=_encodable(trajectory.model),
-        segments=tuple(map(_encodable_segment, trajectory.segments)),
-        meta=_encodable(trajectory.meta),
-    )
-
-
 def _encodable_segment(segment: Segment) -> Segment:
-    calls = tuple(Call(_encodable(one.tool), _encodable(one.arguments), one.executed) for one in segment.calls)
-    return replace(segment, text=_encodable(segment.text), calls=calls)
+    calls = tuple(Call(encodable(one.tool), encodable(one.arguments), one.executed) for one in segment.calls)
+    return replace(segment, text=encodable(segment.text), calls=calls)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.trajectories.decoding import Record
 from lm_eval_hesnr.trajectories.parquet import without_nulls
 
@@ -69,7 +70,7 @@ def hub_records(hub: HubName, *, shuffled: bool = False) -> Iterator[tuple[str, 
         data = builder.as_dataset(split=hub.split)
     except Exception as error:  # the Hub's client and a data set's own files may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"hf://{hub.pinned_name}: the data set cannot be read ({reason:.300})") from error
+        raise InputError(f"hf://{hub.pinned_name}: the data set cannot be read ({shortened(reason, 300)})") from error
     for split, rows in data.items() if isinstance(data, DatasetDict) else [(hub.split or "all", data)]:
         order = np.random.default_rng(0).permutation(len(rows)) if shuffled else range(len(rows))
         for i in order:

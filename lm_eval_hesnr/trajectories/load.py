@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.errors import BadFileError, InputError
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import Inputs, RecordGroup, find_inputs, record_groups
@@ -194,5 +195,5 @@ def _trajectory(run: FoundRun, group: RecordGroup) -> Result | None:
 def _located(bad: Bad, group: RecordGroup, place: str = "") -> Bad:
     """The `Bad` with file and place before its reason. Control characters from the file become blanks."""
     name = f"{group.path}, {place}" if place else f"{group.path}"
-    line = f"{name}: {bad.reason if len(bad.reason) <= 500 else bad.reason[:500] + '...'}"
+    line = f"{name}: {shortened(bad.reason, 500)}"
     return Bad("".join(c if c.isprintable() else " " for c in line))

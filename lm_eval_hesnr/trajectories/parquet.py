@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any
 
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
 from lm_eval_hesnr.trajectories.opening import COST_OF_RECORD, decompressed_limit, too_much
@@ -40,7 +41,7 @@ def parquet_records(stream: IO[bytes]) -> Iterator[Record]:
         raise
     except (pyarrow.ArrowException, OverflowError, UnicodeDecodeError) as error:
         after = f" after row {number}" if number else ""
-        yield Record("", Bad(f"not valid Parquet{after} ({str(error).partition(chr(10))[0]:.200})"))
+        yield Record("", Bad(f"not valid Parquet{after} ({shortened(str(error).partition(chr(10))[0], 200)})"))
 
 
 def _rows(file: Any, limit: int) -> Iterator[Any]:

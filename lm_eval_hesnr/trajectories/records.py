@@ -16,10 +16,11 @@ from typing import IO
 
 import zstandard
 
+from lm_eval_hesnr.files import open_regular
 from lm_eval_hesnr.trajectories.containers import AIDER_NAME, inspect_records, markdown_records
 from lm_eval_hesnr.trajectories.decoding import NO_MEMORY, Bad, Record
 from lm_eval_hesnr.trajectories.json_records import json_records, line_records
-from lm_eval_hesnr.trajectories.opening import COMPRESSED, open_file, open_text
+from lm_eval_hesnr.trajectories.opening import COMPRESSED, open_text
 from lm_eval_hesnr.trajectories.parquet import parquet_records
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".traj", ".parquet", ".eval")
@@ -70,7 +71,7 @@ def records(path: Path, *, pipe: bool = False) -> Iterator[Record]:
 
 def _opened(path: Path, pipe: bool) -> IO[bytes]:
     never_compressed = path.suffix.lower() in _NEVER_COMPRESSED
-    return open_file(path, pipe=pipe) if never_compressed else open_text(path, pipe=pipe)
+    return open_regular(path, pipe=pipe) if never_compressed else open_text(path, pipe=pipe)
 
 
 def _is_empty_pipe(stream: IO[bytes]) -> bool:

@@ -10,14 +10,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lm_eval_hesnr.files import open_regular
 from lm_eval_hesnr.trajectories.decoding import Bad, decoded, read_rest
-from lm_eval_hesnr.trajectories.opening import open_file
 
 LARGEST = 2**26
-"""The longest file that is read here, in bytes. The reports of 2,000 runs have about a tenth of it."""
+"""The longest file that is read here, in bytes. The reports of 2,000 runs have about a tenth of it.
 
-MOST_KEPT = 2**25
-"""The values in memory may come from this many bytes of files."""
+The values in memory come from at most this many bytes of files. The newest value is always kept.
+"""
 
 _YOUNG_NS = 2 * 10**9
 """A file that changed so recently may change again without a new time. So its value is not kept."""
@@ -52,8 +52,11 @@ class _Values:
         with self._lock:
             self._kept[path] = kept
             self._kept.move_to_end(path)
-            while sum(one.n_bytes for one in self._kept.values()) > MOST_KEPT or len(self._kept) > 256:
+            while len(self._kept) > 1 and self._is_full():
                 self._kept.popitem(last=False)
+
+    def _is_full(self) -> bool:
+        return sum(one.n_bytes for one in self._kept.values()) > LARGEST or len(self._kept) > 256
 
 
 _values = _Values()
@@ -68,7 +71,7 @@ def json_of(path: Path, *, needle: bytes = b"", largest: int = LARGEST) -> Any:
         largest: a longer file is not read, and a warning names it.
     """
     try:
-        with open_file(path) as stream:
+        with open_regular(path) as stream:
             status = os.fstat(stream.fileno())
             state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             kept = _values.get(path, state)
@@ -84,6 +87,6 @@ def json_of(path: Path, *, needle: bytes = b"", largest: int = LARGEST) -> Any:
         return None
     value = decoded(content.removeprefix(b"\xef\xbb\xbf")).value
     value = None if isinstance(value, Bad) else value
-    if len(content) <= MOST_KEPT and time.time_ns() - status.st_mtime_ns > _YOUNG_NS:
+    if time.time_ns() - status.st_mtime_ns > _YOUNG_NS:
         _values.add(path, _Kept(state, value, len(content)))
     return value

@@ -11,6 +11,7 @@ from lm_eval_hesnr import plugin
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness import before_model
 from lm_eval_hesnr.harness.flags import without_effect
+from lm_eval_hesnr.results.token_tables import read_tables
 from tests.builders import bash_action, curated_row, segment, write_rows
 
 plugin.install()
@@ -250,6 +251,40 @@ def test_max_tokens_counts_with_the_models_tokenizer_although_a_manager_does_not
     )  # fmt: skip
     with pytest.raises(InputError, match=r"max_tokens: the tokenizer .*no_model cannot be loaded"):
         evaluate(task_manager=manager, model_args={"pretrained": str(tmp_path / "no_model")})
+
+
+def test_several_tasks_write_their_token_tables_into_folders_of_their_own(evaluate, tmp_path):
+    tables = {"token_table": str(tmp_path / "tables")}
+    evaluate(tables, tasks=["swe_hesnr", "own_name"], limit=2)
+    names = ["00000-alpha.parquet", "00001-beta.parquet"]
+    written = sorted(path.relative_to(tmp_path / "tables").as_posix() for path in tmp_path.rglob("*.parquet"))
+    assert written == [f"{task}/{name}" for task in ("own_name", "swe_hesnr") for name in names]
+    for task in ("own_name", "swe_hesnr"):
+        assert read_tables(tmp_path / "tables" / task, {}, 0.5).names == ["alpha", "beta"]
+    with pytest.raises(InputError, match=r"it has 2 folders with token tables, one for each task, .*tables/own_name"):
+        read_tables(tmp_path / "tables", {}, 0.5)
+
+
+@pytest.mark.parametrize("tasks", [["swe_hesnr"], ["swe_hesnr", "swe_hesnr"], ["other", "own_name"]])
+def test_the_token_tables_of_one_task_are_in_the_folder_itself(evaluate, no_model, tmp_path, tasks):
+    found: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lm_eval_hesnr.task.SweHesnr.use_own_table_folder", found.append)
+        with pytest.raises(AssertionError, match="the model is made"):
+            evaluate({"token_table": str(tmp_path)}, tasks=tasks)
+    assert found == []
+
+
+@pytest.mark.parametrize(("name", "folder_name"), [("a", "a"), ("../a b", ".._a_b"), ("..", "_")])
+def test_tasks_that_a_program_gives_to_evaluate_have_folders_of_their_own_too(folder, tmp_path, name, folder_name):
+    from lm_eval_hesnr.task import SweHesnr
+
+    metadata = {"trajectories": str(folder / "runs.jsonl"), "token_table": str(tmp_path / "x")}
+    tasks = {one: SweHesnr({"task": one, "metadata": metadata}) for one in (name, "other")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(before_model, "refuse_stock_model", lambda *_: None)
+        before_model.checked_evaluate(lambda lm, tasks: None, [])(None, tasks)
+    assert [task.token_table for task in tasks.values()] == [tmp_path / "x" / folder_name, tmp_path / "x" / "other"]
 
 
 def test_options_without_effect_are_one_line(evaluate, harness_logs):

@@ -95,7 +95,7 @@ def test_a_comment_in_an_error_node_is_not_certain():
 
 
 def test_spans_are_in_characters():
-    assert syntax("é = '\U0001f600'  # ß\n\ud800 = 1 # c", "python", Budget()).comments[0] == Span(9, 12)
+    assert syntax("é = '\U0001f600'  # ß\n\ufffd = 1 # c", "python", Budget()).comments[0] == Span(9, 12)
 
 
 def test_text_that_is_nested_too_deeply_is_not_parsed():

@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.render import chat, transcript
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.trajectories.checked import encodable
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from tests.builders import trajectory
 
@@ -68,10 +71,36 @@ def test_text_that_no_model_generated_is_other_even_if_it_looks_like_an_action()
     assert ("other", demonstration.text) in stretches(transcript(trajectory(demonstration)))
 
 
-def test_lone_surrogates_become_one_character():
-    rendering = transcript(trajectory(Segment("observation", "a\ud800b")))
-    assert "a?b" in rendering.text
-    rendering.text.encode()
+@pytest.mark.parametrize("code", [0xD800, 0xDC00], ids=hex)
+@pytest.mark.parametrize("render", [transcript, lambda run: chat(run, chatml)], ids=["transcript", "chat"])
+def test_half_a_surrogate_pair_in_a_trajectory_made_in_python_becomes_a_replacement_character(render, code):
+    """A file cannot contain one after it was read. The labels are those of a text that has U+FFFD in the same place."""
+    both = []
+    for character in (chr(code), "\ufffd"):
+        command = f"echo {character} # {character}\nls"
+        action = Segment("action", f"```bash\n{command}\n```", True, (Call("bash", {"command": command}, True),))
+        both.append(render(trajectory(Segment("task", f"a{character}b"), action)))
+    assert both[0].text == both[1].text
+    assert "a\ufffdb" in both[0].text
+    np.testing.assert_array_equal(both[0].labels, both[1].labels)
+
+
+@pytest.mark.parametrize("text", [
+    r'{"name": "bash", "arguments": {"command": "echo \ud800 # c\ud800\nls"}}',
+    r'{"name": "bash", "arguments": "{\"command\": \"echo \ud800 # c\udc00\nls\"}"}',
+    r'{"name": "bash", "arguments": "{\"command\": \"echo \\ud800 # c\\udc00\nls\"}"}',
+    r'{"name": "exec", "arguments": {"input": "await tools.shell_command({command: \"ls \\ud800 # c\\u{dc00}\"})"}}',
+    r'{"\ud800": ["\udc00", {"command": "\ud800 # \udc00"}], "name": "\ud800"}',
+])  # fmt: skip
+def test_half_a_surrogate_pair_that_an_escape_stands_for_can_be_labelled(text):
+    """Such an escape is text that can be encoded. What it stands for cannot be, and a parser needs it."""
+    value = json.loads(text)
+    arguments = value.get("arguments", value)
+    arguments = json.loads(arguments, strict=False) if isinstance(arguments, str) else arguments
+    run = trajectory(Segment("action", text, True, (Call(value["name"], arguments, True),)))
+    plain = text.replace(r"\u{dc00}", r"\u{fffd}").replace("ud800", "ufffd").replace("udc00", "ufffd")
+    same = trajectory(Segment("action", plain, True, (Call(value["name"], encodable(arguments), True),)))
+    np.testing.assert_array_equal(transcript(run).labels, transcript(same).labels)
 
 
 def test_chat_finds_every_message_again():

@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.messages.characters import accept_every_character, one_line, visible
+from lm_eval_hesnr.messages.characters import accept_every_character, one_line, shortened, visible
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,10 @@ def test_no_format_character_control_character_or_odd_space_is_left():
         kind = unicodedata.category(character)
         if kind in hidden or (kind == "Zs" and character != " "):
             assert character in "\n\t" or visible(f"a{character}b").isascii(), ascii(character)
+
+
+def test_only_a_text_that_is_too_long_is_shortened():
+    assert [shortened(text, 3) for text in ("", "abc", "abcd")] == ["", "abc", "abc..."]
 
 
 def test_an_error_of_the_caller_is_one_safe_line():

@@ -174,7 +174,7 @@ def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
     write(tmp_path / "settings")
     assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 8
     write(tmp_path / "others")
-    with pytest.raises(InputError, match="this is a score store with 2 models or settings; name the folder of one"):
+    with pytest.raises(InputError, match=r"it has 2 folders with token tables, .*; name one, such as"):
         read_tables(tmp_path, CHOSEN, EPSILON)
 
 

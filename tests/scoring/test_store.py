@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -259,6 +260,63 @@ def test_a_named_pipe_in_place_of_an_entry_is_not_waited_for(tmp_path, harness_l
     assert all(str(path) in line for line in harness_logs.messages)
 
 
+def of_another_program(path):
+    pq.write_table(pa.table({"a": [1, 2]}), path)
+
+
+FOREIGN = {
+    "a text": lambda path: path.write_text("my notes"),
+    "one byte": lambda path: path.write_bytes(b"P"),
+    "a table of another program": of_another_program,
+    "a long file": lambda path: os.truncate(path, 2**31) if path.write_bytes(b"x") else None,
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_file_of_another_program_is_named_and_stays(tmp_path, harness_logs, case):
+    first, second, store = token_scores(seed=1), token_scores(seed=2), opened(tmp_path)
+    path = store._path(first.token_ids, 10)
+    path.parent.mkdir()
+    FOREIGN[case](path)
+    before = path.stat()
+    for label in (0, 1):
+        store.write("a run", replace(first, labels=np.full_like(first.labels, label)))
+    store.write("another run", second)
+    assert path.stat() == before
+    assert store.failure is None
+    assert store.read(second.token_ids, positions_of(second), k=10) is not None
+    assert harness_logs.messages == [
+        f"score store: {path}: it is another program's file, expected an entry of the store; "
+        "the run continues without this entry"
+    ]
+
+
+def damaged(content, at):
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+DAMAGED = {
+    "nothing": lambda content: b"",
+    "its beginning": lambda content: content[:100],
+    "another first byte": lambda content: damaged(content, 0),
+    "another key in its metadata": lambda content: damaged(content, content.rindex(b"hesnr", 0, content.rindex(b"{"))),
+    "other bytes at its end": lambda content: content[:-8] + bytes(8),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_entry_is_replaced(tmp_path, case):
+    scores, store = token_scores(), opened(tmp_path)
+    store.write("a run", scores)
+    path = entry_of(tmp_path)
+    good = path.read_bytes()
+    path.write_bytes(DAMAGED[case](good))
+    store = opened(tmp_path)
+    assert store.read(scores.token_ids, positions_of(scores), k=10) is None
+    store.write("a run", scores)
+    assert path.read_bytes() == good
+
+
 def test_a_size_limit_is_one_warning_and_leaves_no_file(tmp_path, harness_logs):
     store = opened(tmp_path)
     with builders.size_limit(100):
@@ -278,13 +336,6 @@ def test_damaged_settings_only_suppress_the_hint(tmp_path, content):
     (settings,) = tmp_path.glob("*/settings.json")
     settings.write_text(content)
     assert opened(tmp_path, dtype="float16").read(scores.token_ids, positions_of(scores), k=10) is None
-
-
-def test_a_name_that_is_not_valid_unicode_is_escaped(tmp_path):
-    store, scores = opened(tmp_path), token_scores()
-    store.write("a\ud800b", scores)  # half a surrogate pair, which JSON may hold
-    assert read_entry(entry_of(tmp_path))[0] == r"a\ud800b"
-    assert_equal(store.read(scores.token_ids, positions_of(scores), k=10), scores)
 
 
 WRITER = """

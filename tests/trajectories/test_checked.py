@@ -8,9 +8,8 @@ import pytest
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import read_record
 from lm_eval_hesnr.trajectories.schema import Call, Segment
-from tests.builders import trajectory
+from tests.builders import read_record, trajectory
 
 
 def chat(id_, model, command):

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lm_eval_hesnr.trajectories.readers import read_record
+from tests.builders import read_record
 
 
 @dataclass

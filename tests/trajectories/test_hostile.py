@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results, iterate_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.readers import curated, read_record
+from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.records import has_known_ending
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from tests.builders import assert_linear
+from tests.builders import assert_linear, read_record
 
 SECONDS_PER_MB = 2
 GROWTH = 20

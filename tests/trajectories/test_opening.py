@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from lm_eval_hesnr.files import open_regular
 from lm_eval_hesnr.trajectories import opening
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
-from lm_eval_hesnr.trajectories.opening import open_file
 from lm_eval_hesnr.trajectories.records import records
 
 pytestmark = pytest.mark.usefixtures("ends_within_a_minute")
@@ -60,7 +60,7 @@ def test_a_shell_s_process_substitution_is_read(tmp_path):
 
 def test_a_pipe_in_a_folder_is_not_read(fifo):
     (record,) = records(fifo)
-    assert record.value.reason == "cannot be read (a pipe, not a regular file)"
+    assert record.value.reason == "cannot be read (a named pipe, not a regular file)"
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.jsonl.gz", "x.parquet", "x.eval"])
@@ -82,7 +82,7 @@ def test_links_to_files_are_followed(tmp_path):
 
 def test_a_name_with_a_nul_is_an_error_of_the_value():
     with pytest.raises(ValueError, match="null"):
-        open_file(Path("a\0b"))
+        open_regular(Path("a\0b"))
 
 
 @pytest.mark.parametrize("content", [b"\0", b"\n", b"[]\n"])

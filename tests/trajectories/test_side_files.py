@@ -68,7 +68,7 @@ def test_a_changed_report_is_read_again(report, old):
 
 def test_the_values_in_memory_are_bounded(tmp_path, report, parsed, monkeypatch):
     monkeypatch.setattr(side_files, "_values", side_files._Values())
-    monkeypatch.setattr(side_files, "MOST_KEPT", 100)
+    monkeypatch.setattr(side_files, "LARGEST", 100)
     for i in range(20):
         (tmp_path / f"{i}.json").write_bytes(report.read_bytes())
         os.utime(tmp_path / f"{i}.json", (1, 1))
@@ -77,6 +77,20 @@ def test_the_values_in_memory_are_bounded(tmp_path, report, parsed, monkeypatch)
             json_of(tmp_path / f"{i}.json")
     assert len(parsed) == 40
     assert sum(kept.n_bytes for kept in side_files._values._kept.values()) <= 100
+
+
+def test_the_newest_value_is_kept_however_large_its_file_is(tmp_path, report, parsed, monkeypatch):
+    monkeypatch.setattr(side_files, "_values", side_files._Values())
+    monkeypatch.setattr(side_files, "LARGEST", 10)
+    small = tmp_path / "small.json"
+    small.write_text("{}")
+    os.utime(small, (1, 1))
+    for path in (small, report, report, report):
+        json_of(path, largest=1000)
+    assert len(parsed) == 2
+    json_of(small, largest=1000)
+    assert len(parsed) == 3
+    assert list(side_files._values._kept) == [small]
 
 
 def test_a_file_over_the_limit_is_named_and_not_parsed(report, parsed, caplog):

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.errors import AnswerError
-from lm_eval_hesnr.models.server.values import LARGEST_INTEGER
 from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
+from lm_eval_hesnr.scoring.table_columns import LARGEST_INTEGER
 
 _VLLM_MINUS_INFINITY = -9999.0
 """vLLM writes this number for minus infinity, which JSON does not have."""

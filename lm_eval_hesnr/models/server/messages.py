@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.characters import one_line, shortened
 
 _LONGEST = 300
 
@@ -22,8 +22,7 @@ def censored(message: Any, secret: str, *, is_cut: bool = False) -> str:
     if secret:
         text = text.replace(secret, "***")
         text = text[: -len(secret)] if is_cut else text
-    text = one_line(" ".join(text.split()))
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    return shortened(one_line(" ".join(text.split())), _LONGEST)
 
 
 class SecretFilter(logging.Filter):

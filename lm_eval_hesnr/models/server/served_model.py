@@ -10,8 +10,9 @@ from typing import Any
 from lm_eval_hesnr.errors import AnswerError, InputError
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.models.server.connection import Connection
-from lm_eval_hesnr.models.server.values import LARGEST_INTEGER, as_list, as_object
+from lm_eval_hesnr.models.server.values import as_list, as_object
 from lm_eval_hesnr.models.server_arguments import SHORTEST_CONTEXT
+from lm_eval_hesnr.scoring.table_columns import LARGEST_INTEGER
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 

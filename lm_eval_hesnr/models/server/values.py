@@ -6,9 +6,7 @@ import reprlib
 from typing import Any
 
 from lm_eval_hesnr.errors import AnswerError
-
-LARGEST_INTEGER = 2**31 - 1
-"""The largest token id, rank or context length: statistics and token tables contain int32."""
+from lm_eval_hesnr.scoring.table_columns import LARGEST_INTEGER
 
 _LONGEST_EXACT = 2**53
 """Floats represent all whole numbers up to this one exactly."""

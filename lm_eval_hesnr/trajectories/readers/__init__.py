@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lm_eval_hesnr.errors import UnknownFormatError
-from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.readers import (
     aider,
     antigravity,
@@ -123,18 +122,6 @@ READERS: tuple[Reader, ...] = (
 def reader_of(data: Any) -> Reader | None:
     """The reader of a record: the first one that detects its format, readable or not; None for an unknown format."""
     return next((reader for reader in READERS if reader.detect(data)), None)
-
-
-def read_record(data: Any, path: Path) -> Trajectory:
-    """The trajectory in one decoded JSON value, for callers that decode files themselves. `load` does not need it.
-
-    Raises:
-        ValueError: there is no trajectory; the message is the reason.
-    """
-    reader = reader_of(data)
-    if reader is None:
-        raise unknown_format(data)
-    return checked(reader.read(data, path))
 
 
 def unknown_format(data: Any) -> UnknownFormatError:

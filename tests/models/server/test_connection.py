@@ -127,13 +127,12 @@ SLOW = {
 }
 
 
+@pytest.mark.usefixtures("ends_within_a_minute")  # it would take hours
 @pytest.mark.parametrize("case", SLOW)
 def test_an_answer_that_never_ends_takes_a_limited_time(serve, monkeypatch, case):
     monkeypatch.setattr("lm_eval_hesnr.models.server.download.CONNECT_SECONDS", 0.05)
-    begin = time.monotonic()
     with pytest.raises(InputError, match="in 1 attempts; the last one: the answer took too long, see timeout="):
         ask(serve(SLOW[case]), timeout=0.1, attempts=1)
-    assert time.monotonic() - begin < 5  # it would take hours
 
 
 MALFORMED = {
@@ -213,13 +212,12 @@ def test_a_part_of_the_key_at_the_end_of_a_long_message_is_not_shown(serve, n_bl
     assert "sk" not in str(raised.value)
 
 
+@pytest.mark.usefixtures("ends_within_a_minute")
 def test_ctrl_c_works_while_a_request_waits(serve):
     main = threading.main_thread()
     if main is not threading.current_thread():
         pytest.skip("only the main thread gets signals")
     server = serve(repeated(OK + b"X: ", b"", wait=0.03))
     threading.Timer(0.3, signal.pthread_kill, [main.ident, signal.SIGINT]).start()
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        ask(server, timeout=60)
-    assert time.monotonic() - begin < 5
+        ask(server, timeout=3600)

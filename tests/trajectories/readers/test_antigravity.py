@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import antigravity, claude_code, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import antigravity, claude_code, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
+from tests.builders import read_record
 
 PATH = Path("brain/c1/.system_generated/logs/transcript.jsonl")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.outcomes import is_report, resolved_by_reward
-from lm_eval_hesnr.trajectories.readers import atif, read_record, terminus
+from lm_eval_hesnr.trajectories.readers import atif, terminus
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 NOWHERE = Path("no-such-folder/trajectory.json")
 USER = {"source": "user", "message": "Fix it."}

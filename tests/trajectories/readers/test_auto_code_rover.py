@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import auto_code_rover, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import auto_code_rover, reader_of
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NOTES, PART, Skipped
+from tests.builders import read_record
 
 PATH = Path("a__b-1_2024-04-06_13-27-09", "conversation_round_2.json")
 

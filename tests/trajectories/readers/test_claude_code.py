@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import claude_code, read_record
+from lm_eval_hesnr.trajectories.readers import claude_code
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NOTES, Skipped
-from tests.builders import assert_linear
+from tests.builders import assert_linear, read_record
 
 PATH = Path("session.jsonl")
 

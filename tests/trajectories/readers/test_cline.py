@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import cline, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import cline, reader_of
 from lm_eval_hesnr.trajectories.readers.tool_tags import tool_tags
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NOTES, Skipped
+from tests.builders import read_record
 
 PATH = Path("tasks", "1700000000000", "api_conversation_history.json")
 TASK = "<task>\nFix it.\n</task>"

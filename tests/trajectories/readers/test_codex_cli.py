@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import codex_cli, read_record
+from lm_eval_hesnr.trajectories.readers import codex_cli
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("rollout.jsonl")
 

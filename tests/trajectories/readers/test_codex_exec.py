@@ -8,8 +8,9 @@ import pytest
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import codex_exec, read_record
+from lm_eval_hesnr.trajectories.readers import codex_exec
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("out.jsonl")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
-from lm_eval_hesnr.trajectories.readers import curated, read_record
+from lm_eval_hesnr.trajectories.readers import curated
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from tests.builders import read_record
 
 NOWHERE = Path("no-such-folder/x.jsonl")
 WHOLE = Trajectory(

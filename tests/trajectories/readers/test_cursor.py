@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import cursor, openai_messages, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import cursor, openai_messages, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
-from tests.builders import compared_with_files
+from tests.builders import compared_with_files, read_record
 
 PATH = Path("s1/s1.jsonl")
 

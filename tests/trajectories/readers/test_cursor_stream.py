@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import cursor_stream, read_record
+from lm_eval_hesnr.trajectories.readers import cursor_stream
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("out.jsonl")
 INIT = {"type": "system", "subtype": "init", "session_id": "s", "model": "composer", "permissionMode": "default"}

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import droid, pi, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import droid, pi, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
-from tests.builders import compared_with_files
+from tests.builders import compared_with_files, read_record
 
 START = {"type": "session_start", "id": "d1", "title": "T", "cwd": "/w", "version": "0.8"}
 

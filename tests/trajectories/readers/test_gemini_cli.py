@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import gemini_cli, read_record
+from lm_eval_hesnr.trajectories.readers import gemini_cli
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("session.json")
 HEADER = {"sessionId": "s", "projectHash": "h", "startTime": "t"}

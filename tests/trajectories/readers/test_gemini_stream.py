@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import gemini_stream, read_record
+from lm_eval_hesnr.trajectories.readers import gemini_stream
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("out.jsonl")
 INIT = {"type": "init", "timestamp": "t", "session_id": "s", "model": "gemini-3"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lm_eval_hesnr.trajectories.readers import hermes, openai_messages, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import hermes, openai_messages, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
-from tests.builders import compared_with_files
+from tests.builders import compared_with_files, read_record
 
 PATH = Path("session_x.json")
 ENVELOPE = {"session_id": "h1", "model": "m", "platform": "cli", "session_start": "t", "system_prompt": "Be it."}

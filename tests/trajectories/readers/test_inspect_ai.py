@@ -13,9 +13,10 @@ from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.containers import INSPECT_KEYS
 from lm_eval_hesnr.trajectories.load import iterate_results, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.readers import inspect_ai, read_record
+from lm_eval_hesnr.trajectories.readers import inspect_ai
 from lm_eval_hesnr.trajectories.readers.common import NoReplyError
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("log.json")
 EVAL = {"task": "t", "model": "p/m", "task_id": "x"}

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lm_eval_hesnr.trajectories.readers import langchain, openai_messages, read_record
+from lm_eval_hesnr.trajectories.readers import langchain, openai_messages
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 HERE = Path("nowhere", "run.json")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lm_eval_hesnr.trajectories.readers import mini_swe_agent, read_record
+from lm_eval_hesnr.trajectories.readers import mini_swe_agent
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 NOWHERE = Path("no-such-folder/x.traj.json")
 TOLD = "Reply with one command in {}."

@@ -8,9 +8,10 @@ import pytest
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.readers import opencode, read_record
+from lm_eval_hesnr.trajectories.readers import opencode
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 from lm_eval_hesnr.trajectories.skipped import NOTES, STORED, Skipped
+from tests.builders import read_record
 
 PATH = Path("export.json")
 INFO = {"id": "ses_1", "version": "1.0", "projectID": "p", "parentID": "ses_0"}

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import openhands_completions, read_record
+from lm_eval_hesnr.trajectories.readers import openhands_completions
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 LOG = Path("llm_completions/repo__1/model-1757.0.json")
 CALL = "<function=execute_bash>\n<parameter=command>ls</parameter>\n</function>"

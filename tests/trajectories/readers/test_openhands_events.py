@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import openhands_events, read_record
+from lm_eval_hesnr.trajectories.readers import openhands_events
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 RUN = Path("runs/output.jsonl")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import openhands_rows, read_record
+from lm_eval_hesnr.trajectories.readers import openhands_rows
 from lm_eval_hesnr.trajectories.readers.openhands_chat import openhands_segments
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 ROWS = Path("rows.jsonl")
 EMPTY = {"name": None, "tool_call_id": None, "tool_calls": None, "function_call": None}

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import openhands_sdk, read_record
+from lm_eval_hesnr.trajectories.readers import openhands_sdk
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 EVENTS = Path("conversations/abc/events/event-00000-x.json")
 

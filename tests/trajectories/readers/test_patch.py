@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lm_eval_hesnr.trajectories.readers import patch, read_record
+from lm_eval_hesnr.trajectories.readers import patch
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+from tests.builders import read_record
 
 PATH = Path("no-such-folder/preds.json")
 DIFF = "diff --git a/x b/x\r\n--- a/x\r\n+++ b/x\r\n@@ -1 +1 @@\r\n-a\r\n+b\r\n"

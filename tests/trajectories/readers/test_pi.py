@@ -7,10 +7,10 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import droid, pi, read_record, reader_of
+from lm_eval_hesnr.trajectories.readers import droid, pi, reader_of
 from lm_eval_hesnr.trajectories.readers.segments import call
 from lm_eval_hesnr.trajectories.schema import Segment
-from tests.builders import compared_with_files
+from tests.builders import compared_with_files, read_record
 
 HEADER = {"type": "session", "version": 3, "id": "p1", "timestamp": "t", "cwd": "/w"}
 

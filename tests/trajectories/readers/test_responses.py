@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import read_record, reader_of, responses
+from lm_eval_hesnr.trajectories.readers import reader_of, responses
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("run.json")
 PATCH = "*** Begin Patch\n*** End Patch"

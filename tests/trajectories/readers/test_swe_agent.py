@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from lm_eval_hesnr.trajectories.json_values import text_of
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import read_record, swe_agent
+from lm_eval_hesnr.trajectories.readers import swe_agent
 from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 SYSTEM = {"role": "system", "content": "You fix bugs.", "agent": "main", "message_type": "system_prompt"}
 ISSUE = {"role": "user", "content": "It is broken.", "agent": "main", "message_type": "observation"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import read_record, swe_agent_rows
+from lm_eval_hesnr.trajectories.readers import swe_agent_rows
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 HEAD = [{"role": "system", "content": "You fix bugs."}, {"role": "user", "content": "It is broken."}]
 INVENTED = "Since we have successfully fixed the issue and verified it works, let's submit the changes:"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import read_record, reader_of, tau_bench
+from lm_eval_hesnr.trajectories.readers import reader_of, tau_bench
 from lm_eval_hesnr.trajectories.schema import Call, Segment
+from tests.builders import read_record
 
 PATH = Path("m-airline.json")
 

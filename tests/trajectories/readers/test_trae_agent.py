@@ -7,10 +7,11 @@ import pytest
 
 from lm_eval_hesnr.trajectories.load import iterate_results
 from lm_eval_hesnr.trajectories.paths import find_inputs
-from lm_eval_hesnr.trajectories.readers import read_record, reader_of, trae_agent
+from lm_eval_hesnr.trajectories.readers import reader_of, trae_agent
 from lm_eval_hesnr.trajectories.readers.common import NoReplyError
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 from lm_eval_hesnr.trajectories.skipped import NO_REPLY, Skipped
+from tests.builders import read_record
 
 PATH = Path("fix_trajectory.json")
 
