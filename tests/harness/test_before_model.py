@@ -283,7 +283,7 @@ def test_tasks_that_a_program_gives_to_evaluate_have_folders_of_their_own_too(fo
     tasks = {one: SweHesnr({"task": one, "metadata": metadata}) for one in (name, "other")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(before_model, "refuse_stock_model", lambda *_: None)
-        before_model.checked_evaluate(lambda lm)(None, tasks)
+        before_model.checked_evaluate(lambda lm, tasks: None)(None, tasks)
     assert [task.token_table for task in tasks.values()] == [tmp_path / "x" / folder_name, tmp_path / "x" / "other"]
 
 
