@@ -68,6 +68,14 @@ def user_path(given: str | Path) -> Path:
     return path
 
 
+def is_folder(name: str) -> bool:
+    """Whether there is a folder at this path. A name that no path can have, such as one too long, is not a folder."""
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # too long, or with a NUL character
+        return False
+
+
 def make_folder(folder: str | Path, option: str) -> Path:
     """The folder, created if it does not exist; `~` is expanded.
 

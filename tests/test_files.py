@@ -10,6 +10,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import (
     check_output,
     check_writable,
+    is_folder,
     kind_of,
     make_folder,
     read_regular,
@@ -120,6 +121,11 @@ def test_a_path_that_the_system_cannot_look_for_is_one_short_line(path, reason):
     with pytest.raises(InputError, match=reason) as caught:
         user_path(path)
     assert len(str(caught.value)) < 300
+
+
+def test_a_name_that_no_path_can_have_is_not_a_folder(tmp_path):
+    assert is_folder(str(tmp_path))
+    assert not any(map(is_folder, ["a" * 300, "a\0b", "a/" * 3000, str(tmp_path / "x")]))
 
 
 def test_other_paths_of_the_user_do_not_need_to_exist(tmp_path, monkeypatch):

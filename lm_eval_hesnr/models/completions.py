@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
-from lm_eval_hesnr.files import make_folder
+from lm_eval_hesnr.files import is_folder, make_folder
 from lm_eval_hesnr.models.arguments import known_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.models.progress import Progress
@@ -27,7 +26,7 @@ from lm_eval_hesnr.models.server.answer_form import AnswerForm
 from lm_eval_hesnr.models.server.answers import FORMS
 from lm_eval_hesnr.models.server.connection import Connection
 from lm_eval_hesnr.models.server.limits import Limits
-from lm_eval_hesnr.models.server.messages import SecretFilter
+from lm_eval_hesnr.models.server.messages import ServerTextFilter
 from lm_eval_hesnr.models.server.served_model import ServedModel
 from lm_eval_hesnr.models.server_arguments import ServerArguments
 from lm_eval_hesnr.models.window_request import WindowRequest
@@ -38,6 +37,10 @@ eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _PROBE = 'def naïve(x):\n\treturn x["漢字"] + 1234567  # why?\n\n  ok'
 """A text that different tokenizers split differently."""
+
+
+_LOGGERS_OF_OTHERS = ("lm_eval.models.api_models", "urllib3.connection", "urllib3.connectionpool")
+"""They write the server's text, such as an error message or a header that is not valid."""
 
 
 class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
@@ -149,13 +152,21 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         yield from self._connection.in_parallel(_read, len(requests), max(self._concurrent, 1))
 
     def _tokenizer_name(self) -> str | None:
-        """The tokenizer that the user gave, or the folder that the server has loaded, if it is on this machine."""
+        """The tokenizer that the user gave, or the folder that the server has loaded, if it is on this machine.
+
+        Raises:
+            InputError: the user allows remote code, and the server names the folder whose code would be run.
+        """
         arguments = self._arguments
-        needs_none = arguments.tokenizer_backend != "huggingface" or Path(arguments.model).is_dir()
+        needs_none = arguments.tokenizer_backend != "huggingface" or is_folder(arguments.model)
         if arguments.tokenizer is not None or needs_none:
             return arguments.tokenizer
-        folder = self._served.root or arguments.model
-        if Path(folder).is_dir():
+        folder = self._served.root
+        if folder and is_folder(folder):
+            if arguments.others.get("trust_remote_code"):
+                raise InputError(
+                    f"trust_remote_code: would run code in {folder!r}, a folder that the server named; give tokenizer="
+                )
             return folder
         eval_logger.info("no tokenizer=: loading the tokenizer of %s from the Hub", arguments.model)
         return None
@@ -228,9 +239,9 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
 
 
 def _connection(arguments: ServerArguments) -> Connection:
-    """The connection to the server. It also removes the API key from the harness's log."""
-    if arguments.key:
-        logging.getLogger("lm_eval.models.api_models").addFilter(SecretFilter(arguments.key))
+    """The connection to the server. It also makes the log safe in which other packages write the server's text."""
+    for name in _LOGGERS_OF_OTHERS:
+        logging.getLogger(name).addFilter(ServerTextFilter(arguments.key))
     return Connection(
         arguments.root,
         header=arguments.header,

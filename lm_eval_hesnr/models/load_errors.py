@@ -17,6 +17,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import is_folder
 from lm_eval_hesnr.messages.characters import shortened
 
 _OTHER_SOURCES = ("revision", "subfolder", "gguf_file", "tokenizer", "peft", "delta")
@@ -42,22 +43,15 @@ def load_error(name: str, pretrained: object, options: Mapping[str, Any], error:
 
 
 def _reason(pretrained: object, others: str, error: BaseException) -> str:
-    is_folder = not isinstance(pretrained, str) or _is_folder(pretrained)
-    if not is_folder and str(pretrained).startswith(("/", ".", "~")):  # never a name on the Hub
+    is_found = not isinstance(pretrained, str) or is_folder(pretrained)
+    if not is_found and str(pretrained).startswith(("/", ".", "~")):  # never a name on the Hub
         return "there is no such folder; give the checkpoint's folder, or a name on the Hub"
     text = _text(error)
-    if not is_folder:
+    if not is_found:
         return f"there is no such folder, and loading this name from the Hub fails: {text}"
     if isinstance(pretrained, str) and not others and not (Path(pretrained) / "config.json").is_file():
         return f"the folder has no config.json; give the checkpoint's folder ({text})"
     return text
-
-
-def _is_folder(name: str) -> bool:
-    try:
-        return Path(name).is_dir()
-    except (OSError, ValueError):  # too long, or with a NUL character
-        return False
 
 
 def _text(error: BaseException) -> str:

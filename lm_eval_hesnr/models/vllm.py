@@ -23,7 +23,7 @@ import transformers
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import make_folder, user_path
+from lm_eval_hesnr.files import is_folder, make_folder, user_path
 from lm_eval_hesnr.models.arguments import (
     as_number,
     as_number_or_none,
@@ -258,7 +258,7 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
 
 def _folder(name: str, revision: str | None) -> Path | None:
     """The folder with a checkpoint's files: `name` itself, or the local copy of a repository; None if not found."""
-    if Path(name).is_dir():
+    if is_folder(name):
         return Path(name)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

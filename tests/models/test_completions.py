@@ -526,6 +526,120 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_pa
     assert "Bearer ***" in caplog.text
 
 
+def listed(served, **entry):
+    """What `/v1/models` returns."""
+    return 200, {"data": [{"id": served.name, "max_model_len": CONTEXT} | entry]}
+
+
+def test_the_key_is_not_written_if_the_server_returns_it_as_a_name(served, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    served.gets["/v1/models"] = listed(served, root=KEY, owned_by=f"x{KEY}x")
+    served.gets["/version"] = (200, json.dumps({"version": KEY}).replace("-", "\\u002d").encode())
+    lm = model(served, score_store=tmp_path)
+    lm.loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert (lm.signature["revision"], lm.signature["engine"]) == ("***", "x***x ***")
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not any(KEY.encode() in content for content in written)
+
+
+@pytest.mark.parametrize("key", ["x", "EMPTY", "secret7"])
+def test_a_key_too_short_to_be_secret_changes_no_name(served, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    served.gets["/v1/models"] = listed(served, root=f"ax{key}", owned_by="xEMPTY")
+    assert (model(served).signature["revision"], model(served).signature["engine"]) == (f"ax{key}", "xEMPTY 1")
+
+
+def test_a_key_that_is_a_part_of_the_name_of_the_model_does_not_hide_the_model(served, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", served.name[-12:])
+    served.gets["/v1/models"] = listed(served)
+    model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"id": KEY * 50}, r"it serves (\*{3}){50}; give one"),
+        ({"max_model_len": KEY * 50}, r"max_model_len='\*{12}\.\.\.\*{13}': expected a number"),
+    ],
+)
+def test_the_key_in_the_list_of_models_is_not_shown(served, monkeypatch, entry, message):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    served.gets["/v1/models"] = listed(served, **entry)
+    with pytest.raises(InputError, match=message) as raised:
+        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    assert "secret" not in str(raised.value)
+
+
+LONG_KEY = "sk-" + "0123456789abcdef" * 4  # longer than the part of a wrong value that is shown
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: {"choices": LONG_KEY},
+        choice(lambda one: one["prompt_logprobs"][50].update({LONG_KEY: {"logprob": -1}})),
+        choice(lambda one: next(iter(one["prompt_logprobs"][50].values())).update(logprob=LONG_KEY)),
+        choice(lambda one: one.update(prompt_token_ids=[LONG_KEY])),
+    ],
+    ids=["choices", "an id", "a logprob", "a list of ids"],
+)
+def test_no_part_of_the_key_is_shown_with_a_wrong_value(served, monkeypatch, spoil):
+    monkeypatch.setenv("OPENAI_API_KEY", LONG_KEY)
+    served.spoil = spoil
+    with pytest.raises(InputError, match=r"is '\*\*\*', expected") as raised:
+        model(served).loglikelihood([request(TEXT * 2)], disable_tqdm=True)
+    assert "0123" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [({"data": {"a": 1}}, "data is {'a': 1}, expected a list"), ([], "it is [], expected an object")],
+)
+def test_a_list_of_models_of_a_wrong_type_is_reported_with_its_address(served, answer, found):
+    served.gets["/v1/models"] = (200, answer)
+    with pytest.raises(InputError) as raised:
+        model(served).loglikelihood([request(TEXT)], disable_tqdm=True)
+    expected = f"{served.url}/v1/models: the answer does not have the documented shape: {found}; if the server"
+    assert str(raised.value).startswith(expected)
+
+
+@pytest.mark.parametrize("root", ["a" * 299, "/" + "b/" * 4000, "a\0b"])
+def test_a_root_that_no_path_can_have_is_not_a_folder(served, root):
+    served.gets["/v1/models"] = listed(served, root=root)
+    assert model(served).signature["tokenizer"] == served.name
+
+
+def test_a_name_of_a_model_that_no_path_can_have_is_one_line(served):
+    served.name = "a" * 299
+    with pytest.raises(InputError, match=r"no tokenizer in 'a{299}' .*; give tokenizer=") as raised:
+        model(served)
+    assert "\n" not in str(raised.value)
+
+
+def test_code_in_a_folder_that_the_server_named_is_not_run(served):
+    folder, served.name = served.name, "my/model"
+    served.gets["/v1/models"] = listed(served, root=folder)
+    with pytest.raises(InputError, match=r"trust_remote_code: would run code in '.*', a folder .*; give tokenizer="):
+        model(served, trust_remote_code=True)
+    model(served, trust_remote_code=True, tokenizer=folder)
+
+
+def test_text_of_the_server_in_the_logs_of_other_packages_is_safe(served, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    served.gets["/v1/models"] = (*listed(served), {"X": f"y\r\nbad \x1b header {KEY}"})
+    lm = model(served, max_retries=1)
+    assert "Failed to parse headers" in caplog.text
+    assert "Traceback" in caplog.text
+    served.answer = lambda path, question: (500, b"\x1b[2J" + KEY.replace("-", "\\u002d").encode())
+    with pytest.raises(Exception, match="500"):
+        lm.loglikelihood([Instance("loglikelihood", doc={}, arguments=(TEXT, TEXT), idx=0)], disable_tqdm=True)
+    assert r"\x1b[2J***" in caplog.text
+    assert KEY not in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 @pytest.mark.parametrize("key", [None, KEY])
 def test_a_header_is_sent_with_the_key(served, monkeypatch, key):
     monkeypatch.setenv("OPENAI_API_KEY", key or "")

@@ -18,7 +18,7 @@ import requests
 from lm_eval_hesnr.errors import AnswerError, InputError, RequestRefusedError
 from lm_eval_hesnr.models.server.download import CONNECT_SECONDS, NETWORK_ERRORS, Download, download
 from lm_eval_hesnr.models.server.limits import Limits
-from lm_eval_hesnr.models.server.messages import censored
+from lm_eval_hesnr.models.server.messages import censored, may_contain, without_secret
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -77,7 +77,7 @@ class Connection:
             verify: as in `requests`: whether to check certificates, or the file to check them with.
             attempts: the largest number of times that one request is sent.
             first_wait: seconds before the second attempt. Each further wait is twice as long, 30 s at most.
-            secret: in every message, *** replaces it; empty if there is no secret.
+            secret: *** replaces it in every message, and in every text of an answer; empty if there is no secret.
         """
         self.root, self.attempts = root, attempts
         self._header, self._verify, self._first_wait, self._secret = header, verify, first_wait, secret
@@ -86,15 +86,14 @@ class Connection:
         self._parsing = threading.Lock()
         self._stopped = threading.Event()
 
-    def get(self, path: str, attempts: int = 3) -> Any:
-        """The JSON at this path.
+    def get(self, path: str, read: Callable[[Any], Result], attempts: int = 3) -> Result:
+        """The result of `read` on the JSON at this path.
 
         Raises:
-            AnswerError: the server does not serve this path. The message starts with the path.
+            AnswerError: the server does not serve this path, or from `read`. The message starts with the path.
             InputError: no answer after a few attempts.
         """
-        limits = Limits.of_request(0, 0)
-        return self._send("GET", path, None, 30, limits, lambda answer: answer, min(self.attempts, attempts))
+        return self._send("GET", path, None, 30, Limits.of_request(0, 0), read, min(self.attempts, attempts))
 
     def post(
         self,
@@ -216,7 +215,7 @@ class Connection:
         del answer  # free the memory before the next step needs more
         with self._parsing:
             try:
-                value = _json(content, limits)
+                value = _json(content, limits, self._secret)
                 del content
                 return read(value)
             except AnswerError as error:  # its message may contain parts of the answer
@@ -236,12 +235,16 @@ class Connection:
             raise AnswerError(reason)
         raise _TemporaryError(reason, _retry_after(answer.headers.get("Retry-After", "")))
 
+    def without_secret(self, text: str) -> str:
+        """The text as it would be in an answer, where *** replaces the secret."""
+        return str(without_secret(text, self._secret))
+
     def _censored(self, message: Any) -> str:
         return censored(message, self._secret)
 
 
-def _json(content: bytearray, limits: Limits) -> Any:
-    """The JSON value of an answer.
+def _json(content: bytearray, limits: Limits, secret: str) -> Any:
+    """The JSON value of an answer, without the secret: parts of it become results and messages.
 
     Raises:
         AnswerError: it is not JSON, and a second request would not change that.
@@ -250,7 +253,9 @@ def _json(content: bytearray, limits: Limits) -> Any:
     if limits.has_too_many_values(content):
         raise AnswerError(f"the answer has more than {limits.n_values} JSON values, the most for this request")
     try:
-        return json.loads(content, object_pairs_hook=_object)
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        value = json.loads(text, object_pairs_hook=_object)
+        return without_secret(value, secret) if may_contain(text, secret) else value
     except AnswerError:
         raise
     except RecursionError:

@@ -44,12 +44,12 @@ class ServedModel:
         """
         entry, no_list = {}, None
         try:
-            models = as_list(as_object(connection.get("/v1/models"), "it").get("data") or [], "data")
+            models = connection.get("/v1/models", _entries)
         except AnswerError as error:
             no_list = f"{connection.root}{error}"
             eval_logger.warning("%s", no_list)
         else:
-            entry = _entry_of(model, [one for one in models if isinstance(one, dict)], connection.root)
+            entry = _entry_of(connection.without_secret(model), models, connection.root)
         words = (_name(entry.get("owned_by")), _version(connection))
         return cls(
             server=connection.root,
@@ -81,6 +81,10 @@ class ServedModel:
         )
 
 
+def _entries(answer: Any) -> list[dict[str, Any]]:
+    return [one for one in as_list(as_object(answer, "it").get("data") or [], "data") if isinstance(one, dict)]
+
+
 def _entry_of(model: str, served: list[dict[str, Any]], server: str) -> dict[str, Any]:
     """The model's entry; empty if the list of models is empty."""
     found = [one for one in served if one.get("id") == model]
@@ -95,7 +99,7 @@ def _entry_of(model: str, served: list[dict[str, Any]], server: str) -> dict[str
 
 def _version(connection: Connection) -> str | None:
     try:
-        return _name(as_object(connection.get("/version", attempts=1), "it").get("version"))
+        return connection.get("/version", lambda answer: _name(as_object(answer, "it").get("version")), attempts=1)
     except InputError:
         return None
 

@@ -205,6 +205,36 @@ def test_characters_of_a_message_that_a_terminal_acts_on_are_escaped(serve):
     assert str(raised.value) == "/x: HTTP 400: \\x1b[2J\\x07 \ufffd \\u202e \ufffd\ufffd\ufffd."
 
 
+@pytest.mark.parametrize(
+    "body",
+    [r"sk\u002dvery\u002Dsecret", r"\u0073\u006b-very-secre\u0074", r'"{\"sk\\u002dvery-secret\"'],
+    ids=["some", "more", "twice"],
+)
+def test_a_key_written_with_escapes_in_an_error_message_is_not_shown(serve, body):
+    with pytest.raises(AnswerError) as raised:
+        ask(serve(b"HTTP/1.1 400 No\r\n\r\n" + body.encode()))
+    assert "***" in str(raised.value)
+    assert "very" not in str(raised.value)
+
+
+def test_a_part_of_the_key_written_with_escapes_at_the_end_of_a_long_message_is_not_shown(serve):
+    escaped = "".join(f"\\u{ord(one):04x}" for one in KEY).encode()
+    for n_characters in range(1, len(escaped), 5):
+        blanks = b" " * (65536 - n_characters)
+        with pytest.raises(AnswerError, match=r"^/x: HTTP 400: no message$"):
+            ask(serve(b"HTTP/1.1 400 No\r\n\r\n" + blanks + escaped))
+
+
+@pytest.mark.parametrize("key", ['sk-"very\\secret', "12345678"])
+def test_a_key_of_any_characters_is_removed_from_every_text_of_an_answer_and_from_no_number(serve, key):
+    answer = {"a": [f"x{key}y", -0.123456789], f"{key}": {"b": [key]}}
+    asked = Connection(
+        serve(OK + b"\r\n" + json.dumps(answer).encode()).url,
+        header={}, verify=True, attempts=1, first_wait=0.01, secret=key,
+    ).get("/x", lambda answer: answer)  # fmt: skip
+    assert asked == {"a": ["x***y", -0.123456789], "***": {"b": ["***"]}}
+
+
 @pytest.mark.parametrize("n_blanks", range(65536 - len(KEY), 65536, 4))
 def test_a_part_of_the_key_at_the_end_of_a_long_message_is_not_shown(serve, n_blanks):
     with pytest.raises(AnswerError) as raised:
