@@ -102,7 +102,7 @@ class _Run:
         tasks = given.get("tasks") or []
         self.given = dict(given)
         is_one = isinstance(tasks, (str, Mapping, Group)) or not isinstance(tasks, Iterable)
-        self.specs = [tasks] if is_one else list(tasks)
+        self.specs: list[Any] = [tasks] if is_one else list(tasks)
         # without a manager of the user, only the names in our own folder can be ours
         manager = given.get("task_manager") or TaskManager(include_defaults=False, include_path=task_folder)
         self.requested = [list(requested_tasks(spec, manager.task_index)) for spec in self.specs]

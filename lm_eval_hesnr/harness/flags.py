@@ -9,6 +9,7 @@ from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.names import refuse_misspelt
+from lm_eval_hesnr.messages.characters import is_unicode
 
 REFUSED = {
     "predict_only": "swe_hesnr has no predictions, and no measure would be computed; leave it out, or use "
@@ -48,7 +49,7 @@ def refuse_flags(given: Mapping[str, Any]) -> None:
     if limit is not None and (not _is_number(limit) or not 0 < limit < math.inf):
         raise InputError(f"--limit {limit!r:.60}: expected a number above 0")
     instruction = given.get("system_instruction")
-    if instruction is not None and not _is_unicode(instruction):
+    if instruction is not None and not is_unicode(instruction):
         raise InputError(f"--system_instruction {instruction!r:.60}: expected text in UTF-8; leave it out")
     template = given.get("apply_chat_template")
     if isinstance(template, str) and template.strip().lower() in ("false", "no", "off", "none", "null", "0"):
@@ -62,14 +63,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _is_unicode(value: Any) -> bool:
-    """Whether a value is a text without half surrogate pairs, which come from bytes that are not UTF-8."""
-    try:
-        return isinstance(value, str) and bool(value.encode() or True)
-    except UnicodeEncodeError:
-        return False
-
-
 def without_effect(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """The given arguments that change nothing in our tasks, each with the reason; empty if there are none."""
     reasons: dict[str, list[str]] = {}
@@ -80,9 +73,7 @@ def without_effect(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str
     return ", ".join(f"{' and '.join(dict.fromkeys(names))} ({reason})" for reason, names in reasons.items())
 
 
-def refuse_samples(
-    samples: Any, n_documents: Mapping[str, int], known: Iterable[str], in_run: Collection[str]
-) -> None:
+def refuse_samples(samples: Any, n_documents: Mapping[str, int], known: Iterable[str], in_run: Collection[str]) -> None:
     """Refuse numbers of `--samples` that name no trajectory, or that the harness would write to the wrong ones.
 
     Args:

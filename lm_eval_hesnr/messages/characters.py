@@ -12,6 +12,8 @@ import sys
 
 _RUN = re.compile(r"[^\x20-\x7e\n\t]+")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00016fe4\U0001d159"
     "\U000e0100-\U000e01ef]"
@@ -37,6 +39,11 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The text in one line: like `visible`, and each line end is an escape too."""
     return visible(text).replace("\n", "\\n")
+
+
+def is_unicode(value: object) -> bool:
+    """Whether a value is a text that UTF-8 can encode: a text without lone surrogates."""
+    return isinstance(value, str) and not _SURROGATE.search(value)
 
 
 def accept_every_character() -> None:
