@@ -144,7 +144,9 @@ class TrajectoryModel(LM):
         """
         template = super().chat_template(chat_template)
         if template and not is_unicode(template):
-            raise InputError(f"{self.model_name}: the chat template contains a lone surrogate; leave out the template")
+            raise InputError(
+                f"{self.model_name}: the chat template contains a lone surrogate; leave out --apply_chat_template"
+            )
         return template
 
     def encode(self, request: Any) -> EncodedTrajectory:
