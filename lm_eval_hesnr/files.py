@@ -284,12 +284,13 @@ def remove_open(file: IO[bytes], path: Path) -> None:
     file.close()
 
 
-def check_writable(folder: Path, option: str) -> None:
+def check_writable(folder: Path, option: str, names: Iterable[str] = ()) -> None:
     """Check that the folder exists or can be made, and that files can be made in it. Nothing is left behind.
 
     Args:
         folder: the folder.
         option: the option and its value, for the error message.
+        names: the names of the files.
 
     Raises:
         InputError: no file can be made there.
@@ -299,5 +300,9 @@ def check_writable(folder: Path, option: str) -> None:
         existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
         with tempfile.TemporaryFile(dir=existing):
             pass
-    except OSError as error:
-        raise InputError(f"{option}: cannot write there ({error.strerror}); choose another") from error
+        for name in (*folder.relative_to(existing).parts, *names):
+            with suppress(FileNotFoundError):
+                (existing / name).lstat()  # fails for a name that is too long
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{option}: cannot write there ({reason}); choose another") from error

@@ -27,7 +27,7 @@ from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.ranks import split_by_size
 from lm_eval_hesnr.results.run_log import log_end_of_run
 from lm_eval_hesnr.scope_filter import ScopedProfile, ScopeFilter, pooled_result
-from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
+from lm_eval_hesnr.scoring.request import LabelledText, RequestText, TrajectoryResult
 from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder, table_folder_of_task
 from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -210,7 +210,7 @@ class SweHesnr(Task):
             has_template=self.has_template,
             token_table=table,
         )
-        context = rendering.text[: rendering.context_end]
+        context = RequestText(rendering.text[: rendering.context_end])
         request = TrajectoryRequest("loglikelihood", doc=doc, arguments=(context, text), idx=0, **kwargs)
         self._requests[doc["index"]] = request
         return request

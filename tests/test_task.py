@@ -500,3 +500,19 @@ def test_hostile_text_reaches_the_log_only_as_escapes(evaluate, tmp_path, harnes
     )
     assert all(line.isprintable() and "\u3164" not in line for line in ours)
     assert stdout.errors == "backslashreplace"  # the harness prints arrows at the end of its own command
+
+
+def test_what_write_out_prints_has_no_effect_on_a_terminal(evaluate, tmp_path, caplog, harness_logs):
+    hostile = "\x1b]0;x\x07\x9b2J\r\u202e\u3164"
+    segments = [segment(kind, f"{kind} {hostile}") for kind in ("system", "task", "observation")]
+    runs = write_rows(tmp_path / "runs.jsonl", [curated_row(hostile, *segments, source=hostile)])
+    caplog.set_level(logging.INFO, logger="lm_eval")
+    results = evaluate(metadata={"trajectories": str(runs)}, write_out=True, log_samples=True)
+    (prompt,) = [message for message in harness_logs.messages if "context prompt" in message]
+    (shown,) = [message for message in harness_logs.messages if message.startswith("Request: ")]
+    assert all(line.isprintable() and "\u3164" not in line for line in (prompt + shown).splitlines())
+    assert "### System\nsystem \\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\n\n### Task\ntask \\x1b" in prompt
+    context, text = results["samples"]["swe_hesnr"][0]["arguments"][0]
+    assert json.loads(json.dumps([context, text])) == [
+        f"### System\nsystem {hostile}\n\n### Task\ntask {hostile}", f"\n\n### Observation\nobservation {hostile}\n\n"
+    ]  # fmt: skip

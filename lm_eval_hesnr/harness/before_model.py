@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lm_eval.api.group import Group
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import sanitize_model_name, simple_parse_args_string
 
@@ -28,6 +29,9 @@ from lm_eval_hesnr.harness.own_tasks import RequestedTask, is_our_class, request
 from lm_eval_hesnr.messages.characters import accept_every_character
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
+
+_DATE = "2026-11-29T12-00-00.000000"
+"""As long as the time that the harness appends to the names of its files."""
 
 _one_run = threading.RLock()
 if hasattr(os, "register_at_fork"):
@@ -54,6 +58,9 @@ def checked_simple_evaluate(original: Callable[..., Any], task_folder: str, mode
         except TypeError:  # the harness has its own error
             return original(*args, **kwargs)
         given = dict(zip(defaults, args, strict=False)) | kwargs
+        if isinstance(given.get("tasks"), Iterator):  # it can be read only once
+            given["tasks"] = list(given["tasks"])
+            args, kwargs = (), given
         try:
             if isinstance(given.get("model"), str):
                 refuse_unknown_model(given["model"], models)
@@ -112,7 +119,8 @@ class _Run:
     def __init__(self, given: Mapping[str, Any], task_folder: str) -> None:
         tasks = given.get("tasks") or []
         self.given = dict(given)
-        self.specs = list(tasks) if isinstance(tasks, (list, tuple)) else [tasks]
+        is_one = isinstance(tasks, (str, Mapping, Group)) or not isinstance(tasks, Iterable)
+        self.specs: list[Any] = [tasks] if is_one else list(tasks)
         # without a manager of the user, only the names in our own folder can be ours
         manager = given.get("task_manager") or TaskManager(include_defaults=False, include_path=task_folder)
         self.requested = [list(requested_tasks(spec, manager.task_index)) for spec in self.specs]
@@ -158,13 +166,16 @@ class _Run:
         output = getattr(self.given.get("evaluation_tracker"), "output_path", None)
         if not output:
             return
-        path = Path(output)
+        if not isinstance(output, (str, os.PathLike)):
+            raise InputError(f"--output_path {output!r:.60}: expected a path as text; write it in quotes")
+        path, option = Path(output), f"--output_path {output}"
+        names = [f"samples_{task.name}_{_DATE}.jsonl" for tasks in self.requested for task in tasks]
         if path.suffix == ".json":  # as `EvaluationTracker.save_results_aggregated`
-            check_writable(path.parent, f"--output_path {output}")
+            check_writable(path.parent, option, [f"{path.stem}_{_DATE}.json", *names])
         else:
             keys = ("peft", "delta", "pretrained", "model")
-            name = next((str(self.model_args[key]) for key in keys if key in self.model_args), "model")
-            check_writable(path / sanitize_model_name(name), f"--output_path {output}")
+            model = next((str(self.model_args[key]) for key in keys if key in self.model_args), "model")
+            check_writable(path / sanitize_model_name(model), option, names)
 
     def _check_names(self, metadata: Mapping[str, Any]) -> None:
         """Refuse a name with two configurations, of which the harness would keep one. Log what `metadata` replaces."""
@@ -193,7 +204,8 @@ class _Run:
             n_documents[task.task_name] = len(task.test_docs())
         _separate_token_tables(ours)
         if self.given.get("samples") is not None:
-            refuse_samples(self.given["samples"], n_documents, manager.all_tasks)
+            in_run = {task.name for spec in self.specs for task in requested_tasks(spec, manager.task_index)}
+            refuse_samples(self.given["samples"], n_documents, manager.all_tasks, in_run)
 
 
 def _separate_token_tables(ours: list[Any]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from lm_eval_hesnr.messages.characters import one_line
+
 
 class TrajectoryRequest(Instance):
     """The request of one trajectory. Its text is long, so only the sample of the first scope contains it."""
@@ -24,6 +26,10 @@ class TrajectoryRequest(Instance):
         if self.text_is_in is None:
             return self.arguments
         return f"{self.doc['id']}: see the sample with filter {self.text_is_in}", ""
+
+    def __repr__(self) -> str:
+        """One line with escapes, because --write_out prints a request, also with the values of its document."""
+        return one_line(super().__repr__())
 
 
 class ScopeAnswer(tuple[float, bool]):

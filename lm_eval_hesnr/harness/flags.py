@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.names import refuse_misspelt
+from lm_eval_hesnr.messages.characters import is_unicode
 
 REFUSED = {
     "predict_only": "swe_hesnr has no predictions, and no measure would be computed; leave it out, or use "
@@ -42,14 +44,28 @@ def refuse_flags(given: Mapping[str, Any]) -> None:
     """Refuse arguments of `simple_evaluate` with which no run of our tasks can end well.
 
     Raises:
-        InputError: an argument is in `REFUSED`, or the limit is not a number above 0.
+        InputError: an argument is in `REFUSED`, or has a value with which the harness fails after the weights are
+            loaded, or which it takes for another one.
     """
     for name, reason in REFUSED.items():
         if given.get(name):
             raise InputError(f"--{name}: {reason}")
     limit = given.get("limit")
-    if isinstance(limit, (int, float)) and not 0 < limit < math.inf:
-        raise InputError(f"--limit {limit}: expected a number above 0")
+    if limit is not None and (not _is_number(limit) or not 0 < limit < math.inf):
+        raise InputError(f"--limit {limit!r:.60}: expected a number above 0")
+    instruction = given.get("system_instruction")
+    if instruction is not None and not is_unicode(instruction):
+        raise InputError(f"--system_instruction {instruction!r:.60}: expected text in UTF-8; leave it out")
+    template = given.get("apply_chat_template")
+    if isinstance(template, str) and template.strip().lower() in ("false", "no", "off", "none", "null", "0"):
+        raise InputError(
+            f"--apply_chat_template {template}: the harness would use it as the name of a template; leave the flag out "
+            "to use no template"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def without_effect(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
@@ -63,13 +79,14 @@ def without_effect(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str
     return ", ".join(f"{' and '.join(dict.fromkeys(names))} ({reason})" for reason, names in reasons.items())
 
 
-def refuse_samples(samples: Any, n_documents: Mapping[str, int], known: Iterable[str]) -> None:
+def refuse_samples(samples: Any, n_documents: Mapping[str, int], known: Iterable[str], in_run: Collection[str]) -> None:
     """Refuse numbers of `--samples` that name no trajectory, or that the harness would write to the wrong ones.
 
     Args:
         samples: task name to the numbers of its documents, as the user gave it.
         n_documents: the name of each of our tasks to the number of its trajectories.
         known: the names of all tasks.
+        in_run: the names of the single tasks of this run. The harness ignores all other names.
 
     Raises:
         InputError: a name or a number is wrong.
@@ -77,6 +94,10 @@ def refuse_samples(samples: Any, n_documents: Mapping[str, int], known: Iterable
     if not isinstance(samples, Mapping):
         raise InputError(f"--samples: expected a JSON object of task names and lists of numbers, found {samples!r:.60}")
     refuse_misspelt(samples, known, list(n_documents), "--samples")
+    if others := [name for name in samples if name not in in_run]:
+        raise InputError(
+            f"--samples {others[0]}: is not a single task of this run; the tasks are {', '.join(sorted(in_run))}"
+        )
     for name in n_documents.keys() & samples.keys():
         numbers, n = samples[name], n_documents[name]
         is_list = isinstance(numbers, list) and all(type(number) is int for number in numbers)

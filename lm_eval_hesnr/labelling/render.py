@@ -20,6 +20,7 @@ from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.bounded_template import ChatTemplate, TemplateLimitError
 from lm_eval_hesnr.labelling.budget import Budget
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.messages.characters import is_unicode
 from lm_eval_hesnr.trajectories.checked import encodable_trajectory
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
@@ -157,13 +158,19 @@ def _apply_template(
 ) -> str:
     """The template's text for the messages, with `contents` instead of their own."""
     try:
-        return template([{"role": m.role, "content": content} for m, content in zip(messages, contents, strict=True)])
+        text = template([{"role": m.role, "content": content} for m, content in zip(messages, contents, strict=True)])
     except TemplateLimitError as error:
         raise InputError(f"{trajectory.id}: {error}; use render=transcript, or another template") from error
     except Exception as error:  # a template is a program and may raise anything
         raise InputError(
             f"{trajectory.id}: the chat template refuses the messages ({error}); use render=transcript"
         ) from error
+    if not is_unicode(text):
+        raise InputError(
+            f"{trajectory.id}: the chat template writes a lone surrogate, which no tokenizer accepts; use "
+            "render=transcript"
+        )
+    return text
 
 
 def _as_rendered(content: _LabelledText, text: str, position: int, following: str) -> _LabelledText | None:

@@ -12,6 +12,8 @@ import sys
 
 _RUN = re.compile(r"[^\x20-\x7e\n\t]+")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00016fe4\U0001d159"
     "\U000e0100-\U000e01ef]"
@@ -42,6 +44,11 @@ def one_line(text: str) -> str:
 def shortened(text: str, n: int) -> str:
     """The text; if it is longer than `n` characters, its first `n` and three dots."""
     return text if len(text) <= n else f"{text[:n]}..."
+
+
+def is_unicode(value: object) -> bool:
+    """Whether a value is a text that UTF-8 can encode: a text without lone surrogates."""
+    return isinstance(value, str) and not _SURROGATE.search(value)
 
 
 def accept_every_character() -> None:

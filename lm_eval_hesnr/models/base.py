@@ -19,6 +19,7 @@ from lm_eval.api.model import LM
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.messages.characters import is_unicode
 from lm_eval_hesnr.models.log import log_lengths, log_store
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
@@ -134,6 +135,19 @@ class TrajectoryModel(LM):
         with resumable(self.score_store):
             results = dict(zip(unique, self._score_trajectories(list(unique.values()), disable_tqdm), strict=True))
         return [results[id(request)] if id(request) in results else next(others) for request in requests]
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """The text of the chat template, as in the harness, which computes a digest of it.
+
+        Raises:
+            InputError: it contains a lone surrogate, so that no digest can be computed.
+        """
+        template = super().chat_template(chat_template)
+        if template and not is_unicode(template):
+            raise InputError(
+                f"{self.model_name}: the chat template contains a lone surrogate; leave out --apply_chat_template"
+            )
+        return template
 
     def encode(self, request: Any) -> EncodedTrajectory:
         """The tokens of a request with labels, and the windows in which they are scored."""

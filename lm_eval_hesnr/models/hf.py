@@ -25,7 +25,7 @@ from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import parse_bytes
 from lm_eval_hesnr.models.torch_engine.rope import context_of, extend_rope, position_table_of
 from lm_eval_hesnr.models.whole_checkpoint import only_whole_checkpoints
-from lm_eval_hesnr.models.window_request import WindowRequest
+from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.ranks import merge_ranks
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
 from lm_eval_hesnr.scoring.load_tokenizer import tokenizing
@@ -162,6 +162,26 @@ class HFTopK(TrajectoryModel, HFLM):
     def window(self) -> int:
         """The model's context in tokens, minus the virtual tokens of PEFT's prompt tuning."""
         return min(int(self.max_length), self._n_positions or int(self.max_length)) - self._rows.n_virtual
+
+    def encode(self, request: Any) -> EncodedTrajectory:
+        """The tokens of a request with labels, and the windows in which they are scored.
+
+        Raises:
+            InputError: the model has no embedding for one of the tokens.
+        """
+        encoded = super().encode(request)
+        highest = int(encoded.tokens.ids.max(initial=-1))
+        # with tensor parallelism, a process may have only some of the embeddings
+        n_embeddings = max(
+            int(self.model.get_input_embeddings().num_embeddings),
+            int(getattr(self.model.config.get_text_config(), "vocab_size", None) or 0),
+        )
+        if highest >= n_embeddings:
+            raise InputError(
+                f"{request.doc.get('id')}: the tokenizer returns the token {highest}, but {self.model_name} has only "
+                f"{n_embeddings} embeddings; use the tokenizer that belongs to these weights"
+            )
+        return encoded
 
     def read(self, requests: Sequence[WindowRequest], progress: Progress) -> Iterator[tuple[int, Statistics]]:
         """Yield each request's index with the statistics of its tokens, one request after the other."""

@@ -1,12 +1,18 @@
-"""A checkpoint without some of the model's weights is refused: transformers would give them random values."""
+"""A checkpoint without some of the model's weights is refused: transformers would give them random values.
+
+A checkpoint with more weights than the model uses gives a warning.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
+
+eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _MOST_NAMED = 3
 
@@ -36,9 +42,17 @@ class _WholeOnly(NamedTuple):
         """The model of `auto_class.from_pretrained`, if the checkpoint has all of its weights."""
         model, found = self.auto_class.from_pretrained(*args, **kwargs, output_loading_info=True)
         if missing := sorted(found["missing_keys"]):
-            named = ", ".join(missing[:_MOST_NAMED]) + (", ..." if missing[_MOST_NAMED:] else "")
             raise ValueError(
-                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({named}), and they would be "
+                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({_named(missing)}), and they would be "
                 "random; check that config.json belongs to these weights, and that all their files are there"
             )
+        if unused := sorted(found.get("unexpected_keys", ())):  # often on purpose, such as those of a value head
+            eval_logger.warning(
+                "%s: the model does not use %d weights of the checkpoint (%s); check that config.json belongs to these "
+                "weights", args[0] if args else "hf-topk", len(unused), _named(unused),
+            )  # fmt: skip
         return model
+
+
+def _named(keys: list[str]) -> str:
+    return ", ".join(keys[:_MOST_NAMED]) + (", ..." if keys[_MOST_NAMED:] else "")

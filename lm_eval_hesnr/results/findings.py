@@ -6,6 +6,7 @@ do.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -56,6 +57,7 @@ def findings_of_run(run: Run, width: float = LARGEST_WIDTH) -> Iterator[Finding]
     """The findings of one run, the most important first. A finding in several scopes is one line that names them."""
     summaries = run.config.get("summary", {})
     yield from _missing_numbers(run, summaries)
+    yield from _constant_logits(run, summaries)
     yield from _few_decisions(run, summaries, width)
     yield from _narrow_candidates(run, summaries)
     yield from _windows(run)
@@ -97,6 +99,20 @@ def _missing_numbers(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding
             rows.append(((missing, *reason), scope))
     for (missing, reason, advice), (scopes,) in _by(rows):
         yield Finding("no-number", f"{missing} ({', '.join(scopes)}): N/A, {reason}", advice)
+
+
+def _constant_logits(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:
+    """All candidates are equally likely at every token: their entropy is ln k, the largest possible value."""
+    k = run.config["signature"].get("k")
+    if not isinstance(k, int) or k < 2:  # one candidate alone always has an entropy of 0 = ln 1
+        return
+    means = {scope: run.value("mean_entropy", scope) for scope in summaries}
+    if equal := [scope for scope, mean in means.items() if mean is not None and abs(mean - math.log(k)) < 1e-6]:
+        yield Finding(
+            "constant-logits",
+            f"mean_entropy ({', '.join(equal)}) is ln {k}: at every token, the {k} candidates are equally likely",
+            "the model gives every token the same probability; check the weights",
+        )
 
 
 def _few_decisions(run: Run, summaries: Mapping[str, Any], largest: float) -> Iterator[Finding]:

@@ -11,11 +11,28 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
+from lm_eval_hesnr.messages.characters import visible
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import TokenTableFile
 
 
-class LabelledText(str):
+class RequestText(str):
+    """A text of a request. The model gets it as it is; what the harness prints of it is safe for a terminal."""
+
+    def __format__(self, spec: str) -> str:
+        """The whole text with escapes, because --write_out prints the context of the first trajectory."""
+        return format(visible(self), spec)
+
+    def __repr__(self) -> str:
+        """The first characters and the length, because --write_out prints requests and a run has up to megabytes."""
+        return f"<{self[:80]!r}... {len(self)} characters>"
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        """Pickle as a plain string, because the harness gathers requests only to log them."""
+        return str, (str(self),)
+
+
+class LabelledText(RequestText):
     """The continuation of a request: the trajectory's text after the leading system and task text."""
 
     labels: np.ndarray
@@ -45,14 +62,6 @@ class LabelledText(str):
         self.labels, self.to_score, self.k = labels, to_score, k
         self.has_template, self.token_table = has_template, token_table
         return self
-
-    def __reduce__(self) -> tuple[type, tuple[str]]:
-        """Pickle as a plain string, because the harness gathers requests only to log them."""
-        return str, (str(self),)
-
-    def __repr__(self) -> str:
-        """The first characters and the length, because --write_out prints requests and a run has up to megabytes."""
-        return f"<{self[:80]!r}... {len(self)} characters>"
 
     def __radd__(self, context: str) -> NoReturn:
         """Stop a stock model before it scores. It would join context and continuation, and ignore the labels."""

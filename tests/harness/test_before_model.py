@@ -135,6 +135,16 @@ def test_wrong_metadata_is_refused_before_the_model(evaluate, no_model, folder, 
         ({"samples": {"swe_hesnr": []}}, "--samples swe_hesnr: "),
         ({"samples": {"swe_hesn": [0]}}, "--samples swe_hesn: no such name; did you mean swe_hesnr?"),
         ({"samples": "samples.json"}, "--samples: expected a JSON object"),
+        ({"samples": {"hesnr": [0]}}, "--samples hesnr: is not a single task of this run; the tasks are swe_hesnr$"),
+        ({"samples": {"swe_hesnr": [0], "other": [0]}}, "--samples other: is not a single task of this run; "),
+        ({"tasks": ["swe_hesnr", "other"], "samples": {"other": [0], "own_tag": [0]}}, "--samples own_tag: is not a "),
+        ({"limit": "2"}, "--limit '2': expected a number above 0"),
+        ({"limit": [1]}, r"--limit \[1\]: expected a number above 0"),
+        ({"limit": True}, "--limit True: expected a number above 0"),
+        ({"system_instruction": "\udcff"}, r"--system_instruction '\\udcff': expected text in UTF-8"),
+        ({"system_instruction": 5}, "--system_instruction 5: expected text in UTF-8"),
+        ({"apply_chat_template": "false"}, "--apply_chat_template false: .*leave the flag out to use no template"),
+        ({"apply_chat_template": "No"}, "--apply_chat_template No: .*leave the flag out"),
         ({"apply_chat_template": True, "metadata": {"render": "transcript"}}, "contradicts --apply_chat_template"),
         ({"model": "hf"}, "--model hf: .*use --model hf-topk, vllm-topk or completions-topk;"),
         ({"model": "dummy", "tasks": ["other", "swe_hesnr"]}, "--model dummy: .*use --model hf-topk"),
@@ -156,6 +166,36 @@ def test_an_output_path_that_cannot_be_written_is_refused_before_the_model(evalu
     tracker = SimpleNamespace(output_path=path.replace("FOLDER", str(folder)))
     with pytest.raises(InputError, match=rf"--output_path {tracker.output_path}: cannot write there .*{reason}"):
         evaluate({}, evaluation_tracker=tracker)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("FOLDER/" + "n" * 235 + ".json", ": cannot write there .File name too long"),
+     ("FOLDER/new/" + "n" * 250, ": cannot write there .File name too long"),
+     ("FOLDER/a\0b", ": cannot write there .embedded null byte"),
+     (2026, ": expected a path as text"), (["a"], ": expected a path as text")],
+)  # fmt: skip
+def test_a_name_that_cannot_be_given_to_the_results_is_refused_before_the_model(
+    evaluate, no_model, folder, path, reason
+):
+    """The harness appends the time to the name of the file, and the model's name to a folder."""
+    tracker = SimpleNamespace(output_path=path.replace("FOLDER", str(folder)) if isinstance(path, str) else path)
+    with pytest.raises(InputError, match=f"--output_path .*{reason}"):
+        evaluate({}, evaluation_tracker=tracker, model_args={"pretrained": "m" * 256} if "new" in str(path) else {})
+    assert not (folder / "new").exists()
+
+
+def test_tasks_of_any_iterable_are_checked_and_reach_the_harness(evaluate, no_model, folder):
+    calls = []
+    checked = before_model.checked_simple_evaluate(
+        lambda model, tasks, task_manager: calls.append(tasks), plugin.task_folder(), ["hf-topk"]
+    )
+    manager = TaskManager(include_defaults=False, include_path=[plugin.task_folder(), str(folder / "tasks")])
+    for tasks in (iter(["own_name"]), {"own_name"}, {"own_name": 1}.keys()):
+        with pytest.raises(InputError, match="no/such: no such file"):
+            checked("hf-topk", tasks, task_manager=manager)
+    checked("hf-topk", iter(["other"]), task_manager=manager)
+    assert calls == [["other"]]
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,8 @@ def test_a_template_may_trim_messages():
         ),
         (lambda ms: chatml([m | {"content": m["content"].upper()} for m in ms]), "rewrites turn 0"),
         (lambda ms: 1 / 0, "refuses the messages .division by zero"),
+        (lambda ms: chatml(ms) + "\ud800", "writes a lone surrogate"),
+        (lambda ms: "\udfff" + chatml(ms), "writes a lone surrogate"),
     ],
 )
 def test_chat_names_what_a_template_drops_or_rewrites(template, message):

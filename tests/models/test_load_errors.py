@@ -129,6 +129,36 @@ def test_a_tokenizer_that_panics_at_a_text_is_one_line(checkpoint):
     assert load_tokenizer(str(checkpoint), "--tokenizer")
 
 
+def test_a_token_without_embedding_is_one_line(random_model):
+    model = HFTopK(pretrained=str(random_model))
+    model.tokenizer.add_tokens([f"zorp{i}z" for i in range(300)])
+    first = len(model.tokenizer) - 300
+    line = rf"^a run: the tokenizer returns the token {first + 299}, but {random_model} has only 1024 embeddings; use "
+    with pytest.raises(InputError, match=line):
+        model.loglikelihood([request("", "a zorp299z b")], disable_tqdm=True)
+    assert model.loglikelihood([request("", "a zorp0z b")], disable_tqdm=True)
+
+
+def test_a_chat_template_with_a_lone_surrogate_is_one_line(checkpoint):
+    path = checkpoint / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": "{# \ud800 #}x"}))
+    model = HFTopK(pretrained=str(checkpoint))
+    with pytest.raises(InputError, match=f"^{checkpoint}: the chat template contains a lone surrogate"):
+        model.chat_template(True)
+    model.tokenizer.chat_template = "x"
+    assert model.chat_template(True) == "x"
+
+
+def test_weights_that_are_not_used_are_a_warning(checkpoint, harness_logs):
+    changed_config(num_hidden_layers=1)(checkpoint)
+    HFTopK(pretrained=str(checkpoint))
+    (line,) = [message for message in harness_logs.messages if "does not use" in message]
+    assert line.startswith(
+        f"{checkpoint}: the model does not use 9 weights of the checkpoint (model.layers.1.input_lay"
+    )
+    assert line.endswith(", ...); check that config.json belongs to these weights")
+
+
 def test_only_panics_are_caught():
     for error in (KeyboardInterrupt, SystemExit, pickle.PickleError, ValueError):
         with pytest.raises(error), tokenizing("a run"):

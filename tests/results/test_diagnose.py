@@ -1,4 +1,5 @@
 import json
+import math
 from random import Random
 
 import pytest
@@ -14,7 +15,7 @@ from tests.builders import token_scores
 
 def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.295, 0.305), **changes):
     results = {"he_snr,action": he_snr, "ppl,action": ppl, "topk_acc,action": topk_acc, "mean_top_mass,action": mass}
-    results["decisions,action"] = 5000.0
+    results |= {"decisions,action": 5000.0, "mean_entropy,action": changes.pop("mean_entropy", 0.9)}
     summary = {
         "documents": 500, "intervals": {"he_snr": list(interval) if interval else None}, "near_epsilon": 0.001,
         "largest_influence": {"document": 7, "share": 0.01}, "he_snr_interval_width_by_documents": {50: 0.3, 500: 0.05},
@@ -44,6 +45,7 @@ def test_a_good_run_has_nothing_to_say():
         ({"interval": (0.2, 0.4)}, "few-decisions"),
         ({"interval": None}, "no-interval"),
         ({"mass": 0.9}, "candidates-too-few"),
+        ({"mean_entropy": math.log(10) - 2e-7}, "constant-logits"),
         ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": 0.2}}}, "one-trajectory"),
         ({"summary": {"largest_influence": {"document": 7, "id": "x", "share": None}}}, "one-trajectory"),
         ({"decisions_by_label": {"action": {"code": 95, "comment": 5}}}, "one-label"),
