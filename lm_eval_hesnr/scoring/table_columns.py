@@ -144,8 +144,8 @@ def _check_together(arrays: dict[str, Any], k: int) -> None:
     ):
         for i in np.flatnonzero(is_bad)[:1]:
             raise ValueError(
-                f"column logprob, row {rows[i]}: found a probability of {p[i]:.4g} with rank {rank[i]:.0f} and top_mass "
-                f"{top_mass[i]:.4g}, expected {expected}"
+                f"column logprob, row {rows[i]}: found a probability of {p[i]:.4g} with rank {rank[i]:.0f} and "
+                f"top_mass {top_mass[i]:.4g}, expected {expected}"
             )
 
 
