@@ -136,8 +136,13 @@ def reason_of(error: OSError) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
-def replace_file(path: Path, content: str | bytes) -> None:
+def replace_file(path: Path, content: str | bytes, *, sync: bool = False) -> None:
     """Write a file completely or not at all. Other programs see the old file or the new one, never a part of it.
+
+    Args:
+        path: the file.
+        content: its new content; text is written as UTF-8.
+        sync: wait until the content is on the disk (5 to 10 ms), so that this is true also after a loss of power.
 
     Raises:
         FileExistsError: something is there that is not a regular file, such as a link. It is unchanged.
@@ -149,6 +154,9 @@ def replace_file(path: Path, content: str | bytes) -> None:
     try:
         with create_file(partial) as file:
             file.write(content.encode() if isinstance(content, str) else content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         error.filename = str(path)  # the user does not know the other name

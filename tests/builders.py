@@ -109,7 +109,7 @@ def token_scores(
     def _where_scored(values: np.ndarray) -> np.ndarray:
         return np.where(scored, values, np.nan).astype(np.float32)
 
-    return TokenScores(
+    scores = TokenScores(
         token_ids=random.integers(0, 150_000, n_tokens, dtype=np.int32),
         labels=random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8),
         char_start=np.arange(n_tokens, dtype=np.int32) * 3,
@@ -124,6 +124,11 @@ def token_scores(
         k=k,
         signature={"model": "m", "k": k, "render": "transcript", "label_rules": 1} if signature is None else signature,
     )
+    p, rank = np.exp(scores.logprob[scored]), scores.rank[scored]  # only ranks and masses that a model can give
+    scores.top_mass[scored] = np.maximum(scores.top_mass[scored], p)
+    rank = np.minimum(rank, (1 / p).astype(np.int32))
+    scores.rank[scored] = np.where((rank == 1) & (p * k < 1), 2, np.maximum(rank, 1))
+    return scores
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
 from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, with_counts
-from lm_eval_hesnr.curation.resumable_file import ResumableFile, work_files
+from lm_eval_hesnr.curation.resumable_file import ResumableFile, log_of, work_files
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.files import check_output, user_path
@@ -64,7 +65,7 @@ def curate(
     tally, block = Tally(files=found.files), Tally()
     with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
         for note in output.notes:
-            tally.add(Tally.from_note(note))
+            tally.add(_noted(note, out))
         _stop_if_bad(tally, strict)
         items = read_items(found, filters, tally.met, skip=tally.n_results)
         for item, counts in with_counts(items, filters.tokenizer, workers):
@@ -82,6 +83,15 @@ def curate(
         check_output(out, force=force)  # another program may have made it meanwhile
         output.finish()
     return tally
+
+
+def _noted(note: dict[str, Any], out: Path) -> Tally:
+    try:
+        return Tally.from_note(note)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{log_of(out)}: is not a log that hesnr wrote ({error!r:.100}); delete it, and run the command again"
+        ) from error
 
 
 def _check(inputs: list[str], out: Path, *, force: bool) -> None:

@@ -20,6 +20,8 @@ _FORMAT = "hesnr curate: log of an unfinished output"
 _VERSION = 2
 _MAX_HEADER = 2**14
 """Bytes that are read of a first line. A foreign file may be one long line."""
+_MAX_LINE = 2**26
+"""Bytes of a line about a block. The paths and reasons of 1,000 bad records have less."""
 
 
 class _Block(NamedTuple):
@@ -114,7 +116,7 @@ class ResumableFile:
             self._data = open_own_file(self._data_path)
         except FileNotFoundError:
             self._data = create_file(self._data_path)
-        is_same = self._log.readline() == signature
+        is_same = self._log.readline(len(signature)) == signature
         blocks, log_bytes = self._complete_blocks() if is_same else ([], 0)
         self.notes = [block.note for block in blocks]
         """The caller's notes on the blocks that an earlier call wrote."""
@@ -132,7 +134,7 @@ class ResumableFile:
         blocks: list[_Block] = []
         log_bytes, end = 0, 0
         on_disk = os.fstat(self._data.fileno()).st_size
-        for line in self._log:
+        while line := self._log.readline(_MAX_LINE):
             block = _block_of(line)
             if block is None or not end <= block.end <= on_disk:
                 break
@@ -197,7 +199,7 @@ class ResumableFile:
 
 def _block_of(line: bytes) -> _Block | None:
     """The block that a line of the log describes; None if the line is damaged or incomplete."""
-    with suppress(ValueError, TypeError, KeyError):
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
         content = json.loads(line)
         if line.endswith(b"\n") and isinstance(content["bytes"], int) and isinstance(content["note"], dict):
             return _Block(content["bytes"], content["note"])

@@ -71,15 +71,36 @@ class Tally:
 
     @classmethod
     def from_note(cls, note: dict[str, Any]) -> Tally:
-        """The tally that `to_note` wrote."""
-        counts = Counter({(source, column): n for source, column, n in note["counts"]})
+        """The tally that `to_note` wrote.
+
+        Raises:
+            AttributeError, LookupError, TypeError, ValueError: it is not such a note.
+        """
+        counts = Counter({(_text(source), _text(column)): _whole(n) for source, column, n in note["counts"]})
+        calls = [(_text(place), bool(has), tuple(map(_text, marks))) for place, has, marks in note["unread_calls"]]
         return cls(
             counts=counts,
-            bad=note["bad"],
-            unknown_formats=note["unknown_formats"],
-            unknown_records=Counter(note["unknown_records"]),
-            n_results=note["results"],
-            instances=set(note["instances"]),
-            unknown_tools=Counter(note["unknown_tools"]),
-            unread_calls=[UnreadCalls(place, has, tuple(marks)) for place, has, marks in note["unread_calls"]],
+            bad=list(map(_text, note["bad"])),
+            unknown_formats=_whole(note["unknown_formats"]),
+            unknown_records=_counter(note["unknown_records"]),
+            n_results=_whole(note["results"]),
+            instances=set(map(_text, note["instances"])),
+            unknown_tools=_counter(note["unknown_tools"]),
+            unread_calls=[UnreadCalls(*call) for call in calls],
         )
+
+
+def _counter(value: Any) -> Counter[str]:
+    return Counter({_text(name): _whole(n) for name, n in value.items()})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {type(value).__name__}")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"expected a whole number, found {value!r:.20}")
+    return value

@@ -72,8 +72,8 @@ def totals(profile: EntropyProfile, epsilon: float | None) -> np.ndarray:
 
 
 def measure(name: str, total: np.ndarray) -> np.ndarray:
-    """(...,) float64: one measure of (..., 2 * len(SUMS)) totals; NaN without tokens to measure."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    """(...,) float64: one measure of (..., 2 * len(SUMS)) totals; NaN without tokens, infinity if it is too large."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.asarray(_FORMULAS[name](total), dtype=np.float64)
 
 

@@ -184,7 +184,7 @@ class ScoreStore:
         """Log in which settings the most similar entries of the store differ from this run."""
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
-            with suppress(ValueError, TypeError, KeyError, AttributeError, OSError):
+            with suppress(ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):
                 other = json.loads(read_regular(path))["settings"]
                 keys = sorted(settings.keys() | other.keys())
                 differing.append([key for key in keys if settings.get(key) != other.get(key)])

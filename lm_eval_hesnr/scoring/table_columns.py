@@ -20,6 +20,9 @@ LARGEST_INTEGER = 2**31 - 1
 _ROUNDING = 1e-5
 """A statistic may exceed the end of its range by this much: statistics are rounded to float32."""
 
+_TOGETHER = 0.02
+"""Two statistics may disagree by this fraction. A logprob of -5 in bfloat16 changes a probability by 1 %."""
+
 _LEAST_LOGPROB = -1e6
 """A run ends if a logprob is minus infinity. Logits in float16 differ by less than 131 072."""
 
@@ -73,6 +76,9 @@ COLUMNS = (
 )
 """The columns that are read. A table may have others."""
 
+DOC_ID = Column("doc_id", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False, -1)
+"""The number of the document, which is the same in all rows. A table may lack it."""
+
 
 def arrays_of(table: pa.Table, k: int) -> dict[str, Any]:
     """The array fields of `TokenScores` from the columns of a table.
@@ -98,12 +104,15 @@ def arrays_of(table: pa.Table, k: int) -> dict[str, Any]:
             arrays["labels"] = _label_codes(values)
             continue
         array = values.fill_null(0).to_numpy()
+        if array.dtype.kind == "f":
+            array = array.astype(np.float64)  # float16 cannot represent every limit
         most = math.log(k) if column.most == math.inf else column.most
         _check_range(column, array, scored if column.is_statistic else np.ones_like(scored), most)
         if array.dtype.kind == "f":
             array = np.where(scored, array, np.nan).astype(np.float32)
         arrays[column.name] = array.astype(np.int32) if array.dtype.kind in "iu" else array
     arrays["token_ids"] = arrays.pop("token_id")
+    _check_together(arrays, k)
     return arrays
 
 
@@ -120,6 +129,26 @@ def _check_range(column: Column, array: np.ndarray, checked: np.ndarray, most: f
     for row in np.flatnonzero(checked & ~is_good)[:1]:
         expected = f"{column.least:.7g} to {most:.10g}" if slack == 0 else f"{column.least:g} to {most:.6g}"
         raise ValueError(f"column {column.name}, row {row}: found {array[row]:.10g}, expected {expected}")
+
+
+def _check_together(arrays: dict[str, Any], k: int) -> None:
+    """Check that the statistics of each scored token are possible together. Servers and float16 round them."""
+    rows = np.flatnonzero(arrays["scored"])
+    p, rank, top_mass = (
+        np.exp(arrays["logprob"][rows].astype(np.float64)),
+        arrays["rank"][rows],
+        arrays["top_mass"][rows],
+    )
+    for is_bad, expected in (
+        (p * rank > 1 + _TOGETHER, "at most 1 / rank, because rank - 1 tokens are more likely"),
+        ((rank <= k) & (p > top_mass * (1 + _TOGETHER)), "at most top_mass, because rank is at most k"),
+        ((rank == 1) & (p * k * (1 + _TOGETHER) < top_mass), "at least top_mass / k, because rank is 1"),
+    ):
+        for i in np.flatnonzero(is_bad)[:1]:
+            raise ValueError(
+                f"column logprob, row {rows[i]}: found a probability of {p[i]:.4g} with rank {rank[i]:.0f} and "
+                f"top_mass {top_mass[i]:.4g}, expected {expected}"
+            )
 
 
 def _label_codes(values: pa.ChunkedArray) -> np.ndarray:

@@ -28,7 +28,7 @@ from lm_eval_hesnr.files import (
 )
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.messages.characters import shortened
-from lm_eval_hesnr.scoring.table_columns import COLUMNS, arrays_of
+from lm_eval_hesnr.scoring.table_columns import COLUMNS, DOC_ID, arrays_of
 from lm_eval_hesnr.scoring.token_scores import TokenScores, characters_of_tokens
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -134,7 +134,7 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores,
     path = _path(make_folder(folder, "token_table"), doc_id, name)
     _check_ours(path)
     try:
-        replace_file(path, as_parquet(as_table(doc_id, name, scores, text)))
+        replace_file(path, as_parquet(as_table(doc_id, name, scores, text)), sync=True)
     except OSError as error:
         if not isinstance(error, FileExistsError):  # another program's file, made since the check
             path.unlink(missing_ok=True)
@@ -187,13 +187,13 @@ def read_numbered_table(path: Path | pa.BufferReader) -> tuple[int | None, str, 
         with open_regular(path) if isinstance(path, Path) else nullcontext(path) as source:
             file = pq.ParquetFile(source, page_checksum_verification=True)
             signature, name, k = _metadata(file.schema_arrow.metadata or {})
-            for column in COLUMNS:
+            for column in (*COLUMNS, DOC_ID):
                 column.check_type(file.schema_arrow)
-            names = [*(column.name for column in COLUMNS), "doc_id"]  # `read` ignores a name that does not exist
+            names = [*(column.name for column in COLUMNS), DOC_ID.name]  # `read` ignores a name that does not exist
             _check_size(file.metadata)
             table = file.read(names)
         arrays = arrays_of(table, k)
-        number = table.column("doc_id")[0].as_py() if len(table) and "doc_id" in table.column_names else None
+        number = table.column(DOC_ID.name)[0].as_py() if len(table) and DOC_ID.name in table.column_names else None
     except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"not a token table ({shortened(' '.join(str(error).split()), 300)})") from error
     return number, name, TokenScores(k=k, signature=signature, **arrays)

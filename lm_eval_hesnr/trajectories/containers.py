@@ -6,6 +6,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -27,6 +28,9 @@ _ZIP_DAMAGE = (
     *(LookupError, NotImplementedError, OverflowError, RuntimeError, ValueError),
 )
 """Errors of a damaged or encrypted zip, and of a compression that Python does not know."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions that are read. With any other one, Python decompresses a piece completely, whatever its size becomes."""
 
 _HEADING = re.compile(r"^# aider chat started at (.*)$", re.MULTILINE)
 
@@ -90,13 +94,16 @@ def _inspect_files(stream: IO[bytes]) -> Iterator[tuple[str, bytes | str]]:
     try:
         with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
-            samples = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
-            for name in [*[header for header in _INSPECT_HEADERS if header in names][:1], *samples]:
+            samples = Counter(name for name in names if name.startswith("samples/") and name.endswith(".json"))
+            once = [name for name, n in samples.items() if n == 1]
+            for name in [*[header for header in _INSPECT_HEADERS if header in names][:1], *once]:
                 content = _content(archive, name)
                 left -= len(content)
                 if left < 0:  # files in a zip may overlap
                     raise too_much(limit)
                 yield name, content
+            if twice := [name for name, n in samples.items() if n > 1]:
+                yield "", f"{len(twice)} samples have a name that occurs more than once, the first {twice[0]!a:.100}"
             if not samples:
                 yield "", "a log of Inspect without samples"
     except _ZIP_DAMAGE as error:
@@ -104,6 +111,8 @@ def _inspect_files(stream: IO[bytes]) -> Iterator[tuple[str, bytes | str]]:
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes | str:
+    if archive.getinfo(name).compress_type not in _METHODS:
+        return "compressed by a method that is not supported; expected a zip whose files are stored or deflated"
     try:
         with archive.open(name) as stream:
             return read_rest(stream)

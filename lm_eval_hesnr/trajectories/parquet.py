@@ -9,6 +9,7 @@ from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
 from lm_eval_hesnr.trajectories.opening import COST_OF_RECORD, decompressed_limit, too_much
+from lm_eval_hesnr.trajectories.parquet_pages import pages
 
 MAX_GROUP_BYTES = 2**31
 """The largest row group that is read. The decoded columns of one row may be as large as their row group."""
@@ -34,20 +35,21 @@ def parquet_records(stream: IO[bytes]) -> Iterator[Record]:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(stream) as file:
-            for row in _rows(file, decompressed_limit(stream)):
+            for row in _rows(file, stream, decompressed_limit(stream)):
                 number += 1
                 yield Record(f"row {number}", row)
     except MemoryError:
         raise
-    except (pyarrow.ArrowException, OverflowError, UnicodeDecodeError) as error:
+    except (pyarrow.ArrowException, OverflowError, ValueError, LookupError) as error:  # also from its conversions
         after = f" after row {number}" if number else ""
-        yield Record("", Bad(f"not valid Parquet{after} ({shortened(str(error).partition(chr(10))[0], 200)})"))
+        reason = repr(error) if isinstance(error, LookupError) else str(error)  # only the name of a time zone
+        yield Record("", Bad(f"not valid Parquet{after} ({shortened(reason.partition(chr(10))[0], 200)})"))
 
 
-def _rows(file: Any, limit: int) -> Iterator[Any]:
+def _rows(file: Any, stream: IO[bytes], limit: int) -> Iterator[Any]:
     """Yield the rows of a `ParquetFile`, and `Bad` for a row that is too large."""
     too_large = Bad(f"more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values in one row")
-    sizes = list(_group_sizes(file.metadata))
+    sizes = list(_group_sizes(file.metadata, stream, limit))
     if sum(sizes) + COST_OF_RECORD * file.metadata.num_rows > limit:
         raise too_much(limit)
     n_bytes = 0  # a text that the file contains once can be the value of many rows
@@ -66,11 +68,22 @@ def _rows(file: Any, limit: int) -> Iterator[Any]:
                 yield from (too_large if may_be_large and _has_large_json(row) else row for row in rows)
 
 
-def _group_sizes(metadata: Any) -> Iterator[int]:
-    """Yield the decoded size of each row group, as the file describes it."""
+def _group_sizes(metadata: Any, stream: IO[bytes], limit: int) -> Iterator[int]:
+    """Yield the decoded size of each row group: what its pages say, or the end of the file if that is more.
+
+    A column ends with the page that exceeds the limit.
+    """
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        columns = [group.column(i) for i in range(group.num_columns)]
-        yield sum(_BYTES_PER_VALUE * one.num_values + one.total_uncompressed_size for one in columns)
+        size = 0
+        for column in map(group.column, range(group.num_columns)):
+            said = _BYTES_PER_VALUE * column.num_values + column.total_uncompressed_size
+            found = 0
+            for page in pages(stream, column) if said <= limit else ():
+                found += page.n_bytes + _BYTES_PER_VALUE * page.n_values
+                if found > limit:
+                    break
+            size += max(said, found)
+        yield size
 
 
 def _is_small(batch: Any) -> bool:
@@ -99,10 +112,16 @@ def _size(array: Any) -> tuple[int, int]:
         n_values, n_bytes = _size(array.dictionary)
         return len(array) + n_values, len(array) * n_bytes
     if pyarrow.types.is_nested(array.type):
-        inner = array.flatten()
+        inner = _pairs(array) if isinstance(array, pyarrow.MapArray) else array.flatten()
         sizes = [_size(one) for one in (inner if isinstance(inner, list) else [inner])]
         return len(array) + sum(n for n, _ in sizes), sum(n for _, n in sizes)
     return len(array), array.nbytes
+
+
+def _pairs(array: Any) -> list[Any]:
+    """The keys and the values of a `MapArray`, which may be a slice."""
+    first, last = (array.offsets[i].as_py() for i in (0, -1))
+    return [part.slice(first, last - first) for part in (array.keys, array.items)]
 
 
 def without_nulls(value: Any) -> Any:

@@ -20,7 +20,7 @@ The values in memory come from at most this many bytes of files. The newest valu
 """
 
 _YOUNG_NS = 2 * 10**9
-"""A file that changed so recently may change again without a new time. So its value is not kept."""
+"""A file whose time is so close to now may change again without a new time. So its value is not kept."""
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -87,6 +87,6 @@ def json_of(path: Path, *, needle: bytes = b"", largest: int = LARGEST) -> Any:
         return None
     value = decoded(content.removeprefix(b"\xef\xbb\xbf")).value
     value = None if isinstance(value, Bad) else value
-    if time.time_ns() - status.st_mtime_ns > _YOUNG_NS:
+    if abs(time.time_ns() - status.st_mtime_ns) > _YOUNG_NS:
         _values.add(path, _Kept(state, value, len(content)))
     return value

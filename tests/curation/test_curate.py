@@ -10,10 +10,11 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.curation import curate as module
 from lm_eval_hesnr.curation import line_counts
-from lm_eval_hesnr.curation.curate import curate
+from lm_eval_hesnr.curation.curate import _noted, curate
 from lm_eval_hesnr.curation.filters import LEFT_OUT, Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item
 from lm_eval_hesnr.curation.resumable_file import log_of
+from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.trajectories import paths
 from lm_eval_hesnr.trajectories.decoding import Bad
@@ -381,3 +382,15 @@ def test_a_folder_is_listed_once(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paths, "files_under", lambda path: listed.append(path) or files_under(path))
     assert main(["curate", runs, "-o", str(tmp_path / "o.jsonl")]) == 1
     assert listed == [Path(runs)]
+
+
+@pytest.mark.parametrize(
+    "change", [{"counts": 5}, {"bad": 3}, {"bad": [1]}, {"results": -1}, {"instances": [[]]}, {"unread_calls": [[1]]}]
+)
+def test_a_log_with_a_note_that_hesnr_does_not_write_is_named(change: dict[str, Any]):
+    good = Tally(bad=["x"], n_results=1).to_note()
+    assert _noted(good, Path("o.jsonl")) == Tally(bad=["x"], n_results=1)
+    notes: list[dict[str, Any]] = [good | change, {}]
+    for note in notes:
+        with pytest.raises(InputError, match=r"^o.jsonl.part.log: is not a log that hesnr wrote \("):
+            _noted(note, Path("o.jsonl"))

@@ -182,6 +182,8 @@ def test_data_that_another_program_changed_is_not_given_the_final_name(out):
         (lambda log, data: log.write_bytes(log.read_bytes()[:-3]), [0]),
         (lambda log, data: log.write_bytes(log.read_bytes() + b"\0" * 50 + b"\n"), [0, 1]),
         (lambda log, data: log.write_bytes(log.read_bytes() + b'{"bytes": 1, "note": {"n": 9}}\n'), [0, 1]),
+        (lambda log, data: log.write_bytes(log.read_bytes() + b"[" * 200_000 + b"\n"), [0, 1]),
+        (lambda log, data: os.truncate(log, 2**33), [0, 1]),  # a sparse file
         (lambda log, data: log.write_bytes(b"\n".join(log.read_bytes().split(b"\n")[:1]) + b"\n"), []),
         (lambda log, data: data.write_bytes(data.read_bytes()[:3]), [0]),
         (lambda log, data: data.unlink(), []),

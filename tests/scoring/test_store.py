@@ -329,7 +329,7 @@ def test_a_size_limit_is_one_warning_and_leaves_no_file(tmp_path, harness_logs):
     assert [path for path in tmp_path.glob("**/*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("content", ["[1]", '{"settings": 3}', "{", "null"])
+@pytest.mark.parametrize("content", ["[1]", '{"settings": 3}', "{", "null", "[" * 200_000])
 def test_damaged_settings_only_suppress_the_hint(tmp_path, content):
     scores = token_scores()
     opened(tmp_path).write("a run", scores)

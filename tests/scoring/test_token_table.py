@@ -3,12 +3,14 @@
 import json
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import as_table, read_token_table, write_token_table
 from tests.builders import token_scores
@@ -23,21 +25,21 @@ def saved(folder, table, **options):
     return path
 
 
-def with_column(name, values, kind=None):
+def with_column(name, values, kind=None, table=None):
     """A table of 400 rows with one column replaced."""
-    table = as_table(0, "a run", token_scores())
+    table = table or as_table(0, "a run", token_scores())
     return table.set_column(
         table.schema.get_field_index(name), name, values if isinstance(values, pa.Array) else pa.array(values, kind)
     )
 
 
-def with_value(name, value, row=ROW):
-    """The same with one value replaced."""
-    table = as_table(0, "a run", token_scores())
+def with_value(name: str, value: Any, row: int = ROW, first: tuple[str, Any] | None = None) -> Any:
+    """The same with one value replaced; before it, the (name, value) `first`."""
+    table = with_value(*first, row) if first else as_table(0, "a run", token_scores())
     column = table.column(name)
     values = column.to_pylist()
     values[row] = value
-    return with_column(name, values, column.type if name != "label" else None)
+    return with_column(name, values, column.type if name != "label" else None, table)
 
 
 def with_metadata(**changes):
@@ -79,6 +81,11 @@ IMPOSSIBLE = {
     "a column twice": (
         as_table(0, "a", token_scores()).append_column("rank", pa.array([1] * 400)), "it has 2 columns rank, expected"
     ),
+    "a list as doc_id": (with_column("doc_id", [[1]] * 400), "column doc_id has type list<element: int64>, exp"),
+    "a text as doc_id": (with_column("doc_id", ["1"] * 400), "column doc_id has type string, expected int32"),
+    "a probable token of rank 7": (with_value("logprob", -0.1, first=("rank", 7)), "expected at most 1 / rank"),
+    "more than the mass": (with_value("top_mass", 0.01, first=("logprob", -3.0)), "expected at most top_mass, because"),
+    "an improbable first token": (with_value("logprob", -1000.0, first=("rank", 1)), "expected at least top_mass / k"),
     "no metadata": (as_table(0, "a", token_scores()).replace_schema_metadata(None), "its metadata has no hesnr"),
     "no name": (with_metadata(trajectory=None), "its metadata has no trajectory"),
     "metadata that is not JSON": (with_metadata(hesnr="{"), "its metadata cannot be read"),
@@ -124,6 +131,19 @@ def test_a_table_that_another_program_wrote_again_is_read(tmp_path):
 
 def test_values_that_are_rounded_beyond_their_range_are_possible(tmp_path):
     assert read_token_table(saved(tmp_path, with_value("entropy", 2.302589)))[1].entropy[ROW] == np.float32(2.302589)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [np.float16, np.float64])
+def test_floats_of_other_widths_are_read_without_a_warning(tmp_path, kind):
+    """Also a logprob so low that its perplexity is not a float64."""
+    missing = ~token_scores().scored
+    table = with_column("logprob", pa.array(np.full(400, -1000, kind), mask=missing))
+    table = with_column("rank", pa.array(np.full(400, 14, np.int32), mask=missing), table=table)
+    _, found = read_token_table(saved(tmp_path, table))
+    assert set(found.logprob[found.scored]) == {-1000}
+    profile = found.profile(found.scored, 0.5)
+    assert measures([profile], 0.5)["ppl"] is None
 
 
 def test_a_table_without_tokens_is_read(tmp_path):

@@ -156,3 +156,66 @@ def test_files_of_a_zip_are_bounded_together(tmp_path, monkeypatch):
     *good, last = records(tmp_path / "x.eval")
     assert len(good) == 3
     assert "decompresses to more than" in last.value.reason
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_file_in_a_zip_is_not_decompressed_by_a_method_without_a_limit(tmp_path, method):
+    path = tmp_path / "x.eval"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("samples/1.json", json.dumps(CHAT))
+        archive.writestr("samples/2.json", json.dumps(CHAT), zipfile.ZIP_STORED)
+    bad, good = records(path)
+    assert "method that is not supported; expected a zip whose files are stored or deflated" in bad.value.reason
+    assert good.value["inspect_sample"] == CHAT
+
+
+def test_a_name_that_occurs_twice_in_a_zip_is_said_once_and_the_others_are_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.eval", "w") as archive:
+        for name in "abcde":
+            archive.writestr(f"samples/{name}.json", json.dumps(CHAT))
+        for entry in archive.filelist[3:]:
+            entry.filename = "samples/b.json"
+    *good, bad = records(tmp_path / "x.eval")
+    assert [record.place for record in good] == ["samples/a.json", "samples/c.json"]
+    assert bad.value == Bad("1 samples have a name that occurs more than once, the first 'samples/b.json'")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_what_the_end_of_a_parquet_file_says_does_not_hide_its_pages(tmp_path, monkeypatch, version):
+    """The pages have 100,000 values; the end of the file says that there is one."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    n, path = 100_000, tmp_path / "x.parquet"
+    table = pa.table({"x": pa.array([[None] * n], pa.list_(pa.int8()))})
+    pq.write_table(table, path, data_page_version=version, use_dictionary=False, write_statistics=False)
+    monkeypatch.setattr(opening, "ALWAYS_ALLOWED", n)
+    monkeypatch.setattr(opening, "LARGEST_GROWTH", 0)
+    body, count = path.read_bytes(), b"\xc0\x9a\x0c"  # 100,000 as a zigzag varint
+    end = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    path.write_bytes(body[:end] + body[end:].replace(count, b"\x82\x80\x00"))
+    assert pq.read_metadata(path).row_group(0).column(0).num_values == 1
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: pytest.fail("it was decoded"))
+    (record,) = records(path)
+    assert "it decompresses to more than 0 MiB" in record.value.reason
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda pa: pa.array([1, 3], pa.timestamp("us", tz="Foo/Bar")), "UnknownTimeZoneError('Foo/Bar')"),
+        (lambda pa: pa.StructArray.from_arrays([pa.array([1, 2])] * 2, names=["a", "a"]), "duplicate field names"),
+        (lambda pa: pa.array([2**62, 3], pa.timestamp("us")), "date value out of range"),
+    ],
+    ids=["time zone", "equal names", "time"],
+)
+def test_a_column_that_python_cannot_represent_is_one_line(rows, make, reason):
+    (record,) = records(rows(a=make(pytest.importorskip("pyarrow"))))
+    assert record.value.reason.startswith("not valid Parquet (")
+    assert reason in record.value.reason
+
+
+def test_a_map_column_is_read_as_pairs_and_counted(rows, small):
+    pa = pytest.importorskip("pyarrow")
+    pairs = [[("a", 1), ("a", 2)], [("b", 1)] * LIMIT, [("c", 3)]]
+    first, bad, last = records(rows(x=pa.array(pairs, pa.map_(pa.string(), pa.int64()))))
+    assert (first.value, last.value) == ({"x": [["a", 1], ["a", 2]]}, {"x": [["c", 3]]})
+    assert bad.value == Bad("more than 512 MiB or 200 values in one row")

@@ -52,7 +52,10 @@ def test_what_is_not_a_file_is_ignored(tmp_path, name, kind):
     assert len(load_trajectories(tmp_path).trajectories) == 2
 
 
-def test_a_report_is_parsed_once_for_all_runs(report, parsed):
+@pytest.mark.parametrize("seconds", [1, 4_000_000_000])
+def test_a_report_is_parsed_once_for_all_runs(report, parsed, seconds):
+    """Also if its time is in the future."""
+    os.utime(report, (seconds, seconds))
     assert [json_of(report) for _ in range(300)] == [REPORT] * 300
     assert len(parsed) == 1
 

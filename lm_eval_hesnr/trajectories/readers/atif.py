@@ -4,7 +4,7 @@ Some agents, such as mini-swe-agent, also write their native file next to the AT
 as it has the original arguments and context. The ATIF file then raises `PartOfRunError`.
 
 A run may be split over several files. It is read with all its continuations, and a continuation alone raises
-`PartOfRunError`. If a continuation is missing, `meta["incomplete"]` says so.
+`PartOfRunError`, if the file before it is readable. If a continuation is missing, `meta["incomplete"]` says so.
 
 The work of a sub-agent is not part of the run. It has a file of its own, with the outcome of the same trial. Steps and
 trajectories of sub-agents inside the run's file are left out, and `meta` has their number.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
 from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
@@ -46,9 +47,15 @@ def read(data: Any, path: Path) -> Trajectory:
     native = path.with_name(path.name.replace("trajectory.json", "mini-swe-agent.trajectory.json"))
     if dict_of(data.get("agent")).get("name") == "mini-swe-agent" and native != path and native.is_file():
         raise PartOfRunError(native)
-    before = _continued(path.parent, path.parent.stat().st_mtime_ns).get(path.name) if path.exists() else None
-    if before is not None:
-        raise PartOfRunError(before)
+    changed_ns = path.parent.stat().st_mtime_ns if path.exists() else 0
+    for before in _continued(path.parent, changed_ns).get(path.name, ()) if changed_ns else ():
+        if _is_read(before, changed_ns):
+            raise PartOfRunError(before)
+    return _whole(data, path)
+
+
+def _whole(data: dict[str, Any], path: Path) -> Trajectory:
+    """The trajectory that begins in this file, with its continuations."""
     if data["schema_version"] not in _VERSIONS:
         _log.warning("%s: unknown version %r is read like the known ones (%s)", path, data["schema_version"], FORMAT)
     steps, incomplete = _steps(data, path)
@@ -72,6 +79,16 @@ def read(data: Any, path: Path) -> Trajectory:
             **({"incomplete": incomplete} if incomplete else {}),
         },
     )
+
+
+@lru_cache(maxsize=1024)
+def _is_read(path: Path, changed_ns: int) -> bool:
+    """Whether a file is read with its continuations. A hostile file may name a good one, or two may name each other."""
+    try:
+        checked(_whole(json_of(path, largest=decoding.MAX_BYTES), path))
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError):
+        return False  # the reason is reported when the file is read
+    return True
 
 
 def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]:
@@ -120,17 +137,17 @@ def _is_sidechain(step: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _continued(folder: Path, changed_ns: int) -> dict[str, Path]:
-    """The files of a folder that continue another file: name of the continuation -> path of the file before it.
+def _continued(folder: Path, changed_ns: int) -> dict[str, list[Path]]:
+    """The files of a folder that continue another file: name of the continuation -> paths of the files that name it.
 
     Args:
         folder: searched without its subfolders.
         changed_ns: when the folder last changed; a new value makes the cache read the folder again.
     """
-    found = {}
+    found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.json")):
         data = json_of(path, needle=b'"continued_trajectory_ref"', largest=decoding.MAX_BYTES)
         following = data.get("continued_trajectory_ref") if detect(data) else None
         if isinstance(following, str) and following != path.name:
-            found[following] = path
+            found.setdefault(following, []).append(path)
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.outcomes import is_report, resolved_by_reward
 from lm_eval_hesnr.trajectories.readers import atif, terminus
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError
@@ -241,6 +242,26 @@ def test_a_continuation_without_its_beginning_is_read_with_its_context_as_task(t
         Segment("task", "Questions?"),
         thought("Two."),
     )
+
+
+@pytest.mark.parametrize("steps", [[], [{"source": "?"}], [{"source": "agent", "message": "x", "tool_calls": 3}]])
+def test_a_bad_file_that_names_a_good_one_does_not_hide_it(tmp_path, steps):
+    good, evil = tmp_path / "good.json", tmp_path / "evil.json"
+    good.write_text(json.dumps(document(USER, step("One."))))
+    evil.write_text(json.dumps(document() | {"steps": steps, "continued_trajectory_ref": good.name}))
+    loaded = load_trajectories(tmp_path)
+    assert thought("One.") in loaded.trajectories[-1].segments or not loaded.bad
+    assert len(loaded.trajectories) == 1
+
+
+def test_files_that_continue_each_other_are_bad(tmp_path):
+    for name, following in (("a", "b"), ("b", "c"), ("c", "b")):
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps(document(USER, step("One."), continued_trajectory_ref=f"{following}.json"))
+        )
+    (tmp_path / "z.json").write_text(json.dumps(document(USER, step("Two."))))
+    loaded = load_trajectories(tmp_path)
+    assert (len(loaded.trajectories), len(loaded.bad), len(loaded.skipped)) == (1, 3, 0)
 
 
 @pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "trajectory.json", 3])
