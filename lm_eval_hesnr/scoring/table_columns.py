@@ -76,7 +76,7 @@ COLUMNS = (
 )
 """The columns that are read. A table may have others."""
 
-DOC_ID = Column("doc_id", "int32", kinds.is_integer, 0, _LARGEST_INTEGER, False, -1)
+DOC_ID = Column("doc_id", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False, -1)
 """The number of the document, which is the same in all rows. A table may lack it."""
 
 
