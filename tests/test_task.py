@@ -189,7 +189,7 @@ def test_each_finding_is_one_line_with_its_scopes_at_the_end(evaluate, runs, cap
     head, found = block_of(caplog.messages)
     assert head == "swe_hesnr, tiny_swe_lm: 2 findings"
     assert [code for code, _ in found] == ["no-interval", "candidates-too-few"]
-    assert all("(action, all)" in evidence for _, evidence in found)
+    assert all(re.search(r"action \d.*, all \d", evidence) for _, evidence in found)
 
 
 def test_a_threshold_that_finds_nothing_is_one_line_with_advice(evaluate, runs, caplog, harness_logs):
@@ -495,9 +495,8 @@ def test_hostile_text_reaches_the_log_only_as_escapes(evaluate, tmp_path, harnes
     monkeypatch.setattr(sys, "stdout", stdout)
     evaluate(metadata={"trajectories": str(tmp_path)})
     ours = [record.getMessage() for record in harness_logs.records if record.name == "lm_eval.hesnr"]
-    assert any(
-        "without \\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged, he_snr (action)" in line for line in ours
-    )
+    escaped = "\\x1b]0;x\\x07\\x9b2J\\r\\u202e\\u3164\\nERROR forged"
+    assert any(f"without {escaped}, he_snr would" in line for line in ours)
     assert all(line.isprintable() and "\u3164" not in line for line in ours)
     assert stdout.errors == "backslashreplace"  # the harness prints arrows at the end of its own command
 

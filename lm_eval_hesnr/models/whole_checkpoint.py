@@ -43,7 +43,7 @@ class _WholeOnly(NamedTuple):
         model, found = self.auto_class.from_pretrained(*args, **kwargs, output_loading_info=True)
         if missing := sorted(found["missing_keys"]):
             raise ValueError(
-                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({_named(missing)}), and they would "
+                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({_named(missing)}), which would "
                 "be random; check that config.json belongs to these weights, and that all their files are there"
             )
         if unused := sorted(found.get("unexpected_keys", ())):  # often on purpose, such as those of a value head
