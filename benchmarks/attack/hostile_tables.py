@@ -37,8 +37,8 @@ def case(value: dict[str, Any]) -> str:
     chance = random.Random(0)
     k = 10
     columns: dict[str, list[Any]] = {
-        "logprob": [-chance.random() * 3 for _ in range(n)], "entropy": [chance.random() * 2.2 for _ in range(n)],
-        "rank": [chance.randrange(1, 15) for _ in range(n)], "top_mass": [0.9 + chance.random() / 20 for _ in range(n)],
+        "logprob": [-3 - chance.random() for _ in range(n)], "entropy": [chance.random() * 2.2 for _ in range(n)],
+        "rank": [chance.randrange(2, 15) for _ in range(n)], "top_mass": [0.9 + chance.random() / 20 for _ in range(n)],
     }  # fmt: skip
     if "column" in value:
         columns[value["column"]][7] = value["value"]

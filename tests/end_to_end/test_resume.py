@@ -39,7 +39,7 @@ def test_a_killed_run_goes_on_to_the_results_of_an_undisturbed_one(small, tmp_pa
     assert same, printed
     stored = [int(n) for n in re.findall(r"(\d+) of \d+ trajectories stored", printed)]
     assert stored == sorted(stored)
-    assert "last run: score store store: " in printed
+    assert ": score store store: " in printed
     assert f"{stored[-1]} of 10 trajectories read" in printed
 
 

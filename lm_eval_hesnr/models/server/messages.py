@@ -17,6 +17,8 @@ _SHORTEST_SECRET = 8
 _ESCAPE = re.compile(r"\\+(?:u00([2-7][0-9a-fA-F])|(/))")
 """A character of ASCII that JSON may write as an escape, and does not need to."""
 
+_CUT_ESCAPE = re.compile(r"\\+(u[0-9a-fA-F]{0,3})?$")
+
 _ESCAPES = (r"\/", *(rf"\u00{digit}" for digit in range(2, 8)))
 """How each of these escapes begins."""
 
@@ -51,8 +53,10 @@ def censored(message: Any, secret: str, *, is_cut: bool = False) -> str:
         is_cut: the message is the first part of a longer one, so it can end with a part of the secret.
     """
     text = _plain(str(message), secret)
-    if secret and is_cut:
-        text = text[: -len(secret) - len(r"\u0000")]
+    if is_cut and len(secret) >= _SHORTEST_SECRET:
+        text = _CUT_ESCAPE.sub("", text)
+        n_cut = next((n for n in range(len(secret), 0, -1) if text.endswith(secret[:n])), 0)
+        text = text[: len(text) - n_cut]
     return shortened(one_line(" ".join(text.split())), _LONGEST)
 
 

@@ -48,6 +48,9 @@ class Server:
                     pass
                 for part in self.answer() if callable(self.answer) else [self.answer]:
                     client.sendall(part)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):  # a connection that is closed before all is read loses the answer
+                    pass
             except OSError:  # the client hung up
                 return
 
