@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.attack.mutations import broken_bytes
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results, iterate_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -90,23 +91,6 @@ def loaded(path, traced=False):
             assert result.reason.isprintable()
             assert len(result.reason) > len(f"{path}: ")
     return results
-
-
-def broken_bytes(raw, chance):
-    """The file cut off, with bytes flipped, or with a piece of it taken out or doubled."""
-    data, at = bytearray(raw), chance.randrange(len(raw))
-    kind = chance.choice(["cut", "flip", "drop", "double", "insert"])
-    if kind == "cut":
-        del data[at:]
-    elif kind == "flip":
-        for _ in range(chance.randrange(1, 9)):
-            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-    elif kind == "insert":
-        data[at:at] = chance.choice([b"\xff", b"\x00", b'"', b"{", b"]", b"\n", b"\\u", b"9" * 5000, b"[" * 5000])
-    else:
-        end = min(len(data), at + chance.randrange(1, 200))
-        data[at:end] = data[at:end] * 2 if kind == "double" else b""
-    return bytes(data)
 
 
 def broken_value(value, chance):
