@@ -8,6 +8,7 @@ from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.diagnose import diagnose
+from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.results_file import runs_of
 from tests.builders import token_scores
@@ -181,18 +182,19 @@ STRANGE = [..., None, True, -1, 10**400, 1e308, float("nan"), "", "\ud800", [], 
 def test_values_of_a_results_file_that_are_wrong_are_one_line(tmp_path, capsys):
     scores = {f"run {i}": token_scores(seed=i) for i in range(4)}
     profiles = [one.profile(one.scored, EPSILON) for one in scores.values()]
-    found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON)
+    found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON, digests=["0" * 16] * 4)
     results = {f"{name},action": one.value for name, one in found.estimates.items()}
     config = run().config | {
         "summary": {"action": found.summary},
         "decisions_by_label": {"action": {"code": 9, "x": 1}},
+        "documents": documents_config({"action": found}),
     }
     data = {"results": {"swe_hesnr": results}, "configs": {"swe_hesnr": config}}
     whole, other = tmp_path / "whole.json", tmp_path / "other.json"
     whole.write_text(json.dumps(data))
     assert main(["diagnose", str(whole), str(whole)]) == 0
     mutations = [(path, to) for path in list(places(json.loads(whole.read_text())))[1:] for to in STRANGE]
-    for path, to in Random(0).sample(mutations, 60):
+    for path, to in Random(0).sample(mutations, 80):
         other.write_text(json.dumps(mutated(data, path, to)))
         assert main(["diagnose", str(whole), str(other)]) in (0, 2)
         error = capsys.readouterr().err
