@@ -484,8 +484,8 @@ def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog,
             "hf-topk", arguments, ["swe_hesnr_ablation"], task_manager=manager, device="cpu", log_samples=False
         )
     lines = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
-    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("scope  "))) : first + 6]
-    assert table[0].split() == ["scope", "he_snr", "he_ppl", "ppl", "topk_acc", "decisions"]
+    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("  scope  "))) : first + 6]
+    assert table[0].split() == ["scope", "he_snr", "95", "%", "interval", "he_ppl", "ppl", "topk_acc", "decisions"]
     order = ["thought", "action_raw", "action_no_markup", "action_no_whitespace", "action"]
     assert [line.split()[0] for line in table[1:]] == order
     row = results["results"]["swe_hesnr_ablation"]
