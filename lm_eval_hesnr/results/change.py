@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-
-from lm_eval_hesnr.metrics.bootstrap import Difference, paired_difference
+from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, paired_difference
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.documents import document_totals
+from lm_eval_hesnr.results.compared_run import from_results
 from lm_eval_hesnr.results.findings import Run
 
 SMALLEST_MOVE = 0.005
@@ -22,8 +21,8 @@ class Change:
     before: Run
     after: Run
     scope: str
-    rows: tuple[np.ndarray, np.ndarray] | None
-    """(D, 2 * len(SUMS)) totals of the same documents in both runs; None if the results files do not have them."""
+    samples: tuple[Sample, Sample] | None
+    """The totals of the same documents in both runs; None if the results files do not have them."""
 
     def values(self, name: str) -> tuple[float, float] | None:
         """The value of a measure before and after; None if one of them has no number."""
@@ -32,9 +31,9 @@ class Change:
 
     def difference(self, name: str) -> Difference | None:
         """The paired difference of a measure; None if it is not known."""
-        if self.rows is None or name not in HIGHER_IS_BETTER:
+        if self.samples is None or name not in HIGHER_IS_BETTER:
             return None
-        return paired_difference(name, *self.rows)
+        return paired_difference(name, *self.samples)
 
     def move(self, name: str) -> float | None:
         """The relative change of a measure.
@@ -60,16 +59,17 @@ class Change:
 
 def changes(before: Run, after: Run) -> list[Change]:
     """One change for each scope that both runs have."""
-    rows = _paired(before, after)
+    samples = _paired(before, after)
     scopes = [scope for scope in before.config["summary"] if scope in after.config["summary"]]
-    return [Change(before, after, scope, rows.get(scope)) for scope in scopes]
+    return [Change(before, after, scope, samples.get(scope)) for scope in scopes]
 
 
-def _paired(before: Run, after: Run) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _paired(before: Run, after: Run) -> dict[str, tuple[Sample, Sample]]:
     """Scope to the totals of both runs, in the same order of documents; empty if the documents are not the same."""
-    documents = [found for run in (before, after) if (found := run.config.get("documents"))]
-    if len(documents) < 2 or sorted(documents[0]["sha256"]) != sorted(documents[1]["sha256"]):
+    if not before.config.get("documents") or not after.config.get("documents"):
         return {}
-    orders = [np.argsort(one["sha256"], kind="stable") for one in documents]
-    a, b = (document_totals(one) for one in documents)
-    return {scope: (a[scope][orders[0]], b[scope][orders[1]]) for scope in a.keys() & b.keys()}
+    a, b = (from_results(run, Path(run.name)) for run in (before, after))
+    if a.digests != b.digests:
+        return {}
+    scopes = [scope for scope in a.totals if scope in b.totals]
+    return {scope: (Sample.of(a.totals[scope]), Sample.of(b.totals[scope])) for scope in scopes}
