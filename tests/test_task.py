@@ -13,8 +13,10 @@ import pytest
 from lm_eval_hesnr import plugin
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, totals
 from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.results.documents import document_totals
+from lm_eval_hesnr.results.token_tables import read_tables
 from tests.builders import bash_action, curated_row, segment, write_rows
 
 COMMAND = "grep -rn 'needle' src/  # where is it\nsed -i 's/a/b/' src/x.py\n"
@@ -62,10 +64,10 @@ def evaluate(tiny_model):
 def test_every_measure_of_both_scopes_with_its_standard_error(evaluate, runs):
     results = evaluate(metadata={"trajectories": str(runs)})
     row = results["results"]["swe_hesnr"]
-    for measure in HIGHER_IS_BETTER:
+    for name in HIGHER_IS_BETTER:
         for scope in ("action", "all"):
-            assert isinstance(row[f"{measure},{scope}"], float), (measure, scope)
-            assert isinstance(row[f"{measure}_stderr,{scope}"], float), (measure, scope)
+            assert isinstance(row[f"{name},{scope}"], float), (name, scope)
+            assert isinstance(row[f"{name}_stderr,{scope}"], float), (name, scope)
     assert results["higher_is_better"]["swe_hesnr"] == HIGHER_IS_BETTER
     config = results["configs"]["swe_hesnr"]
     assert config["trajectories"]["scored"] == 3
@@ -119,7 +121,13 @@ def test_results_equal_those_of_the_token_table(evaluate, runs, tmp_path):
     """The whole way once more, from the written table and the formulas of the paper."""
     table_folder = tmp_path / "tokens"
     metadata = {"trajectories": str(runs), "token_table": str(table_folder), "scopes": list(SCOPES)}
-    row = evaluate(metadata=metadata)["results"]["swe_hesnr"]
+    results = evaluate(metadata=metadata)
+    row, documents = results["results"]["swe_hesnr"], results["configs"]["swe_hesnr"]["documents"]
+    written = read_tables(table_folder, SCOPES, EPSILON)
+    assert (documents["ids"], documents["sha256"]) == (written.names, written.digests)
+    for scope, rows in document_totals(documents).items():
+        expected = np.stack([totals(profile, EPSILON) for profile in written.profiles[scope]])
+        np.testing.assert_allclose(measure("he_snr", rows), measure("he_snr", expected), rtol=1e-7)
     tables = [pq.read_table(path).to_pandas() for path in sorted(table_folder.glob("*.parquet"))]
     assert len(tables) == 3
     for scope, labels in SCOPES.items():
@@ -477,8 +485,8 @@ def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog,
             "hf-topk", arguments, ["swe_hesnr_ablation"], task_manager=manager, device="cpu", log_samples=False
         )
     lines = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
-    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("scope  "))) : first + 6]
-    assert table[0].split() == ["scope", "he_snr", "he_ppl", "ppl", "topk_acc", "decisions"]
+    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("  scope  "))) : first + 6]
+    assert table[0].split() == ["scope", "he_snr", "95", "%", "interval", "he_ppl", "ppl", "topk_acc", "decisions"]
     order = ["thought", "action_raw", "action_no_markup", "action_no_whitespace", "action"]
     assert [line.split()[0] for line in table[1:]] == order
     row = results["results"]["swe_hesnr_ablation"]

@@ -152,6 +152,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def entropy_bars(data: dict[str, Any]) -> list[tuple[float, float]]:
     """(right edge in nats, share in %) of the action tokens' entropies, in bars of `BAR`."""
     cells = data["configs"]["swe_hesnr"]["summary"]["action"]["histogram"]
+    if isinstance(cells, dict):  # results that were written with an older version have pairs
+        columns = ([float(number) for number in cells[key].split()] for key in ("edges", "tokens"))
+        cells = list(zip(*columns, strict=True))
     total = sum(count for _, count in cells)
     bars = [0.0] * math.ceil(math.log(10) / BAR)
     for edge, count in cells:
