@@ -144,7 +144,12 @@ def token_scores(
 
 
 def compared_run(
-    name: str, he_snr: np.ndarray, *, decisions: np.ndarray | int = 100, ppl: np.ndarray | float = 4, **signature: Any
+    name: str,
+    he_snr: Any,
+    *,
+    decisions: np.ndarray | int = 100,
+    ppl: np.ndarray | float = 4,
+    **signature: Any,
 ) -> ComparedRun:
     """Return a run in scope `action` with one document of 1000 tokens for each value of he_snr."""
     rows = np.zeros((len(he_snr), 2 * len(SUMS)))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,9 @@ from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
 def documents(seed, n_docs=12, n=300):
     """Two similar runs on the same tokens: (rows of `part_totals`, totals of A, totals of B)."""
     rng = np.random.default_rng(seed)
-    parts, a, b = [], [], []
+    parts: list[Any] = []
+    a: list[Any] = []
+    b: list[Any] = []
     for _ in range(n_docs):
         entropy = rng.uniform(0.5, 2.2, n)
         runs = []
@@ -28,8 +32,8 @@ def documents(seed, n_docs=12, n=300):
 
 def test_the_parts_add_up_to_the_difference_of_he_snr():
     rows, a, b = documents(0)
-    found = decomposed(rows)
-    expected = paired_difference("he_snr", Sample.of(a), Sample.of(b))
+    found: Any = decomposed(rows)
+    expected: Any = paired_difference("he_snr", Sample.of(a), Sample.of(b))
     assert found["total"].value == pytest.approx(expected.value, rel=1e-9)
     assert found["total"].interval == pytest.approx(tuple(expected.interval), rel=1e-9)
     assert found["total"].p_value == expected.p_value
@@ -62,7 +66,7 @@ def test_equal_runs_have_parts_of_zero_and_keep_all():
         rows[:, COLUMNS.index(name)] = rows[:, COLUMNS.index("decisions_a")]
     for name in ("snr_b", "kept_snr_a", "kept_snr_b"):
         rows[:, COLUMNS.index(name)] = rows[:, COLUMNS.index("snr_a")]
-    found = decomposed(rows)
+    found: Any = decomposed(rows)
     assert [found[name].value for name in PARTS] == [0, 0, 0, 0, 1]
     assert (found["within"].p_value, found["kept"].p_value) == (1.0, None)
 
@@ -71,7 +75,7 @@ def test_without_common_decisions_only_the_total_is_known():
     rows, _, _ = documents(2)
     for name in ("kept", "kept_snr_a", "kept_snr_b"):
         rows[:, COLUMNS.index(name)] = 0
-    found = decomposed(rows)
+    found: Any = decomposed(rows)
     assert [name for name, one in found.items() if one is not None] == ["total", "kept"]
     assert found["total"].interval is not None
     assert found["kept"].interval is None

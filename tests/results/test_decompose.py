@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from tests.builders import compared_run, run_of_tables, token_scores
 def test_the_parts_are_those_of_the_tokens_read_one_by_one(tmp_path):
     a = run_of_tables(tmp_path / "a", [token_scores(seed=i) for i in range(6)])
     b = run_of_tables(tmp_path / "b", [token_scores(seed=i, other=True) for i in reversed(range(6))])
-    found = decompose(a, b, SCOPES["action"], EPSILON)
+    found: Any = decompose(a, b, SCOPES["action"], EPSILON)
     s_a, s_b, kept_a, kept_b = [], [], [], []
     for i in range(6):
         one, other = token_scores(seed=i), token_scores(seed=i, other=True)

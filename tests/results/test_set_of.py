@@ -40,16 +40,13 @@ def test_every_run_is_asked_about_the_same_tokens(tmp_path):
     _, chosen = reference(tmp_path)
     other = [token_scores(seed=i, other=True) for i in range(6)]
     found = values(chosen.measured(run_of_tables(tmp_path / "b", other)))
-    p, entropy, rank, mass = [], [], [], []
+    columns = []
     for i, one in enumerate(other):
         ref = token_scores(seed=i)
         for t in np.flatnonzero(ref.scored & (ref.labels == 0) & (ref.rank <= 10)):
             if float(ref.entropy[t]) > EPSILON:
-                p.append(np.exp(float(one.logprob[t])))
-                entropy.append(float(one.entropy[t]))
-                rank.append(one.rank[t])
-                mass.append(float(one.top_mass[t]))
-    p, entropy, rank, mass = map(np.array, (p, entropy, rank, mass))
+                columns.append((np.exp(float(one.logprob[t])), one.entropy[t], one.rank[t], one.top_mass[t]))
+    p, entropy, rank, mass = np.array(columns, np.float64).T
     assert min(entropy) < EPSILON
     assert max(rank) > 10
     bounded = np.maximum(entropy, EPSILON)
