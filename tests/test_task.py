@@ -523,3 +523,49 @@ def test_what_write_out_prints_has_no_effect_on_a_terminal(evaluate, tmp_path, c
     assert json.loads(json.dumps([context, text])) == [
         f"### System\nsystem {hostile}\n\n### Task\ntask {hostile}", f"\n\n### Observation\nobservation {hostile}\n\n"
     ]  # fmt: skip
+
+
+def test_the_same_tokens_have_the_same_standard_errors_everywhere(evaluate, tmp_path, capsys):
+    """In the run, in its score store, its token tables and its results file, for any order of the trajectories."""
+    from lm_eval_hesnr.cli import main
+
+    rows = [run(f"r{i}", turns=1 + i % 4) for i in range(7)]
+    found = []
+    for name, order in (("straight", rows), ("turned", rows[::-1])):
+        path = write_rows(tmp_path / f"{name}.jsonl", order)
+        metadata = {"trajectories": str(path), "token_table": str(tmp_path / name), "scopes": ["action"]}
+        results = evaluate(metadata=metadata, model_args={"score_store": str(tmp_path / "store")})
+        (tmp_path / f"{name}.json").write_text(json.dumps(results, default=str))
+        names = {f"{name},action": name for name in HIGHER_IS_BETTER}
+        row = results["results"]["swe_hesnr"]
+        found.append({measure: (row[key], row[f"{measure}_stderr,action"]) for key, measure in names.items()})
+    assert found[0] == found[1]
+    for source in ("straight", "turned", "store", "straight.json"):
+        assert main(["measure", str(tmp_path / source), "--scopes", "action", "--json"]) == 0
+        one = json.loads(capsys.readouterr().out)["action"]
+        assert {name: (one["measures"][name], one["stderr"][name]) for name in found[0]} == found[0], source
+
+
+def test_a_difference_from_results_files_is_the_one_from_token_tables(evaluate, tmp_path, capsys):
+    from lm_eval_hesnr.cli import main
+
+    path = write_rows(tmp_path / "runs.jsonl", [run(f"r{i}", turns=1 + i % 3) for i in range(6)])
+    for name, model_args in (("a", {}), ("b", {"max_length": 64})):
+        results = evaluate(
+            metadata={"trajectories": str(path), "token_table": str(tmp_path / name / "tokens")}, model_args=model_args
+        )
+        (tmp_path / f"results_{name}.json").write_text(json.dumps(results, default=str))
+    pages = []
+    for pair in (["a", "b"], ["results_a.json", "results_b.json"]):
+        assert main(["measure", *[str(tmp_path / name) for name in pair], "--scopes", "action,all", "--json"]) == 0
+        pages.append(json.loads(capsys.readouterr().out))
+    for scope in ("action", "all"):
+        tables, files = [found[scope]["verdicts"][0] for found in pages]
+        assert files["verdict"] == tables["verdict"] != "no verdict"
+        assert files["cautions"][0] == tables["cautions"][0]
+        assert files["cautions"][0].startswith("they differ in window (64, ")
+        for name, expected in tables["differences"].items():
+            got = files["differences"][name]
+            assert got["value"] == pytest.approx(expected["value"], rel=1e-6, abs=1e-6), name
+            assert got["interval"] == pytest.approx(expected["interval"], rel=1e-6, abs=1e-6), name
+            assert got["p_value"] == pytest.approx(expected["p_value"], abs=2e-3)

@@ -156,8 +156,9 @@ def paired_difference(name: str, a: Sample, b: Sample) -> Difference | None:
     """
     if a.rows.shape != b.rows.shape:
         raise ValueError(f"paired runs need the same trajectories: the runs have {len(a.rows)} and {len(b.rows)}")
-    value = measure(name, b.rows.sum(axis=0)) - measure(name, a.rows.sum(axis=0))
-    values = None if a.sums is None or b.sums is None else measure(name, b.sums) - measure(name, a.sums)
+    with np.errstate(invalid="ignore"):  # two infinite values
+        value = measure(name, b.rows.sum(axis=0)) - measure(name, a.rows.sum(axis=0))
+        values = None if a.sums is None or b.sums is None else measure(name, b.sums) - measure(name, a.sums)
     return difference(value, values, [weights(name, a.rows), weights(name, b.rows)])
 
 

@@ -22,8 +22,6 @@ from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, difference
 COLUMNS = ("decisions_a", "snr_a", "kept", "kept_snr_a", "kept_snr_b", "decisions_b", "snr_b")
 """The totals of one document: the sizes of H_A, I and H_B, and the sums of s over them."""
 
-_COUNTS = ("decisions_a", "kept", "decisions_b")
-
 
 def part_totals(s_a: np.ndarray, in_a: np.ndarray, s_b: np.ndarray, in_b: np.ndarray) -> np.ndarray:
     """(len(COLUMNS),) totals of one document with n tokens.
@@ -65,11 +63,12 @@ def decomposed(rows: np.ndarray) -> dict[str, Difference | None]:
         rows: (D, len(COLUMNS)), one row per document.
     """
     sample = Sample.of(rows)
-    counts = [rows[:, COLUMNS.index(name)] for name in _COUNTS]
-    found = {
-        name: difference(part(rows.sum(axis=0)), None if sample.sums is None else part(sample.sums), counts)
-        for name, part in PARTS.items()
-    }
-    if kept := found["kept"]:
-        found["kept"] = kept._replace(p_value=None)
+    kept, *both = (rows[:, COLUMNS.index(name)] for name in ("kept", "decisions_a", "decisions_b"))
+    found = {}
+    for name, part in PARTS.items():
+        counts = both if name == "total" else [kept, *both]  # so the total is the difference of he_snr to the last bit
+        values = None if sample.sums is None else part(sample.sums)
+        found[name] = difference(part(rows.sum(axis=0)), values, counts)
+    if share := found["kept"]:
+        found["kept"] = share._replace(p_value=None)
     return found

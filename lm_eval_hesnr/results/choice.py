@@ -75,7 +75,7 @@ def _take(
     if leader == best:
         return [best], f"Take {best}: {why}. {_and(as_good)} {are} not distinguishable from it on these trajectories."
     both = f"{best} has the highest {HEADLINE} ({number}), {leader} the lowest {other}"
-    pair = f"{_number(values[leader][other])} against {_number(values[best][other])}"
+    pair = f"{_short(values[leader][other])} against {_short(values[best][other])}"
     if verdict_of[leader].sign(other) > 0:
         names = _and([name for name in (best, *as_good) if name != leader])
         return [leader], (
@@ -96,12 +96,13 @@ def _contradictions(
     for name in _SAME_TOKENS:
         leader = _leader(name, values)
         if leader is not None and leader in verdict_of and leader not in as_good and verdict_of[leader].sign(name) > 0:
-            here, there = _number(values[leader][name]), _number(values[best][name])
-            found.append(f"{leader} has a better {name} ({here} against {there})")
+            here, there = _short(values[leader][name]), _short(values[best][name])
+            found.append(f"by {name}, {leader} is better than {best} ({here} against {there})")
     if found:
         yield (
-            f"Caution: {_and(found)}. {HEADLINE} also rises when a model only becomes more confident, or when hard "
-            "tokens leave its decisions: compare the two with --decompose, or on the same tokens with --set-of."
+            f"Caution: {_and(found)}. After a context extension this is the long-context tax on ppl. Otherwise {best} "
+            "may only be more confident, which also raises he_snr: --set-of shows top1_acc on the same decisions, and "
+            "--decompose which tokens changed."
         )
 
 
@@ -119,6 +120,10 @@ def _extreme(name: str) -> str:
 
 def _number(found: Estimate) -> str:
     return "N/A" if found.value is None else f"{found.value:.4f}"
+
+
+def _short(found: Estimate) -> str:
+    return "N/A" if found.value is None else f"{found.value:.4g}"
 
 
 def _and(parts: Sequence[str], word: str = "and") -> str:

@@ -221,7 +221,7 @@ def _nothing_to_test(found: Difference | None, samples: Sequence[Sample]) -> str
     if found is not None and found.p_value is not None:
         return None
     least = min(int(np.count_nonzero(weights(HEADLINE, sample.rows))) for sample in samples)
-    return f"{counted(least, 'trajectory')} with decisions, in too few resamples"
+    return f"{counted(least, 'trajectory')} with decisions; at least {_FEWEST} are needed"
 
 
 def _round_up(n: int) -> int:
