@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.diagnose import diagnose
 from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.findings import Run
-from lm_eval_hesnr.scoring.token_table import write_token_table
+from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
 from tests.builders import token_scores
 
 LABELS = sorted(label.label_name for label in SCOPES["action"])
@@ -28,6 +29,14 @@ def better(scores, share_that_leaves):
     return replace(
         scores, logprob=logprob, entropy=entropy, rank=rank.astype(np.int32), top_mass=np.maximum(scores.top_mass, p)
     )
+
+
+def easiest_leave(scores):
+    """The decisions with the highest p leave the set. The others are the same, and all other tokens are better."""
+    same = (scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON)) | (scores.rank > scores.k)
+    changed = better(scores, 0.24)
+    kept = {name: np.where(same, getattr(scores, name), getattr(changed, name)) for name in ("logprob", "rank")}
+    return replace(changed, **kept)
 
 
 def run(name, scores, folder, task="swe_hesnr"):
@@ -78,6 +87,14 @@ def test_a_change_that_other_decisions_hide_is_shown_in_its_parts(pair):
     assert numbers[0] > 0.05
     assert numbers[2] < -0.05
     assert sum(numbers) == pytest.approx(values[1] - values[0], abs=1e-4)
+
+
+def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_path):
+    scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
+    after = run("b", [easiest_leave(one) for one in scores], tmp_path)
+    evidence = set_moved(pair[0], after)
+    assert evidence.startswith("he_snr moves because tokens enter or leave the decisions: action he_snr 0.2057 -> 0.1")
+    assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
 
 
 HIDDEN = "ppl moves and he_snr hardly: action he_snr 0."
