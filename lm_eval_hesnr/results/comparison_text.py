@@ -66,7 +66,8 @@ def _heading(found: Comparison, set_of: str | None) -> str:
         else f"epsilon {epsilon:.4f}"
     )
     over = f", over the decisions of {set_of}" if set_of else ""
-    n = counted(len(found.baseline.ids), "trajectory")
+    sizes = sorted({len(run.ids) for run in found.runs})
+    n = ("" if len(sizes) == 1 else f"{sizes[0]} to ") + counted(sizes[-1], "trajectory")
     return f"{counted(len(found.runs), 'run')}, {n}, scope {found.scope}, {at}{over}; the highest {HEADLINE} first:"
 
 
