@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,10 @@ _ADVICE = "give a folder with token tables (--metadata token_table=DIR), or resu
 
 _GENERIC = ("tokens", "results")
 """Names of folders that say nothing about a run."""
+
+
+_WORDS = re.compile("([^0-9]*)([0-9]{0,18})")
+"""A word and the number after it. A longer number is read in pieces, because Python refuses very long ones."""
 
 
 class Source(NamedTuple):
@@ -43,14 +48,24 @@ def sources(given: Path) -> list[Source]:
         return [Source(given, has_tokens=False)]
     if any(given.glob("*.parquet")):
         return [Source(given, has_tokens=True)]
-    if folders := sorted({path.parent for path in given.glob("*/*.parquet")}):
+    if folders := sorted({path.parent for path in given.glob("*/*.parquet")}, key=_by_numbers):
         return [Source(folder, has_tokens=True) for folder in folders]
+    if found := results_in(given):
+        return found
+    raise InputError(f"{given}: no token table (*.parquet) and no results_*.json in it; {_ADVICE}")
+
+
+def results_in(folder: Path) -> list[Source]:
+    """The newest results file of each folder inside a folder, ordered by path. `step200` is before `step1000`."""
     files: dict[Path, list[Path]] = {}
-    for path in sorted(given.rglob("results_*.json")):
+    for path in sorted(folder.rglob("results_*.json"), key=_by_numbers):
         files.setdefault(path.parent, []).append(path)
-    if not files:
-        raise InputError(f"{given}: no token table (*.parquet) and no results_*.json in it; {_ADVICE}")
     return [Source(found[-1], has_tokens=False, older=len(found) - 1) for found in files.values()]
+
+
+def _by_numbers(path: Path) -> list[list[tuple[str, int]]]:
+    """A sort key: the parts of the path, with the numbers in them compared by value."""
+    return [[(word, int(digits or 0)) for word, digits in _WORDS.findall(part)] for part in path.parts]
 
 
 def one_folder_of_tables(given: Path) -> Path:
