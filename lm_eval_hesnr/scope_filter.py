@@ -30,6 +30,8 @@ class ScopedProfile(NamedTuple):
     """Scored tokens of the whole trajectory, in any scope."""
     short_context_tokens: int
     """How many of these tokens were scored with a truncated context."""
+    digest: str
+    """Names the token ids of the whole trajectory."""
     notes: tuple[str, ...] = ()
     """What the model reported about this call, such as scores that could not be stored."""
 
@@ -76,6 +78,7 @@ class ScopeFilter(Filter):
             by_label,
             scored_tokens=int(scores.scored.sum()),
             short_context_tokens=scores.short_context,
+            digest=scores.digest,
             notes=answer.notes,
         )
         logprob = float(scores.logprob[chosen].sum(dtype=np.float64))
@@ -97,6 +100,7 @@ def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method:
         [ids[scoped.document] for scoped in found],
         method=method,
         epsilon=epsilon,
+        digests=[scoped.digest for scoped in found],
         decisions_by_label=sum((Counter(scoped.decisions_by_label) for scoped in found), Counter()),
         token_counts={
             "scored_tokens": sum(scoped.scored_tokens for scoped in found),

@@ -24,6 +24,7 @@ from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.ranks import split_by_size
 from lm_eval_hesnr.results.about_run import about_run, model_signature, own_signature
+from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.run_log import log_end_of_run
 from lm_eval_hesnr.scope_filter import ScopedProfile, ScopeFilter, pooled_result
 from lm_eval_hesnr.scoring.request import LabelledText, RequestText
@@ -230,8 +231,9 @@ class SweHesnr(Task):
         return dict(HIGHER_IS_BETTER)
 
     def dump_config(self) -> dict[str, Any]:
-        """The task's configuration for the results JSON, with the signature, the counts and the summary of the run."""
-        return super().dump_config() | self._about_run()
+        """The task's configuration for the results JSON, with all that the run says about itself, and its documents."""
+        documents = {"documents": documents_config(self.results)} if self.results else {}
+        return super().dump_config() | self._about_run() | documents
 
     def _about_run(self) -> dict[str, Any]:
         models = [self.selection.trajectories[i].model for i in self.selection.scored]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Tables:
     names: list[str]
     """The id of each document's trajectory."""
     digests: list[str]
-    """SHA-256 of each document's token ids. Equal digests mean equal documents."""
+    """The digest of each document's token ids. Equal digests mean equal documents."""
     profiles: dict[str, list[EntropyProfile]]
     """For each scope, one profile per document."""
 
@@ -61,7 +60,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
             number, name, scores = read_numbered_table(path)
         except ValueError as error:
             raise InputError(f"{path}: {error}; remove it or write the tables again") from error
-        tokens = hashlib.sha256(scores.token_ids.tobytes()).hexdigest()
+        tokens = scores.digest
         if (same := documents.setdefault((number, name, tokens), path)) is not path:
             raise InputError(f"{path}: it is the same document as {same.name} ({name}); remove one of them")
         keys = (signature.keys() | scores.signature.keys()) - ignored if signature else set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +77,11 @@ class TokenScores:
                     f"TokenScores: {name} has shape {array.shape} and dtype {array.dtype}; expected ({n_tokens},) "
                     f"{expected}, as there are {n_tokens} token_ids"
                 )
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of the token ids. Documents with equal digests have equal tokens."""
+        return hashlib.sha256(self.token_ids.astype(np.int32).tobytes()).hexdigest()[:16]
 
     def in_scope(self, labels: frozenset[Label]) -> np.ndarray:
         """(T,) bool: the scored tokens that have one of the labels."""
