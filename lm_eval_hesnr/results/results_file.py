@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.findings import Run
 
@@ -63,6 +64,9 @@ def _check_summary(summary: Any, key: str) -> None:
     widths = f"{key}, he_snr_interval_width_by_documents"
     for size in _each(found.get("he_snr_interval_width_by_documents") or {}, widths, _is_number, "a number"):
         _expect(re.fullmatch("[0-9]{1,15}", str(size)) is not None, widths, "numbers of trajectories as keys", size)
+    if calibration := found.get("calibration"):
+        reason = _each(calibration, f"{key}, calibration").get("reason")
+        _expect(reason is None or isinstance(reason, str), f"{key}, calibration, reason", "a text, or null", reason)
     if worst := found.get("largest_influence"):
         share = _each(worst, f"{key}, largest_influence").get("share")
         _expect(_is_number_or_null(share), f"{key}, largest_influence, share", "a number, or null", share)
@@ -72,7 +76,7 @@ def _check_summary(summary: Any, key: str) -> None:
 
 def _check_results(results: Any, scopes: Mapping[str, Any], key: str) -> None:
     values = _each(results, key)
-    for name in (f"{measure},{scope}" for scope in scopes for measure in HIGHER_IS_BETTER):
+    for name in (f"{measure},{scope}" for scope in scopes for measure in (*HIGHER_IS_BETTER, CALIBRATED)):
         value = values.get(name)
         is_known = _is_number_or_null(value) or isinstance(value, str)
         _expect(is_known, f"{key}, {name}", "a number, null or N/A", value)

@@ -16,6 +16,7 @@ from lm_eval_hesnr.metrics.bootstrap import Difference, paired_difference
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
+from lm_eval_hesnr.scoring.statistics import Extras
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table
@@ -57,7 +58,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     documents: dict[tuple[Any, ...], Path] = {}
     for path in paths:
         try:
-            number, name, scores = read_numbered_table(path)
+            number, name, scores = read_numbered_table(path, Extras(temperatures=True))
         except ValueError as error:
             raise InputError(f"{path}: {error}; remove it or write the tables again") from error
         tokens = scores.digest
@@ -113,7 +114,7 @@ def _profile(scores: TokenScores, labels: frozenset[Label], epsilon: float) -> E
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
     """Measures, standard errors and summary of each scope, as a run computes them. Missing numbers are None."""
     return {
-        scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon))
+        scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon, digests=tables.digests))
         for scope, profiles in tables.profiles.items()
     }
 
