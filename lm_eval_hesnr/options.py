@@ -24,7 +24,7 @@ _LARGEST_COUNT = 2**31 - 1
 _LONGEST_VALUE = 200
 """Characters of a wrong value that an error shows, and of a scope's name."""
 
-_NO_TYPO = {"token"}
+_NO_TYPO = {"token", "temperature"}
 """Model arguments that look like a misspelt key of ours, but have their own meaning."""
 
 _ALSO_CALLED = {

@@ -4,8 +4,8 @@ The trajectories are ordered by the digests of their tokens, and every second on
 half, T is the temperature with the highest mean logprob over the scope. It is applied to the other half. The value
 pools the decisions of both halves. A model that is only warmer or colder than another one has the same value.
 
-Between two temperatures of the grid, the sums are interpolated in 1/T: -logprob, which is convex in 1/T, by a cubic
-spline; decisions and p / entropy by a monotone cubic.
+The sums of -logprob, which are convex in 1/T, are interpolated by a cubic spline. Decisions and p / entropy are known
+at a finer grid (`temperatures.sums_by_temperature`), and interpolated linearly between its points.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator  # type: ignore[import-untyped]
+from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import SEED, effective_documents, interval, resampled, spread
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import number_or_none
 from lm_eval_hesnr.metrics.profile import EntropyProfile
+from lm_eval_hesnr.metrics.temperatures import FINE, LEAST_ENTROPY
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES as GRID
-from lm_eval_hesnr.metrics.temperatures import LEAST_ENTROPY
+
+_ON_GRID = np.isin(FINE, GRID)
 
 CALIBRATED = "calibrated_he_snr"
 """The measure's name. Only runs with the option `temperatures` have it. A higher value is better."""
@@ -50,7 +52,7 @@ def calibration(
     if all(profile.by_temperature is None for profile in profiles):
         return None
     order = np.argsort(np.asarray(digests), kind="stable")
-    rows = np.stack([profiles[i].sums_by_temperature for i in order])  # (D, 3, G)
+    rows = np.stack([profiles[i].sums_by_temperature for i in order])  # (D, 3, F)
     halves = np.stack([rows[::2].sum(axis=0), rows[1::2].sum(axis=0)])
     if reason := _impossible(halves, epsilon):
         return Calibration(Estimate(None, None, None), (None, None), reason)
@@ -59,13 +61,13 @@ def calibration(
     value = number_or_none(_values(halves[None])[0])
     if value is None:
         return Calibration(Estimate(None, None, None), temperatures, _why_not_fitted(halves, inverse))
-    values, decisions = _values(_resampled_halves(rows)), rows[:, 1, GRID == 1].ravel()
+    values, decisions = _values(_resampled_halves(rows)), rows[:, 1, FINE == 1].ravel()
     found = Estimate(value, spread(values, len(rows)), interval(values, effective_documents(decisions)))
     return Calibration(found, temperatures, None)
 
 
 def _resampled_halves(rows: np.ndarray) -> np.ndarray:
-    """(RESAMPLES, 2, 3, G): the sums of two halves in each resample. Each draw is from all D documents.
+    """(RESAMPLES, 2, 3, F): the sums of two halves in each resample. Each draw is from all D documents.
 
     If each document kept its half, a resample of a few documents could have an empty half.
     """
@@ -97,34 +99,23 @@ def _why_not_fitted(halves: np.ndarray, inverse: np.ndarray) -> str:
 
 
 def _values(halves: np.ndarray) -> np.ndarray:
-    """(N,) the calibrated he_snr of (N, 2, 3, G) sums; NaN if a temperature is at an end of the grid."""
-    applied = _fitted(halves)[:, ::-1].ravel()  # the temperature of the other half
-    curves = (PchipInterpolator(GRID, halves[:, :, i].reshape(-1, len(GRID)), axis=1) for i in (1, 2))
-    decisions, snr = (_at(curve.c, applied).reshape(-1, 2).sum(axis=1) for curve in curves)
+    """(N,) the calibrated he_snr of (N, 2, 3, F) sums; NaN if a temperature is at an end of the grid."""
+    applied = _fitted(halves)[:, ::-1, None, None]  # (N, 2, 1, 1) the temperature of the other half
+    left = np.clip(np.searchsorted(FINE, applied, side="right") - 1, 0, len(FINE) - 2)
+    below, above = (np.take_along_axis(halves[:, :, 1:], left + side, axis=-1) for side in (0, 1))  # (N, 2, 2, 1)
+    share = (applied - FINE[left]) / (FINE[1] - FINE[0])
+    decisions, snr = (below + (above - below) * share).sum(axis=(1, 3)).T
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(snr / decisions)
 
 
 def _fitted(halves: np.ndarray) -> np.ndarray:
-    """(N, 2) 1/T with the smallest sum of -logprob, from (N, 2, 3, G) sums; NaN if it is at an end of the grid."""
-    spline = CubicSpline(GRID, halves[:, :, 0].reshape(-1, len(GRID)), axis=1)
+    """(N, 2) 1/T with the smallest sum of -logprob, from (N, 2, 3, F) sums; NaN if it is at an end of the grid."""
+    spline = CubicSpline(GRID, halves[:, :, 0, _ON_GRID].reshape(-1, len(GRID)), axis=1)
     rises = spline(GRID, 1) > 0  # (2N, G)
     first = rises.argmax(axis=1)  # the minimum is before this temperature
-    c3, c2, c1, _ = _pieces(spline.c, np.maximum(first - 1, 0))
+    left = np.maximum(first - 1, 0)
+    c3, c2, c1, _ = spline.c[:, left, np.arange(len(left))]
     with np.errstate(invalid="ignore", divide="ignore"):
         root = -2 * c1 / (2 * c2 + np.sqrt(4 * c2**2 - 12 * c3 * c1))  # of the slope 3 c3 x^2 + 2 c2 x + c1
-    inverse = GRID[np.maximum(first - 1, 0)] + root
-    return np.where(first > 0, inverse, np.nan).reshape(-1, 2)
-
-
-def _at(coefficients: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """(N,) values of N piecewise cubics, each at its own 1/T."""
-    left = np.clip(np.searchsorted(GRID, inverse, side="right") - 1, 0, len(GRID) - 2)
-    x = inverse - GRID[left]
-    c3, c2, c1, c0 = _pieces(coefficients, left)
-    return np.asarray(((c3 * x + c2) * x + c1) * x + c0)
-
-
-def _pieces(coefficients: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """(4, N) coefficients of the piece that begins at `left` (N,), from those of all pieces, as scipy orders them."""
-    return np.asarray(coefficients[:, left, np.arange(len(left))])
+    return np.where(first > 0, GRID[left] + root, np.nan).reshape(-1, 2)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.metrics.edges import EPSILON, SAME, profile_edges
-from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES, SUMS_BY_TEMPERATURE, sums_by_temperature
+from lm_eval_hesnr.metrics.temperatures import FINE, SUMS_BY_TEMPERATURE, sums_by_temperature
 
 FORMAT = "hesnr-profile"
 VERSION = 2
@@ -45,7 +45,7 @@ class EntropyProfile:
     sums: np.ndarray
     """(B, len(SUMS)) float64, columns as in `SUMS`."""
     by_temperature: np.ndarray | None = None
-    """(3, G) float64, the result of `temperatures.sums_by_temperature`; None if the run did not record it."""
+    """(3, F) float64, the result of `temperatures.sums_by_temperature`; None if the run did not record it."""
 
     @classmethod
     def zero(cls, k: int, epsilon: float = EPSILON) -> EntropyProfile:
@@ -118,10 +118,10 @@ class EntropyProfile:
 
     @property
     def sums_by_temperature(self) -> np.ndarray:
-        """(3, G) `by_temperature`. If the run did not record it: 0 without tokens, NaN otherwise."""
+        """(3, F) `by_temperature`. If the run did not record it: 0 without tokens, NaN otherwise."""
         if self.by_temperature is not None:
             return self.by_temperature
-        shape = len(SUMS_BY_TEMPERATURE), len(INVERSE_TEMPERATURES)
+        shape = len(SUMS_BY_TEMPERATURE), len(FINE)
         return np.full(shape, np.nan if self.sums[:, 0].any() else 0.0)
 
     def above(self, epsilon: float) -> np.ndarray:
