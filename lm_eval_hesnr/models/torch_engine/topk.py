@@ -23,8 +23,8 @@ from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 _BLOCK = 128
 """Vocabulary entries per block in `top_values`."""
 
-_NUMBERS_IN_CACHE = 2**19
-"""On a CPU, `_log_partitions` multiplies this many numbers again and again: two copies of them fit into its cache."""
+_CPU_NUMBERS, _GPU_NUMBERS = 2**19, 2**24
+"""How many numbers `_log_partitions` multiplies again and again. Two copies of them fit into a CPU's cache."""
 
 
 class RowStatistics(NamedTuple):
@@ -106,7 +106,7 @@ def _log_partitions(weights: torch.Tensor) -> torch.Tensor:
     exponential. The weights are at most 1, so no power can overflow. A weight that underflows adds less than 1e-18 to a
     sum, which is at least 1.
     """
-    at_once = len(weights) if weights.is_cuda else max(_NUMBERS_IN_CACHE // weights.shape[1], 1)
+    at_once = max((_GPU_NUMBERS if weights.is_cuda else _CPU_NUMBERS) // weights.shape[1], 1)
     sums = []
     for block in weights.split(at_once):
         power = block.sqrt()  # 1/T = 1/2
