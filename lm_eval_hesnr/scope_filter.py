@@ -68,7 +68,7 @@ class ScopeFilter(Filter):
             )
         scores = answer.scores
         chosen = scores.in_scope(self.labels)
-        decided = chosen & (scores.entropy > self.epsilon) & (scores.rank <= scores.k)
+        decided = chosen & scores.decisions(self.epsilon)
         counts = np.bincount(scores.labels[decided], minlength=len(Label))
         by_label = {label.label_name: int(counts[label]) for label in Label if counts[label]}
         profile = ScopedProfile(
@@ -88,13 +88,16 @@ class ScopeFilter(Filter):
 def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method: str, epsilon: float) -> ScopeResult:
     """The result of one scope over all documents. It does not depend on the order in which they arrive.
 
+    The documents are ordered by their tokens. So the same tokens have the same standard errors in every run and from
+    every folder of token tables, whatever the order of the files.
+
     Args:
         found: one profile per document, at least one.
         ids: the ids of all trajectories of the run, by index.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats.
     """
-    found = sorted(found, key=lambda scoped: scoped.document)
+    found = sorted(found, key=lambda scoped: (scoped.digest, ids[scoped.document], scoped.document))
     return scope_result(
         [scoped.profile for scoped in found],
         [ids[scoped.document] for scoped in found],

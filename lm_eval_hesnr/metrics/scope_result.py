@@ -60,8 +60,8 @@ def scope_result(
     chosen = threshold(pooled(profiles), method, epsilon=epsilon)
     found = estimates(profiles, chosen)
     summarised = summary(profiles, chosen, static=epsilon, found=found)
-    if summarised["largest_influence"]:
-        summarised["largest_influence"]["id"] = names[summarised["largest_influence"]["document"]]
+    if influence := summarised["largest_influence"]:
+        influence["id"] = names[influence.pop("document")]
     calibrated = calibration(profiles, digests or names, epsilon if method == "static" else None)
     if calibrated is not None:
         found[CALIBRATED] = calibrated.estimate

@@ -164,14 +164,9 @@ class TrajectoryModel(LM):
         plan = plan_windows(positions, self.window, self.stride) if len(positions) else []
         return EncodedTrajectory(whole, tokens, list(plan))
 
-    def _refuse_extras(self, extras: Extras) -> None:
-        for name, is_asked, is_offered in zip(Extras._fields, extras, self.offered, strict=True):
-            if is_asked and not is_offered:
-                raise InputError(f"{self.model_name}: this engine does not give {name}; use hf-topk, or leave it out")
-
     def _score_trajectories(self, requests: list[Any], disable_tqdm: bool) -> list[TrajectoryResult]:
-        for request in requests:
-            self._refuse_extras(request.args[1].extras)
+        for name in sorted({name for request in requests for name in request.args[1].extras.beyond(self.offered)}):
+            raise InputError(f"{self.model_name}: this engine does not give {name}; use hf-topk, or leave it out")
         encoded = [self.encode(request) for request in requests]
         log_lengths(self, requests, encoded)
         store = self._store()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from lm_eval_hesnr.metrics.measures import totals
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
+from lm_eval_hesnr.results.json_checks import each, each_in_list, expect, is_number_or_null
 
 COLUMNS = (
     "scope.tokens", "scope.top_k", "scope.rank_1", "scope.nll", "scope.entropy", "scope.top_mass", "scope.bytes",
@@ -27,6 +29,8 @@ epsilon; the names after the dot are those of `SUMS`."""
 
 _PLACE = {f"{part}.{name}": i for i, (part, name) in enumerate((p, n) for p in ("scope", "above") for n in SUMS)}
 """Each total's place in a row of `measures.totals`."""
+_DIGITS = 8
+"""Significant digits. They give every difference of two runs to 1e-7, and the whole file has less than 200 kB."""
 _NOT_KNOWN = "-"
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-][0-9]{1,3})?|inf")
 _DIGEST = re.compile("[0-9a-f]{16}")
@@ -57,7 +61,7 @@ def documents_config(results: Mapping[str, ScopeResult]) -> dict[str, Any]:
 
 def _line(total: np.ndarray) -> str:
     values = (float(total[_PLACE[column]]) for column in COLUMNS)
-    return " ".join(_NOT_KNOWN if math.isnan(value) else f"{value:.9g}" for value in values)
+    return " ".join(_NOT_KNOWN if math.isnan(value) else f"{value:.{_DIGITS}g}" for value in values)
 
 
 def document_totals(documents: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -66,7 +70,7 @@ def document_totals(documents: Mapping[str, Any]) -> dict[str, np.ndarray]:
     A total that is not known, or that the file does not contain, is NaN. Columns of other names are ignored.
 
     Args:
-        documents: what `documents_config` returned. `results_file.runs_of` has checked it.
+        documents: what `documents_config` returned, or what `check_documents` has checked.
     """
     return {scope: _rows(lines, documents["columns"]) for scope, lines in documents["totals"].items()}
 
@@ -81,13 +85,39 @@ def _rows(lines: list[str], columns: list[str]) -> np.ndarray:
     return rows
 
 
-def is_digest(value: Any) -> bool:
-    """Whether this can be the digest of a document: 16 hexadecimal digits."""
+def check_documents(documents: Any, key: str) -> None:
+    """Check every value of `documents` in a results file.
+
+    Args:
+        documents: the decoded JSON.
+        key: its name, for messages.
+
+    Raises:
+        ValueError: a value is missing or wrong. The message names its key.
+    """
+    found = each(documents, key)
+    n_documents = len(each_in_list(found.get("ids"), f"{key}, ids", _is_text, "a text"))
+    each_in_list(found.get("sha256"), f"{key}, sha256", _is_digest, "16 hexadecimal digits", n_documents)
+    columns = each_in_list(found.get("columns"), f"{key}, columns", _is_text, "a name")
+    expect(len(set(columns)) == len(columns) > 0, f"{key}, columns", "one or more different names", columns)
+    thresholds = each(found.get("epsilon"), f"{key}, epsilon", is_number_or_null, "a number, or null")
+    lines = each(found.get("totals"), f"{key}, totals")
+    expect(lines.keys() == thresholds.keys(), f"{key}, totals", f"the scopes of {key}, epsilon", lines)
+    for scope, of_scope in lines.items():
+        expected = f"{len(columns)} numbers, or -, with one blank between two of them"
+        is_line = partial(_is_line, n_columns=len(columns))
+        each_in_list(of_scope, f"{key}, totals, {scope}", is_line, expected, n_documents)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_digest(value: Any) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
-def is_line(value: Any, n_columns: int) -> bool:
-    """Whether this can be the totals of one document: numbers, or `-`, separated by one blank each."""
+def _is_line(value: Any, n_columns: int) -> bool:
     if not isinstance(value, str):
         return False
     values = value.split(" ", n_columns)  # at most one more: a line can be as long as the file

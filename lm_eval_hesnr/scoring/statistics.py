@@ -27,6 +27,10 @@ class Extras(NamedTuple):
     candidates: bool = False
     """`top_ids` and `top_logprobs`."""
 
+    def beyond(self, offered: Extras) -> list[str]:
+        """The names of the options that are not among the offered ones."""
+        return [name for name in self._fields if getattr(self, name) and not getattr(offered, name)]
+
 
 NO_EXTRAS, ALL_EXTRAS = Extras(), Extras(temperatures=True, candidates=True)
 

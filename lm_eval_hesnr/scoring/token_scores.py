@@ -115,6 +115,17 @@ class TokenScores:
         """(T,) bool: the scored tokens that have one of the labels."""
         return self.scored & np.isin(self.labels, [int(label) for label in labels])
 
+    def decisions(self, epsilon: float) -> np.ndarray:
+        """(T,) bool: the scored tokens with entropy > epsilon and rank <= k."""
+        above = self.entropy.astype(np.float64) > epsilon  # numpy would round epsilon to float32, a profile does not
+        return self.scored & above & (self.rank <= self.k)
+
+    @property
+    def snr(self) -> np.ndarray:
+        """(T,) float64: p / entropy of each token, 1/nat. NaN where not scored, infinite where the entropy is 0."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.exp(self.logprob.astype(np.float64)) / self.entropy.astype(np.float64))
+
     def profile(self, chosen: np.ndarray, epsilon: float) -> EntropyProfile:
         """The entropy profile of the chosen tokens.
 

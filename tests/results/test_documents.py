@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import pytest
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, totals
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
-from lm_eval_hesnr.results.documents import document_totals, documents_config
+from lm_eval_hesnr.results.documents import check_documents, document_totals, documents_config
 from tests.builders import token_scores
 
 
@@ -58,3 +60,48 @@ def test_columns_are_read_by_name():
     is_known = np.isfinite(rows).all(axis=0)
     assert is_known.sum() == 3
     assert (rows[:, is_known] == whole[:, is_known]).all()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ([], None, "documents: expected an object, found nothing"),
+        (["ids"], "ab", "documents, ids: expected a list, found 'ab'"),
+        (["ids", 1], 7, "documents, ids, 1: expected a text, found 7"),
+        (["ids"], ["a"], "documents, sha256: expected a list of 1, found a list of 3"),
+        (["sha256", 0], "0" * 15 + "G", "documents, sha256, 0: expected 16 hexadecimal digits, found '00000"),
+        (["columns"], [], "documents, columns: expected one or more different names, found a list of 0"),
+        (["columns", 1], "scope.tokens", "documents, columns: expected one or more different names"),
+        (["columns", 1], [], "documents, columns, 1: expected a name, found a list of 0"),
+        (["epsilon", "all"], "x", "documents, epsilon, all: expected a number, or null, found 'x'"),
+        (["epsilon"], {}, "documents, totals: expected the scopes of documents, epsilon, found an object"),
+        (["totals", "all"], [], "documents, totals, all: expected a list of 3, found a list of 0"),
+        (["totals", "all", 2], 5, "documents, totals, all, 2: expected 14 numbers, or -, with one blank"),
+        (["totals", "all", 2], "1 2", "documents, totals, all, 2: expected 14 numbers"),
+        (["totals", "all", 2], " ".join(["1"] * 15), "documents, totals, all, 2: expected 14 numbers"),
+        (["totals", "all", 2], " ".join(["1"] * 13 + ["nan"]), "documents, totals, all, 2: expected 14 numbers"),
+        (["totals", "all", 2], " ".join(["1"] * 13 + ["1_0"]), "documents, totals, all, 2: expected 14 numbers"),
+        (["totals", "all", 2], " ".join(["1"] * 13 + ["٣"]), "documents, totals, all, 2: expected 14 numbers"),
+        (["totals", "all", 2], " ".join(["1"] * 13 + ["9" * 5000]), "documents, totals, all, 2: expected 14 numbers"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_by_its_key(place, value, message):
+    documents = {"": json.loads(json.dumps(documents_config(results(3, ("all",)))))}
+    inner = documents
+    path = ["", *place]
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(ValueError, match="^" + re.escape(message)) as error:
+        check_documents(documents[""], "documents")
+    assert len(str(error.value)) < 200
+
+
+def test_500_documents_are_short_as_the_harness_writes_them():
+    """Documents of 25 000 tokens, as those of the paper. The rest of a results file has about 30 kB."""
+    one = results(10, ("all",))["all"]
+    profiles = [replace(profile, sums=profile.sums * (55 + i)) for i in range(50) for profile in one.profiles]
+    names, digests = [f"django__django-{10_000 + i}" for i in range(500)], list(one.digests) * 50
+    found = dict.fromkeys(("action", "all"), replace(one, profiles=profiles, names=names, digests=digests))
+    written = json.dumps({"configs": {"swe_hesnr": {"documents": documents_config(found)}}}, indent=2)
+    assert 150_000 < len(written) < 165_000
