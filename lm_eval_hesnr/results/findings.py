@@ -47,6 +47,7 @@ def findings_of_run(run: Run, width: float = LARGEST_WIDTH) -> Iterator[Finding]
     """The findings of one run, the most important first. A finding in several scopes is one line that names them."""
     summaries = run.config.get("summary", {})
     yield from _missing_numbers(run, summaries)
+    yield from _not_fitted(summaries)
     yield from _constant_logits(run, summaries)
     yield from _few_decisions(run, summaries, width)
     yield from _not_calibrated(run, summaries)
@@ -90,6 +91,17 @@ def _missing_numbers(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding
             rows.append(((missing, *reason), scope))
     for (missing, reason, advice), (scopes,) in _by(rows):
         yield Finding("no-number", f"{missing} ({', '.join(scopes)}): N/A, {reason}", advice)
+
+
+def _not_fitted(summaries: Mapping[str, Any]) -> Iterator[Finding]:
+    """One finding per reason why calibrated_he_snr has no number, with its scopes."""
+    reasons = {scope: (summary.get("calibration") or {}).get("reason") for scope, summary in summaries.items()}
+    for reason, (scopes,) in _by((reason, scope) for scope, reason in reasons.items() if reason):
+        yield Finding(
+            "temperature-not-fitted",
+            f"calibrated_he_snr ({', '.join(scopes)}): N/A, {reason}",
+            "compare self_he_snr and he_snr, which need no temperature",
+        )
 
 
 def _constant_logits(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:

@@ -449,3 +449,9 @@ def test_trajectories_of_the_command_line_replace_those_of_a_yaml_and_the_log_sa
     assert line.endswith("runs.jsonl replaces the trajectories of own_name (no/such)")
     evaluate({}, limit=1)
     assert caplog.text.count("replaces the trajectories") == 1
+
+
+@pytest.mark.parametrize("model", ["vllm-topk", "completions-topk"])
+def test_temperatures_are_refused_before_an_engine_without_logits_is_made(evaluate, no_model, model):
+    with pytest.raises(InputError, match=f"--model {model}: it does not give --metadata temperatures=true, which ne"):
+        evaluate({"temperatures": True}, model=model)
