@@ -34,7 +34,8 @@ _DIGITS = {"scope.nll": 9, "above.nll_top_k": 9}
 digits, a difference of two runs is that of their token tables within 1e-6, and a file of 500 documents is below 200
 kB."""
 _NOT_KNOWN = "-"
-_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-][0-9]{1,3})?|inf")
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e-[0-9]{1,3}|e\+[0-9]{1,2})?|inf")
+"""A sum of larger numbers could be too large for a float. Very small ones are possible: a probability may be 1e-200."""
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
