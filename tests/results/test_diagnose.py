@@ -323,7 +323,13 @@ def with_value(one, **values):
 
 @pytest.mark.parametrize(
     ("calibrated", "expected"),
-    [((0.29, 0.291), ["temperature"]), ((0.29, 0.32), ["opposite"]), ((0.29, None), ["opposite"])],
+    [
+        ((0.29, 0.291), ["temperature"]),
+        ((0.29, 0.275), ["temperature"]),
+        ((0.29, 0.32), ["opposite"]),
+        ((0.29, 0.26), ["opposite"]),
+        ((0.29, None), ["opposite"]),
+    ],
 )
 def test_a_change_that_calibration_removes_is_one_of_temperature(calibrated, expected):
     """As after the temperature .8: he_snr and ppl rise by 12 and 28 %."""
