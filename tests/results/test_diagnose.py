@@ -432,7 +432,7 @@ def test_findings_as_json(tmp_path, capsys):
     ]
     assert main(["diagnose", "--json", str(folder / "a")]) == 0
     (finding,) = json.loads(capsys.readouterr().out)["findings"]
-    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["model"])
+    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["Alpha-7B"])
 
 
 def test_advice_is_not_repeated(tmp_path, capsys):
