@@ -365,7 +365,8 @@ def test_with_documents_runs_are_flat_only_if_their_paired_difference_is():
     assert [one.code for one in diagnose(without) if one.pairs] == ["flat"]
     other = better[1].config["documents"] | {"sha256": ["0" * 16] * 8}
     strange = better[1]._replace(config=better[1].config | {"documents": other})
-    assert [one.code for one in diagnose([better[0], strange]) if one.pairs] == ["flat"]
+    (finding,) = [one for one in diagnose([better[0], strange]) if one.pairs]
+    assert finding.evidence == "each value of he_snr is in the interval of the other (action)"
 
 
 @pytest.mark.parametrize(
@@ -431,7 +432,7 @@ def test_findings_as_json(tmp_path, capsys):
     ]
     assert main(["diagnose", "--json", str(folder / "a")]) == 0
     (finding,) = json.loads(capsys.readouterr().out)["findings"]
-    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["model"])
+    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["Alpha-7B"])
 
 
 def test_advice_is_not_repeated(tmp_path, capsys):
