@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as kinds
 
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
@@ -109,14 +110,16 @@ def _array(values: pa.ChunkedArray, column: ListColumn, k: int) -> np.ndarray:
     """(T, width): the lists of a column; the value of `STATISTICS` in rows with null."""
     lists, width = values.combine_chunks(), column.width(k)
     is_valid = values.is_valid().to_numpy()
-    lengths = np.asarray(pa.compute.list_value_length(values).fill_null(width))
+    lengths = np.asarray(pc.list_value_length(values).fill_null(width))
     for row in np.flatnonzero(lengths != width)[:1]:
         raise ValueError(f"column {column.name}, row {row}: found a list of {lengths[row]} items, expected {width}")
     items = lists.flatten()  # without those of null lists
     if items.null_count:
         row = np.flatnonzero(is_valid)[int(np.flatnonzero(np.asarray(items.is_null()))[0]) // width]
         raise ValueError(f"column {column.name}, row {row}: found null in a list, expected a number")
-    array = np.full((len(values), width), STATISTICS[column.name], column.item.to_pandas_dtype())
+    kind = column.item.to_pandas_dtype()
+    wide = np.int64 if kinds.is_integer(column.item) else np.float64
+    array = np.full((len(values), width), STATISTICS[column.name], wide)
     array[is_valid] = items.to_numpy(zero_copy_only=False).reshape(-1, width)
     is_good = (array >= column.least) & (array <= column.most)
     _refuse(
@@ -125,14 +128,15 @@ def _array(values: pa.ChunkedArray, column: ListColumn, k: int) -> np.ndarray:
         "an impossible value",
         f"numbers from {column.least:g} to {column.most:g}",
     )
-    return array
+    return array.astype(kind)
 
 
 def _check_together(found: Mapping[str, np.ndarray], arrays: Mapping[str, Any]) -> None:
     """Check that the numbers of each row are possible together."""
     for name in ("log_z", "top_logits", "top_logprobs"):
         if name in found:
-            rises = (np.diff(found[name].astype(np.float64), axis=1) > _ROUNDING).any(axis=1)
+            with np.errstate(invalid="ignore"):  # minus infinity twice: two tokens that the model can never generate
+                rises = (np.diff(found[name].astype(np.float64), axis=1) > _ROUNDING).any(axis=1)
             _refuse(name, rises, "a list that rises", "one that falls")
     if "log_z" in found:
         rises = arrays["logprob"] + found["log_z"][:, _AT_ONE] > _ROUNDING
@@ -161,4 +165,5 @@ def _refuse(name: str, bad: Any, found: str, expected: str) -> None:
 
 def _is_list_of(kind: pa.DataType, item: pa.DataType) -> bool:
     is_list = kinds.is_list(kind) or kinds.is_large_list(kind)
-    return is_list and (kind.value_type == item)
+    is_family = kinds.is_integer if kinds.is_integer(item) else kinds.is_floating
+    return is_list and bool(is_family(kind.value_type))

@@ -12,7 +12,7 @@ import pytest
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 from lm_eval_hesnr.scoring.token_scores import TokenScores
-from lm_eval_hesnr.scoring.token_table import as_table, read_token_table, write_token_table
+from lm_eval_hesnr.scoring.token_table import as_parquet, as_table, read_token_table, write_token_table
 from tests.builders import token_scores, with_extras
 
 NAMES = ("log_z", "top_logits", "top_ids", "top_logprobs")
@@ -40,6 +40,13 @@ def test_types_and_nulls_of_the_columns():
     assert table.column("top_ids").is_valid().to_pylist() == may_decide.tolist()
     assert 0 < may_decide.sum() < scores.scored.sum()
     assert set(NAMES).isdisjoint(as_table(0, "a run", token_scores()).column_names)
+
+
+def test_each_column_has_an_encoding_that_suits_it():
+    table = as_table(0, "a run", with_extras(4000), "x" * 12_000)
+    by_default = pa.BufferOutputStream()
+    pq.write_table(table, by_default, compression="zstd")
+    assert len(as_parquet(table)) < 0.7 * by_default.getvalue().size
 
 
 def with_column(name: str, values: list[Any], kind: pa.DataType | None = None) -> pa.Table:
@@ -73,6 +80,7 @@ CASES = {
     "logits without ln Z": (with_value("log_z", None), "column top_logits, row 7: found a list, expected null"),
     "a largest logit below 0": (with_value("top_logits", [-1.0] * 10), "a first item below 0"),
     "a negative id": (with_value("top_ids", first(-1)), "found an impossible value, expected numbers from 0 to"),
+    "an id beyond int32": (with_column("top_ids", [[2**40] * 10] * 400), "found an impossible value"),
     "a logprob above 0": (with_value("top_logprobs", first(0.5)), "found an impossible value"),
     "logprobs that rise": (with_value("top_logprobs", lambda items: items[::-1]), "found a list that rises"),
     "ids without logprobs": (with_value("top_logprobs", None), "in only one of top_ids and top_logprobs"),
@@ -97,10 +105,13 @@ def test_lists_that_another_program_wrote_again_are_read(tmp_path):
     scores = with_extras()
     table = as_table(0, "a run", scores)
     for name in NAMES:
-        wider = pa.large_list(table.schema.field(name).type.value_type)
+        wider = pa.large_list(pa.int64() if name == "top_ids" else pa.float64())
         table = table.set_column(table.schema.get_field_index(name), name, table.column(name).cast(wider))
     pq.write_table(table, tmp_path / "x.parquet", row_group_size=64)
-    np.testing.assert_array_equal(read_token_table(tmp_path / "x.parquet")[1].top_ids, scores.top_ids)
+    back = read_token_table(tmp_path / "x.parquet")[1]
+    for name in NAMES:
+        np.testing.assert_array_equal(getattr(back, name), getattr(scores, name), err_msg=name)
+        assert getattr(back, name).dtype == getattr(scores, name).dtype
 
 
 def test_a_table_with_many_candidates_is_not_too_large(tmp_path):
