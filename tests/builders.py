@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from lm_eval_hesnr.assets import TRAJECTORIES
-from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.metrics.profile import EPSILON, SUMS
+from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
+from lm_eval_hesnr.results.compared_run import ComparedRun, from_tables
+from lm_eval_hesnr.results.token_tables import read_tables
 from lm_eval_hesnr.scoring.request import LabelledText
-from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_scores import STATISTICS, TokenScores
+from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import reader_of
@@ -100,18 +106,26 @@ def token_scores(
     k: int = 10,
     seed: int = 0,
     better: float = 0.0,
+    other: bool = False,
     signature: dict[str, Any] | None = None,
 ) -> TokenScores:
-    """Return random scores of code, comments and observations; `better` moves every log-probability towards 0."""
+    """Return random scores of code, comments and observations.
+
+    `better` moves every log-probability towards 0. With `other`, another model scored the same tokens.
+    """
     random = np.random.default_rng(seed)
     scored = np.arange(n_tokens) >= first_scored
 
     def _where_scored(values: np.ndarray) -> np.ndarray:
         return np.where(scored, values, np.nan).astype(np.float32)
 
+    token_ids = random.integers(0, 150_000, n_tokens, dtype=np.int32)
+    labels = random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8)
+    if other:
+        random = np.random.default_rng([seed, 1])
     scores = TokenScores(
-        token_ids=random.integers(0, 150_000, n_tokens, dtype=np.int32),
-        labels=random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8),
+        token_ids=token_ids,
+        labels=labels,
         char_start=np.arange(n_tokens, dtype=np.int32) * 3,
         char_end=np.arange(n_tokens, dtype=np.int32) * 3 + 3,
         scored=scored,
@@ -129,6 +143,87 @@ def token_scores(
     rank = np.minimum(rank, (1 / p).astype(np.int32))
     scores.rank[scored] = np.where((rank == 1) & (p * k < 1), 2, np.maximum(rank, 1))
     return scores
+
+
+def recorded(logits: np.ndarray, targets: np.ndarray, k: int) -> dict[str, Any]:
+    """Return what a run with temperatures records of (n, V) logits, from the definitions in float64."""
+    from scipy.special import logsumexp  # type: ignore[import-untyped]
+
+    relative = logits - logits.max(axis=1, keepdims=True)
+    log_z = np.stack([logsumexp(relative * inverse, axis=1) for inverse in INVERSE_TEMPERATURES], axis=1)
+    log_p = relative - logsumexp(relative, axis=1, keepdims=True)
+    target = np.take_along_axis(relative, targets[:, None], axis=1)
+    top = -np.sort(-relative, axis=1)[:, :k]
+
+    def _entropy(values: np.ndarray) -> np.ndarray:
+        q = np.exp(values - logsumexp(values, axis=1, keepdims=True))
+        return np.asarray(-(q * np.log(q)).sum(axis=1))
+
+    p = -np.sort(-np.exp(log_p), axis=1)[:, :k]
+    is_needed = _entropy(top * INVERSE_TEMPERATURES[0]) > np.log(2)
+    return {
+        "logprob": np.take_along_axis(log_p, targets[:, None], axis=1)[:, 0].astype(np.float32),
+        "entropy": _entropy(top).astype(np.float32),
+        "rank": (1 + (relative > target).sum(axis=1)).astype(np.int32),
+        "top_mass": p.sum(axis=1).astype(np.float32),
+        "log_z": log_z.astype(np.float32),
+        "top_logits": np.where(is_needed[:, None], top, np.nan).astype(np.float32),
+    }
+
+
+def with_extras(n_tokens: int = 400, *, first_scored: int = 7, k: int = 10, seed: int = 0) -> TokenScores:
+    """Return scores of random logits, with all optional statistics."""
+    random = np.random.default_rng(seed)
+    scores = token_scores(n_tokens, first_scored=first_scored, k=k, seed=seed)
+    n_scored = n_tokens - first_scored
+    logits = random.normal(0, random.uniform(1, 4, (n_scored, 1)), (n_scored, 4 * k))
+    targets = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)
+    found = recorded(logits, targets, k)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    ids = np.argsort(-p, axis=1)[:, :k]
+    found["collision"] = np.square(np.take_along_axis(p, ids, axis=1)).sum(axis=1).astype(np.float32)
+    kept = ((found["entropy"] > np.log(2)) & (found["rank"] <= k))[:, None]
+    found["top_ids"] = np.where(kept, ids, -1).astype(np.int32)
+    found["top_logprobs"] = np.where(kept, np.log(np.take_along_axis(p, ids, axis=1)), np.nan).astype(np.float16)
+    whole: dict[str, Any] = {}
+    for name, values in found.items():
+        whole[name] = np.full((n_tokens, *values.shape[1:]), STATISTICS[name], values.dtype)
+        whole[name][first_scored:] = values
+    return replace(scores, **whole)
+
+
+def compared_run(
+    name: str,
+    he_snr: Any,
+    *,
+    decisions: np.ndarray | int = 100,
+    ppl: np.ndarray | float = 4,
+    **signature: Any,
+) -> ComparedRun:
+    """Return a run in scope `action` with one document of 1000 tokens for each value of he_snr."""
+    rows = np.zeros((len(he_snr), 2 * len(SUMS)))
+    columns = {column: i for i, column in enumerate(SUMS)}
+    above = len(SUMS)
+    rows[:, columns["tokens"]] = 1000
+    rows[:, columns["nll"]] = 1000 * np.log(ppl)
+    rows[:, columns["rank_1"]] = 500
+    rows[:, above + columns["top_k"]] = decisions
+    rows[:, above + columns["snr"]] = decisions * np.asarray(he_snr)
+    rows[:, above + columns["nll_top_k"]] = decisions * 2.0
+    ids = [f"run {i}" for i in range(len(he_snr))]
+    digests = [f"{i:016x}" for i in range(len(he_snr))]
+    settings = {"model": "m", "dtype": "float32", "k": 10, "window": 2048, "scopes": {"action": ["code"]}}
+    return ComparedRun(
+        name=name, source=Path(name), signature=settings | signature, ids=ids, digests=digests, totals={"action": rows}
+    )
+
+
+def run_of_tables(folder: Path, scores: Sequence[TokenScores]) -> ComparedRun:
+    """Write token tables into a folder; return the run in them in scope `action`."""
+    for i, one in enumerate(scores):
+        write_token_table(folder, i, f"run {i}", one)
+    scopes = {"action": SCOPES["action"]}
+    return from_tables(read_tables(folder, scopes, EPSILON), scopes, EPSILON)
 
 
 @contextmanager
