@@ -1,0 +1,161 @@
+"""The tables of docs/measures.md, from what `one_pass` measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.interventions.calibrated import AtTemperatures, calibrated_he_snr
+from benchmarks.interventions.changes import (
+    EASIEST,
+    HALF,
+    MEASURED,
+    RAISED,
+    TITLES,
+    UNCHANGED,
+    decisions_of,
+    easy_limit,
+    put_together,
+    raised_tokens,
+)
+from benchmarks.interventions.one_pass import INVERSES, temperatures_file
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.edges import EPSILON
+from lm_eval_hesnr.metrics.measures import measures
+from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_table import read_numbered_table, write_token_table
+
+_BANDS = (EPSILON, 1.39, 1.61, 1.9, 2.1, np.log(10) + 1e-6)
+"""Entropies, nats: between the first two, about four equal candidates; up to the third, about five."""
+
+Runs = dict[str, list[TokenScores]]
+"""For each change, the scores of every trajectory, in the same order."""
+
+
+def report(out: Path) -> None:
+    """Write the token tables of every column of the table, and print the tables."""
+    names, measured = _read(out)
+    limit = easy_limit(measured[UNCHANGED])
+    runs: Runs = {change: [] for change in TITLES}
+    for number, name in enumerate(names):
+        scores = put_together(name, {change: measured[change][number] for change in MEASURED}, limit)
+        for change in TITLES:
+            runs[change].append(scores[change])
+            write_token_table(out / "tables" / change, number, name, scores[change])
+    sums = _sums(out, names, runs, limit)
+    print(f"\n{len(names)} trajectories; easiest decisions: rank 1 and entropy <= {limit:.3f} nats\n")
+    _print_measures(runs, sums)
+    _print_carriers(runs[UNCHANGED])
+    _print_temperatures(sums[UNCHANGED])
+
+
+def _read(out: Path) -> tuple[list[str], Runs]:
+    """The names of the trajectories, and what was measured. The order is that of the run."""
+    names: list[str] = []
+    measured: Runs = {}
+    for change in MEASURED:
+        found = [read_numbered_table(path) for path in sorted((out / "measured" / change).glob("*.parquet"))]
+        names = [name for _, name, _ in found]
+        measured[change] = [scores for _, _, scores in found]
+    return names, measured
+
+
+def _sums(out: Path, names: Sequence[str], runs: Runs, limit: float) -> dict[str, np.ndarray]:
+    """For each change, (trajectories, temperatures, 4), see `AtTemperatures.sums`."""
+    order = list(MEASURED)
+    found: dict[str, list[np.ndarray]] = {change: [] for change in TITLES}
+    for number, name in enumerate(names):
+        unchanged = runs[UNCHANGED][number]
+        raised = raised_tokens(name, unchanged, limit)
+        with np.load(temperatures_file(out, number)) as file:
+            arrays = {key: file[key] for key in ("logprob", "entropy")}
+        for change in TITLES:
+            scores = runs[change][number]
+            if change in (EASIEST, HALF):
+                chosen = raised[change][unchanged.scored]
+                at = [np.where(chosen, a[order.index(RAISED)], a[order.index(UNCHANGED)]) for a in arrays.values()]
+            else:
+                at = [a[order.index(change)] for a in arrays.values()]
+            in_top_k = (scores.rank <= scores.k)[scores.scored]
+            found[change].append(AtTemperatures(at[0], at[1], in_top_k).sums())
+    return {change: np.stack(each) for change, each in found.items()}
+
+
+def _print_measures(runs: Runs, sums: dict[str, np.ndarray]) -> None:
+    columns = [_column(runs[UNCHANGED], runs[change], sums[change]) for change in TITLES]
+    print(f"| measure | {' | '.join(TITLES.values())} |\n|---|{'---:|' * len(TITLES)}")
+    for name in columns[0]:
+        print(f"| {name} | {' | '.join(column[name] for column in columns)} |")
+
+
+def _column(before: list[TokenScores], after: list[TokenScores], sums: np.ndarray) -> dict[str, str]:
+    """One column of the table: what every measure says about the changed model."""
+    profiles = [scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in after]
+    found = measures(profiles, EPSILON)
+    chosen, kept = (np.concatenate([decisions_of(scores) for scores in run]) for run in (before, after))
+    snr_before, snr = (np.concatenate([_snr(scores) for scores in run]) for run in (before, after))
+    rank = np.concatenate([scores.rank for scores in after])
+    both = chosen & kept
+    within = snr[both].mean() - snr_before[both].mean()
+    entering = snr[kept].mean() - snr[both].mean()
+    leaving = snr_before[both].mean() - snr_before[chosen].mean()
+    calibrated = calibrated_he_snr(sums)
+    numbers = {
+        name: f"{found[name]:.4f}" if name not in ("ppl", "he_ppl") else f"{found[name]:.4g}"
+        for name in ("ppl", "bits_per_byte", "he_ppl", "he_snr", "self_he_snr", "q_over_entropy")
+    }
+    return numbers | {
+        "calibrated_he_snr": "N/A" if calibrated is None else f"{calibrated[0]:.4f}",
+        "its two temperatures": "N/A" if calibrated is None else ", ".join(f"{t:.2f}" for t in calibrated[1]),
+        "he_snr on the unchanged set": f"{snr[chosen].mean():.4f}",
+        "top-1 on the unchanged set": f"{(rank[chosen] == 1).mean():.4f}",
+        "within": f"{within:+.4f}",
+        "entering": f"{entering:+.4f}",
+        "leaving": f"{leaving:+.4f}",
+        "top1_acc": f"{found['top1_acc']:.4f}",
+        "topk_acc": f"{found['topk_acc']:.4f}",
+        "decisions": f"{found['decisions']:,.0f}",
+        "decisions kept": f"{both.sum() / chosen.sum():.3f}",
+    }
+
+
+def _snr(scores: TokenScores) -> np.ndarray:
+    """(T,): p / entropy; NaN where not scored, infinity at an entropy of 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.exp(scores.logprob.astype(np.float64)) / scores.entropy)
+
+
+def _print_carriers(runs: list[TokenScores]) -> None:
+    """Which decisions the mean comes from."""
+    chosen = np.concatenate([decisions_of(scores) for scores in runs])
+    snr, entropy, rank = (
+        np.concatenate(each)[chosen]
+        for each in ([_snr(s) for s in runs], [s.entropy for s in runs], [s.rank for s in runs])
+    )
+
+    def _shares(title: str, some: np.ndarray) -> None:
+        mean = snr[some].mean() if some.any() else float("nan")
+        print(f"| {title} | {some.mean():.3f} | {snr[some].sum() / snr.sum():.3f} | {mean:.4f} |")
+
+    print("\n| decisions | share of the decisions | share of the sum | mean of p / entropy |\n|---|---:|---:|---:|")
+    _shares("all", np.ones_like(rank, bool))
+    for title, some in (("rank 1", rank == 1), ("rank 2", rank == 2), ("rank 3 to 10", rank > 2)):
+        _shares(title, some)
+    for low, high in pairwise(_BANDS):
+        _shares(f"entropy {low:.2f} to {high:.2f}", (entropy > low) & (entropy <= high))
+    print(f"\nlargest p / entropy: {snr.max():.4f}")
+
+
+def _print_temperatures(sums: np.ndarray) -> None:
+    """Perplexity and HE-SNR of the unchanged model at every temperature of the grid, and the slope at T = 1."""
+    nll, n_tokens, snr, decisions = sums.sum(axis=0).T
+    ppl, he_snr = np.exp(nll / n_tokens), snr / decisions
+    print("\n| 1/T | T | ppl | he_snr | decisions |\n|---:|---:|---:|---:|---:|")
+    for i, inverse in enumerate(INVERSES):
+        print(f"| {inverse:.2f} | {1 / inverse:.3f} | {ppl[i]:.4g} | {he_snr[i]:.4f} | {decisions[i]:,.0f} |")
+    one = int(np.abs(INVERSES - 1).argmin())
+    slope = (he_snr[one - 1] - he_snr[one + 1]) / (1 / INVERSES[one - 1] - 1 / INVERSES[one + 1])
+    print(f"\nslope of he_snr over T at T = 1: {slope:.4f}; for a temperature of 2 %: {0.02 * slope:+.4f}")
