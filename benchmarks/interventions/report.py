@@ -35,9 +35,9 @@ Runs = dict[str, list[TokenScores]]
 """For each change, the scores of every trajectory, in the same order."""
 
 
-def report(out: Path) -> None:
-    """Write the token tables of every column of the table, and print the tables."""
-    names, measured = _read(out)
+def report(out: Path, n: int) -> None:
+    """Write the token tables of every column of the table, and print the tables, for the first n trajectories."""
+    names, measured = _read(out, n)
     limit = easy_limit(measured[UNCHANGED])
     runs: Runs = {change: [] for change in TITLES}
     for number, name in enumerate(names):
@@ -52,12 +52,12 @@ def report(out: Path) -> None:
     _print_temperatures(sums[UNCHANGED])
 
 
-def _read(out: Path) -> tuple[list[str], Runs]:
+def _read(out: Path, n: int) -> tuple[list[str], Runs]:
     """The names of the trajectories, and what was measured. The order is that of the run."""
     names: list[str] = []
     measured: Runs = {}
     for change in MEASURED:
-        found = [read_numbered_table(path) for path in sorted((out / "measured" / change).glob("*.parquet"))]
+        found = [read_numbered_table(path) for path in sorted((out / "measured" / change).glob("*.parquet"))[:n]]
         names = [name for _, name, _ in found]
         measured[change] = [scores for _, _, scores in found]
     return names, measured
