@@ -1,8 +1,7 @@
 """One pass of a model over each trajectory. Its blocks of logits give the statistics of every change.
 
-For every trajectory, `OUT/measured/<change>/` gets a token table, and `OUT/temperatures/` gets one file with the
-logprobs and entropies at every temperature of the grid. The latter is written last. A trajectory that has it is not
-scored again.
+For every trajectory, `OUT/measured/<change>/` gets a token table, and `OUT/temperatures/` gets one file with what other
+temperatures need (`temperatures`). The latter is written last. A trajectory that has it is not scored again.
 """
 
 from __future__ import annotations
@@ -16,30 +15,31 @@ import numpy as np
 import torch
 
 from benchmarks.interventions.changes import MEASURED, seed_of
+from benchmarks.interventions.temperatures import INVERSES, log_partitions
 from lm_eval_hesnr.files import replace_file
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.rope import forget_longest
-from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, row_statistics
+from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, row_statistics, top_values
 from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.scoring.windows import plan_windows
 
-INVERSES = np.linspace(0.5, 2.0, 31)
-"""The grid of 1 / T."""
+_NUMBERS_AT_ONCE = 2**19
+"""Logits per block: several copies of them fit into a CPU's cache."""
 
-_NUMBERS_AT_ONCE = 2**21
-"""Logits per block: they fit into a CPU's cache."""
+
+_NOTHING = Statistics(*(np.empty(0, kind) for kind in ("f4", "f4", "i4", "f4", "f4")))
 
 
 class Scored(NamedTuple):
     """The statistics of R tokens under every change."""
 
     by_change: dict[str, Statistics]
-    logprob: np.ndarray
-    """(changes, temperatures, R) float32."""
-    entropy: np.ndarray
-    """(changes, temperatures, R) float32."""
+    log_z: np.ndarray
+    """(changes, R, temperatures) float32, see `temperatures.log_partitions`."""
+    top_logits: np.ndarray
+    """(changes, R, k) float32: the candidates' logits minus the largest logit."""
 
 
 def score_all(model: HFTopK, requests: list[Any], out: Path, max_tokens: int | None) -> None:
@@ -58,7 +58,7 @@ def score_all(model: HFTopK, requests: list[Any], out: Path, max_tokens: int | N
             scores.signature.update(score="action", change=change, first_tokens=max_tokens)
             write_token_table(out / "measured" / change, number, name, scores, encoded.text)
         content = io.BytesIO()
-        np.savez(content, logprob=scored.logprob, entropy=scored.entropy)
+        np.savez(content, log_z=scored.log_z, top_logits=scored.top_logits)
         last.parent.mkdir(parents=True, exist_ok=True)
         replace_file(last, content.getvalue())
         print(f"{number:3d} {name}: {len(encoded.positions)} of {len(encoded.tokens.ids)} tokens scored", flush=True)
@@ -80,28 +80,21 @@ def _shortened(model: HFTopK, encoded: EncodedTrajectory, max_tokens: int | None
 def score(model: HFTopK, encoded: EncodedTrajectory, k: int, name: str) -> Scored:
     """The statistics of the trajectory's tokens to score, in their order."""
     rows: dict[str, list[RowStatistics]] = {change: [] for change in MEASURED}
-    grid: list[torch.Tensor] = []  # of (changes, temperatures, 2, R')
+    log_z: list[torch.Tensor] = [torch.empty(len(MEASURED), 0, len(INVERSES))]
+    top: list[torch.Tensor] = [torch.empty(len(MEASURED), 0, k)]
     for logits, targets, positions in _blocks(model, encoded, k):
-        changed = {c: f(logits, targets, [seed_of(name, p) for p in positions]) for c, f in MEASURED.items()}
+        seeds = [seed_of(name, position) for position in positions]
+        changed = {change: apply(logits, targets, seeds) for change, apply in MEASURED.items()}
         for change, values in changed.items():
             rows[change].append(row_statistics(values, targets, k))
-        grid.append(torch.stack([_at_temperatures(values, targets, k) for values in changed.values()]))
-    if not grid:
-        empty = Statistics(*(np.empty(0, kind) for kind in ("f4", "f4", "i4", "f4", "f4")))
-        none = np.empty((len(MEASURED), len(INVERSES), 0), np.float32)
-        return Scored(dict.fromkeys(MEASURED, empty), none, none)
+        log_z.append(torch.stack([log_partitions(values) for values in changed.values()]))
+        largest = torch.stack([top_values(values, k) for values in changed.values()])
+        top.append(largest - largest[:, :, :1])
     by_change = {
-        change: Statistics(*(torch.cat(column).numpy() for column in zip(*parts, strict=True)))
+        change: Statistics(*(torch.cat(column).numpy() for column in zip(*parts, strict=True))) if parts else _NOTHING
         for change, parts in rows.items()
     }
-    logprob, entropy = torch.cat(grid, dim=3).numpy().transpose(2, 0, 1, 3)
-    return Scored(by_change, logprob, entropy)
-
-
-def _at_temperatures(logits: torch.Tensor, targets: torch.Tensor, k: int) -> torch.Tensor:
-    """(temperatures, 2, R): logprob and entropy at each temperature of the grid."""
-    found = [row_statistics(logits * float(inverse), targets, k) for inverse in INVERSES]
-    return torch.stack([torch.stack([one.logprob, one.entropy]) for one in found])
+    return Scored(by_change, torch.cat(log_z, dim=1).numpy(), torch.cat(top, dim=1).numpy())
 
 
 def _blocks(

@@ -7,11 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
 
-from benchmarks.interventions.calibrated import AtTemperatures, calibrated_he_snr
+from benchmarks.interventions.calibrated import calibrated_he_snr
 from benchmarks.interventions.changes import (
-    EASIEST,
-    HALF,
     MEASURED,
     RAISED,
     TITLES,
@@ -21,7 +20,8 @@ from benchmarks.interventions.changes import (
     put_together,
     raised_tokens,
 )
-from benchmarks.interventions.one_pass import INVERSES, temperatures_file
+from benchmarks.interventions.one_pass import temperatures_file
+from benchmarks.interventions.temperatures import INVERSES, sums_at_temperatures
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measures
@@ -64,23 +64,22 @@ def _read(out: Path, n: int) -> tuple[list[str], Runs]:
 
 
 def _sums(out: Path, names: Sequence[str], runs: Runs, limit: float) -> dict[str, np.ndarray]:
-    """For each change, (trajectories, temperatures, 4), see `AtTemperatures.sums`."""
+    """For each change, (trajectories, temperatures, 4), see `sums_at_temperatures`."""
     order = list(MEASURED)
     found: dict[str, list[np.ndarray]] = {change: [] for change in TITLES}
     for number, name in enumerate(names):
-        unchanged = runs[UNCHANGED][number]
-        raised = raised_tokens(name, unchanged, limit)
+        raised = raised_tokens(name, runs[UNCHANGED][number], limit)
         with np.load(temperatures_file(out, number)) as file:
-            arrays = {key: file[key] for key in ("logprob", "entropy")}
+            arrays = [file[key] for key in ("log_z", "top_logits")]
         for change in TITLES:
             scores = runs[change][number]
-            if change in (EASIEST, HALF):
-                chosen = raised[change][unchanged.scored]
-                at = [np.where(chosen, a[order.index(RAISED)], a[order.index(UNCHANGED)]) for a in arrays.values()]
+            own = scores.scored
+            if change in raised:
+                chosen = raised[change][own][:, None]
+                at = [np.where(chosen, a[order.index(RAISED)], a[order.index(UNCHANGED)]) for a in arrays]
             else:
-                at = [a[order.index(change)] for a in arrays.values()]
-            in_top_k = (scores.rank <= scores.k)[scores.scored]
-            found[change].append(AtTemperatures(at[0], at[1], in_top_k).sums())
+                at = [a[order.index(change)] for a in arrays]
+            found[change].append(sums_at_temperatures(scores.logprob[own], scores.rank[own], *at))
     return {change: np.stack(each) for change, each in found.items()}
 
 
@@ -102,14 +101,14 @@ def _column(before: list[TokenScores], after: list[TokenScores], sums: np.ndarra
     within = snr[both].mean() - snr_before[both].mean()
     entering = snr[kept].mean() - snr[both].mean()
     leaving = snr_before[both].mean() - snr_before[chosen].mean()
-    calibrated = calibrated_he_snr(sums)
+    calibrated = calibrated_he_snr(sums, after)
     numbers = {
         name: f"{found[name]:.4f}" if name not in ("ppl", "he_ppl") else f"{found[name]:.4g}"
         for name in ("ppl", "bits_per_byte", "he_ppl", "he_snr", "self_he_snr", "q_over_entropy")
     }
     return numbers | {
-        "calibrated_he_snr": "N/A" if calibrated is None else f"{calibrated[0]:.4f}",
-        "its two temperatures": "N/A" if calibrated is None else ", ".join(f"{t:.2f}" for t in calibrated[1]),
+        "calibrated_he_snr": "N/A" if calibrated is None else f"{calibrated.value:.4f}",
+        "its two temperatures": "N/A" if calibrated is None else ", ".join(f"{t:.2f}" for t in calibrated.temperatures),
         "he_snr on the unchanged set": f"{snr[chosen].mean():.4f}",
         "top-1 on the unchanged set": f"{(rank[chosen] == 1).mean():.4f}",
         "within": f"{within:+.4f}",
@@ -155,7 +154,6 @@ def _print_temperatures(sums: np.ndarray) -> None:
     ppl, he_snr = np.exp(nll / n_tokens), snr / decisions
     print("\n| 1/T | T | ppl | he_snr | decisions |\n|---:|---:|---:|---:|---:|")
     for i, inverse in enumerate(INVERSES):
-        print(f"| {inverse:.2f} | {1 / inverse:.3f} | {ppl[i]:.4g} | {he_snr[i]:.4f} | {decisions[i]:,.0f} |")
-    one = int(np.abs(INVERSES - 1).argmin())
-    slope = (he_snr[one - 1] - he_snr[one + 1]) / (1 / INVERSES[one - 1] - 1 / INVERSES[one + 1])
+        print(f"| {inverse:.3f} | {1 / inverse:.3f} | {ppl[i]:.4g} | {he_snr[i]:.4f} | {decisions[i]:,.0f} |")
+    slope = float(CubicSpline(1 / INVERSES[::-1], he_snr[::-1])(1, 1))
     print(f"\nslope of he_snr over T at T = 1: {slope:.4f}; for a temperature of 2 %: {0.02 * slope:+.4f}")
