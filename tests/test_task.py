@@ -451,7 +451,7 @@ def test_the_order_in_which_processes_deliver_changes_no_byte(tmp_path):
         rng = np.random.default_rng(index)
         columns = (-rng.exponential(1, 99), rng.uniform(0, 2.3, 99), rng.integers(1, 15, 99), rng.uniform(0.9, 1, 99))
         profile = EntropyProfile.of_tokens(*columns, k=10)
-        return ScopedProfile("action", index, profile, {"code": 1}, 99, 0)
+        return ScopedProfile("action", index, profile, {"code": 1}, 99, 0, "0" * 16)
 
     def results(order):
         task = SweHesnr(config={"task": "swe_hesnr", "metadata": {"trajectories": str(path)}})

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.findings import Run
 
+_LARGEST_FILE = 2**28
+"""Bytes. A results file with 500 trajectories has less than 1 MB."""
 _LARGEST = 1e100
 """Larger whole numbers could not become floats. No count of tokens is as large."""
 _LONGEST_SHOWN = 60
 """Characters of a wrong value in a message."""
+
+
+def read_results(path: Path) -> list[Run]:
+    """The runs in one results file, one for each of our tasks.
+
+    Raises:
+        InputError: it is not a results file.
+    """
+    try:
+        content = read_regular(path, at_most=_LARGEST_FILE)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
+    try:
+        return runs_of(json.loads(content), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error
 
 
 def runs_of(data: Any, name: str) -> list[Run]:

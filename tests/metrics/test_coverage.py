@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, paired_difference, resampled
+from lm_eval_hesnr.metrics.bootstrap import Sample, effective_documents, interval, paired_difference, resampled
 from lm_eval_hesnr.metrics.measures import measure, totals, weights
 from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
 
@@ -58,6 +58,6 @@ def test_two_runs_that_are_alike_differ_at_0_05_in_no_more_than_7_percent(runs, 
     for _ in range(REPETITIONS):
         a, b = runs[:, rng.integers(runs.shape[1], size=n_docs)]
         swapped = rng.random((n_docs, 1)) < 0.5
-        found: Any = paired_difference("he_snr", np.where(swapped, b, a), np.where(swapped, a, b))
+        found: Any = paired_difference("he_snr", Sample.of(np.where(swapped, b, a)), Sample.of(np.where(swapped, a, b)))
         rejected += found.p_value < 0.05
     assert rejected / REPETITIONS <= 0.07
