@@ -49,11 +49,11 @@ MEASURED: dict[str, Change] = {
 
 TITLES = {
     UNCHANGED: "nothing",
-    EASIEST: "true logit +1 on the easiest decisions",
-    HALF: "true logit +1 on a random half of all tokens",
-    "noise": "noise of sd 0.5 on all logits",
-    "temperature 0.8": "temperature 0.8",
-    "temperature 1.25": "temperature 1.25",
+    EASIEST: "easiest +1",
+    HALF: "half +1",
+    "noise": "noise",
+    "temperature 0.8": "T = 0.8",
+    "temperature 1.25": "T = 1.25",
 }
 """The columns of the table, in order."""
 
@@ -72,7 +72,7 @@ def easy_limit(runs: list[TokenScores]) -> float:
     """The entropy up to which decisions with rank 1 are raised, so that they are `EASY_SHARE` of all decisions."""
     entropies, easy = [], []
     for scores in runs:
-        is_decision = decisions_of(scores)
+        is_decision = scores.decisions(EPSILON)
         entropies.append(scores.entropy[is_decision])
         easy.append(scores.entropy[is_decision & (scores.rank == 1)])
     candidates = np.sort(np.concatenate(easy))
@@ -80,14 +80,9 @@ def easy_limit(runs: list[TokenScores]) -> float:
     return float(candidates[n - 1]) if n else EPSILON
 
 
-def decisions_of(scores: TokenScores) -> np.ndarray:
-    """(T,) bool: entropy above epsilon, and rank at most k."""
-    return scores.scored & (scores.entropy > EPSILON) & (scores.rank <= scores.k)
-
-
 def raised_tokens(name: str, unchanged: TokenScores, limit: float) -> dict[str, np.ndarray]:
     """(T,) bool for `easiest` and for `half`: the tokens whose true logit is raised."""
-    is_easy = decisions_of(unchanged) & (unchanged.rank == 1) & (unchanged.entropy <= limit)
+    is_easy = unchanged.decisions(EPSILON) & (unchanged.rank == 1) & (unchanged.entropy <= limit)
     return {EASIEST: is_easy, HALF: unchanged.scored & in_half(name, len(unchanged.scored))}
 
 

@@ -15,7 +15,6 @@ from benchmarks.interventions.changes import (
     RAISED,
     TITLES,
     UNCHANGED,
-    decisions_of,
     easy_limit,
     put_together,
     raised_tokens,
@@ -23,8 +22,10 @@ from benchmarks.interventions.changes import (
 from benchmarks.interventions.one_pass import temperatures_file
 from benchmarks.interventions.temperatures import INVERSES, sums_at_temperatures
 from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.decomposition import PARTS, part_totals
 from lm_eval_hesnr.metrics.edges import EPSILON
-from lm_eval_hesnr.metrics.measures import measures
+from lm_eval_hesnr.metrics.measures import measure, measures
+from lm_eval_hesnr.results.set_of import set_totals
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table, write_token_table
 
@@ -46,7 +47,8 @@ def report(out: Path, n: int) -> None:
             runs[change].append(scores[change])
             write_token_table(out / "tables" / change, number, name, scores[change])
     sums = _sums(out, names, runs, limit)
-    print(f"\n{len(names)} trajectories; easiest decisions: rank 1 and entropy <= {limit:.3f} nats\n")
+    n_tokens = sum(int(scores.scored.sum()) for scores in runs[UNCHANGED])
+    print(f"\n{len(names)} trajectories, {n_tokens:,} tokens; easiest decisions: rank 1, entropy <= {limit:.3f} nats\n")
     _print_measures(runs, sums)
     _print_carriers(runs[UNCHANGED])
     _print_temperatures(sums[UNCHANGED])
@@ -92,48 +94,35 @@ def _print_measures(runs: Runs, sums: dict[str, np.ndarray]) -> None:
 
 def _column(before: list[TokenScores], after: list[TokenScores], sums: np.ndarray) -> dict[str, str]:
     """One column of the table: what every measure says about the changed model."""
-    profiles = [scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in after]
-    found = measures(profiles, EPSILON)
-    chosen, kept = (np.concatenate([decisions_of(scores) for scores in run]) for run in (before, after))
-    snr_before, snr = (np.concatenate([_snr(scores) for scores in run]) for run in (before, after))
-    rank = np.concatenate([scores.rank for scores in after])
-    both = chosen & kept
-    within = snr[both].mean() - snr_before[both].mean()
-    entering = snr[kept].mean() - snr[both].mean()
-    leaving = snr_before[both].mean() - snr_before[chosen].mean()
+    found = measures([scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in after], EPSILON)
+    pairs = list(zip(before, after, strict=True))
+    parts = np.sum([part_totals(a.snr, a.decisions(EPSILON), b.snr, b.decisions(EPSILON)) for a, b in pairs], axis=0)
+    on_set = np.sum([set_totals(b, np.flatnonzero(a.decisions(EPSILON)), EPSILON) for a, b in pairs], axis=0)
     calibrated = calibrated_he_snr(sums, after)
-    numbers = {
-        name: f"{found[name]:.4f}" if name not in ("ppl", "he_ppl") else f"{found[name]:.4g}"
-        for name in ("ppl", "bits_per_byte", "he_ppl", "he_snr", "self_he_snr", "q_over_entropy")
-    }
-    return numbers | {
-        "calibrated_he_snr": "N/A" if calibrated is None else f"{calibrated.value:.4f}",
-        "its two temperatures": "N/A" if calibrated is None else ", ".join(f"{t:.2f}" for t in calibrated.temperatures),
-        "he_snr on the unchanged set": f"{snr[chosen].mean():.4f}",
-        "top-1 on the unchanged set": f"{(rank[chosen] == 1).mean():.4f}",
-        "within": f"{within:+.4f}",
-        "entering": f"{entering:+.4f}",
-        "leaving": f"{leaving:+.4f}",
-        "top1_acc": f"{found['top1_acc']:.4f}",
-        "topk_acc": f"{found['topk_acc']:.4f}",
+    shown = ("ppl", "bits_per_byte", "he_ppl", "he_snr", "self_he_snr", "q_over_entropy")
+    return {name: _number(found[name]) for name in shown} | {
+        "calibrated_he_snr": _number(calibrated and calibrated.value),
+        "its temperatures": "N/A" if calibrated is None else " ".join(f"{t:.2f}" for t in calibrated.temperatures),
+        "he_snr on the unchanged set": _number(measure("he_snr", on_set)),
+        "top1_acc on the unchanged set": _number(measure("top1_acc", on_set)),
+        **{name: f"{PARTS[name](parts):+.4f}" for name in ("within", "entering", "leaving")},
+        "kept": _number(PARTS["kept"](parts)),
+        "top1_acc": _number(found["top1_acc"]),
+        "topk_acc": _number(found["topk_acc"]),
         "decisions": f"{found['decisions']:,.0f}",
-        "decisions kept": f"{both.sum() / chosen.sum():.3f}",
     }
 
 
-def _snr(scores: TokenScores) -> np.ndarray:
-    """(T,): p / entropy; NaN where not scored, infinity at an entropy of 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.exp(scores.logprob.astype(np.float64)) / scores.entropy)
+def _number(value: float | np.ndarray | None) -> str:
+    """Four decimals, or four digits from 2 on."""
+    return "N/A" if value is None else f"{value:.4f}" if value < 2 else f"{value:.4g}"
 
 
 def _print_carriers(runs: list[TokenScores]) -> None:
     """Which decisions the mean comes from."""
-    chosen = np.concatenate([decisions_of(scores) for scores in runs])
-    snr, entropy, rank = (
-        np.concatenate(each)[chosen]
-        for each in ([_snr(s) for s in runs], [s.entropy for s in runs], [s.rank for s in runs])
-    )
+    chosen = np.concatenate([scores.decisions(EPSILON) for scores in runs])
+    columns = zip(*((scores.snr, scores.entropy, scores.rank) for scores in runs), strict=True)
+    snr, entropy, rank = (np.concatenate(column)[chosen] for column in columns)
 
     def _shares(title: str, some: np.ndarray) -> None:
         mean = snr[some].mean() if some.any() else float("nan")
