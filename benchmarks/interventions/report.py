@@ -114,8 +114,8 @@ def _column(before: list[TokenScores], after: list[TokenScores], sums: np.ndarra
 
 
 def _number(value: float | np.ndarray | None) -> str:
-    """Four decimals, or four digits from 2 on."""
-    return "N/A" if value is None else f"{value:.4f}" if value < 2 else f"{value:.4g}"
+    """Four decimals, or four digits from 5 on."""
+    return "N/A" if value is None else f"{value:.4f}" if value < 5 else f"{value:.4g}"
 
 
 def _print_carriers(runs: list[TokenScores]) -> None:
