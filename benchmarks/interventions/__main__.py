@@ -1,6 +1,6 @@
 """`python -m benchmarks.interventions --out out/interventions [--model_args ...] [--trajectories PATH ...]`.
 
-It changes a model's logits in six known ways, and prints what each measure says. Every trajectory is read once. The
+It changes a model's logits in five known ways, and prints what each measure says. Every trajectory is read once. The
 same command continues after a stop. Only the tokens of the scope `action` are scored. One folder is for one model and
 one list of trajectories; more can be added at the end of the list.
 

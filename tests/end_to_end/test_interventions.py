@@ -1,4 +1,4 @@
-"""The script of the six interventions (benchmarks/interventions): its numbers, and how it continues."""
+"""The script of the interventions (benchmarks/interventions): its numbers, and how it continues."""
 
 import pytest
 
