@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo test test-all test-vllm check format clean
+.PHONY: help demo test test-all test-vllm real check format clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -30,6 +30,9 @@ test-all: $(READY)  ## run all tests, also those that start processes, servers a
 test-vllm: .venv-vllm/.ready  ## run the tests that need vLLM, in an environment of their own
 	HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 .venv-vllm/bin/python -m pytest tests/models/test_vllm.py
 
+real: $(READY)  ## score real runs with SmolLM2-135M, about an hour: make real TRAJECTORIES="FILES OR FOLDERS"
+	scripts/real.sh $(TRAJECTORIES)
+
 check: $(READY)  ## check lint, format and types, as CI does before the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,8 +42,8 @@ format: $(READY)  ## fix lint and format where ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove both environments
-	rm -rf $(VENV) .venv-vllm
+clean:  ## remove the environments
+	rm -rf $(VENV) .venv-vllm .packages-real
 
 $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"
