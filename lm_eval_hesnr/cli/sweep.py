@@ -90,13 +90,14 @@ def run(arguments: argparse.Namespace) -> bool:
     out = OutFolder(user_path(arguments.out))
     out.refuse_other(request.settings)
     refs = HubRefs()
-    watcher = Watcher(settle=request.options.settle, ready_file=request.options.ready_file)
-    planner = Planner(out, request.settings, request.options, request.entries, watcher, refs)
+    options = request.options
+    watcher = Watcher(settle=options.settle, ready_file=options.ready_file, trusts_times=options.watch is None)
+    planner = Planner(out, request.settings, options, request.entries, watcher, refs)
     plan = planner.look()
     groups = gpu_groups(request.options, lambda: visible_gpus(os.environ))
     ready = [one.checkpoint for one in plan if one.readiness.state in ("ready", "settling")]
     if ready or request.options.watch is not None:
-        tasks = _checked_tasks(out, request, ready[0] if ready else Checkpoint("check", ""))
+        _checked_tasks(out, request, ready[0] if ready else Checkpoint("check", ""))
     if arguments.dry_run:
         print_lines(_dry_run(planner, plan, groups))
         return True
@@ -128,7 +129,7 @@ def _checked_tasks(out: OutFolder, request: Request, checkpoint: Checkpoint) -> 
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "run.yaml"
         config.write_text(run_file(out.path, checkpoint, request.settings, options), encoding="utf-8")
-        return tasks_of_run(config, request.settings.further, plugin.MODELS)
+        return tasks_of_run(config, request.settings.further, plugin.MODELS, plugin.task_folder())
 
 
 def _dry_run(planner: Planner, plan: list[Planned], groups: list[tuple[str, ...]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lm_eval._cli.harness import HarnessCLI
 from lm_eval.config.evaluate_config import EvaluatorConfig
+from lm_eval.tasks import TaskManager
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.before_model import checked_arguments
@@ -18,6 +19,9 @@ from lm_eval_hesnr.harness.own_tasks import is_our_class, tasks_of
 
 _OF_THE_CALLER = ("config", "model", "model_args", "tasks", "output_path", "metadata")
 """Options that stand in the configuration file."""
+
+_REFUSABLE = ("use_cache", "check_integrity", "predict_only", "system_instruction", "apply_chat_template")
+"""Options that a run of our tasks may refuse."""
 
 
 def further_options(words: Sequence[str]) -> argparse.Namespace:
@@ -39,37 +43,29 @@ def further_options(words: Sequence[str]) -> argparse.Namespace:
     return found
 
 
-def tasks_of_run(config: Path, words: Sequence[str], models: Collection[str]) -> list[Any]:
+def tasks_of_run(config: Path, words: Sequence[str], models: Collection[str], task_folder: str) -> list[Any]:
     """Our tasks of `lm_eval run --config CONFIG WORDS`, with their trajectories, after all checks before the model.
+
+    Tasks of others are not looked for: the harness needs many seconds to read all its task files.
 
     Args:
         config: the configuration file.
         words: further options.
         models: the names of our models.
+        task_folder: the folder with our tasks.
 
     Raises:
         InputError: the run cannot end well.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # the harness prints the configuration
-        namespace = HarnessCLI()._parser.parse_args(["run", "--config", str(config), *words])
-        given = EvaluatorConfig.from_cli(namespace)
-    try:
-        manager = given.process_tasks(given.metadata)
-    except ValueError as error:
-        raise InputError(f"--tasks {','.join(given.tasks)}: {' '.join(str(error).split())}") from error
-    arguments = {
-        "model": given.model,
-        "model_args": given.model_args,
-        "tasks": given.tasks,
-        "limit": given.limit,
-        "samples": given.samples,
-        "use_cache": given.use_cache,
-        "check_integrity": given.check_integrity,
-        "predict_only": given.predict_only,
-        "system_instruction": given.system_instruction,
-        "apply_chat_template": given.apply_chat_template,
-        "task_manager": manager,
-        "metadata": given.metadata,
-    }
+        given = EvaluatorConfig.from_cli(HarnessCLI()._parser.parse_args(["run", "--config", str(config), *words]))
+    folders = [task_folder, *([given.include_path] if given.include_path else [])]
+    manager = TaskManager(include_defaults=False, include_path=folders, metadata=given.metadata)
+    names = manager.match_tasks([name for name in given.tasks if not name.endswith(".yaml")])
+    names += [name for name in given.tasks if name.endswith(".yaml")]
+    if not names:
+        return []
+    kept = ("model", "model_args", "limit", "samples", "metadata", *_REFUSABLE)
+    arguments = {name: getattr(given, name) for name in kept} | {"tasks": names, "task_manager": manager}
     checked = checked_arguments(arguments, models)
     return [task for task in tasks_of(checked["tasks"]) if is_our_class(type(task))]

@@ -72,6 +72,7 @@ class Watcher:
         *,
         settle: float,
         ready_file: str | None = None,
+        trusts_times: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,10 +81,12 @@ class Watcher:
         Args:
             settle: seconds without a change after which a folder without a closing file is ready.
             ready_file: a folder is ready if and only if it has this file; None for the usual rule.
+            trusts_times: whether a folder is also ready at the first look, if the times of its files are old enough.
+                The clock of a file server can differ, so that a sweep that waits anyway does not need to trust it.
             clock: the seconds that pass.
             wall_clock: the time that the files have.
         """
-        self._settle, self._ready_file = settle, ready_file
+        self._settle, self._ready_file, self._trusts_times = settle, ready_file, trusts_times
         self._clock, self._wall_clock = clock, wall_clock
         self._seen: dict[str, tuple[Sizes, float]] = {}
 
@@ -115,7 +118,7 @@ class Watcher:
         if fault:
             return Readiness("incomplete", fault, unchanged)
         newest = max(changed for _, *times in sizes.values() for changed in times) / 1e9
-        is_settled = max(unchanged, self._wall_clock() - newest) >= self._settle
-        if is_settled or any(name in sizes for name in CLOSING):
+        age = self._wall_clock() - newest if self._trusts_times else 0.0
+        if max(unchanged, age) >= self._settle or any(name in sizes for name in CLOSING):
             return Readiness("ready", "", unchanged)
         return Readiness("settling", "may still be written", unchanged)

@@ -60,7 +60,7 @@ def request_of(given: Mapping[str, Any]) -> Request:
         InputError: a value is wrong. The message names the option.
     """
     values = {
-        name: _CHECKS[name](f"--{name.replace('_', '-')}", value)
+        name: _CHECKS[name](option_of(name), value)
         for name, value in given.items()
         if value is not None and name in _CHECKS
     }
@@ -83,6 +83,11 @@ def request_of(given: Mapping[str, Any]) -> Request:
     if options.watch is None and (options.until_step is not None or options.until_idle is not None):
         raise InputError("--until-step and --until-idle end a --watch; add --watch, or leave them out")
     return Request(entries, settings, options)
+
+
+def option_of(name: str) -> str:
+    """The option on the command line. `--model_args` is written as in `lm_eval`."""
+    return f"--{name}" if name == "model_args" else f"--{name.replace('_', '-')}"
 
 
 def _only(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

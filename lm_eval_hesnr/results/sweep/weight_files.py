@@ -57,15 +57,8 @@ def fault_of(folder: Path, *, needs_tokenizer: bool = True) -> str | None:
         return str(error)
     if needs_tokenizer and not any(name in names for name in _TOKENIZERS):
         return "has no tokenizer (give tokenizer= in --model_args if it is elsewhere)"
-    cut = next(
-        (
-            name
-            for name in ("tokenizer.json", "tokenizer_config.json")
-            if name in names and not _ends_whole(folder / name)
-        ),
-        None,
-    )
-    return f"{cut} is cut" if cut else None
+    json_files = [folder / name for name in ("tokenizer.json", "tokenizer_config.json") if name in names]
+    return next((f"{path.name} is cut" for path in json_files if not _ends_whole(path)), None)
 
 
 def weight_files(folder: Path) -> list[Path]:
