@@ -20,7 +20,7 @@ from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import reader_of, unknown_format
+from lm_eval_hesnr.trajectories.readers import reader_of
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 SIZES = {
@@ -196,7 +196,7 @@ def read_record(data: Any, path: Path) -> Trajectory:
     """Return the trajectory in one decoded JSON value, with the checks of `load`. ValueError if it has none."""
     reader = reader_of(data)
     if reader is None:
-        raise unknown_format(data)
+        raise ValueError("no known trajectory format")
     return checked(reader.read(data, path))
 
 

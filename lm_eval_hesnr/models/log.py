@@ -6,14 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, first_names
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
 from lm_eval_hesnr.scoring.request import TrajectoryResult
 from lm_eval_hesnr.scoring.store import ScoreStore
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
-
-_MOST_NAMED = 3
 
 
 def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
@@ -34,10 +32,9 @@ def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTr
             )  # fmt: skip
         empty = [str(requests[i].doc.get("id", i)) for i in own if not encoded[i].plan]
         if empty:
-            named = ", ".join(empty[:_MOST_NAMED]) + ", ..." * (len(empty) > _MOST_NAMED)
             eval_logger.warning(
                 "%s, %s: no token to score, only context, in %d of %s: %s",
-                task, model.model_name, len(empty), counted(len(own), "trajectory"), named,
+                task, model.model_name, len(empty), counted(len(own), "trajectory"), first_names(empty),
             )  # fmt: skip
 
 
