@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_line
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnose import diagnose
 from lm_eval_hesnr.results.findings import Run
-from lm_eval_hesnr.results.results_file import runs_of
-
-_LARGEST_FILE = 2**28
-"""Bytes. A results file with 500 trajectories has less than 1 MB."""
+from lm_eval_hesnr.results.results_file import read_results
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,13 +36,4 @@ def _runs_in(path: Path) -> list[Run]:
     """The runs in one results file."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give its results_*.json files, in order of training")
-    try:
-        content = read_regular(path, at_most=_LARGEST_FILE)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
-    try:
-        return runs_of(json.loads(content), str(path))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not a results file ({error}); give results_*.json as lm_eval wrote it") from error
+    return read_results(path)

@@ -32,9 +32,27 @@ class Finding(NamedTuple):
     code: str
     evidence: str
     advice: str
+    task: str | None = None
+    """The task of the runs; None if only one run is diagnosed."""
+    runs: tuple[str, ...] = ()
+    """The names of the runs that it stands for, if it is about single runs."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """The names of the runs before and after a change, if it is about pairs of runs."""
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.evidence}; {self.advice}"
+        where = f"{self.task}, {_names(self.runs, self.pairs)}: " if self.task else ""
+        return f"{self.code}: {where}{self.evidence}; {self.advice}"
+
+
+def _names(runs: Iterable[str], pairs: Iterable[tuple[str, str]]) -> str:
+    """The names of runs, with commas; of pairs, `a -> b -> c, e -> f`."""
+    chains: list[list[str]] = [[run] for run in runs]
+    for before, after in pairs:
+        if chains and chains[-1][-1] == before:
+            chains[-1].append(after)
+        else:
+            chains.append([before, after])
+    return ", ".join(" -> ".join(chain) for chain in chains)
 
 
 class Run(NamedTuple):
