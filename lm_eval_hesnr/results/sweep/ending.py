@@ -1,14 +1,19 @@
-"""What a sweep prints at its end: the table, signal-to-noise, verdicts, and findings in the order of the steps."""
+"""What a sweep prints at its end: the table, signal-to-noise, verdicts, the choice, and what may be wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.compared_run import ComparedRun, from_results
+from lm_eval_hesnr.results.comparison import compare
 from lm_eval_hesnr.results.diagnose import diagnose
 from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table
+from lm_eval_hesnr.results.verdict import HEADLINE, verdicts
 
 
 def ending(rows: Sequence[Row]) -> Iterator[str]:
@@ -20,30 +25,36 @@ def ending(rows: Sequence[Row]) -> Iterator[str]:
     yield from noise_lines(rows)
     for task in tasks_in(rows):
         yield from verdict_lines([run for row in rows for run in row.runs if run.task == task])
+    yield ""
     findings = diagnose([run for row in rows for run in row.runs])
     yield from map(str, findings)
     yield counted(len(findings), "finding") if findings else "no findings"
 
 
 def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:
-    """The best run against the first one, and against the one before it, in the scope of the headline.
+    """The first run and the one before the best against the best, and which run to take.
 
     Args:
-        runs: of one task, in the order of the steps.
+        runs: of one task, with different names, in the order of the steps.
     """
     scope = first_scope(runs[0]) if runs else None
-    if scope is None:
+    known = [run for run in runs if scope is not None and run.value(HEADLINE, scope) is not None]
+    if scope is None or len(known) < 2:
         return
-    values = [run.value("he_snr", scope) for run in runs]
-    known = [i for i, value in enumerate(values) if value is not None]
-    if len(known) < 2:
+    try:
+        compared = [from_results(run, Path(run.name)).named(run.name) for run in known]
+    except InputError as error:
+        yield f"no verdict: {error}"
         return
-    best = max(known, key=lambda i: values[i] or 0.0)
-    others = dict.fromkeys(i for i in (known[0], best - 1) if i != best and i >= 0)
-    for other in others:
-        yield from sentences(runs[other], runs[best], scope)
+    for sentence in _sentences(compared, [run.value(HEADLINE, scope) or 0.0 for run in known], scope):
+        yield f"{sentence}."
+    yield from compare(compared, scope).choice.sentences
 
 
-def sentences(before: Run, after: Run, scope: str) -> Iterator[str]:
-    """The verdict on two runs."""
-    yield from ()
+def _sentences(runs: Sequence[ComparedRun], values: Sequence[float], scope: str) -> Iterator[str]:
+    best = max(range(len(runs)), key=lambda i: values[i])
+    others = dict.fromkeys(i for i in (0, best - 1) if i >= 0 and i != best)
+    chosen = [runs[best], *(runs[i] for i in others)]
+    for verdict in verdicts(chosen, scope) if others else []:
+        yield verdict.sentence
+        yield from (f"caution: {caution}" for caution in verdict.cautions)
