@@ -14,7 +14,7 @@ from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
-from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, run_file, visible_gpus
+from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, model_args_of, run_file, visible_gpus
 from lm_eval_hesnr.results.sweep.ending import ending
 from lm_eval_hesnr.results.sweep.hub import HubRefs
 from lm_eval_hesnr.results.sweep.order import ORDERS, in_order
@@ -96,10 +96,13 @@ def run(arguments: argparse.Namespace) -> bool:
     plan = planner.look()
     groups = gpu_groups(request.options, lambda: visible_gpus(os.environ))
     ready = [one.checkpoint for one in plan if one.readiness.state in ("ready", "settling")]
+    tasks: list[Any] = []
     if ready or request.options.watch is not None:
-        _checked_tasks(out, request, ready[0] if ready else Checkpoint("check", ""))
+        tasks = _checked_tasks(out, request, ready[0] if ready else Checkpoint("check", ""))
     if arguments.dry_run:
         print_lines(_dry_run(planner, plan, groups))
+        if ready and tasks:
+            print_lines(_cost(request, ready[0], tasks))
         return True
     sweep = Sweep(planner, groups, print_line)
     try:
@@ -130,6 +133,14 @@ def _checked_tasks(out: OutFolder, request: Request, checkpoint: Checkpoint) -> 
         config = Path(folder) / "run.yaml"
         config.write_text(run_file(out.path, checkpoint, request.settings, options), encoding="utf-8")
         return tasks_of_run(config, request.settings.further, plugin.MODELS, plugin.task_folder())
+
+
+def _cost(request: Request, checkpoint: Checkpoint, tasks: list[Any]) -> Iterator[str]:
+    from lm_eval_hesnr.cli.sweep_cost import cost_lines
+    from lm_eval_hesnr.harness.check_run import further_options
+
+    model_args = model_args_of(checkpoint, request.settings)
+    return cost_lines(tasks, model_args, further_options(request.settings.further).limit)
 
 
 def _dry_run(planner: Planner, plan: list[Planned], groups: list[tuple[str, ...]]) -> Iterator[str]:

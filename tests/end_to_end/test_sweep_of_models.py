@@ -48,7 +48,7 @@ def states(work):
 @pytest.fixture
 def work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first_turns(tmp_path / "t.jsonl", 3)
+    first_turns(tmp_path / "t.jsonl", 3, only_resolved=True)
     return tmp_path
 
 

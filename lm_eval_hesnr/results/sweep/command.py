@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
@@ -43,20 +43,22 @@ def command_of(out: Path, name: str, settings: Settings, options: Options, gpus:
     return Command([*words, *settings.further], gpus)
 
 
+def model_args_of(checkpoint: Checkpoint, settings: Settings) -> dict[str, Any]:
+    """The model arguments with which a checkpoint is evaluated, without the score store."""
+    revision = {} if checkpoint.revision is None else {"revision": checkpoint.revision}
+    return {"pretrained": checkpoint.pretrained, **revision, **settings.model_args, **checkpoint.model_args}
+
+
 def run_file(out: Path, checkpoint: Checkpoint, settings: Settings, options: Options) -> str:
     """The content of run.yaml, from which `lm_eval run --config` evaluates the checkpoint."""
     folder = out / checkpoint.name
-    model_args = {"pretrained": checkpoint.pretrained}
-    if checkpoint.revision is not None:
-        model_args["revision"] = checkpoint.revision
-    if has_store(settings.model) and options.store:
-        model_args["score_store"] = str(out / "store")
+    store = {"score_store": str(out / "store")} if has_store(settings.model) and options.store else {}
     metadata = dict(settings.metadata)
     if options.tokens:
         metadata["token_table"] = str(folder / "tokens")
     content = {
         "model": settings.model,
-        "model_args": {**model_args, **settings.model_args, **checkpoint.model_args},
+        "model_args": model_args_of(checkpoint, settings) | store,
         "tasks": list(settings.tasks),
         "metadata": metadata,
         "output_path": str(folder / "results"),
