@@ -18,6 +18,15 @@ _LARGEST_STATE_FILE = 2**28
 """Bytes. `trainer_state.json` has a line per log step of the training."""
 
 
+Key = tuple[str, str | None, str]
+"""What names a checkpoint: the folder or the name on the Hub, the revision, and its own model arguments."""
+
+
+def key_of(pretrained: str, revision: str | None, model_args: Mapping[str, Any]) -> Key:
+    """The key of a checkpoint. The same weights with other model arguments are another checkpoint."""
+    return pretrained, revision, json.dumps(model_args, sort_keys=True, default=str)
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """One checkpoint of a sweep."""
@@ -32,6 +41,11 @@ class Checkpoint:
     """The step of training; None if the name does not contain it."""
     model_args: Mapping[str, Any] = field(default_factory=dict)
     """Model arguments of this checkpoint alone."""
+
+    @property
+    def key(self) -> Key:
+        """What names the checkpoint."""
+        return key_of(self.pretrained, self.revision, self.model_args)
 
     @property
     def folder(self) -> Path | None:

@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import replace_file, writing
 from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.settings import Options, Settings, has_store
 
@@ -95,7 +96,7 @@ def gpu_groups(options: Options, visible: Callable[[], Sequence[str]]) -> list[t
     size = options.gpus_per_model or len(gpus)
     if size > len(gpus):
         raise InputError(
-            f"--gpus-per-model {size}: there are only {len(gpus)} GPUs; name them with --gpus, or use fewer"
+            f"--gpus-per-model {size}: found only {counted(len(gpus), 'GPU')}; name them with --gpus, or use fewer"
         )
     return [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
 

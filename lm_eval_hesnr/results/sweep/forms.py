@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
-from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, step_of
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, Key, key_of, step_of
 
 Refs = Callable[[str], Mapping[str, str]]
 """From a name on the Hub to its branches and tags, each with its commit."""
@@ -143,28 +143,28 @@ def _nothing(source: str, path: Path) -> str:
     return f"{source}: there is no such folder; for a model on the Hub, write org/name@revision, such as org/name@main"
 
 
-def checkpoints_of(found: Iterable[Found], names: Mapping[tuple[str, str | None], str]) -> list[Checkpoint]:
+def checkpoints_of(found: Iterable[Found], names: Mapping[Key, str]) -> list[Checkpoint]:
     """The checkpoints with unique names. A checkpoint that is found twice is taken once.
 
     Args:
         found: in any order.
-        names: the names that earlier calls gave, by folder or Hub name, and revision.
+        names: the names that earlier calls gave.
 
     Raises:
         InputError: the name of an entry cannot be the name of a folder.
     """
     given = dict(names)
     taken = {*names.values(), *_RESERVED}
-    checkpoints: dict[tuple[str, str | None], Checkpoint] = {}
+    checkpoints: dict[Key, Checkpoint] = {}
     for one in found:
-        key = one.pretrained, one.revision
+        key = key_of(one.pretrained, one.revision, one.entry.model_args)
         if key in checkpoints:
             continue
         if key not in given:
             given[key] = _unique(_checked(one), taken)
             taken.add(given[key])
         step = step_of(one.revision or one.own_name) if one.entry.step is None else one.entry.step
-        checkpoints[key] = Checkpoint(given[key], *key, step, one.entry.model_args)
+        checkpoints[key] = Checkpoint(given[key], one.pretrained, one.revision, step, one.entry.model_args)
     return list(checkpoints.values())
 
 

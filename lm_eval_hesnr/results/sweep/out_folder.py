@@ -16,6 +16,7 @@ from typing import IO, Any
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import check_writable, create_file, replace_file, writing
 from lm_eval_hesnr.files.own_files import lock_file, open_own_file
+from lm_eval_hesnr.results.sweep.checkpoint import Key
 from lm_eval_hesnr.results.sweep.settings import Settings
 from lm_eval_hesnr.results.sweep.state import State, read_own_json, read_state
 
@@ -135,6 +136,6 @@ def _is_own(path: Path) -> bool:
     return path.name in ("lock", "STOP") or path.name.startswith("sweep.json.")
 
 
-def names_of(states: Iterable[State]) -> dict[tuple[str, str | None], str]:
+def names_of(states: Iterable[State]) -> dict[Key, str]:
     """The names that earlier calls have given to their checkpoints."""
     return {state.key: state.name for state in states}

@@ -65,7 +65,7 @@ class Planner:
         found: list[Found] = []
         for entry in self.entries:
             found += found_in(entry, self.refs, known=known, may_be_missing=self.options.watch is not None)
-        names = names_of(states.values()) | {(one.pretrained, one.revision): one.name for one in self.every.values()}
+        names = names_of(states.values()) | {one.key: one.name for one in self.every.values()}
         return checkpoints_of(found, names)
 
     def _planned(self, checkpoint: Checkpoint, state: State | None) -> Planned:

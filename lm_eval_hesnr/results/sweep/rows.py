@@ -39,7 +39,7 @@ def rows_of(out: OutFolder, states: Mapping[str, State], checkpoints: Iterable[C
     """
     known = {one.name: one for one in checkpoints}
     for name, state in states.items():
-        known.setdefault(name, Checkpoint(name, state.pretrained, state.revision, state.step))
+        known.setdefault(name, Checkpoint(name, state.pretrained, state.revision, state.step, state.model_args))
     rows = []
     for name, checkpoint in known.items():
         found = states.get(name)

@@ -130,6 +130,7 @@ def new_state(planner: Planner, checkpoint: Checkpoint, before: State | None) ->
         name=checkpoint.name,
         pretrained=checkpoint.pretrained,
         revision=checkpoint.revision,
+        model_args=dict(checkpoint.model_args),
         step=checkpoint.step,
         tokens_seen=tokens_seen(checkpoint),
         attempts=before.attempts if before else 0,

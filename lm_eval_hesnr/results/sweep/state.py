@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import replace_file, writing
 from lm_eval_hesnr.files.own_files import open_own_file
+from lm_eval_hesnr.results.sweep.checkpoint import Key, key_of
 
 FORMAT, VERSION = "hesnr-sweep-checkpoint", 1
 _LARGEST = 2**20
@@ -23,6 +24,8 @@ class State:
     name: str
     pretrained: str
     revision: str | None = None
+    model_args: dict[str, Any] = field(default_factory=dict)
+    """Model arguments of this checkpoint alone."""
     step: int | None = None
     tokens_seen: int | None = None
     status: str = "waiting"
@@ -43,9 +46,9 @@ class State:
     settings_sha256: str | None = None
 
     @property
-    def key(self) -> tuple[str, str | None]:
-        """What names the weights: the folder or the name on the Hub, and the revision."""
-        return self.pretrained, self.revision
+    def key(self) -> Key:
+        """What names the checkpoint."""
+        return key_of(self.pretrained, self.revision, self.model_args)
 
     def write(self, folder: Path) -> None:
         """Write state.json in the folder of the checkpoint, completely or not at all.
@@ -60,7 +63,13 @@ class State:
 
 
 _TYPES: dict[str, Any] = {
-    name: list if name == "gpus" else int | float | None if name == "seconds" else kind
+    name: list
+    if name == "gpus"
+    else dict
+    if name == "model_args"
+    else int | float | None
+    if name == "seconds"
+    else kind
     for name, kind in get_type_hints(State).items()
 }
 

@@ -91,13 +91,19 @@ def test_equal_names_get_numbers_which_stay_the_same_in_later_calls(runs):
         (Path(run) / "hf" / "config.json").write_text("{}")
     first = checkpoints_of([*found_in(Entry("b/hf"), refs), *found_in(Entry("c/hf"), refs)], {})
     assert [(one.name, one.pretrained) for one in first] == [("hf", "b/hf"), ("hf-2", "c/hf")]
-    known = {(one.pretrained, one.revision): one.name for one in first}
+    known = {one.key: one.name for one in first}
     later = checkpoints_of([one for run in ("a", "b", "c") for one in found_in(Entry(f"{run}/hf"), refs)], known)
     assert [(one.name, one.pretrained) for one in later] == [("hf-3", "a/hf"), ("hf", "b/hf"), ("hf-2", "c/hf")]
 
 
 def test_a_checkpoint_that_two_arguments_name_is_taken_once(runs):
     assert names("runs/checkpoint-100", "runs") == ["checkpoint-100", "checkpoint-20"]
+
+
+def test_the_same_weights_with_other_model_arguments_are_another_checkpoint(runs):
+    entries = [Entry("runs/hf"), Entry("runs/hf", "long", model_args={"max_length": 2048}), Entry("runs/hf", "again")]
+    found = checkpoints_of([one for entry in entries for one in found_in(entry, refs)], {})
+    assert [(one.name, one.model_args) for one in found] == [("hf", {}), ("long", {"max_length": 2048})]
 
 
 def test_a_checkpoint_never_gets_the_name_of_a_file_of_the_sweep(runs):

@@ -102,7 +102,7 @@ def test_a_state_is_read_as_it_was_written(tmp_path):
     "change",
     [
         {"status": "nearly"}, {"name": "b"}, {"attempts": "3"}, {"pretrained": None}, {"gpus": "0"}, {"seconds": "1"},
-        {"results": 7}, {"version": 2},
+        {"results": 7}, {"version": 2}, {"model_args": []},
     ],
 )  # fmt: skip
 def test_a_state_with_a_wrong_value_is_refused_by_name(tmp_path, change):
