@@ -366,10 +366,11 @@ def test_a_watch_never_starts_before_a_checkpoint_is_whole(work, tiny_model, clo
     ]
 
 
-def test_a_watch_evaluates_the_newest_first_and_ends_when_it_is_idle(work, tiny_model):
+def test_a_watch_evaluates_the_newest_first_and_ends_when_it_is_idle(work, tiny_model, capsys):
     write(work, tiny_model, 1, 2, 3)
     assert sweep("--watch", "0.2", "--until-idle", "1s") == 0
     assert journal(work) == ["checkpoint-3", "checkpoint-2", "checkpoint-1"]
+    assert "nothing new for 1 s\n" in capsys.readouterr().out
 
 
 def test_a_file_named_stop_ends_a_watch(work, tiny_model, capsys):

@@ -18,6 +18,9 @@ from lm_eval_hesnr.results.verdict import HEADLINE, verdicts
 
 def ending(rows: Sequence[Row]) -> Iterator[str]:
     """The lines, without line ends."""
+    if not rows:
+        yield "no checkpoints yet"
+        return
     yield from text_table(rows)
     if not tasks_in(rows):
         return

@@ -60,6 +60,9 @@ class Sweep:
         if stop_file.exists():
             raise InputError(f"{stop_file}: this file stops the sweep; remove it, and run the same command again")
         self._out.begin(self._planner.settings)
+        if self._options.watch is not None:
+            every = duration(self._options.watch)
+            self._say(f"looks for new checkpoints every {every}; Ctrl-C, or a file {stop_file}, ends this")
         with self._stop.on_signals():
             try:
                 while not self._is_over():
@@ -107,8 +110,12 @@ class Sweep:
             return not is_open
         ended = [one for one in planned if one not in is_open and one.readiness.state != "incomplete"]
         if options.until_step is not None and any((one.checkpoint.step or 0) >= options.until_step for one in ended):
+            self._say(f"step {options.until_step} is reached")
             return True
-        return options.until_idle is not None and time.monotonic() - self._active_at >= options.until_idle
+        if options.until_idle is not None and time.monotonic() - self._active_at >= options.until_idle:
+            self._say(f"nothing new for {duration(options.until_idle)}")
+            return True
+        return False
 
     def _is_open(self, one: Planned) -> bool:
         """Whether a checkpoint may still be evaluated in this call."""

@@ -1,5 +1,5 @@
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
@@ -23,7 +23,7 @@ def test_as_many_groups_as_the_gpus_allow(gpus, per_model, groups):
 
 
 def test_too_few_gpus_are_refused():
-    with pytest.raises(InputError, match=r"--gpus-per-model 2: there is only 1 GPU"):
+    with pytest.raises(InputError, match=r"--gpus-per-model 2: found only 1 GPU;"):
         gpu_groups(Options(gpus_per_model=2), lambda: ["0"])
 
 

@@ -42,6 +42,10 @@ def test_there_is_no_verdict_on_one_run_and_a_line_without_documents():
     assert line.startswith("no verdict: step2: configs, swe_hesnr has no documents")
 
 
+def test_a_sweep_without_checkpoints_says_so():
+    assert list(ending([])) == ["no checkpoints yet"]
+
+
 def test_the_verdicts_come_after_the_table_and_before_the_findings():
     names = ("step1", "step2")
     rows = [
