@@ -203,6 +203,23 @@ def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, caps
     assert "checkpoint-2" in (work / "OUT" / "table.md").read_text()
 
 
+def test_a_named_folder_that_is_removed_does_not_stop_the_others(work, tiny_model, capsys):
+    write(work, tiny_model, 1, does="slow")
+    write(work, tiny_model, 2, 3)
+
+    def remove():
+        wait_for(work / "runs" / "checkpoint-1" / "began")
+        shutil.rmtree(work / "runs" / "checkpoint-2")
+        (work / "runs" / "checkpoint-1" / "go").write_text("")
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    names = [f"runs/checkpoint-{step}" for step in (1, 2, 3)]
+    assert main(["sweep", *names, *arguments()[2:]]) == 1
+    thread.join()
+    assert list(statuses(work).values()) == ["done", "gone", "done"]
+
+
 def test_results_stay_when_a_finished_checkpoint_is_removed(work, tiny_model):
     write(work, tiny_model, 1, 2)
     assert sweep() == 0
@@ -371,6 +388,13 @@ def test_a_watch_evaluates_the_newest_first_and_ends_when_it_is_idle(work, tiny_
     assert sweep("--watch", "0.2", "--until-idle", "1s") == 0
     assert journal(work) == ["checkpoint-3", "checkpoint-2", "checkpoint-1"]
     assert "nothing new for 1 s\n" in capsys.readouterr().out
+
+
+def test_a_watch_waits_for_the_first_checkpoint(work, tiny_model):
+    thread = threading.Timer(1, write, (work, tiny_model, 1))
+    thread.start()
+    assert sweep("--watch", "0.2", "--until-idle", "5s") == 0
+    assert journal(work) == ["checkpoint-1"]
 
 
 def test_a_file_named_stop_ends_a_watch(work, tiny_model, capsys):

@@ -46,7 +46,8 @@ class Sweep:
         self._reported: dict[str, str] = {}  # name to the last reason why it is not evaluated
         self._busy_until: dict[str, float] = {}
         self._seconds: list[float] = []
-        self._next_look = self._settled_at = self._active_at = -1.0
+        self._next_look = self._settled_at = -1.0
+        self._active_at = time.monotonic()
         self._gave_up = self._says_stop = False
 
     def run(self) -> bool:
@@ -112,7 +113,9 @@ class Sweep:
         if options.until_step is not None and any((one.checkpoint.step or 0) >= options.until_step for one in ended):
             self._say(f"step {options.until_step} is reached")
             return True
-        if options.until_idle is not None and time.monotonic() - self._active_at >= options.until_idle:
+        written = [one.readiness.unchanged_for for one in planned if one.readiness.state in ("incomplete", "settling")]
+        idle = min([time.monotonic() - self._active_at, *written])
+        if options.until_idle is not None and idle >= options.until_idle:
             self._say(f"nothing new for {duration(options.until_idle)}")
             return True
         return False
@@ -125,8 +128,14 @@ class Sweep:
     def _look(self) -> None:
         """Look at all checkpoints again, and report those that cannot be evaluated."""
         self._planner.refs.forget()
-        found = {one.checkpoint.name: one for one in self._planner.look()}
         now = time.monotonic()
+        try:
+            found = {one.checkpoint.name: one for one in self._planner.look()}
+        except InputError as error:
+            if self._next_look < 0:
+                raise
+            self._say(f"looks again later: {error}")  # the Hub or a disk may be back then
+            found = self._plan
         if found.keys() != self._plan.keys():
             self._active_at = now
         if self._next_look < 0:
