@@ -104,6 +104,7 @@ def test_every_checkpoint_is_evaluated_once_in_the_order_of_the_steps(work, tiny
     assert json.loads((work / "OUT" / "sweep.json").read_text())["checkpoints"] == [
         "checkpoint-3", "checkpoint-20", "checkpoint-100",
     ]  # fmt: skip
+    assert "\n\nswe_hesnr, scope action\n" in out
     assert sweep() == 0
     assert len(journal(work)) == 3
     assert capsys.readouterr().out.startswith("swe_hesnr, scope action\n"), "the table alone"
@@ -158,8 +159,8 @@ def test_weights_that_are_cut_or_missing_are_incomplete_at_once(work, tiny_model
     assert sweep() == 1
     assert time.monotonic() - began < 50, "it did not wait for --settle, which is 60 s"
     out = capsys.readouterr().out
-    assert "checkpoint-1: incomplete; runs/checkpoint-1 model.safetensors is cut" in out
-    assert "checkpoint-2: incomplete; runs/checkpoint-2 has no weights" in out
+    assert "checkpoint-1: incomplete; runs/checkpoint-1: model.safetensors is cut" in out
+    assert "checkpoint-2: incomplete; runs/checkpoint-2: has no weights" in out
     assert list(statuses(work).values()) == ["incomplete", "incomplete", "done"]
 
 
@@ -181,7 +182,7 @@ def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, 
         ended.set()
         thread.join()
     assert sorted(journal(work)) == ["checkpoint-1", "checkpoint-3"]
-    assert "checkpoint-2: incomplete; runs/checkpoint-2 is still being written" in capsys.readouterr().out
+    assert "checkpoint-2: incomplete; runs/checkpoint-2: is still being written" in capsys.readouterr().out
     assert sweep("--settle", "0") == 0
 
 
@@ -198,7 +199,7 @@ def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, caps
     thread.start()
     assert sweep() == 1
     thread.join()
-    assert "checkpoint-2: gone; runs/checkpoint-2 the folder was removed\n" in capsys.readouterr().out
+    assert "checkpoint-2: gone; runs/checkpoint-2: the folder was removed\n" in capsys.readouterr().out
     assert list(statuses(work).values()) == ["done", "gone", "done"]
     assert "checkpoint-2" in (work / "OUT" / "table.md").read_text()
 
@@ -419,4 +420,4 @@ def test_a_folder_of_another_format_says_how_to_convert_it(work, tiny_model, cap
     folder.mkdir()
     Path(folder / ".metadata").write_text("")
     assert sweep() == 1
-    assert "step-5: incomplete; runs/step-5 is not a Hugging Face folder; convert it" in capsys.readouterr().out
+    assert "step-5: incomplete; runs/step-5: is not a Hugging Face folder; convert it" in capsys.readouterr().out

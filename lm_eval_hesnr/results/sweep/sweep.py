@@ -178,7 +178,7 @@ class Sweep:
             state.status, state.reason = status, reason
             state.write(self._out.folder(name))
         self._reported[name] = reason
-        self._say(f"{name}: {status}; {one.checkpoint.source} {reason}")
+        self._say(f"{name}: {status}; {one.checkpoint.source}: {reason}")
 
     def _set(self, one: Planned, state: str) -> None:
         self._plan[one.checkpoint.name] = one._replace(readiness=one.readiness._replace(state=state))
