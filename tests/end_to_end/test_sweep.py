@@ -183,7 +183,7 @@ def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, 
         while not ended.wait(0.2):
             (changing / "generation_config.json").write_text(f'{{"t": {time.time_ns()}}}')
 
-    thread = threading.Thread(target=change)
+    thread = threading.Thread(target=change, daemon=True)
     thread.start()
     try:
         assert sweep("--settle", "2") == 1
@@ -204,7 +204,7 @@ def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, caps
         shutil.rmtree(work / "runs" / "checkpoint-2")
         (work / "runs" / "checkpoint-1" / "go").write_text("")
 
-    thread = threading.Thread(target=remove)
+    thread = threading.Thread(target=remove, daemon=True)
     thread.start()
     assert sweep() == 1
     thread.join()
@@ -222,7 +222,7 @@ def test_a_named_folder_that_is_removed_does_not_stop_the_others(work, tiny_mode
         shutil.rmtree(work / "runs" / "checkpoint-2")
         (work / "runs" / "checkpoint-1" / "go").write_text("")
 
-    thread = threading.Thread(target=remove)
+    thread = threading.Thread(target=remove, daemon=True)
     thread.start()
     names = [f"runs/checkpoint-{step}" for step in (1, 2, 3)]
     assert main(["sweep", *names, *arguments()[2:]]) == 1
@@ -295,7 +295,7 @@ def test_as_many_checkpoints_run_at_the_same_time_as_the_gpus_allow(work, tiny_m
         for step in (3, 2, 1):
             (work / "runs" / f"checkpoint-{step}" / "go").write_text("")
 
-    thread = threading.Thread(target=go)
+    thread = threading.Thread(target=go, daemon=True)
     thread.start()
     assert sweep("--gpus", "0,1,2,3,4", "--gpus-per-model", "2") == 0
     thread.join()
@@ -383,7 +383,7 @@ def test_a_watch_never_starts_before_a_checkpoint_is_whole(work, tiny_model, clo
         for step, order in ((1, files), (2, files[::-1])):
             write_slowly(tiny_model, work / "runs" / f"checkpoint-{step}", order, closed=closed)
 
-    thread = threading.Thread(target=train)
+    thread = threading.Thread(target=train, daemon=True)
     thread.start()
     assert sweep("--watch", "0.2", "--settle", "1", "--until-step", "2") == 0
     thread.join()
@@ -416,7 +416,7 @@ def test_a_file_named_stop_ends_a_watch(work, tiny_model, capsys):
             time.sleep(0.05)
         (work / "OUT" / "STOP").write_text("")
 
-    thread = threading.Thread(target=stop)
+    thread = threading.Thread(target=stop, daemon=True)
     thread.start()
     assert sweep("--watch", "0.2") == 0
     thread.join()
