@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,23 @@ class Change:
             return None
         return relative
 
+    @property
+    def is_opposite(self) -> bool:
+        """Whether he_snr says that one run is better, and ppl that the other one is."""
+        he_snr, ppl = self.move("he_snr"), self.move("ppl")
+        return he_snr is not None and ppl is not None and he_snr * ppl > 0
+
     def text(self, name: str, decimals: int = 4) -> str:
         """The values of a measure, as `0.1040 -> 0.1052`."""
         return " -> ".join(f"{value:.{decimals}f}" for value in self.values(name) or ())
+
+
+def in_scopes(found: Iterable[Change], *names: str) -> str:
+    """Each scope with the values of these measures: `action he_snr 0.1040 -> 0.1052, ppl 3.120 -> 3.050; all ...`."""
+    return "; ".join(
+        f"{change.scope} " + ", ".join(f"{name} {change.text(name, 3 if name == 'ppl' else 4)}" for name in names)
+        for change in found
+    )
 
 
 def changes(before: Run, after: Run) -> list[Change]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from lm_eval_hesnr.results.findings import LARGEST_WIDTH, Finding, Run, findings_of_run
+from lm_eval_hesnr.results.finding import Finding
+from lm_eval_hesnr.results.findings import LARGEST_WIDTH, Run, findings_of_run
 from lm_eval_hesnr.results.findings_of_change import findings_of_change
 
 COMPARED = (

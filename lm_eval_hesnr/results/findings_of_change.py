@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lm_eval_hesnr.results.change import Change, changes
-from lm_eval_hesnr.results.findings import Finding, Run
+from lm_eval_hesnr.results.change import Change, changes, in_scopes
+from lm_eval_hesnr.results.finding import Finding
+from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.set_change import SetChange, set_moved
 
 SMALLEST_FALL = 0.005
 """Smaller falls of topk_acc are not reported."""
 LEFT_AFTER_CALIBRATION = 0.25
 """A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr. The share is
-not 0, because the temperatures are fitted."""
-LEAST_CHANGE_OF_SET = 0.05
-"""The set of decisions has moved if their number changes by this fraction while he_snr does not move."""
+not 0, because the temperatures are fitted. With the embedded model, it is 0.05 at the temperature 0.8, 0.02 at 1.25,
+and 0.6 if the true logits of the easiest decisions rise by 1."""
 
 _CALIBRATED = "calibrated_he_snr"
 
@@ -22,22 +23,15 @@ def findings_of_change(before: Run, after: Run) -> Iterator[Finding]:
     """The findings about two comparable runs, the most important first. A finding in several scopes is one line."""
     found = changes(before, after)
     warmer = [change for change in found if _is_temperature(change)]
-    moved = [change for change in found if _is_set_moved(change)]
+    other_sets = [SetChange.of(change) for change in found if change not in warmer]
     yield from _temperature(warmer)
-    yield from _opposite([change for change in found if _is_opposite(change) and change not in warmer])
+    yield from _opposite([change for change in found if change.is_opposite and change not in warmer])
     yield from _topk_falls([change for change in found if _falls(change)])
-    yield from _set_moved(moved)
+    yield from set_moved(other_sets)
+    hidden = [one.change for one in other_sets if one.hides]
+    flat = [change for change in found if _is_flat(change) and change not in hidden]
     for paired in (True, False):
-        yield from _flat([c for c in found if _is_flat(c) and _is_paired(c) == paired and c not in moved], paired)
-
-
-def _in_scopes(found: Sequence[Change], *names: str) -> str:
-    """Each scope with the values of these measures: `action he_snr 0.1040 -> 0.1052, ppl 3.120 -> 3.050; all ...`."""
-    decimals = {"ppl": 3, "decisions": 0}
-    return "; ".join(
-        f"{change.scope} " + ", ".join(f"{name} {change.text(name, decimals.get(name, 4))}" for name in names)
-        for change in found
-    )
+        yield from _flat([change for change in flat if _is_paired(change) == paired], paired)
 
 
 def _is_temperature(change: Change) -> bool:
@@ -51,25 +45,26 @@ def _temperature(found: Sequence[Change]) -> Iterator[Finding]:
     if found:
         yield Finding(
             "temperature",
-            f"he_snr moves, but not at the temperature that fits each run: {_in_scopes(found, 'he_snr', _CALIBRATED)}",
+            f"he_snr moves, but not at the temperature that fits each run: {in_scopes(found, 'he_snr', _CALIBRATED)}",
             "one model is only more confident than the other, as after a change of the sampling temperature; compare "
             f"{_CALIBRATED}",
         )
-
-
-def _is_opposite(change: Change) -> bool:
-    he_snr, ppl = change.move("he_snr"), change.move("ppl")
-    return he_snr is not None and ppl is not None and he_snr * ppl > 0
 
 
 def _opposite(found: Sequence[Change]) -> Iterator[Finding]:
     if found:
         yield Finding(
             "opposite",
-            f"he_snr and ppl disagree about which run is better: {_in_scopes(found, 'he_snr', 'ppl')}",
+            f"he_snr and ppl disagree about which run is better: {in_scopes(found, 'he_snr', 'ppl')}",
             "after a context extension this is the long-context tax on ppl, after fine-tuning the alignment tax on "
-            "he_snr; choose the checkpoint by the stage of training",
+            f"he_snr; choose the checkpoint by the stage of training{_how_to_see_temperature(found)}",
         )
+
+
+def _how_to_see_temperature(found: Sequence[Change]) -> str:
+    """A higher or lower temperature looks the same. It is ruled out if the calibrated values are known."""
+    is_known = all(change.values(_CALIBRATED) for change in found)
+    return "" if is_known else "; a change of temperature looks the same, and --metadata temperatures=true shows it"
 
 
 def _falls(change: Change) -> bool:
@@ -81,24 +76,8 @@ def _topk_falls(found: Sequence[Change]) -> Iterator[Finding]:
     if found:
         yield Finding(
             "topk-falls",
-            f"fewer true tokens are among the candidates: {_in_scopes(found, 'topk_acc')}",
+            f"fewer true tokens are among the candidates: {in_scopes(found, 'topk_acc')}",
             "true tokens leave the set of candidates, which alone makes he_snr look better; raise k",
-        )
-
-
-def _is_set_moved(change: Change) -> bool:
-    if change.values("he_snr") is None or change.move("he_snr") is not None:
-        return False
-    return abs(change.move("decisions") or 0) >= LEAST_CHANGE_OF_SET and change.move("ppl") is not None
-
-
-def _set_moved(found: Sequence[Change]) -> Iterator[Finding]:
-    if found:
-        yield Finding(
-            "set-moved",
-            f"he_snr does not move, but other tokens are decisions: {_in_scopes(found, 'he_snr', 'decisions', 'ppl')}",
-            "easy tokens that leave the set hide what became better; compare the same tokens with hesnr measure "
-            "--set-of, which needs token tables",
         )
 
 

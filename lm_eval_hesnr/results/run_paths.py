@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,13 @@ from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.scoring.store import SETTINGS
 
 _ADVICE = "give a folder with token tables (--metadata token_table=DIR), or results (--output_path)"
+
+_GENERIC = ("tokens", "results")
+"""Names of folders that say nothing about a run."""
+
+
+_WORDS = re.compile("([^0-9]*)([0-9]{0,18})")
+"""A word and the number after it. A longer number is read in pieces, because Python refuses very long ones."""
 
 
 class Source(NamedTuple):
@@ -40,14 +48,24 @@ def sources(given: Path) -> list[Source]:
         return [Source(given, has_tokens=False)]
     if any(given.glob("*.parquet")):
         return [Source(given, has_tokens=True)]
-    if folders := sorted({path.parent for path in given.glob("*/*.parquet")}):
+    if folders := sorted({path.parent for path in given.glob("*/*.parquet")}, key=_by_numbers):
         return [Source(folder, has_tokens=True) for folder in folders]
+    if found := results_in(given):
+        return found
+    raise InputError(f"{given}: no token table (*.parquet) and no results_*.json in it; {_ADVICE}")
+
+
+def results_in(folder: Path) -> list[Source]:
+    """The newest results file of each folder inside a folder, ordered by path. `step200` is before `step1000`."""
     files: dict[Path, list[Path]] = {}
-    for path in sorted(given.rglob("results_*.json")):
+    for path in sorted(folder.rglob("results_*.json"), key=_by_numbers):
         files.setdefault(path.parent, []).append(path)
-    if not files:
-        raise InputError(f"{given}: no token table (*.parquet) and no results_*.json in it; {_ADVICE}")
     return [Source(found[-1], has_tokens=False, older=len(found) - 1) for found in files.values()]
+
+
+def _by_numbers(path: Path) -> list[list[tuple[str, int]]]:
+    """A sort key: the parts of the path, with the numbers in them compared by value."""
+    return [[(word, int(digits or 0)) for word, digits in _WORDS.findall(part)] for part in path.parts]
 
 
 def one_folder_of_tables(given: Path) -> Path:
@@ -70,42 +88,49 @@ def one_folder_of_tables(given: Path) -> Path:
 def short_names(found: Sequence[Source], models: Sequence[str]) -> list[str]:
     """A short name for each run, different for all: the part of its path that differs from the others'.
 
+    The last folder of a score store is a digest, and the harness makes that of a results file from the model's name. So
+    the model's name takes its place, if the names are then different.
+
     Args:
         found: the runs.
-        models: the name of each run's model. It replaces the folder's name inside a score store, which is a digest.
+        models: the name of each run's model.
     """
-    folders = [_parts(source, model, with_file=False) for source, model in zip(found, models, strict=True)]
-    whole = [_parts(source, model, with_file=True) for source, model in zip(found, models, strict=True)]
-    for parts in (folders, whole):
+    folders = [source.path.absolute() if source.has_tokens else source.path.absolute().parent for source in found]
+    by_model = [
+        [*_parts(*folder.parts[:-1]), *_parts(model if _is_named_by_model(source) else folder.name)]
+        for source, folder, model in zip(found, folders, models, strict=True)
+    ]
+    by_folder = [_parts(*folder.parts) for folder in folders]
+    by_file = [[*parts, source.path.name] for source, parts in zip(found, by_folder, strict=True)]
+    for parts in (by_model, by_folder, by_file):
         names = _differing(parts)
         if len(set(names)) == len(names):
             return names
-    return [f"{name} ({i + 1})" for i, name in enumerate(names)]  # the same run twice
+    return [f"{name} ({i + 1})" for i, name in enumerate(_differing(by_folder))]  # the same run twice
 
 
-def _parts(source: Source, model: str, *, with_file: bool) -> list[str]:
-    """The parts of a path. In the folder's names that the harness makes of model names, `__` replaces `/`."""
-    path = source.path.absolute()
-    folder = path if source.has_tokens else path.parent
-    inner = model if source.has_tokens and (path / SETTINGS).is_file() else folder.name
-    parts = [part for name in (*folder.parts[:-1], inner) for part in name.replace("__", "/").split("/")]
-    if with_file:
-        parts.append(inner and path.name)
-    return [part for part in parts if part]
+def _is_named_by_model(source: Source) -> bool:
+    return not source.has_tokens or (source.path / SETTINGS).is_file()
+
+
+def _parts(*names: str) -> list[str]:
+    """The parts of paths. In the folder's names that the harness makes of model names, `__` replaces `/`."""
+    return [part for name in names for part in name.replace("__", "/").split("/") if part]
 
 
 def _differing(runs: Sequence[list[str]]) -> list[str]:
-    """Each run's parts without those that all runs have at the beginning and at the end.
+    """Each run's parts without those that all runs have at the beginning and at the end, and without `_GENERIC` ones.
 
-    If the first remaining parts are all different, they alone are the names; else the last ones, if these are.
+    If the last remaining parts are all different, they alone are the names; else the first ones, if these are.
     """
     if len(runs) == 1:
         return [runs[0][-1]]
+    runs = [[part for part in run if part not in _GENERIC] or run for run in runs]
     shortest = min(map(len, runs)) - 1  # at least one part is left
     begin = next((i for i in range(shortest) if len({run[i] for run in runs}) > 1), shortest)
     end = next((i for i in range(shortest - begin) if len({run[-1 - i] for run in runs}) > 1), shortest - begin)
     left = [run[begin : len(run) - end] for run in runs]
-    for names in ([run[0] for run in left], [run[-1] for run in left]):
+    for names in ([run[-1] for run in left], [run[0] for run in left]):
         if len(set(names)) == len(names):
             return names
     return ["/".join(run) for run in left]

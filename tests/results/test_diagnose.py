@@ -66,7 +66,10 @@ def test_each_signature_of_one_run(changes, code):
     ("changes", "expected"),
     [
         ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355)}, []),
-        ({"he_snr": 0.302, "ppl": 1.9, "interval": (0.297, 0.307)}, ["flat"]),
+        ({"he_snr": 0.302, "ppl": 1.95, "interval": (0.297, 0.307)}, ["flat"]),
+        ({"he_snr": 0.302, "ppl": 1.5, "interval": (0.297, 0.307)}, ["set-moved", "flat"]),
+        ({"he_snr": 0.306, "ppl": 1.5, "interval": (0.301, 0.311)}, ["set-moved"]),
+        ({"he_snr": 0.33, "ppl": 1.5, "interval": (0.32, 0.34)}, []),
         ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355)}, ["opposite"]),
         (
             {"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"window": 8192, "rope": "yarn"}},
@@ -151,12 +154,11 @@ def test_the_command_reads_results_files_in_order(tmp_path, capsys):
         (tmp_path / name).write_text(json.dumps(data))
     assert main(["diagnose", str(tmp_path / "first.json"), str(tmp_path / "second.json")]) == 0
     out = capsys.readouterr().out
-    where = f"{tmp_path / 'first.json'} -> {tmp_path / 'second.json'}"
     assert out.startswith(
-        f"opposite: swe_hesnr, {where}: he_snr and ppl disagree about which run is better: action he_snr 0.3000 -> "
-        "0.3500, ppl 2.000 -> 2.200; "
+        "opposite: swe_hesnr, first.json -> second.json: he_snr and ppl disagree about which run is better: action "
+        "he_snr 0.3000 -> 0.3500, ppl 2.000 -> 2.200; "
     )
-    assert out.endswith("1 finding in 2 runs\n")
+    assert out.endswith("1 finding in 2 runs, in this order: first.json, second.json\n")
 
 
 def places(value, path=()):
@@ -363,4 +365,79 @@ def test_with_documents_runs_are_flat_only_if_their_paired_difference_is():
     assert [one.code for one in diagnose(without) if one.pairs] == ["flat"]
     other = better[1].config["documents"] | {"sha256": ["0" * 16] * 8}
     strange = better[1]._replace(config=better[1].config | {"documents": other})
-    assert [one.code for one in diagnose([better[0], strange]) if one.pairs] == ["flat"]
+    (finding,) = [one for one in diagnose([better[0], strange]) if one.pairs]
+    assert finding.evidence == "each value of he_snr is in the interval of the other (action)"
+
+
+@pytest.mark.parametrize(
+    ("self_he_snr", "evidence"),
+    [
+        (0.34, "at its decisions, the model is too confident: he_snr action 0.3000 (self_he_snr 0.3400)"),
+        (0.26, "at its decisions, the model is not confident enough: he_snr action 0.3000 (self_he_snr 0.2600)"),
+        (0.32, None),
+    ],
+)
+def test_a_model_that_is_too_confident_is_named(self_he_snr, evidence):
+    found = diagnose([with_value(run(), self_he_snr=self_he_snr)])
+    assert [(one.code, one.evidence) for one in found] == ([("not-calibrated", evidence)] if evidence else [])
+
+
+def test_calibration_is_not_judged_within_the_interval_of_he_snr():
+    one = with_value(run(interval=(0.26, 0.34)), self_he_snr=0.339)
+    assert codes(one) == ["few-decisions"]
+
+
+def write(folder, *runs):
+    """Write results files as the harness does, one in a folder of its own for each run; return the folder."""
+    for one in runs:
+        path = folder / one.name / "model" / "results_2026-01-01T00-00-00.000000.json"
+        path.parent.mkdir(parents=True)
+        data = {"results": {one.task: dict(one.results)}, "configs": {one.task: dict(one.config)}}
+        path.write_text(json.dumps(data))
+    return folder
+
+
+def test_a_folder_is_read_in_order_of_the_numbers_in_names(tmp_path, capsys):
+    folder = write(tmp_path, *(run(f"step{i}", mass=0.9) for i in (1000, 200, 30)))
+    assert main(["diagnose", str(folder)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("candidates-too-few: swe_hesnr, step30, step200, step1000: mean_top_mass")
+    assert out[1].startswith("flat: swe_hesnr, step30 -> step200 -> step1000: ")
+    assert out[2:] == ["2 findings in 3 runs, in this order: step30, step200, step1000"]
+    assert main(["diagnose", *(str(folder / f"step{i}") for i in (1000, 30))]) == 0
+    assert capsys.readouterr().out.endswith("in this order: step1000, step30\n")
+
+
+def test_a_bad_file_in_a_folder_is_named_and_the_others_are_diagnosed(tmp_path, capsys):
+    folder = write(tmp_path, run("a"), run("b"))
+    bad = folder / "a" / "model" / "results_2026-01-01T00-00-00.000000.json"
+    bad.write_text("{")
+    assert main(["diagnose", str(folder)]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith(f"error: {bad}: is not a results file")
+    assert out == "no findings in 1 run\n"
+    assert main(["diagnose", str(folder / "a")]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_findings_as_json(tmp_path, capsys):
+    folder = write(tmp_path, run("a", mass=0.9), run("b"))
+    assert main(["diagnose", "--json", str(folder)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["name"], one["task"]) for one in found["runs"]] == [("a", "swe_hesnr"), ("b", "swe_hesnr")]
+    assert found["runs"][0]["file"].startswith(str(folder / "a"))
+    assert [(one["code"], one["task"], one["runs"], one["pairs"]) for one in found["findings"]] == [
+        ("candidates-too-few", "swe_hesnr", ["a"], []),
+        ("flat", "swe_hesnr", [], [["a", "b"]]),
+    ]
+    assert main(["diagnose", "--json", str(folder / "a")]) == 0
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["Alpha-7B"])
+
+
+def test_advice_is_not_repeated(tmp_path, capsys):
+    folder = write(tmp_path, run("a", mass=0.9), run("b", mass=0.91, he_snr=0.4, interval=(0.39, 0.41)))
+    assert main(["diagnose", str(folder)]) == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith("do not judge the long-context tax; raise k, and look at topk_acc")
+    assert second == "candidates-too-few: swe_hesnr, b: mean_top_mass of the 10 candidates: action 91.0 %"
