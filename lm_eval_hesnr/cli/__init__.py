@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 
-from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show
+from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show, sweep
 from lm_eval_hesnr.cli.terminal import Parser, print_error
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.files import reason_of
@@ -29,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)
     accept_every_character()
     try:
-        arguments = _parser().parse_args(argv)
+        own, further = _split(sys.argv[1:] if argv is None else argv)
+        arguments = _parser().parse_args(own, argparse.Namespace(further=further))
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
     try:
@@ -56,6 +57,14 @@ def main(argv: list[str] | None = None) -> int:
     return DONE if all_good else BAD_INPUT
 
 
+def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
+    """The arguments before and after `--` of `hesnr sweep`. For the other commands, `--` has its usual meaning."""
+    if argv[:1] != ["sweep"] or "--" not in argv:
+        return argv, None
+    place = argv.index("--")
+    return argv[:place], argv[place + 1 :]
+
+
 def _discard_stdout() -> None:
     """Discard what is not printed yet. The interpreter would try to print it again when it exits."""
     with suppress(OSError):  # stdout of a test has no descriptor
@@ -69,9 +78,11 @@ def _failed(reason: str, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="hesnr", description="Convert, show and sample agent trajectories; measure and diagnose HE-SNR results."
+        prog="hesnr",
+        description="Convert, show and sample agent trajectories; evaluate all checkpoints of a training run; measure "
+        "and diagnose HE-SNR results.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (curate, show, measure, diagnose, sample):
+    for command in (curate, show, measure, diagnose, sweep, sample):
         command.add_to(commands)
     return parser

@@ -7,11 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from lm_eval_hesnr.messages.counts import counted, first_names
+from lm_eval_hesnr.models.cost import Reading
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
 from lm_eval_hesnr.scoring.request import TrajectoryResult
 from lm_eval_hesnr.scoring.store import ScoreStore
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
+
+
+def log_cost(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
+    """Log what a run costs, before anything is scored: its tokens, and the memory of the model.
+
+    Args:
+        model: the `TrajectoryModel` that scores them.
+        requests: one per trajectory.
+        encoded: their tokens and windows.
+    """
+    tasks = ", ".join(dict.fromkeys(str(request.task_name) for request in requests))
+    reading = Reading.of(encoded)
+    size = model.size(reading.longest)
+    by = f" by rank {model.rank} of {model.world_size}" if model.world_size > 1 else ""
+    eval_logger.info("%s, %s: %s%s%s", tasks, model.model_name, reading, by, "" if size is None else f"; {size}")
 
 
 def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:

@@ -99,7 +99,10 @@ def test_lines_about_lengths_name_the_task_and_the_checkpoint(tokenizer, harness
     Uniform(tokenizer).loglikelihood(requests, disable_tqdm=True)
     long = "windows for 1 of 2 trajectories (context 32 tokens, stride 16)"
     empty = "no token to score, only context, in 1 of 2 trajectories: run of b"
-    assert harness_logs.messages == [f"a, uniform: {long}", f"b, uniform: {long}", f"b, uniform: {empty}"]
+    cost, *lines = harness_logs.messages
+    assert lines == [f"a, uniform: {long}", f"b, uniform: {long}", f"b, uniform: {empty}"]
+    assert cost.startswith("a, b, uniform: 4 trajectories, ")
+    assert cost.endswith(" to read in windows of at most 32")
 
 
 def test_a_wrong_stride_is_refused_at_load(tokenizer):
