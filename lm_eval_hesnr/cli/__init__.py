@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 
-from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show
+from lm_eval_hesnr.cli import curate, diagnose, export, measure, sample, show
 from lm_eval_hesnr.cli.terminal import Parser, print_error
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.files import reason_of
@@ -69,9 +69,10 @@ def _failed(reason: str, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="hesnr", description="Convert, show and sample agent trajectories; measure and diagnose HE-SNR results."
+        prog="hesnr",
+        description="Convert, show and sample agent trajectories; measure, diagnose and export HE-SNR results.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (curate, show, measure, diagnose, sample):
+    for command in (curate, show, measure, diagnose, export, sample):
         command.add_to(commands)
     return parser
