@@ -19,4 +19,4 @@ if [ -z "$python" ]; then
 fi
 "$python" -m venv "$folder"
 "$folder/bin/python" -m pip --disable-pip-version-check install --quiet "every_eval_ever==0.3.0" \
-    "trackio>=0.40,<1" "mlflow>=3.17,<4" "wandb>=0.31,<1" "huggingface_hub>=2,<3" numpy scipy pyyaml pytest
+    "trackio>=0.40,<1" "mlflow>=3.17,<4" "wandb>=0.31,<1" numpy scipy pyyaml pytest

@@ -74,14 +74,13 @@ def _results_below(folder: Path) -> list[Path]:
 
 
 def _sweep(folder: Path, missing: list[str]) -> Iterator[_Source]:
-    """The newest results of each finished checkpoint of a sweep."""
+    """The results of each finished checkpoint of a sweep."""
     names = _object(folder / "sweep.json").get("checkpoints")
     for name in map(str, names if isinstance(names, list) else []):
         state = _object(folder / name / "state.json")
-        files = sorted(_results_below(folder / name), key=lambda path: path.name)
-        if state.get("status") == "done" and files:
-            step = state.get("step")
-            yield _Source(files[-1], name, step if type(step) is int else None)
+        results, step = state.get("results"), state.get("step")
+        if state.get("status") == "done" and isinstance(results, str):
+            yield _Source(folder / name / results, name, step if type(step) is int else None)
         else:
             missing.append(f"{folder / name}: left out, its state is {state.get('status', 'unknown')}")
 

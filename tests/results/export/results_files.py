@@ -58,8 +58,11 @@ def write_results(folder: Path, values: dict[str, Any] | None = None, **changes:
 def write_sweep(folder: Path, steps: dict[str, tuple[int, float]]) -> Path:
     """Write the folder of a finished sweep; `steps` maps a checkpoint to its step and its he_snr."""
     for name, (step, he_snr) in steps.items():
-        write_results(folder / name / "results" / "model", {"he_snr": he_snr}, model=f"/runs/{name}")
-        state = {"format": "hesnr-sweep-checkpoint", "version": 1, "name": name, "step": step, "status": "done"}
+        path = write_results(folder / name / "results" / "model", {"he_snr": he_snr}, model=f"/runs/{name}")
+        state = {
+            "format": "hesnr-sweep-checkpoint", "version": 1, "name": name, "pretrained": f"/runs/{name}",
+            "step": step, "status": "done", "results": str(path.relative_to(folder / name)),
+        }  # fmt: skip
         (folder / name / "state.json").write_text(json.dumps(state))
     sweep = {"format": "hesnr-sweep", "version": 1, "settings": {}, "checkpoints": list(steps)}
     (folder / "sweep.json").write_text(json.dumps(sweep))
