@@ -159,7 +159,8 @@ class _RepeatedTask(SweHesnr):
 
     def forget_answers(self) -> None:
         """Make the requests as new. Their answers are large."""
-        for request in self._instances or ():
+        requests: list[Any] = self._instances or []
+        for request in requests:
             request.resps, request.filtered_resps, request.text_is_in = [], {}, None
 
 

@@ -3,15 +3,17 @@ import logging
 import math
 import random
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from transformers import TrainerCallback
 
-from lm_eval_hesnr import HESNRCallback, InputError
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.plugin import task_folder
+from lm_eval_hesnr.training.callback import HESNRCallback
 from tests.training.small_trainer import trainer, write_runs
 
 
@@ -178,7 +180,8 @@ def test_no_tokenizer_and_wrong_arguments(runs, tmp_path, harness_logs):
     one = trainer(tmp_path, tokenizer=False)
     HESNRCallback(one, runs).on_evaluate(one.args, one.state, one.control, metrics={}, model=one.model)
     assert "the trainer has no tokenizer; give Trainer(processing_class=tokenizer)" in harness_logs.text
-    for every in (0, 1.5, True):
+    wrong: list[Any] = [0, 1.5, True]
+    for every in wrong:
         with pytest.raises(InputError, match="every="):
             HESNRCallback(one, runs, every=every)
 
