@@ -90,12 +90,11 @@ def test_wandb_has_every_point(late, tmp_path, monkeypatch):
 
 def _history(file):
     """Yield the items of each logged point. The file is a log of records: check sum, length, kind, content."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
     content, place = file.read_bytes(), 7
     while place < len(content):
         (length,) = struct.unpack_from("<H", content, place + 4)
-        record = Record()
+        record = messages.Record()
         record.ParseFromString(content[place + 7 : place + 7 + length])
         if record.WhichOneof("record_type") == "history":
             yield record.history.item
