@@ -30,6 +30,8 @@ class ScopedProfile(NamedTuple):
     """Scored tokens of the whole trajectory, in any scope."""
     short_context_tokens: int
     """How many of these tokens were scored with a truncated context."""
+    digest: str
+    """Names the token ids of the whole trajectory."""
     notes: tuple[str, ...] = ()
     """What the model reported about this call, such as scores that could not be stored."""
 
@@ -66,7 +68,7 @@ class ScopeFilter(Filter):
             )
         scores = answer.scores
         chosen = scores.in_scope(self.labels)
-        decided = chosen & (scores.entropy > self.epsilon) & (scores.rank <= scores.k)
+        decided = chosen & scores.decisions(self.epsilon)
         counts = np.bincount(scores.labels[decided], minlength=len(Label))
         by_label = {label.label_name: int(counts[label]) for label in Label if counts[label]}
         profile = ScopedProfile(
@@ -76,6 +78,7 @@ class ScopeFilter(Filter):
             by_label,
             scored_tokens=int(scores.scored.sum()),
             short_context_tokens=scores.short_context,
+            digest=scores.digest,
             notes=answer.notes,
         )
         logprob = float(scores.logprob[chosen].sum(dtype=np.float64))
@@ -85,18 +88,22 @@ class ScopeFilter(Filter):
 def pooled_result(found: Sequence[ScopedProfile], ids: Sequence[str], *, method: str, epsilon: float) -> ScopeResult:
     """The result of one scope over all documents. It does not depend on the order in which they arrive.
 
+    The documents are ordered by their tokens. So the same tokens have the same standard errors in every run and from
+    every folder of token tables, whatever the order of the files.
+
     Args:
         found: one profile per document, at least one.
         ids: the ids of all trajectories of the run, by index.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats.
     """
-    found = sorted(found, key=lambda scoped: scoped.document)
+    found = sorted(found, key=lambda scoped: (scoped.digest, ids[scoped.document], scoped.document))
     return scope_result(
         [scoped.profile for scoped in found],
         [ids[scoped.document] for scoped in found],
         method=method,
         epsilon=epsilon,
+        digests=[scoped.digest for scoped in found],
         decisions_by_label=sum((Counter(scoped.decisions_by_label) for scoped in found), Counter()),
         token_counts={
             "scored_tokens": sum(scoped.scored_tokens for scoped in found),

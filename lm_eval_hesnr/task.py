@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,20 +13,21 @@ from lm_eval.api.task import Task
 from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
-from lm_eval_hesnr import __version__
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.aggregation import Aggregation, extend_harness
 from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeAnswer, TrajectoryRequest
 from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
-from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
+from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.ranks import split_by_size
+from lm_eval_hesnr.results.about_run import about_run, model_signature, own_signature
+from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.run_log import log_end_of_run
 from lm_eval_hesnr.scope_filter import ScopedProfile, ScopeFilter, pooled_result
-from lm_eval_hesnr.scoring.request import LabelledText, RequestText, TrajectoryResult
+from lm_eval_hesnr.scoring.request import LabelledText, RequestText
 from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder, table_folder_of_task
 from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -231,35 +231,17 @@ class SweHesnr(Task):
         return dict(HIGHER_IS_BETTER)
 
     def dump_config(self) -> dict[str, Any]:
-        """The task's configuration for the results JSON, with the signature, the counts and the summary of the run."""
-        return super().dump_config() | self._about_run()
+        """The task's configuration for the results JSON, with all that the run says about itself, and its documents."""
+        documents = {"documents": documents_config(self.results)} if self.results else {}
+        return super().dump_config() | self._about_run() | documents
 
     def _about_run(self) -> dict[str, Any]:
         models = [self.selection.trajectories[i].model for i in self.selection.scored]
-        token_counts = [result.token_counts or {} for result in self.results.values()]
-        return {
-            "signature": self._model_signature() | self._own_signature(),
-            "trajectories": {**self.selection.counts, **(token_counts[-1] if token_counts else {})},
-            "generated_by": Counter(model for model in models if model),
-            "decisions_by_label": {scope: result.decisions_by_label for scope, result in self.results.items()},
-            "summary": {scope: result.summary for scope, result in self.results.items()},
-        }
+        signature = model_signature(self._instances or ()) | self._own_signature()
+        return about_run(signature, self.selection.counts, models, self.results)
 
     def _own_signature(self) -> dict[str, Any]:
-        """The task's part of the signature: settings that make two runs comparable."""
-        return self.options.signature | {
-            "render": "chat" if self.has_template else "transcript",
-            "label_rules": LABEL_RULES_VERSION,
-            "lm_eval_hesnr": __version__,
-            "trajectories": self.selection.digest,
-        }
-
-    def _model_signature(self) -> dict[str, Any]:
-        """The model's part of the signature, from its last answer on this rank; empty before the first answer."""
-        instances: list[Instance] = self._instances or []
-        answers = [answer for instance in instances for answer in instance.resps]
-        signatures = [answer.scores.signature for answer in answers if isinstance(answer, TrajectoryResult)]
-        return signatures[-1] if signatures else {}
+        return own_signature(self.options, has_template=self.has_template, digest=self.selection.digest)
 
     def _value(self, name: str, items: list[ScopedProfile]) -> float | None:
         """A measure over the tokens of all documents together; None if there is no number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from lm_eval_hesnr.assets import TRAJECTORIES
-from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.labels import SCOPES, Label
+from lm_eval_hesnr.metrics.profile import EPSILON, SUMS
+from lm_eval_hesnr.results.compared_run import ComparedRun, from_tables
+from lm_eval_hesnr.results.token_tables import read_tables
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import reader_of, unknown_format
@@ -100,18 +104,26 @@ def token_scores(
     k: int = 10,
     seed: int = 0,
     better: float = 0.0,
+    other: bool = False,
     signature: dict[str, Any] | None = None,
 ) -> TokenScores:
-    """Return random scores of code, comments and observations; `better` moves every log-probability towards 0."""
+    """Return random scores of code, comments and observations.
+
+    `better` moves every log-probability towards 0. With `other`, another model scored the same tokens.
+    """
     random = np.random.default_rng(seed)
     scored = np.arange(n_tokens) >= first_scored
 
     def _where_scored(values: np.ndarray) -> np.ndarray:
         return np.where(scored, values, np.nan).astype(np.float32)
 
+    token_ids = random.integers(0, 150_000, n_tokens, dtype=np.int32)
+    labels = random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8)
+    if other:
+        random = np.random.default_rng([seed, 1])
     scores = TokenScores(
-        token_ids=random.integers(0, 150_000, n_tokens, dtype=np.int32),
-        labels=random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8),
+        token_ids=token_ids,
+        labels=labels,
         char_start=np.arange(n_tokens, dtype=np.int32) * 3,
         char_end=np.arange(n_tokens, dtype=np.int32) * 3 + 3,
         scored=scored,
@@ -129,6 +141,40 @@ def token_scores(
     rank = np.minimum(rank, (1 / p).astype(np.int32))
     scores.rank[scored] = np.where((rank == 1) & (p * k < 1), 2, np.maximum(rank, 1))
     return scores
+
+
+def compared_run(
+    name: str,
+    he_snr: Any,
+    *,
+    decisions: np.ndarray | int = 100,
+    ppl: np.ndarray | float = 4,
+    **signature: Any,
+) -> ComparedRun:
+    """Return a run in scope `action` with one document of 1000 tokens for each value of he_snr."""
+    rows = np.zeros((len(he_snr), 2 * len(SUMS)))
+    columns = {column: i for i, column in enumerate(SUMS)}
+    above = len(SUMS)
+    rows[:, columns["tokens"]] = 1000
+    rows[:, columns["nll"]] = 1000 * np.log(ppl)
+    rows[:, columns["rank_1"]] = 500
+    rows[:, above + columns["top_k"]] = decisions
+    rows[:, above + columns["snr"]] = decisions * np.asarray(he_snr)
+    rows[:, above + columns["nll_top_k"]] = decisions * 2.0
+    ids = [f"run {i}" for i in range(len(he_snr))]
+    digests = [f"{i:016x}" for i in range(len(he_snr))]
+    settings = {"model": "m", "dtype": "float32", "k": 10, "window": 2048, "scopes": {"action": ["code"]}}
+    return ComparedRun(
+        name=name, source=Path(name), signature=settings | signature, ids=ids, digests=digests, totals={"action": rows}
+    )
+
+
+def run_of_tables(folder: Path, scores: Sequence[TokenScores]) -> ComparedRun:
+    """Write token tables into a folder; return the run in them in scope `action`."""
+    for i, one in enumerate(scores):
+        write_token_table(folder, i, f"run {i}", one)
+    scopes = {"action": SCOPES["action"]}
+    return from_tables(read_tables(folder, scopes, EPSILON), scopes, EPSILON)
 
 
 @contextmanager

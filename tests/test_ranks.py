@@ -47,7 +47,7 @@ def test_tokens_of_the_real_runs_are_balanced(real_trajectories, tiny_model):
 
 
 def value(document, scope):
-    return ScopedProfile(scope, document, EntropyProfile.zero(10), {}, 1, 0)
+    return ScopedProfile(scope, document, EntropyProfile.zero(10), {}, 1, 0, "0" * 16)
 
 
 def test_what_two_ranks_have_of_a_document_is_kept_once():

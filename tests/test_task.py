@@ -13,8 +13,10 @@ import pytest
 from lm_eval_hesnr import plugin
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, totals
 from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.results.documents import document_totals
+from lm_eval_hesnr.results.token_tables import read_tables
 from tests.builders import bash_action, curated_row, segment, write_rows
 
 COMMAND = "grep -rn 'needle' src/  # where is it\nsed -i 's/a/b/' src/x.py\n"
@@ -62,10 +64,10 @@ def evaluate(tiny_model):
 def test_every_measure_of_both_scopes_with_its_standard_error(evaluate, runs):
     results = evaluate(metadata={"trajectories": str(runs)})
     row = results["results"]["swe_hesnr"]
-    for measure in HIGHER_IS_BETTER:
+    for name in HIGHER_IS_BETTER:
         for scope in ("action", "all"):
-            assert isinstance(row[f"{measure},{scope}"], float), (measure, scope)
-            assert isinstance(row[f"{measure}_stderr,{scope}"], float), (measure, scope)
+            assert isinstance(row[f"{name},{scope}"], float), (name, scope)
+            assert isinstance(row[f"{name}_stderr,{scope}"], float), (name, scope)
     assert results["higher_is_better"]["swe_hesnr"] == HIGHER_IS_BETTER
     config = results["configs"]["swe_hesnr"]
     assert config["trajectories"]["scored"] == 3
@@ -119,7 +121,13 @@ def test_results_equal_those_of_the_token_table(evaluate, runs, tmp_path):
     """The whole way once more, from the written table and the formulas of the paper."""
     table_folder = tmp_path / "tokens"
     metadata = {"trajectories": str(runs), "token_table": str(table_folder), "scopes": list(SCOPES)}
-    row = evaluate(metadata=metadata)["results"]["swe_hesnr"]
+    results = evaluate(metadata=metadata)
+    row, documents = results["results"]["swe_hesnr"], results["configs"]["swe_hesnr"]["documents"]
+    written = read_tables(table_folder, SCOPES, EPSILON)
+    assert (documents["ids"], documents["sha256"]) == (written.names, written.digests)
+    for scope, rows in document_totals(documents).items():
+        expected = np.stack([totals(profile, EPSILON) for profile in written.profiles[scope]])
+        np.testing.assert_allclose(measure("he_snr", rows), measure("he_snr", expected), rtol=1e-7)
     tables = [pq.read_table(path).to_pandas() for path in sorted(table_folder.glob("*.parquet"))]
     assert len(tables) == 3
     for scope, labels in SCOPES.items():
@@ -451,7 +459,7 @@ def test_the_order_in_which_processes_deliver_changes_no_byte(tmp_path):
         rng = np.random.default_rng(index)
         columns = (-rng.exponential(1, 99), rng.uniform(0, 2.3, 99), rng.integers(1, 15, 99), rng.uniform(0.9, 1, 99))
         profile = EntropyProfile.of_tokens(*columns, k=10)
-        return ScopedProfile("action", index, profile, {"code": 1}, 99, 0)
+        return ScopedProfile("action", index, profile, {"code": 1}, 99, 0, "0" * 16)
 
     def results(order):
         task = SweHesnr(config={"task": "swe_hesnr", "metadata": {"trajectories": str(path)}})
@@ -477,8 +485,8 @@ def test_the_ablation_is_one_table_in_the_papers_order(runs, tiny_model, caplog,
             "hf-topk", arguments, ["swe_hesnr_ablation"], task_manager=manager, device="cpu", log_samples=False
         )
     lines = [record.getMessage() for record in caplog.records if record.name == "lm_eval.hesnr"]
-    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("scope  "))) : first + 6]
-    assert table[0].split() == ["scope", "he_snr", "he_ppl", "ppl", "topk_acc", "decisions"]
+    table = lines[(first := next(i for i, line in enumerate(lines) if line.startswith("  scope  "))) : first + 6]
+    assert table[0].split() == ["scope", "he_snr", "95", "%", "interval", "he_ppl", "ppl", "topk_acc", "decisions"]
     order = ["thought", "action_raw", "action_no_markup", "action_no_whitespace", "action"]
     assert [line.split()[0] for line in table[1:]] == order
     row = results["results"]["swe_hesnr_ablation"]
@@ -515,3 +523,49 @@ def test_what_write_out_prints_has_no_effect_on_a_terminal(evaluate, tmp_path, c
     assert json.loads(json.dumps([context, text])) == [
         f"### System\nsystem {hostile}\n\n### Task\ntask {hostile}", f"\n\n### Observation\nobservation {hostile}\n\n"
     ]  # fmt: skip
+
+
+def test_the_same_tokens_have_the_same_standard_errors_everywhere(evaluate, tmp_path, capsys):
+    """In the run, in its score store, its token tables and its results file, for any order of the trajectories."""
+    from lm_eval_hesnr.cli import main
+
+    rows = [run(f"r{i}", turns=1 + i % 4) for i in range(7)]
+    found = []
+    for name, order in (("straight", rows), ("turned", rows[::-1])):
+        path = write_rows(tmp_path / f"{name}.jsonl", order)
+        metadata = {"trajectories": str(path), "token_table": str(tmp_path / name), "scopes": ["action"]}
+        results = evaluate(metadata=metadata, model_args={"score_store": str(tmp_path / "store")})
+        (tmp_path / f"{name}.json").write_text(json.dumps(results, default=str))
+        names = {f"{name},action": name for name in HIGHER_IS_BETTER}
+        row = results["results"]["swe_hesnr"]
+        found.append({measure: (row[key], row[f"{measure}_stderr,action"]) for key, measure in names.items()})
+    assert found[0] == found[1]
+    for source in ("straight", "turned", "store", "straight.json"):
+        assert main(["measure", str(tmp_path / source), "--scopes", "action", "--json"]) == 0
+        one = json.loads(capsys.readouterr().out)["action"]
+        assert {name: (one["measures"][name], one["stderr"][name]) for name in found[0]} == found[0], source
+
+
+def test_a_difference_from_results_files_is_the_one_from_token_tables(evaluate, tmp_path, capsys):
+    from lm_eval_hesnr.cli import main
+
+    path = write_rows(tmp_path / "runs.jsonl", [run(f"r{i}", turns=1 + i % 3) for i in range(6)])
+    for name, model_args in (("a", {}), ("b", {"max_length": 64})):
+        results = evaluate(
+            metadata={"trajectories": str(path), "token_table": str(tmp_path / name / "tokens")}, model_args=model_args
+        )
+        (tmp_path / f"results_{name}.json").write_text(json.dumps(results, default=str))
+    pages = []
+    for pair in (["a", "b"], ["results_a.json", "results_b.json"]):
+        assert main(["measure", *[str(tmp_path / name) for name in pair], "--scopes", "action,all", "--json"]) == 0
+        pages.append(json.loads(capsys.readouterr().out))
+    for scope in ("action", "all"):
+        tables, files = [found[scope]["verdicts"][0] for found in pages]
+        assert files["verdict"] == tables["verdict"] != "no verdict"
+        assert files["cautions"][0] == tables["cautions"][0]
+        assert files["cautions"][0].startswith("they differ in window (64, ")
+        for name, expected in tables["differences"].items():
+            got = files["differences"][name]
+            assert got["value"] == pytest.approx(expected["value"], rel=1e-6, abs=1e-6), name
+            assert got["interval"] == pytest.approx(expected["interval"], rel=1e-6, abs=1e-6), name
+            assert got["p_value"] == pytest.approx(expected["p_value"], abs=2e-3)

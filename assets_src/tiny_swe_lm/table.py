@@ -25,7 +25,9 @@ from assets_src.tiny_swe_lm.working_folder import require
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.token_tables import compare_tables, read_tables
+from lm_eval_hesnr.results.compared_run import from_tables
+from lm_eval_hesnr.results.token_tables import read_tables
+from lm_eval_hesnr.results.verdict import verdicts
 
 logger = logging.getLogger(__name__)
 BAR = 0.05  # nats, width of a histogram bar
@@ -92,11 +94,11 @@ def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
     lines.append("|---|---" + "|---:" * 6 + "|")
     scopes = {"action": SCOPES["action"]}
     for names in pairs:
-        a, b = (read_tables(_folder(out, name) / "tokens", scopes, EPSILON) for name in names)
-        found = compare_tables(a, b, EPSILON)["action"]
+        tables = [read_tables(_folder(out, name) / "tokens", scopes, EPSILON) for name in names]
+        (verdict,) = verdicts([from_tables(one, scopes, EPSILON) for one in tables], "action")
         cells = [f"`{name}`" for name in names]
         for measure, form in (("he_snr", "+.4f"), ("he_ppl", "+.3f"), ("decisions", "+,.0f")):
-            difference = found[measure]
+            difference = verdict.differences.get(measure)
             if difference is None or difference.interval is None:
                 cells += ["", ""]
             else:
@@ -150,6 +152,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def entropy_bars(data: dict[str, Any]) -> list[tuple[float, float]]:
     """(right edge in nats, share in %) of the action tokens' entropies, in bars of `BAR`."""
     cells = data["configs"]["swe_hesnr"]["summary"]["action"]["histogram"]
+    if isinstance(cells, dict):  # results that were written with an older version have pairs
+        columns = ([float(number) for number in cells[key].split()] for key in ("edges", "tokens"))
+        cells = list(zip(*columns, strict=True))
     total = sum(count for _, count in cells)
     bars = [0.0] * math.ceil(math.log(10) / BAR)
     for edge, count in cells:

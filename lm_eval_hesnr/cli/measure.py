@@ -1,4 +1,4 @@
-"""`hesnr measure`: every measure computed again from token tables, without a model."""
+"""`hesnr measure`: the measures of one run, or the comparison of several, without a model."""
 
 from __future__ import annotations
 
@@ -9,111 +9,219 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.cli.terminal import print_lines, print_note
+from lm_eval_hesnr.cli.terminal import print_error, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labels import SCOPES, Label
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
-from lm_eval_hesnr.results.text_table import aligned, number
-from lm_eval_hesnr.results.token_tables import Tables, compare_tables, measure_tables, read_tables
+from lm_eval_hesnr.results.compared_run import ComparedRun
+from lm_eval_hesnr.results.comparison import Comparison, compare
+from lm_eval_hesnr.results.comparison_data import comparison_csv, comparison_data, csv_text, parts_data
+from lm_eval_hesnr.results.comparison_text import choice_lines, comparison_lines, parts_lines
+from lm_eval_hesnr.results.decompose import decompose
+from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
+from lm_eval_hesnr.results.per_trajectory import moved, moved_lines
+from lm_eval_hesnr.results.reading import Reader
+from lm_eval_hesnr.results.run_paths import Source, one_folder_of_tables
+from lm_eval_hesnr.results.set_of import ReferenceSet
+
+_SEVERAL = ("baseline", "decompose", "per_trajectory")
+"""Options that need at least two runs."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    command = commands.add_parser("measure", help="compute every measure again from token tables, without a model")
-    command.add_argument("folder", type=Path, metavar="DIR", help="folder with the token tables of one run")
-    command.add_argument(
-        "other", type=Path, nargs="?", metavar="DIR_B", help="tables of a second run: print the paired difference B - A"
+    command = commands.add_parser(
+        "measure",
+        help="measure one run or compare several, without a model",
+        description="Print the measures of one run. With several runs on the same trajectories: rank them, say which "
+        "ones differ from the first, and which one to take.",
     )
+    command.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN",
+        help="a folder with token tables, a score store, a results_*.json, or a folder of results",
+    )  # fmt: skip
+    _add_what_is_measured(command)
+    compared = command.add_argument_group("several runs")
+    compared.add_argument("--baseline", metavar="NAME", help="compare with this run (default: the first)")
+    compared.add_argument(
+        "--decompose", action="store_true",
+        help="split each difference of he_snr by the tokens that are decisions of both runs, or of one (token tables)",
+    )  # fmt: skip
+    compared.add_argument(
+        "--per-trajectory", action="store_true", help="list how each trajectory moved, the largest effect first"
+    )
+    output = command.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print everything as JSON")
+    output.add_argument("--csv", action="store_true", help="print one row per run as CSV")
+    command.set_defaults(run=run)
+
+
+def _add_what_is_measured(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--scopes", metavar="NAMES",
+        help=f"names separated by commas: {','.join(SCOPES)} (default: action,all for one run, action for several)",
+    )  # fmt: skip
     command.add_argument(
         "--epsilon", type=float, metavar="NATS", help=f"entropy threshold in nats (default: {EPSILON:.6f})"
     )
     command.add_argument(
-        "--threshold", choices=METHODS, default="static", help="how the threshold is chosen (default: static)"
+        "--threshold",
+        choices=METHODS,
+        default="static",
+        help="how the threshold of one run is chosen (default: static)",
     )
     command.add_argument(
-        "--scopes", metavar="NAMES", help=f"names separated by commas: {','.join(SCOPES)} (default: action,all)"
+        "--set-of", type=Path, metavar="REF", help="measure all runs on the decisions of this run (token tables)"
     )
-    command.add_argument(
-        "--json", action="store_true", help="print everything as JSON, with sweep, shape and intervals"
-    )
-    command.set_defaults(run=run)
+    command.add_argument("--task", metavar="NAME", help="the task to take from results with several of our tasks")
 
 
 def run(arguments: argparse.Namespace) -> bool:
-    """Print the measures of one run, or the differences of two."""
+    """Print the measures of one run, or the comparison of several. Return whether all of them could be read."""
+    options = _options(arguments)
+    reader = Reader(scopes=options.scopes, epsilon=arguments.epsilon, task=arguments.task, note=print_note)
+    sources = reader.sources(arguments.runs)
+    if len(sources) == 1:
+        for name in _SEVERAL:
+            if getattr(arguments, name):
+                raise InputError(f"--{name.replace('_', '-')} needs at least two runs, found one: {sources[0].path}")
+        _print_one_run(arguments, reader, sources[0], options.threshold)
+        return True
+    if options.threshold != "static":
+        raise InputError("several runs are compared with one fixed threshold: give --epsilon instead of --threshold")
+    if arguments.scopes is None:
+        reader = Reader(scopes={"action": SCOPES["action"]}, epsilon=reader.epsilon, task=reader.task, note=print_note)
+    return _print_comparison(arguments, reader, sources)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
     given = {"scopes": arguments.scopes, "threshold": arguments.threshold}
+    if arguments.set_of and arguments.decompose:
+        raise InputError("--decompose with --set-of: all runs have the same set, so nothing enters or leaves it")
+    if arguments.set_of and arguments.threshold != "static":
+        raise InputError("--set-of needs a fixed threshold: give --epsilon instead of --threshold")
+    if arguments.epsilon is not None and not 0 < arguments.epsilon < math.inf:
+        raise InputError(f"--epsilon should be a positive number of nats, found {arguments.epsilon}")
     try:
-        options = Options.from_metadata({key: value for key, value in given.items() if value is not None})
+        return Options.from_metadata({key: value for key, value in given.items() if value is not None})
     except InputError as error:  # the message names a key of --metadata; the option has the same name
         raise InputError(str(error).replace("--metadata: ", "--", 1)) from None
-    if arguments.other and options.threshold != "static":
-        raise InputError("two runs are compared with one fixed threshold: give --epsilon instead of --threshold")
-    epsilon = EPSILON if arguments.epsilon is None else arguments.epsilon
-    if not 0 < epsilon < math.inf:
-        raise InputError(f"--epsilon should be a positive number of nats, found {epsilon}")
-    tables = _read(arguments.folder, options.scopes, epsilon)
-    if arguments.other is None:
-        summary = measure_tables(tables, options.threshold, epsilon)
-        text = json.dumps(summary, indent=2).splitlines() if arguments.json else _measures_table(tables, summary)
+
+
+def _print_one_run(arguments: argparse.Namespace, reader: Reader, source: Source, threshold: str) -> None:
+    if arguments.set_of:
+        (one,), reference = _read([source], reader), _reference(arguments, reader)
+        head, found = on_set(reference.measured(one), reference)
+    elif source.has_tokens:
+        head, found = table_measures(reader.tables(source.path), threshold, reader.table_epsilon)
     else:
-        other = _read(arguments.other, options.scopes, epsilon)
-        if other.folder.samefile(tables.folder):
-            print_note(f"note: {tables.folder} and {other.folder} are the same folder")
-        differences = compare_tables(tables, other, epsilon)
-        text = _as_json(differences).splitlines() if arguments.json else _differences_table(tables, other, differences)
-    print_lines(text)
-    return True
+        if threshold != "static":
+            raise InputError(f"{source.path}: --threshold needs the token tables of the run")
+        head, found = results_measures(reader.results(source.path), arguments.scopes and list(reader.scopes))
+    if arguments.csv:
+        print_lines(measures_csv(found).splitlines())
+    else:
+        print_lines(_json(found) if arguments.json else [head, *measures_lines(found)])
 
 
-def _read(folder: Path, scopes: Mapping[str, frozenset[Label]], epsilon: float) -> Tables:
-    """Read the tables of one run. Print a note if the run was scored with another epsilon."""
-    tables = read_tables(folder, scopes, epsilon)  # also checks that epsilon is below ln k
-    own = tables.signature.get("epsilon")
-    if isinstance(own, float) and own != epsilon:
-        print_note(
-            f"note: {folder} was scored with epsilon {own:.6g}; now measured with {epsilon:.6g} (--epsilon changes it)"
-        )
-    return tables
+def _print_comparison(arguments: argparse.Namespace, reader: Reader, sources: Sequence[Source]) -> bool:
+    _note_same_folders(sources)
+    runs = _read(sources, reader, at_least=2)
+    all_good = len(runs) == len(sources)
+    baseline = _index_of(arguments.baseline, runs)
+    set_of = None
+    if arguments.set_of:
+        reference = _reference(arguments, reader)
+        runs = [reference.measured(run) for run in runs]
+        set_of = next((run.name for run in runs if run.source.samefile(reference.folder)), str(arguments.set_of))
+    compared = {scope: compare(runs, scope, baseline) for scope in reader.scopes}
+    parts = {scope: _parts(found, reader) if arguments.decompose else {} for scope, found in compared.items()}
+    if arguments.csv:
+        rows = [row for found in compared.values() for row in moved(found)]
+        text = csv_text(rows) if arguments.per_trajectory else comparison_csv(compared.values(), parts)
+        print_lines(text.splitlines())
+    elif arguments.json:
+        print_lines(_json({scope: _data(found, parts[scope], arguments) for scope, found in compared.items()}))
+    else:
+        for scope, found in compared.items():
+            print_lines(_page(found, parts[scope], set_of, per_trajectory=arguments.per_trajectory))
+    return all_good
 
 
-def _measures_table(tables: Tables, summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """One line with the run and the thresholds of its scopes, then one line for each measure."""
-    rows = [("scope", "measure", "value", "stderr", "95 % interval")]
-    thresholds = []
-    for scope, found in summary.items():
-        epsilon = found["summary"]["epsilon"]
-        thresholds.append(f"{scope} {'none found' if epsilon is None else f'{epsilon:.6f}'}")
-        for name, value in found["measures"].items():
-            interval = found["summary"]["intervals"][name]
-            rows.append((scope, name, number(value), number(found["stderr"][name]), _interval(interval)))
-    model = tables.signature.get("model")
-    head = f"{tables.folder}: {counted(len(tables.names), 'trajectory')} by {model}; epsilon: {', '.join(thresholds)}"
-    return [head, *aligned(rows)]
+def _read(sources: Sequence[Source], reader: Reader, at_least: int = 1) -> list[ComparedRun]:
+    """The runs that can be read. Errors of the others are printed.
+
+    Raises:
+        InputError: fewer runs can be read than are needed.
+    """
+    runs, errors = reader.compared(sources)
+    if len(runs) < at_least:
+        raise errors[0]
+    for error in errors:
+        print_error(str(error))
+    return runs
 
 
-def _differences_table(a: Tables, b: Tables, differences: Mapping[str, Mapping[str, Difference | None]]) -> list[str]:
-    """One line for each measure: B minus A, paired by trajectory."""
-    rows = [("scope", "measure", "B - A", "95 % interval", "p")]
-    for scope, found in differences.items():
-        for name, difference in found.items():
-            value, interval, p_value = difference or (None, None, None)
-            rows.append((scope, name, number(value), _interval(interval), number(p_value)))
-    models = f"B = {b.folder} ({b.signature.get('model')}) minus A = {a.folder} ({a.signature.get('model')})"
-    return [f"{models}, paired over {counted(len(a.names), 'trajectory')}", *aligned(rows)]
+def _reference(arguments: argparse.Namespace, reader: Reader) -> ReferenceSet:
+    return ReferenceSet.of(one_folder_of_tables(arguments.set_of), reader.scopes, reader.table_epsilon)
 
 
-def _as_json(differences: Mapping[str, Mapping[str, Difference | None]]) -> str:
-    """The differences as JSON, with null for a missing number."""
-    rows = {
-        scope: {name: None if found is None else found._asdict() for name, found in row.items()}
-        for scope, row in differences.items()
+def _note_same_folders(sources: Sequence[Source]) -> None:
+    for i, source in enumerate(sources):
+        for other in sources[:i]:
+            if source.path.samefile(other.path):
+                print_note(
+                    f"note: {other.path} and {source.path} are the same {'folder' if source.has_tokens else 'file'}"
+                )
+
+
+def _index_of(name: str | None, runs: Sequence[ComparedRun]) -> int:
+    """The index of the baseline: a run's name, or its path."""
+    if name is None:
+        return 0
+    for i, one in enumerate(runs):
+        if name == one.name or (Path(name).exists() and one.source.samefile(name)):
+            return i
+    names = [one.name for one in runs]
+    hint = did_you_mean(name, names).rstrip()
+    raise InputError(f"--baseline should be one of {', '.join(names)}, found {name}{hint and '; '}{hint}")
+
+
+def _parts(found: Comparison, reader: Reader) -> dict[str, Mapping[str, Difference | None]]:
+    """For each run that can be compared with the baseline, the parts of the difference of he_snr."""
+    labels = reader.scopes[found.scope]
+    return {
+        run.name: decompose(found.baseline, run, labels, reader.table_epsilon)
+        for run in found.runs
+        if run.name in found.verdicts and found.verdicts[run.name].differences
     }
-    return json.dumps(rows, indent=2)
 
 
-def _interval(interval: Sequence[float] | None) -> str:
-    return "N/A" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+def _page(
+    found: Comparison, parts: Mapping[str, Mapping[str, Difference | None]], set_of: str | None, *, per_trajectory: bool
+) -> list[str]:
+    lines = comparison_lines(found, set_of=set_of)
+    for run, one in parts.items():
+        lines += ["", *parts_lines(found.baseline.name, run, one)]
+    if per_trajectory:
+        lines += moved_lines(found)
+    return [*lines, "", *choice_lines(found)]
+
+
+def _data(
+    found: Comparison, parts: Mapping[str, Mapping[str, Difference | None]], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    data = comparison_data(found)
+    if arguments.decompose:
+        data["parts"] = {run: parts_data(one) for run, one in parts.items()}
+    if arguments.per_trajectory:
+        data["trajectories"] = moved(found)
+    return data
+
+
+def _json(data: Any) -> list[str]:
+    return json.dumps(data, indent=2).splitlines()

@@ -18,7 +18,7 @@ coverage in simulated runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +93,23 @@ def resampled(rows: np.ndarray, size: int) -> np.ndarray:
     return sums
 
 
+class Sample(NamedTuple):
+    """The totals of the documents of one run, and their sums in each resample.
+
+    All runs with D documents use the same draws. So runs whose rows are in the same order are paired.
+    """
+
+    rows: np.ndarray
+    """(D, C)"""
+    sums: np.ndarray | None
+    """(RESAMPLES, C); None for a single document."""
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> Sample:
+        """The rows with their resamples."""
+        return cls(rows, resampled(rows, len(rows)) if len(rows) > 1 else None)
+
+
 def effective_documents(document_weights: np.ndarray) -> float | None:
     """The number of equally weighted documents with the same information (Kish, Survey Sampling, 1965), at least five.
 
@@ -123,42 +140,67 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     return Interval(float(values[nth - 1]), float(values[-nth]))
 
 
-def paired_difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference | None:
+def paired_difference(name: str, a: Sample, b: Sample) -> Difference | None:
     """A measure of B minus A. Row i of both is the same trajectory, and each resample has the same documents in both.
+
+    Args:
+        name: the measure.
+        a: the document totals of run A, (D, 2 * len(SUMS)).
+        b: the document totals of run B, of the same shape.
+
+    Returns:
+        None if one of the runs has nothing to measure.
+
+    Raises:
+        ValueError: the runs have different numbers of documents.
+    """
+    if a.rows.shape != b.rows.shape:
+        raise ValueError(f"paired runs need the same trajectories: the runs have {len(a.rows)} and {len(b.rows)}")
+    with np.errstate(invalid="ignore"):  # two infinite values
+        value = measure(name, b.rows.sum(axis=0)) - measure(name, a.rows.sum(axis=0))
+        values = None if a.sums is None or b.sums is None else measure(name, b.sums) - measure(name, a.sums)
+    return difference(value, values, [weights(name, a.rows), weights(name, b.rows)])
+
+
+def difference(
+    value: np.ndarray | float, values: np.ndarray | None, document_weights: Sequence[np.ndarray]
+) -> Difference | None:
+    """A difference with its interval and p-value.
 
     The p-value inverts the interval: it is the smallest level at which the interval would exclude 0.
 
     Args:
-        name: the measure.
-        a: (D, 2 * len(SUMS)) document totals of run A.
-        b: (D, 2 * len(SUMS)) document totals of run B.
+        value: the difference over all documents.
+        values: (RESAMPLES,) the difference in each resample, or None.
+        document_weights: (D,) for each quantity that the difference uses. The one with the smallest effective number
+            of documents decides the interval.
 
     Returns:
-        None if one of the runs has nothing to measure.
+        None if the value is not a finite number.
     """
-    if a.shape != b.shape:
-        raise ValueError(f"paired runs need the same trajectories: the runs have {len(a)} and {len(b)}")
-    half = a.shape[1]
-
-    def _difference(total: np.ndarray) -> np.ndarray:
-        return measure(name, total[..., half:]) - measure(name, total[..., :half])
-
-    both = np.concatenate([a, b], axis=1)
-    value = number_or_none(_difference(both.sum(axis=0)))
-    if value is None:
+    known = number_or_none(value)
+    if known is None:
         return None
-    values = replicates(_difference, both)
-    of_a, of_b = (effective_documents(weights(name, rows)) for rows in (a, b))
-    effective = None if of_a is None or of_b is None else min(of_a, of_b)
+    numbers = [effective_documents(one) for one in document_weights]
+    effective = None if None in numbers else min(number for number in numbers if number is not None)
     found = interval(values, effective)
     if found is None or values is None or effective is None:
-        return Difference(value, None, None)
-    return Difference(value, found, _p_value(values, effective))
+        return Difference(known, None, None)
+    return Difference(known, found, _p_value(values, effective))
 
 
 def _p_value(values: np.ndarray, effective: float) -> float:
     """The two-sided p-value, above 0: the tail is at least 1 / (RESAMPLES + 1)."""
-    tail = (1 + min(int((values <= 0).sum()), int((values >= 0).sum()))) / (RESAMPLES + 1)
+    return _p_of_tail(min(int((values <= 0).sum()), int((values >= 0).sum())), effective)
+
+
+def least_p(effective: float) -> float:
+    """The smallest two-sided p-value that this effective number of documents can give."""
+    return _p_of_tail(0, effective)
+
+
+def _p_of_tail(n_beyond: int, effective: float) -> float:
+    tail = (1 + n_beyond) / (RESAMPLES + 1)
     t = -ndtri(min(tail, 0.5)) * math.sqrt((effective - 1) / effective)
     return float(2 * stdtr(effective - 1, -t))
 

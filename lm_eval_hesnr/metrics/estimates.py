@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lm_eval_hesnr.metrics.bootstrap import Interval, effective_documents, interval, resampled, spread
+from lm_eval_hesnr.metrics.bootstrap import Interval, Sample, effective_documents, interval, spread
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, number_or_none, totals, weights
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 
@@ -28,14 +28,14 @@ def estimates(profiles: Sequence[EntropyProfile], epsilon: float | None) -> dict
         epsilon: the threshold, an edge of the profiles. If it is None (no threshold was found), the measures of
             decisions are None.
     """
-    rows = np.stack([totals(profile, epsilon) for profile in profiles])
-    sums = resampled(rows, len(rows)) if len(rows) > 1 else None
-    return {name: _estimate(name, rows, sums) for name in HIGHER_IS_BETTER}
+    sample = Sample.of(np.stack([totals(profile, epsilon) for profile in profiles]))
+    return {name: estimate(name, sample) for name in HIGHER_IS_BETTER}
 
 
-def _estimate(name: str, rows: np.ndarray, sums: np.ndarray | None) -> Estimate:
-    value = number_or_none(measure(name, rows.sum(axis=0)))
-    if sums is None:
+def estimate(name: str, sample: Sample) -> Estimate:
+    """The estimate of one measure over the documents of a run."""
+    value = number_or_none(measure(name, sample.rows.sum(axis=0)))
+    if sample.sums is None:
         return Estimate(value, None, None)
-    values = measure(name, sums)
-    return Estimate(value, spread(values, len(rows)), interval(values, effective_documents(weights(name, rows))))
+    values, effective = measure(name, sample.sums), effective_documents(weights(name, sample.rows))
+    return Estimate(value, spread(values, len(sample.rows)), interval(values, effective))

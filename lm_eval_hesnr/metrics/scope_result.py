@@ -18,12 +18,16 @@ class ScopeResult:
 
     profiles: Sequence[EntropyProfile]
     """D profiles, one per document."""
+    names: Sequence[str]
+    """The D names of the documents."""
     threshold: float | None
     """Nats; None if an adaptive method found no threshold."""
     estimates: dict[str, Estimate]
     """Measure name to its estimate."""
     summary: dict[str, Any]
     """Plain values for the results JSON, from `metrics.summary`."""
+    digests: Sequence[str] = ()
+    """The D digests of the documents' token ids; empty if only profiles are known."""
     decisions_by_label: dict[str, int] | None = None
     """Label name to its number of decisions; None if only profiles are known."""
     token_counts: dict[str, int] | None = None
@@ -36,6 +40,7 @@ def scope_result(
     *,
     method: str,
     epsilon: float,
+    digests: Sequence[str] = (),
     decisions_by_label: dict[str, int] | None = None,
     token_counts: dict[str, int] | None = None,
 ) -> ScopeResult:
@@ -46,19 +51,22 @@ def scope_result(
         names: the names of the documents, in the same order.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats. It is the threshold if `method` is `static`.
+        digests: stored unchanged in the result.
         decisions_by_label: stored unchanged in the result.
         token_counts: stored unchanged in the result.
     """
     chosen = threshold(pooled(profiles), method, epsilon=epsilon)
     found = estimates(profiles, chosen)
     summarised = summary(profiles, chosen, static=epsilon, found=found)
-    if summarised["largest_influence"]:
-        summarised["largest_influence"]["id"] = names[summarised["largest_influence"]["document"]]
+    if influence := summarised["largest_influence"]:
+        influence["id"] = names[influence.pop("document")]
     return ScopeResult(
         profiles=profiles,
+        names=names,
         threshold=chosen,
         estimates=found,
         summary=summarised,
+        digests=digests,
         decisions_by_label=decisions_by_label,
         token_counts=token_counts,
     )

@@ -96,14 +96,19 @@ def near_epsilon(profile: EntropyProfile, epsilon: float | None) -> float | None
     return float((up_to - below) / tokens)
 
 
-def histogram(profile: EntropyProfile) -> list[list[float]]:
-    """[upper edge in nats, tokens] of each bin of the fixed grid that is not empty; a bin is (previous edge, edge].
+def histogram(profile: EntropyProfile) -> dict[str, str]:
+    """`edges`: the upper edge in nats of each bin of the fixed grid that is not empty; `tokens`: how many are in it.
 
-    The first bin, with upper edge 0, contains exact zeros. The last one ends at ln k.
+    Both are numbers separated by blanks, because the results JSON has one list item per line. A bin is (edge before it
+    in the grid, edge]. The first bin, with upper edge 0, contains exact zeros. The last one ends at ln k.
     """
     edges = np.append(fixed_grid(float(profile.edges[-1])), profile.edges[-1])
     counts = np.diff(profile.up_to(edges)[:, _TOKENS], prepend=0.0)
-    return [[float(edge), int(count)] for edge, count in zip(edges, counts, strict=True) if count]
+    filled = counts > 0
+    return {
+        "edges": " ".join(f"{edge:.9g}" for edge in edges[filled]),
+        "tokens": " ".join(f"{count:.0f}" for count in counts[filled]),
+    }
 
 
 def _shape(profiles: Sequence[EntropyProfile]) -> dict[str, Any] | None:

@@ -1,8 +1,4 @@
-"""Findings about one run: signs that its result may mislead, each with evidence and advice.
-
-The signs come from the paper and from our own runs. A finding is not a proof. It states what was observed and what to
-do.
-"""
+"""Findings about one run: signs that its result may mislead. They come from the paper and from our own runs."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.finding import Finding
 
 LARGEST_WIDTH = 0.1
 """Largest accepted half width of the 95 % interval of he_snr, relative to its value."""
@@ -23,18 +20,11 @@ LARGEST_INFLUENCE = 0.1
 LARGEST_NEAR_EPSILON = 0.006
 """Largest accepted share of tokens within 0.01 nats of epsilon. Above it, low precision changes the set of
 decisions."""
+LARGEST_MISCALIBRATION = 0.1
+"""Largest accepted relative difference of self_he_snr and he_snr. With the embedded model, it is 0.04 at its own
+temperature, 0.01 at the temperature 1.25, and 0.13 at 0.8, where he_snr is higher by 11 %. Most steps of training move
+he_snr by less."""
 LOW_PRECISION = ("bfloat16", "float16", "float8")
-
-
-class Finding(NamedTuple):
-    """One finding."""
-
-    code: str
-    evidence: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.evidence}; {self.advice}"
 
 
 class Run(NamedTuple):
@@ -59,6 +49,7 @@ def findings_of_run(run: Run, width: float = LARGEST_WIDTH) -> Iterator[Finding]
     yield from _missing_numbers(run, summaries)
     yield from _constant_logits(run, summaries)
     yield from _few_decisions(run, summaries, width)
+    yield from _not_calibrated(run, summaries)
     yield from _narrow_candidates(run, summaries)
     yield from _windows(run)
     yield from _one_trajectory(summaries)
@@ -144,6 +135,26 @@ def _few_decisions(run: Run, summaries: Mapping[str, Any], largest: float) -> It
             "few-decisions",
             f"he_snr has a wide interval: {_paired(scopes, values)}, in {documents}",
             f"do not rank checkpoints that differ by less than this; {more}",
+        )
+
+
+def _not_calibrated(run: Run, summaries: Mapping[str, Any]) -> Iterator[Finding]:
+    """he_snr is far from the value that is expected if the model's own probabilities are true."""
+    rows: list[tuple[Any, ...]] = []
+    for scope, summary in summaries.items():
+        value, expected = run.value("he_snr", scope), run.value("self_he_snr", scope)
+        interval = summary["intervals"].get("he_snr")
+        if not value or expected is None or interval is None or interval[0] <= expected <= interval[1]:
+            continue
+        if abs(expected / value - 1) > LARGEST_MISCALIBRATION:
+            rows.append((expected > value, scope, f"{value:.4f} (self_he_snr {expected:.4f})"))
+    for is_too_confident, (scopes, values) in _by(rows):
+        yield Finding(
+            "not-calibrated",
+            f"at its decisions, the model is {'too' if is_too_confident else 'not'} confident"
+            f"{'' if is_too_confident else ' enough'}: he_snr {_paired(scopes, values)}",
+            "a change of the temperature alone would move he_snr; compare calibrated_he_snr (--metadata "
+            "temperatures=true)",
         )
 
 

@@ -25,12 +25,13 @@ def number(value: float | None) -> str:
 
 
 def scopes_table(scopes: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
-    """One line per scope, in the given order, with the measures of the paper's ablation."""
-    rows = [("scope", "he_snr", "he_ppl", "ppl", "topk_acc", "decisions")]
+    """One line per scope, in the given order: the measures of the paper's ablation, and the interval of he_snr."""
+    rows = [("scope", "he_snr", "95 % interval", "he_ppl", "ppl", "topk_acc", "decisions")]
     for scope, found in scopes.items():
-        stderr = found["he_snr"].stderr
-        he_snr = number(found["he_snr"].value) + ("" if stderr is None else f" ± {stderr:.4f}")
+        ends = found["he_snr"].interval
+        interval = "N/A" if ends is None else f"{ends.low:.4f} to {ends.high:.4f}"
         decisions = found["decisions"].value
-        he_ppl, ppl, topk_acc = (number(found[name].value) for name in ("he_ppl", "ppl", "topk_acc"))
-        rows.append((scope, he_snr, he_ppl, ppl, topk_acc, "N/A" if decisions is None else f"{decisions:.0f}"))
+        count = "N/A" if decisions is None else f"{decisions:.0f}"
+        he_snr, he_ppl, ppl, topk_acc = (number(found[name].value) for name in ("he_snr", "he_ppl", "ppl", "topk_acc"))
+        rows.append((scope, he_snr, interval, he_ppl, ppl, topk_acc, count))
     return aligned(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,9 +78,25 @@ class TokenScores:
                     f"{expected}, as there are {n_tokens} token_ids"
                 )
 
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of the token ids. Documents with equal digests have equal tokens."""
+        return hashlib.sha256(self.token_ids.astype(np.int32).tobytes()).hexdigest()[:16]
+
     def in_scope(self, labels: frozenset[Label]) -> np.ndarray:
         """(T,) bool: the scored tokens that have one of the labels."""
         return self.scored & np.isin(self.labels, [int(label) for label in labels])
+
+    def decisions(self, epsilon: float) -> np.ndarray:
+        """(T,) bool: the scored tokens with entropy > epsilon and rank <= k."""
+        above = self.entropy.astype(np.float64) > epsilon  # numpy would round epsilon to float32, a profile does not
+        return self.scored & above & (self.rank <= self.k)
+
+    @property
+    def snr(self) -> np.ndarray:
+        """(T,) float64: p / entropy of each token, 1/nat. NaN where not scored, infinite where the entropy is 0."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.exp(self.logprob.astype(np.float64)) / self.entropy.astype(np.float64))
 
     def profile(self, chosen: np.ndarray, epsilon: float) -> EntropyProfile:
         """The entropy profile of the chosen tokens.

@@ -296,7 +296,7 @@ def test_overlap_of_windows_by_hand():
 
 
 def test_the_pictures():
-    cells = [[0.0, 2], [0.05, 1], [0.06, 4], [2.4, 1]]
+    cells = {"edges": "0 0.05 0.06 2.4", "tokens": "2 1 4 1"}
     data = {"configs": {"swe_hesnr": {"summary": {"action": {"histogram": cells}}}}}
     bars = entropy_bars(data)
     assert [(round(edge, 2), height) for edge, height in bars if height] == [(0.05, 37.5), (0.1, 50.0), (2.35, 12.5)]

@@ -242,7 +242,10 @@ def results(path, **he_snr):
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("folder", "is a folder; give its results_*.json files"), ("table.parquet", "is not text; give results_*.json")],
+    [
+        ("folder", "no results_*.json in this folder; give the folder of --output_path"),
+        ("table.parquet", "is not text; give results_*.json"),
+    ],
 )
 def test_a_file_that_is_not_results_is_one_line(folder, capsys, name, line):
     (folder / "folder").mkdir()

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import (
+    Sample,
     effective_documents,
     interval,
     paired_difference,
@@ -18,7 +19,7 @@ from lm_eval_hesnr.metrics.bootstrap import (
     spread,
     width_by_size,
 )
-from lm_eval_hesnr.metrics.measures import measure, totals, weights
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, totals, weights
 from lm_eval_hesnr.metrics.profile import EPSILON, SUMS, EntropyProfile
 
 TOKENS, ENTROPY, RANK_1 = (SUMS.index(name) for name in ("tokens", "entropy", "rank_1"))
@@ -52,7 +53,7 @@ def interval_of(name, rows):
 
 
 def paired(name, a, b) -> Any:
-    return paired_difference(name, a, b)
+    return paired_difference(name, Sample.of(a), Sample.of(b))
 
 
 def test_standard_error_equals_scipys_but_for_the_factor():
@@ -221,10 +222,14 @@ def test_widths_are_those_of_students_interval():
 
 def test_a_document_weighs_by_its_decisions_or_by_its_tokens():
     rows = np.arange(2.0 * 2 * len(SUMS)).reshape(2, -1)
-    for name in ("he_snr", "he_ppl", "decisions"):
-        assert weights(name, rows).tolist() == rows[:, len(SUMS) + SUMS.index("top_k")].tolist()
-    for name in ("ppl", "decision_rate", "top1_acc", "topk_acc", "mean_entropy", "mean_top_mass"):
-        assert weights(name, rows).tolist() == rows[:, TOKENS].tolist()
+    decisions = ("he_snr", "he_ppl", "decisions", "q_over_entropy")
+    for name in HIGHER_IS_BETTER:
+        column = TOKENS
+        if name in decisions:
+            column = len(SUMS) + SUMS.index("top_k")
+        elif name == "self_he_snr":
+            column = len(SUMS) + TOKENS
+        assert weights(name, rows).tolist() == rows[:, column].tolist(), name
 
 
 def test_a_paired_difference_counts_the_documents_of_the_more_unequal_run():

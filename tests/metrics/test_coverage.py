@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_hesnr.metrics.bootstrap import effective_documents, interval, paired_difference, resampled
+from lm_eval_hesnr.metrics.bootstrap import Sample, effective_documents, interval, paired_difference, resampled
+from lm_eval_hesnr.metrics.decomposition import PARTS, decomposed, part_totals
+from lm_eval_hesnr.metrics.estimates import estimate
 from lm_eval_hesnr.metrics.measures import measure, totals, weights
-from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
+from lm_eval_hesnr.metrics.profile import EPSILON, SUMS, EntropyProfile
 
 REPETITIONS = 500
 
@@ -58,6 +60,55 @@ def test_two_runs_that_are_alike_differ_at_0_05_in_no_more_than_7_percent(runs, 
     for _ in range(REPETITIONS):
         a, b = runs[:, rng.integers(runs.shape[1], size=n_docs)]
         swapped = rng.random((n_docs, 1)) < 0.5
-        found: Any = paired_difference("he_snr", np.where(swapped, b, a), np.where(swapped, a, b))
+        found: Any = paired_difference("he_snr", Sample.of(np.where(swapped, b, a)), Sample.of(np.where(swapped, a, b)))
         rejected += found.p_value < 0.05
     assert rejected / REPETITIONS <= 0.07
+
+
+def scored_twice(seed, sigma, n_docs=2000):
+    """Documents that two different models scored: (rows of `part_totals`, totals of A and of B on the decisions of A).
+
+    The lengths and levels are as in `population`. B is a little better, and less certain about what A is certain about.
+    """
+    rng = np.random.default_rng(seed)
+    parts, on_set = [], np.zeros((2, n_docs, 2 * len(SUMS)))
+    top_k, snr = (len(SUMS) + SUMS.index(name) for name in ("top_k", "snr"))
+    for i in range(n_docs):
+        n, level = max(20, int(rng.lognormal(5.0, sigma))), rng.normal(0, 0.3)
+        certain = rng.gamma(2.0, 0.55 * math.exp(0.2 * level), n)
+        surprise = rng.gamma(2.0, 0.8 * math.exp(0.5 * level), n)
+        s, entropies, inside = [], [], []
+        for better in (1.0, 0.9):
+            entropy = (certain + rng.normal(0, 0.3, n)).clip(0.01, math.log(10))
+            p = np.exp(-surprise * better * np.exp(rng.normal(0, 0.2, n)))
+            s.append(p / entropy)
+            entropies.append(entropy)
+            inside.append((entropy > EPSILON) & (rng.random(n) < 0.8))
+        parts.append(part_totals(s[0], inside[0], s[1], inside[1]))
+        for rows, one, entropy in zip(on_set, s, entropies, strict=True):
+            rows[i, top_k] = inside[0].sum()
+            rows[i, snr] = (one * entropy / np.maximum(entropy, EPSILON))[inside[0]].sum()
+    return np.stack(parts), on_set
+
+
+@pytest.fixture(scope="module", params=[0.4, 1.2], ids=["mild", "heavy"])
+def twice(request):
+    return scored_twice(8, request.param)
+
+
+def test_the_parts_of_a_difference_and_the_set_of_a_reference_are_covered_in_92_to_99_percent(twice):
+    parts, (a, b) = twice
+    truth = {name: float(part(parts.sum(axis=0))) for name, part in PARTS.items()}
+    value_a, value_b = (float(measure("he_snr", rows.sum(axis=0))) for rows in (a, b))
+    truth |= {"on the set": value_b, "difference on the set": value_b - value_a}
+    rng, n_docs, repetitions = np.random.default_rng(30), 30, 400
+    covered: Any = dict.fromkeys(truth, 0)
+    for _ in range(repetitions):
+        drawn = rng.integers(len(parts), size=n_docs)
+        found: Any = {name: one.interval for name, one in decomposed(parts[drawn]).items() if one is not None}
+        of_a, of_b = Sample.of(a[drawn]), Sample.of(b[drawn])
+        found["on the set"] = estimate("he_snr", of_b).interval
+        found["difference on the set"] = paired_difference("he_snr", of_a, of_b).interval  # type: ignore[union-attr]
+        for name, (low, high) in found.items():
+            covered[name] += low <= truth[name] <= high
+    assert all(0.92 <= n / repetitions <= 0.99 for n in covered.values()), covered

@@ -115,7 +115,7 @@ def test_influence_needs_two_documents_and_a_number():
 
 def test_the_histogram_computed_by_hand():
     entropy = [0.0, 0.0, 0.004, 0.01, 0.011, EPSILON, math.log(10)]
-    assert histogram(at(entropy)) == [[0.0, 2], [0.01, 2], [0.02, 1], [1.25, 1], [math.log(10), 1]]
+    assert histogram(at(entropy)) == {"edges": "0 0.01 0.02 1.25 2.30258509", "tokens": "2 2 1 1 1"}
     assert histogram(at(entropy, epsilon=0.7)) == histogram(at(entropy))
 
 
@@ -149,7 +149,7 @@ def test_the_interval_of_a_mass_is_that_of_a_mean_where_documents_are_equal():
 def test_nothing_to_measure_is_null_everywhere():
     got = summary([EntropyProfile.zero(10)] * 6, EPSILON)
     assert got["shape"] is None
-    assert got["histogram"] == []
+    assert got["histogram"] == {"edges": "", "tokens": ""}
     assert got["near_epsilon"] is None
     assert got["largest_influence"] is None
     assert set(got["intervals"].values()) == {None}

@@ -8,6 +8,7 @@ from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.diagnose import diagnose
+from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.results_file import runs_of
 from tests.builders import token_scores
@@ -65,7 +66,10 @@ def test_each_signature_of_one_run(changes, code):
     ("changes", "expected"),
     [
         ({"he_snr": 0.35, "ppl": 1.9, "interval": (0.345, 0.355)}, []),
-        ({"he_snr": 0.302, "ppl": 1.9, "interval": (0.297, 0.307)}, ["flat"]),
+        ({"he_snr": 0.302, "ppl": 1.95, "interval": (0.297, 0.307)}, ["flat"]),
+        ({"he_snr": 0.302, "ppl": 1.5, "interval": (0.297, 0.307)}, ["set-moved", "flat"]),
+        ({"he_snr": 0.306, "ppl": 1.5, "interval": (0.301, 0.311)}, ["set-moved"]),
+        ({"he_snr": 0.33, "ppl": 1.5, "interval": (0.32, 0.34)}, []),
         ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355)}, ["opposite"]),
         (
             {"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"window": 8192, "rope": "yarn"}},
@@ -150,9 +154,11 @@ def test_the_command_reads_results_files_in_order(tmp_path, capsys):
         (tmp_path / name).write_text(json.dumps(data))
     assert main(["diagnose", str(tmp_path / "first.json"), str(tmp_path / "second.json")]) == 0
     out = capsys.readouterr().out
-    where = f"{tmp_path / 'first.json'} -> {tmp_path / 'second.json'}"
-    assert out.startswith(f"opposite: swe_hesnr, {where}: in action he_snr goes 0.3000 -> 0.3500")
-    assert out.endswith("1 finding in 2 runs\n")
+    assert out.startswith(
+        "opposite: swe_hesnr, first.json -> second.json: he_snr and ppl disagree about which run is better: action "
+        "he_snr 0.3000 -> 0.3500, ppl 2.000 -> 2.200; "
+    )
+    assert out.endswith("1 finding in 2 runs, in this order: first.json, second.json\n")
 
 
 def places(value, path=()):
@@ -181,18 +187,19 @@ STRANGE = [..., None, True, -1, 10**400, 1e308, float("nan"), "", "\ud800", [], 
 def test_values_of_a_results_file_that_are_wrong_are_one_line(tmp_path, capsys):
     scores = {f"run {i}": token_scores(seed=i) for i in range(4)}
     profiles = [one.profile(one.scored, EPSILON) for one in scores.values()]
-    found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON)
+    found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON, digests=["0" * 16] * 4)
     results = {f"{name},action": one.value for name, one in found.estimates.items()}
     config = run().config | {
         "summary": {"action": found.summary},
         "decisions_by_label": {"action": {"code": 9, "x": 1}},
+        "documents": documents_config({"action": found}),
     }
     data = {"results": {"swe_hesnr": results}, "configs": {"swe_hesnr": config}}
     whole, other = tmp_path / "whole.json", tmp_path / "other.json"
     whole.write_text(json.dumps(data))
     assert main(["diagnose", str(whole), str(whole)]) == 0
     mutations = [(path, to) for path in list(places(json.loads(whole.read_text())))[1:] for to in STRANGE]
-    for path, to in Random(0).sample(mutations, 60):
+    for path, to in Random(0).sample(mutations, 80):
         other.write_text(json.dumps(mutated(data, path, to)))
         assert main(["diagnose", str(whole), str(other)]) in (0, 2)
         error = capsys.readouterr().err
@@ -243,10 +250,53 @@ def test_files_with_two_tasks_are_compared_task_by_task(tmp_path):
     assert diagnose(runs) == []
 
 
-def test_a_series_is_flat_only_between_its_ends():
-    series = [run(str(i), he_snr=0.300 + 0.004 * i, interval=(0.295 + 0.004 * i, 0.305 + 0.004 * i)) for i in range(8)]
-    assert "flat" not in codes(*series)
-    assert codes(*series[:2]) == ["flat"]
+def slow(n_runs):
+    """A series of runs, each of them in the interval of its neighbours."""
+    return [
+        run(str(i), he_snr=0.300 + 0.004 * i, interval=(0.295 + 0.004 * i, 0.305 + 0.004 * i)) for i in range(n_runs)
+    ]
+
+
+def test_what_stands_for_all_neighbours_is_one_line():
+    (finding,) = diagnose(slow(8))
+    assert str(finding).startswith("flat: swe_hesnr, 0 -> 1 -> 2 -> 3 -> 4 -> 5 -> 6 -> 7: each value of he_snr is in ")
+    assert finding.pairs[:2] == (("0", "1"), ("1", "2"))
+
+
+def test_the_first_and_the_last_run_are_compared_too():
+    """From run to run ppl changes too little; from the first to the last, it and he_snr say the opposite."""
+    small = [run(str(i), he_snr=0.3 + 0.02 * i, ppl=2 + 0.007 * i, interval=(0.29, 0.31)) for i in range(3)]
+    (finding,) = [one for one in diagnose(small) if one.code == "opposite"]
+    assert str(finding).startswith("opposite: swe_hesnr, 0 -> 2: ")
+
+
+def test_the_first_and_the_last_run_repeat_nothing_that_neighbours_say():
+    series = [run("a"), run("b", he_snr=0.35, ppl=2.2, interval=(0.34, 0.36)), run("c", interval=None)]
+    found = [(one.code, one.pairs) for one in diagnose(series) if one.pairs]
+    assert found == [("opposite", (("a", "b"),)), ("opposite", (("b", "c"),))]
+
+
+def test_a_finding_with_the_same_evidence_in_several_runs_names_them_once():
+    runs = [
+        run(name, generated_by={"other/alpha-70b": 3}, mass=mass) for name, mass in (("a", 1), ("b", 0.9), ("c", 1))
+    ]
+    found = [str(one).partition(";")[0] for one in diagnose(runs) if one.runs]
+    assert found == [
+        "own-family: swe_hesnr, a, b, c: trajectories were generated by other/alpha-70b, of the same family as the "
+        "evaluated model",
+        "candidates-too-few: swe_hesnr, b: mean_top_mass of the 10 candidates: action 90.0 %",
+    ]
+
+
+def test_pairs_that_do_not_follow_each_other_are_separate():
+    runs = [run("a"), run("b", signature={"k": 20}), run("c", signature={"k": 20}, he_snr=0.4), run("d")]
+    (finding,) = [str(one) for one in diagnose(runs) if one.code == "not-comparable"]
+    assert finding.startswith("not-comparable: swe_hesnr, a -> b, c -> d: the runs differ in k; ")
+
+
+def test_two_runs_of_two_tasks_are_compared_task_by_task():
+    runs = [one._replace(task=task) for task in ("x", "y") for one in (run("a"), run("b", signature={"k": 20}))]
+    assert [(one.task, one.pairs) for one in diagnose(runs)] == [("x", (("a", "b"),)), ("y", (("a", "b"),))]
 
 
 def test_no_interval_wanted_of_a_measure_that_is_zero():
@@ -264,3 +314,129 @@ def test_a_narrower_interval_can_be_wanted():
 def test_a_finding_on_context_says_what_differs(signature, effect):
     (finding,) = [one for one in diagnose([run(), run("b", signature=signature)]) if one.code == "other-context"]
     assert effect in finding.evidence
+
+
+def with_value(one, **values):
+    """The same run with more results in scope `action`."""
+    return one._replace(results=one.results | {f"{name},action": value for name, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "expected"),
+    [((0.29, 0.291), ["temperature"]), ((0.29, 0.32), ["opposite"]), ((0.29, None), ["opposite"])],
+)
+def test_a_change_that_calibration_removes_is_one_of_temperature(calibrated, expected):
+    """As after the temperature .8: he_snr and ppl rise by 12 and 28 %."""
+    before = with_value(run("a"), calibrated_he_snr=calibrated[0])
+    after = with_value(run("b", he_snr=0.336, ppl=2.56, interval=(0.33, 0.34)), calibrated_he_snr=calibrated[1])
+    assert codes(before, after) == expected
+
+
+def test_a_finding_about_two_runs_in_two_scopes_is_one_line():
+    before = in_two_scopes(with_value(run("a"), calibrated_he_snr=0.29))
+    after = in_two_scopes(with_value(run("b", he_snr=0.336, interval=(0.33, 0.34)), calibrated_he_snr=0.29))
+    (finding,) = diagnose([before, after])
+    assert finding.evidence == (
+        "he_snr moves, but not at the temperature that fits each run: action he_snr 0.3000 -> 0.3360, "
+        "calibrated_he_snr 0.2900 -> 0.2900; all he_snr 0.3000 -> 0.3360, calibrated_he_snr 0.2900 -> 0.2900"
+    )
+
+
+def scored(name, better):
+    """A run of eight made-up trajectories, with its documents; `better` moves every log-probability towards 0."""
+    scores = {f"run {i}": token_scores(seed=i, better=better) for i in range(8)}
+    profiles = [one.profile(one.scored, EPSILON) for one in scores.values()]
+    digests = [one.digest for one in scores.values()]
+    found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON, digests=digests)
+    one = run(name)
+    results = {f"{measure},action": estimate.value for measure, estimate in found.estimates.items()}
+    config = one.config | {"summary": {"action": found.summary}, "documents": documents_config({"action": found})}
+    return one._replace(results=results, config=config)
+
+
+def test_with_documents_runs_are_flat_only_if_their_paired_difference_is():
+    same = [scored(name, 0) for name in "ab"]
+    (finding,) = [one for one in diagnose(same) if one.pairs]
+    assert finding.code == "flat"
+    assert finding.evidence == "the 95 % interval of the paired difference of he_snr contains 0 (action)"
+    better = [scored("a", 0), scored("b", 0.02)]
+    assert [one.code for one in diagnose(better) if one.pairs] == []
+    without = [one._replace(config=one.config | {"documents": None}) for one in better]
+    assert [one.code for one in diagnose(without) if one.pairs] == ["flat"]
+    other = better[1].config["documents"] | {"sha256": ["0" * 16] * 8}
+    strange = better[1]._replace(config=better[1].config | {"documents": other})
+    assert [one.code for one in diagnose([better[0], strange]) if one.pairs] == ["flat"]
+
+
+@pytest.mark.parametrize(
+    ("self_he_snr", "evidence"),
+    [
+        (0.34, "at its decisions, the model is too confident: he_snr action 0.3000 (self_he_snr 0.3400)"),
+        (0.26, "at its decisions, the model is not confident enough: he_snr action 0.3000 (self_he_snr 0.2600)"),
+        (0.32, None),
+    ],
+)
+def test_a_model_that_is_too_confident_is_named(self_he_snr, evidence):
+    found = diagnose([with_value(run(), self_he_snr=self_he_snr)])
+    assert [(one.code, one.evidence) for one in found] == ([("not-calibrated", evidence)] if evidence else [])
+
+
+def test_calibration_is_not_judged_within_the_interval_of_he_snr():
+    one = with_value(run(interval=(0.26, 0.34)), self_he_snr=0.339)
+    assert codes(one) == ["few-decisions"]
+
+
+def write(folder, *runs):
+    """Write results files as the harness does, one in a folder of its own for each run; return the folder."""
+    for one in runs:
+        path = folder / one.name / "model" / "results_2026-01-01T00-00-00.000000.json"
+        path.parent.mkdir(parents=True)
+        data = {"results": {one.task: dict(one.results)}, "configs": {one.task: dict(one.config)}}
+        path.write_text(json.dumps(data))
+    return folder
+
+
+def test_a_folder_is_read_in_order_of_the_numbers_in_names(tmp_path, capsys):
+    folder = write(tmp_path, *(run(f"step{i}", mass=0.9) for i in (1000, 200, 30)))
+    assert main(["diagnose", str(folder)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("candidates-too-few: swe_hesnr, step30, step200, step1000: mean_top_mass")
+    assert out[1].startswith("flat: swe_hesnr, step30 -> step200 -> step1000: ")
+    assert out[2:] == ["2 findings in 3 runs, in this order: step30, step200, step1000"]
+    assert main(["diagnose", *(str(folder / f"step{i}") for i in (1000, 30))]) == 0
+    assert capsys.readouterr().out.endswith("in this order: step1000, step30\n")
+
+
+def test_a_bad_file_in_a_folder_is_named_and_the_others_are_diagnosed(tmp_path, capsys):
+    folder = write(tmp_path, run("a"), run("b"))
+    bad = folder / "a" / "model" / "results_2026-01-01T00-00-00.000000.json"
+    bad.write_text("{")
+    assert main(["diagnose", str(folder)]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith(f"error: {bad}: is not a results file")
+    assert out == "no findings in 1 run\n"
+    assert main(["diagnose", str(folder / "a")]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_findings_as_json(tmp_path, capsys):
+    folder = write(tmp_path, run("a", mass=0.9), run("b"))
+    assert main(["diagnose", "--json", str(folder)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["name"], one["task"]) for one in found["runs"]] == [("a", "swe_hesnr"), ("b", "swe_hesnr")]
+    assert found["runs"][0]["file"].startswith(str(folder / "a"))
+    assert [(one["code"], one["task"], one["runs"], one["pairs"]) for one in found["findings"]] == [
+        ("candidates-too-few", "swe_hesnr", ["a"], []),
+        ("flat", "swe_hesnr", [], [["a", "b"]]),
+    ]
+    assert main(["diagnose", "--json", str(folder / "a")]) == 0
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["model"])
+
+
+def test_advice_is_not_repeated(tmp_path, capsys):
+    folder = write(tmp_path, run("a", mass=0.9), run("b", mass=0.91, he_snr=0.4, interval=(0.39, 0.41)))
+    assert main(["diagnose", str(folder)]) == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith("do not judge the long-context tax; raise k, and look at topk_acc")
+    assert second == "candidates-too-few: swe_hesnr, b: mean_top_mass of the 10 candidates: action 91.0 %"

@@ -1,9 +1,7 @@
 import dataclasses
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,7 +12,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.token_tables import compare_tables, measure_tables, read_tables
+from lm_eval_hesnr.results.token_tables import measure_tables, read_tables
 from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
 from tests.builders import token_scores
 
@@ -58,32 +56,9 @@ def test_measures_from_tables_are_those_of_the_scores(tmp_path, epsilon):
     results = measure_tables(tables, "static", epsilon)
     for scope, labels in CHOSEN.items():
         profiles = [scores(i).profile(scores(i).in_scope(labels), epsilon) for i in range(8)]
-        assert results[scope]["measures"] == measures(profiles, epsilon)
+        assert results[scope]["measures"] == pytest.approx(measures(profiles, epsilon), rel=1e-12)
         assert results[scope]["stderr"]["he_snr"] > 0
         assert results[scope]["summary"]["documents"] == 8
-
-
-def test_a_paired_difference_between_two_folders(tmp_path):
-    a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
-    b = read_tables(write(tmp_path / "b", better=0.2), CHOSEN, EPSILON)
-    found: Any = compare_tables(a, b, EPSILON)["action"]["he_snr"]
-    same: Any = compare_tables(a, a, EPSILON)["all"]["ppl"]
-    assert found.interval.low > 0
-    assert same.value == 0
-
-
-def test_other_trajectories_or_settings_are_not_compared(tmp_path):
-    a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
-    fewer = read_tables(write(tmp_path / "fewer", n_docs=7), CHOSEN, EPSILON)
-    with pytest.raises(InputError, match=r"not the same trajectories \(8 and 7; .* run 7\)"):
-        compare_tables(a, fewer, EPSILON)
-    other = [write_token_table(tmp_path / "tokens", i, f"run {i}", scores(i + 50)) for i in range(8)]
-    assert len(other) == 8
-    with pytest.raises(InputError, match="the same trajectories, but different tokens"):
-        compare_tables(a, read_tables(tmp_path / "tokens", CHOSEN, EPSILON), EPSILON)
-    chat = read_tables(write(tmp_path / "chat", render="chat"), CHOSEN, EPSILON)
-    with pytest.raises(InputError, match="render differs"):
-        compare_tables(a, chat, EPSILON)
 
 
 def test_bad_folders_are_named(tmp_path):
@@ -100,41 +75,6 @@ def test_bad_folders_are_named(tmp_path):
         read_tables(tmp_path / "cut", CHOSEN, EPSILON)
 
 
-def test_the_command_prints_every_measure_and_the_difference(tmp_path, capsys):
-    a, b = str(write(tmp_path / "a")), str(write(tmp_path / "b", better=0.2))
-    assert main(["measure", a, "--scopes", "action,thought"]) == 0
-    out = capsys.readouterr().out
-    assert "8 trajectories by m; epsilon: action 1.242453, thought 1.242453" in out
-    (line,) = [line for line in out.splitlines() if line.startswith("thought  he_snr")]
-    assert line.split()[2] == "N/A"
-    assert main(["measure", a, b]) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("action  he_snr")]
-    assert float(line.split()[2]) > 0
-    assert main(["measure", a, b, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["all"]["ppl"]["value"] < 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["no/such"], "no/such: there is no such folder; give a folder with token tables"),
-        ([__file__], "test_token_tables.py: it is not a folder; give a folder with token tables"),
-        (
-            ["DIR", "--scopes", "actions"],
-            "scopes should be a list of names out of action, action_raw, ",
-        ),
-        (["DIR", "--scopes", "all,thougt"], "found 'thougt'; did you mean 'thought'?"),
-        (["DIR", "DIR", "--threshold", "otsu"], "compared with one fixed threshold"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_status_2(tmp_path, capsys, arguments, message):
-    write(tmp_path, n_docs=2)
-    assert main(["measure", *[str(tmp_path) if a == "DIR" else a for a in arguments]]) == 2
-    captured = capsys.readouterr()
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
-
-
 def test_an_adaptive_threshold_is_reported(tmp_path, capsys):
     assert main(["measure", str(write(tmp_path)), "--threshold", "otsu"]) == 0
     assert "epsilon: action 1." in capsys.readouterr().out
@@ -146,14 +86,13 @@ def test_tables_of_a_run_that_scored_only_actions_have_no_other_scope(tmp_path):
     assert results["all"]["measures"]["ppl"] is None
 
 
-def test_pairs_are_found_by_content_whatever_the_order_and_the_names(tmp_path):
-    a = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
+def test_the_order_of_the_files_changes_no_number(tmp_path):
+    straight = read_tables(write(tmp_path / "a"), CHOSEN, EPSILON)
     for i in range(8):
-        one = scores(7 - i, better=0.2)
-        write_token_table(tmp_path / "b", i, f"run {7 - i}", one)
-    b = read_tables(tmp_path / "b", CHOSEN, EPSILON)
-    straight = read_tables(write(tmp_path / "c", better=0.2), CHOSEN, EPSILON)
-    assert compare_tables(a, b, EPSILON) == compare_tables(a, straight, EPSILON)
+        write_token_table(tmp_path / "b", i, f"run {7 - i}", scores(7 - i))
+    turned = read_tables(tmp_path / "b", CHOSEN, EPSILON)
+    assert turned.names == straight.names
+    assert measure_tables(turned, "static", EPSILON) == measure_tables(straight, "static", EPSILON)
 
 
 def test_a_threshold_beyond_the_candidates_is_one_line(tmp_path, capsys):
@@ -176,21 +115,6 @@ def test_a_score_store_of_one_model_is_read_like_a_folder_of_tables(tmp_path):
     write(tmp_path / "others")
     with pytest.raises(InputError, match=r"it has 2 folders with token tables, .*; name one, such as"):
         read_tables(tmp_path, CHOSEN, EPSILON)
-
-
-def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
-    folder = str(write(tmp_path, epsilon=1.0))
-    assert main(["measure", folder]) == 0
-    assert "was scored with epsilon 1; now measured with 1.24245" in capsys.readouterr().err
-    assert main(["measure", folder, "--epsilon", "1.0"]) == 0
-    assert capsys.readouterr().err == ""
-
-
-def test_the_same_folder_twice_is_noted(tmp_path, capsys):
-    folder = write(tmp_path / "yarn")
-    (tmp_path / "link").symlink_to(folder)
-    assert main(["measure", str(folder), str(tmp_path / "link")]) == 0
-    assert capsys.readouterr().err == f"note: {folder} and {tmp_path / 'link'} are the same folder\n"
 
 
 def test_a_copy_of_a_table_is_not_a_second_document(tmp_path):

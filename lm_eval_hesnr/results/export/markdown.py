@@ -9,6 +9,7 @@ from itertools import accumulate
 from lm_eval_hesnr.results.export.exported_run import Value
 from lm_eval_hesnr.results.export.request import Request
 from lm_eval_hesnr.results.export.table import Row, digits, direction, table, title, trajectories
+from lm_eval_hesnr.results.export.verdict_lines import verdict_lines
 
 LARGEST_SUMMARY = 1024 * 1024
 """Bytes. GitHub does not show the summary of a step that is longer."""
@@ -23,7 +24,7 @@ def as_markdown(request: Request) -> str:
 
 
 def as_summary(request: Request, *, largest: int = LARGEST_SUMMARY) -> str:
-    """A heading and the table. Rows that would make it too long are left out, and counted in a last line.
+    """A heading, the verdicts on the runs, and the table. Rows that do not fit are left out and counted.
 
     Args:
         request: what to export.
@@ -44,7 +45,9 @@ def _cut(n_left_out: int, n_rows: int) -> str:
 
 
 def _summary(request: Request, rows: Sequence[str], cut: str) -> str:
-    return "\n".join(["### HE-SNR", "", *_head(request), *rows, "", f"{cut}{_note(request)}"]) + "\n"
+    verdicts = [f"- {escaped(line)}" for line in verdict_lines(request)]
+    lines = ["### HE-SNR", "", *verdicts, *([""] if verdicts else []), *_head(request), *rows, ""]
+    return "\n".join([*lines, f"{cut}{_note(request)}"]) + "\n"
 
 
 def escaped(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -16,10 +15,11 @@ from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.results.export.exported_run import ExportedRun
 from lm_eval_hesnr.results.findings import Run
-from lm_eval_hesnr.results.results_file import runs_of
+from lm_eval_hesnr.results.results_file import read_results_file
+from lm_eval_hesnr.results.run_paths import results_in
 
-_LARGEST_FILE = 2**28
-"""Bytes. A results file with 500 trajectories has less than 1 MB."""
+_LARGEST_STATE = 2**24
+"""Bytes of the files of a sweep."""
 _LARGEST_K = 10**6
 _LATEST = 1e11
 """Seconds since 1970. Later dates cannot be written as a day."""
@@ -63,14 +63,10 @@ def _sources(path: Path, missing: list[str]) -> list[_Source]:
         return [_Source(path)]
     if (path / "sweep.json").is_file():
         return list(_sweep(path, missing))
-    sources = list(map(_Source, _results_below(path)))
+    sources = [_Source(found.path) for found in results_in(path)]
     if not sources:
         raise InputError(f"{path}: has no results_*.json; give a folder that lm_eval --output_path wrote, or a sweep")
     return sources
-
-
-def _results_below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("results_*.json") if path.is_file())
 
 
 def _sweep(folder: Path, missing: list[str]) -> Iterator[_Source]:
@@ -95,25 +91,17 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _content(path: Path) -> bytes:
     try:
-        return read_regular(path, at_most=_LARGEST_FILE)
+        return read_regular(path, at_most=_LARGEST_STATE)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
 
 
 def _read(source: _Source) -> Iterator[ExportedRun]:
-    content = _content(source.file)
-    try:
-        data = json.loads(content)
-        runs = runs_of(data, str(source.file))
-        for run in runs:
-            _check(run)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source.file}: is not text; give results_*.json (`hesnr measure` reads tables)") from error
-    except (ValueError, RecursionError) as error:
-        reason = f"{source.file}: is not a results file ({error}); give results_*.json as lm_eval wrote it"
-        raise InputError(reason) from error
-    date = data.get("date")
-    for run in runs:
+    found = read_results_file(source.file)
+    for run in found.runs:
+        _check(run, source.file)
+    date = found.data.get("date")
+    for run in found.runs:
         signature = run.config["signature"]
         yield ExportedRun(
             checkpoint=one_line(source.checkpoint or _checkpoint(signature)),
@@ -121,21 +109,21 @@ def _read(source: _Source) -> Iterator[ExportedRun]:
             task=one_line(run.task),
             run=run,
             file=source.file,
-            sha256=hashlib.sha256(content).hexdigest(),
-            commit=_commit(data),
-            versions=_versions(data, signature),
+            sha256=found.sha256,
+            commit=_commit(found.data),
+            versions=_versions(found.data, signature),
             timestamp=date if isinstance(date, float) and 0 <= date < _LATEST else None,
         )
 
 
-def _check(run: Run) -> None:
-    """Check what the exports need in addition to `runs_of`."""
+def _check(run: Run, file: Path) -> None:
+    """Check what the exports need, and `runs_of` does not check."""
     k = run.config["signature"].get("k")
     if type(k) is not int or not 1 <= k <= _LARGEST_K:
-        raise ValueError(f"configs, {run.task}, signature, k: expected a whole number of at least 1, found {k!r:.60}")
+        raise InputError(f"{file}: signature, k: expected a whole number of at least 1, found {k!r:.60}")
     for scope in run.config["summary"]:
         if one_line(scope) != scope:
-            raise ValueError(f"configs, {run.task}, summary: expected the name of a scope, found {scope!r:.60}")
+            raise InputError(f"{file}: summary: expected the name of a scope, found {scope!r:.60}")
 
 
 def _commit(data: dict[str, Any]) -> str | None:

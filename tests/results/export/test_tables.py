@@ -10,7 +10,7 @@ from lm_eval_hesnr.results.export.markdown import as_markdown, as_summary
 from lm_eval_hesnr.results.export.markdown import escaped as in_markdown
 from lm_eval_hesnr.results.export.read_runs import read_runs
 from lm_eval_hesnr.results.export.request import Request
-from tests.results.export.results_files import MEASURES, write_results, write_sweep
+from tests.results.export.results_files import EPSILON, MEASURES, write_results, write_sweep
 
 STRANGE = "a|b_c%d&e\nf$#{}~^\\<i>*"
 
@@ -101,3 +101,32 @@ def test_a_run_without_any_interval(tmp_path):
     path.write_text(json.dumps(data))
     assert "| tiny | 0.1000 | 9.9000 | 32.0000 |" in as_markdown(request(path))
     assert "tiny & $0.1000$ & $9.9000$ & $32.0000$" in as_latex(request(path))
+
+
+def with_documents(path, he_snr):
+    """Add documents to a results file, one for each value, with a hundred decisions each; return the path."""
+    data = json.loads(path.read_text())
+    lines = [f"200 100 {100 * value}" for value in he_snr]
+    data["configs"]["swe_hesnr"]["documents"] = {
+        "ids": [f"run-{i}" for i in range(len(lines))],
+        "sha256": [f"{i:016x}" for i in range(len(lines))],
+        "columns": ["scope.tokens", "above.top_k", "above.snr"],
+        "epsilon": {"action": EPSILON},
+        "totals": {"action": lines},
+    }
+    path.write_text(json.dumps(data))
+    return path
+
+
+def test_a_summary_begins_with_the_verdict(tmp_path):
+    values = [0.1 + 0.001 * i for i in range(8)]
+    before = with_documents(write_results(tmp_path / "a", model="a_|b"), values)
+    after = with_documents(write_results(tmp_path / "b", model="c"), [value + 0.02 for value in values])
+    lines = as_summary(request(before, after)).splitlines()
+    assert lines[2].startswith(r"- c is better than a\_\|b: he_snr")
+    assert lines[3:5] == ["", "| checkpoint | HE-SNR ↑ | HE-PPL ↓ | PPL ↓ |"]
+
+
+def test_results_without_documents_have_no_verdict(tmp_path):
+    text = as_summary(request(write_results(tmp_path / "a"), write_results(tmp_path / "b")))
+    assert text.startswith("### HE-SNR\n\n| checkpoint |")

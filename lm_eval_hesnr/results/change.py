@@ -1,0 +1,90 @@
+"""The change of one scope's measures from one run to another on the same trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, paired_difference
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.compared_run import from_results
+from lm_eval_hesnr.results.findings import Run
+
+SMALLEST_MOVE = 0.005
+"""Smaller relative changes of a measure count as no change."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """Two runs in one scope."""
+
+    before: Run
+    after: Run
+    scope: str
+    samples: tuple[Sample, Sample] | None
+    """The totals of the same documents in both runs; None if the results files do not have them."""
+
+    def values(self, name: str) -> tuple[float, float] | None:
+        """The value of a measure before and after; None if one of them has no number."""
+        before, after = self.before.value(name, self.scope), self.after.value(name, self.scope)
+        return None if before is None or after is None else (before, after)
+
+    def difference(self, name: str) -> Difference | None:
+        """The paired difference of a measure; None if it is not known."""
+        if self.samples is None or name not in HIGHER_IS_BETTER:
+            return None
+        return paired_difference(name, *self.samples)
+
+    def move(self, name: str) -> float | None:
+        """The relative change of a measure.
+
+        None if a value is missing or 0, or the change counts as no change: it is below `SMALLEST_MOVE`, or the 95 %
+        interval of the paired difference contains 0.
+        """
+        values = self.values(name)
+        if values is None or not values[0]:
+            return None
+        relative = values[1] / values[0] - 1
+        if not abs(relative) >= SMALLEST_MOVE:  # also not a number
+            return None
+        found = self.difference(name)
+        if found and found.interval and found.interval.low <= 0 <= found.interval.high:
+            return None
+        return relative
+
+    @property
+    def is_opposite(self) -> bool:
+        """Whether he_snr says that one run is better, and ppl that the other one is."""
+        he_snr, ppl = self.move("he_snr"), self.move("ppl")
+        return he_snr is not None and ppl is not None and he_snr * ppl > 0
+
+    def text(self, name: str, decimals: int = 4) -> str:
+        """The values of a measure, as `0.1040 -> 0.1052`."""
+        return " -> ".join(f"{value:.{decimals}f}" for value in self.values(name) or ())
+
+
+def in_scopes(found: Iterable[Change], *names: str) -> str:
+    """Each scope with the values of these measures: `action he_snr 0.1040 -> 0.1052, ppl 3.120 -> 3.050; all ...`."""
+    return "; ".join(
+        f"{change.scope} " + ", ".join(f"{name} {change.text(name, 3 if name == 'ppl' else 4)}" for name in names)
+        for change in found
+    )
+
+
+def changes(before: Run, after: Run) -> list[Change]:
+    """One change for each scope that both runs have."""
+    samples = _paired(before, after)
+    scopes = [scope for scope in before.config["summary"] if scope in after.config["summary"]]
+    return [Change(before, after, scope, samples.get(scope)) for scope in scopes]
+
+
+def _paired(before: Run, after: Run) -> dict[str, tuple[Sample, Sample]]:
+    """Scope to the totals of both runs, in the same order of documents; empty if the documents are not the same."""
+    if not before.config.get("documents") or not after.config.get("documents"):
+        return {}
+    a, b = (from_results(run, Path(run.name)) for run in (before, after))
+    if a.digests != b.digests:
+        return {}
+    scopes = [scope for scope in a.totals if scope in b.totals]
+    return {scope: (Sample.of(a.totals[scope]), Sample.of(b.totals[scope])) for scope in scopes}

@@ -1,0 +1,49 @@
+"""Whether two runs can be compared in a scope, and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lm_eval_hesnr.results.compared_run import ComparedRun
+from lm_eval_hesnr.results.diagnose import COMPARED, CONTEXT
+
+
+def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
+    """The reason why two runs cannot be compared in a scope; None if they can.
+
+    Settings that one of the runs does not know, such as those of a score store, are not compared.
+    """
+    for run in (a, b):
+        if scope not in run.totals:
+            return f"{run.name} has no scope {scope}"
+    if differing := _differing(a, b, COMPARED, scope):
+        return f"they differ in {differing}"
+    if sorted(a.digests) != sorted(b.digests):
+        only = sorted(set(a.ids) ^ set(b.ids))
+        if not only and len(a.ids) == len(b.ids):
+            return "their trajectories have different tokens (another tokenizer, or another text)"
+        which = f"; only in one of them: {only[0]}" if only else ""
+        return f"they have other trajectories ({len(b.ids)} and {len(a.ids)}{which})"
+    return None
+
+
+def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
+    """The settings of the context that differ, with B's value and A's; None if they are equal."""
+    return _differing(a, b, CONTEXT, scope) or None
+
+
+def _differing(a: ComparedRun, b: ComparedRun, keys: Sequence[str], scope: str) -> str:
+    """The settings that both runs know and that differ, with B's value and A's: `dtype (bfloat16, float32)`."""
+    both = [key for key in keys if key in a.signature and key in b.signature]
+    values = {key: (_setting(b, key, scope), _setting(a, key, scope)) for key in both}
+    return ", ".join(f"{key} ({of_b}, {of_a})" for key, (of_b, of_a) in values.items() if of_b != of_a)
+
+
+def _setting(run: ComparedRun, key: str, scope: str) -> str:
+    """A setting as text; of the scopes only the one that is compared."""
+    value = run.signature[key]
+    if key == "scopes" and isinstance(value, Mapping):
+        value = value.get(scope)
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={inner}" for name, inner in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,58 @@
+"""Everything that is known about several runs in one scope: their measures, their order, verdicts, and the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lm_eval_hesnr.metrics.bootstrap import Sample
+from lm_eval_hesnr.metrics.estimates import Estimate, estimate
+from lm_eval_hesnr.results.choice import Choice, choice
+from lm_eval_hesnr.results.comparable import why_not
+from lm_eval_hesnr.results.compared_run import ComparedRun
+from lm_eval_hesnr.results.verdict import HEADLINE, Verdict, verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Several runs in one scope."""
+
+    scope: str
+    runs: Sequence[ComparedRun]
+    """The highest he_snr first; at the end those that cannot be compared with the baseline."""
+    baseline: ComparedRun
+    values: Mapping[str, Mapping[str, Estimate]]
+    """Run to measure to estimate."""
+    verdicts: Mapping[str, Verdict]
+    """Run to its verdict; the baseline has none."""
+    choice: Choice
+
+
+def compare(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> Comparison:
+    """Compare runs with different names in one scope.
+
+    Args:
+        runs: at least one.
+        scope: the scope.
+        baseline: the index of the run that all others are compared with.
+    """
+    values = {run.name: _estimates(run, scope) for run in runs}
+    first = runs[baseline]
+    alike = [run for run in runs if run is first or why_not(first, run, scope) is None]
+    alike.sort(key=lambda run: -(values[run.name][HEADLINE].value or 0))
+    others = [run for run in runs if not any(run is one for one in alike)]
+    return Comparison(
+        scope=scope,
+        runs=[*alike, *others],
+        baseline=first,
+        values=values,
+        verdicts={verdict.run: verdict for verdict in verdicts(runs, scope, baseline)},
+        choice=choice(alike, scope, values, [run.name for run in others]),
+    )
+
+
+def _estimates(run: ComparedRun, scope: str) -> dict[str, Estimate]:
+    if scope not in run.totals:
+        return dict.fromkeys(run.measures, Estimate(None, None, None))
+    sample = Sample.of(run.totals[scope])
+    return {name: estimate(name, sample) for name in run.measures}

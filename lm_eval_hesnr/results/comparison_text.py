@@ -1,0 +1,132 @@
+"""A comparison of runs as text: one page that answers which run to take."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
+from lm_eval_hesnr.metrics.estimates import Estimate
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.comparison import Comparison
+from lm_eval_hesnr.results.text_table import aligned, number
+from lm_eval_hesnr.results.verdict import HEADLINE
+
+WIDTH = 120
+"""Characters of a line."""
+COLUMNS = {
+    "he_ppl": ".3f", "ppl": ".3f", "self_he_snr": ".4f", "q_over_entropy": ".4f", "bits_per_byte": ".4f",
+    "top1_acc": ".4f", "topk_acc": ".4f", "mean_entropy": ".4f", "decisions": ".0f",
+}  # fmt: skip
+"""The measures that a table may have after he_snr and its interval, with their formats."""
+SHOWN = ("he_ppl", "ppl", "self_he_snr", "q_over_entropy", "bits_per_byte", "decisions")
+SHOWN_ON_A_SET = ("he_ppl", "top1_acc", "topk_acc", "mean_entropy", "q_over_entropy", "decisions")
+"""The measures of the table. On a set of tokens, the accuracies are those of the decisions."""
+_SHORTEST_NAME = 12
+
+
+def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[str]:
+    """The table of all runs, and the verdict on each.
+
+    Args:
+        found: the comparison.
+        set_of: the name of the reference run, if the measures are over its decisions.
+    """
+    shown = SHOWN_ON_A_SET if set_of else SHOWN
+    return [
+        *_wrapped(_heading(found, set_of), ""),
+        "",
+        *_table(found, {name: COLUMNS[name] for name in shown}),
+        *_wrapped(_directions(shown), ""),
+        "",
+        f"Compared with {found.baseline.name}:",
+        *(line for run in found.runs if run is not found.baseline for line in _verdict_lines(found, run.name)),
+    ]
+
+
+def choice_lines(found: Comparison) -> list[str]:
+    """Which run to take, and why."""
+    return [line for sentence in found.choice.sentences for line in _wrapped(sentence, "")]
+
+
+def _heading(found: Comparison, set_of: str | None) -> str:
+    signature = found.baseline.signature
+    epsilon = signature.get("epsilon")
+    threshold = signature.get("threshold", "static")
+    at = (
+        f"threshold {threshold}"
+        if threshold != "static" or not isinstance(epsilon, float)
+        else f"epsilon {epsilon:.4f}"
+    )
+    over = f", over the decisions of {set_of}" if set_of else ""
+    n = counted(len(found.baseline.ids), "trajectory")
+    return f"{counted(len(found.runs), 'run')}, {n}, scope {found.scope}, {at}{over}; the highest {HEADLINE} first:"
+
+
+def _table(found: Comparison, columns: Mapping[str, str]) -> list[str]:
+    head = ["run", HEADLINE, "95 % interval", *columns]
+    rows = [_row(found.values[run.name], columns) for run in found.runs]
+    taken = sum(max(map(len, cells)) + 2 for cells in zip(head[1:], *rows, strict=True))
+    room = max(_SHORTEST_NAME, WIDTH - taken)
+    named = [[shortened_name(run.name, room), *row] for run, row in zip(found.runs, rows, strict=True)]
+    return aligned([head, *named], right=range(1, len(head)))
+
+
+def _row(values: Mapping[str, Estimate], columns: Mapping[str, str]) -> list[str]:
+    cells = [number(values[HEADLINE].value), interval_cell(values[HEADLINE].interval)]
+    return cells + [_formatted(values[name].value, form) for name, form in columns.items()]
+
+
+def _directions(shown: Sequence[str]) -> str:
+    higher, lower = (
+        ", ".join(name for name in (HEADLINE, *shown) if HIGHER_IS_BETTER[name] is better) for better in (True, False)
+    )
+    return f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+
+
+def _verdict_lines(found: Comparison, run: str) -> Iterator[str]:
+    verdict = found.verdicts[run]
+    yield from _wrapped(f"{verdict.sentence}.", "  ")
+    for caution in verdict.cautions:
+        yield from _wrapped(f"caution: {caution}.", "    ")
+
+
+def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None]) -> list[str]:
+    """The parts of the difference of he_snr between a run and the baseline, one line each."""
+    about = {
+        "total": f"{HEADLINE} of {run} minus {HEADLINE} of {baseline}; the sum of the next three",
+        "within": "change at the tokens that are decisions of both",
+        "entering": f"effect of the tokens that are decisions of {run} alone",
+        "leaving": f"effect of the tokens that are decisions of {baseline} alone",
+        "kept": f"share of the decisions of {baseline} that are decisions of {run}",
+    }
+    rows = [("part", "value", "95 % interval", "p", "what it is")]
+    for name, found in parts.items():
+        value, interval, p_value = found or (None, None, None)
+        form = ".4f" if name == "kept" else "+.4f"
+        p = "" if name == "kept" else "N/A" if p_value is None else f"{p_value:.2g}"
+        rows.append((name, _formatted(value, form), interval_cell(interval, form), p, about[name]))
+    return aligned(rows, right=(1, 2, 3))
+
+
+def interval_cell(interval: Interval | None, form: str = ".4f") -> str:
+    """An interval, or N/A."""
+    return "N/A" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
+
+
+def shortened_name(name: str, room: int) -> str:
+    """The name in at most so many characters, without its middle if it is longer."""
+    half = (room - 3) // 2
+    return name if len(name) <= room else f"{name[: room - 3 - half]}...{name[-half:]}"
+
+
+def _formatted(value: float | None, form: str) -> str:
+    return "N/A" if value is None else f"{value:{form}}"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  " if indent else "",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Findings about the change from one run to another: signs that the change of he_snr may mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lm_eval_hesnr.results.change import Change, changes, in_scopes
+from lm_eval_hesnr.results.finding import Finding
+from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.set_change import SetChange, set_moved
+
+SMALLEST_FALL = 0.005
+"""Smaller falls of topk_acc are not reported."""
+LEFT_AFTER_CALIBRATION = 0.25
+"""A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr. The share is
+not 0, because the temperatures are fitted. With the embedded model, it is 0.05 at the temperature 0.8, 0.02 at 1.25,
+and 0.6 if the true logits of the easiest decisions rise by 1."""
+
+_CALIBRATED = "calibrated_he_snr"
+
+
+def findings_of_change(before: Run, after: Run) -> Iterator[Finding]:
+    """The findings about two comparable runs, the most important first. A finding in several scopes is one line."""
+    found = changes(before, after)
+    warmer = [change for change in found if _is_temperature(change)]
+    other_sets = [SetChange.of(change) for change in found if change not in warmer]
+    yield from _temperature(warmer)
+    yield from _opposite([change for change in found if change.is_opposite and change not in warmer])
+    yield from _topk_falls([change for change in found if _falls(change)])
+    yield from set_moved(other_sets)
+    hidden = [one.change for one in other_sets if one.hides]
+    flat = [change for change in found if _is_flat(change) and change not in hidden]
+    for paired in (True, False):
+        yield from _flat([change for change in flat if _is_paired(change) == paired], paired)
+
+
+def _is_temperature(change: Change) -> bool:
+    values, calibrated = change.values("he_snr"), change.values(_CALIBRATED)
+    if change.move("he_snr") is None or values is None or calibrated is None:
+        return False
+    return abs(calibrated[1] - calibrated[0]) <= LEFT_AFTER_CALIBRATION * abs(values[1] - values[0])
+
+
+def _temperature(found: Sequence[Change]) -> Iterator[Finding]:
+    if found:
+        yield Finding(
+            "temperature",
+            f"he_snr moves, but not at the temperature that fits each run: {in_scopes(found, 'he_snr', _CALIBRATED)}",
+            "one model is only more confident than the other, as after a change of the sampling temperature; compare "
+            f"{_CALIBRATED}",
+        )
+
+
+def _opposite(found: Sequence[Change]) -> Iterator[Finding]:
+    if found:
+        yield Finding(
+            "opposite",
+            f"he_snr and ppl disagree about which run is better: {in_scopes(found, 'he_snr', 'ppl')}",
+            "after a context extension this is the long-context tax on ppl, after fine-tuning the alignment tax on "
+            f"he_snr; choose the checkpoint by the stage of training{_how_to_see_temperature(found)}",
+        )
+
+
+def _how_to_see_temperature(found: Sequence[Change]) -> str:
+    """A higher or lower temperature looks the same. It is ruled out if the calibrated values are known."""
+    is_known = all(change.values(_CALIBRATED) for change in found)
+    return "" if is_known else "; a change of temperature looks the same, and --metadata temperatures=true shows it"
+
+
+def _falls(change: Change) -> bool:
+    values = change.values("topk_acc")
+    return values is not None and values[1] < values[0] - SMALLEST_FALL
+
+
+def _topk_falls(found: Sequence[Change]) -> Iterator[Finding]:
+    if found:
+        yield Finding(
+            "topk-falls",
+            f"fewer true tokens are among the candidates: {in_scopes(found, 'topk_acc')}",
+            "true tokens leave the set of candidates, which alone makes he_snr look better; raise k",
+        )
+
+
+def _is_paired(change: Change) -> bool:
+    found = change.difference("he_snr")
+    return found is not None and found.interval is not None
+
+
+def _is_flat(change: Change) -> bool:
+    """Whether 0 is in the interval of the paired difference; if it is not known, each value in the other's interval."""
+    values, found = change.values("he_snr"), change.difference("he_snr")
+    if values is None:
+        return False
+    if found and found.interval:
+        return found.interval.low <= 0 <= found.interval.high
+    summaries = [run.config["summary"][change.scope] for run in (change.before, change.after)]
+    intervals = [summary["intervals"].get("he_snr") for summary in summaries]
+    if None in intervals:
+        return False
+    return all(low <= value <= high for (low, high), value in zip(intervals, reversed(values), strict=True))
+
+
+def _flat(found: Sequence[Change], paired: bool) -> Iterator[Finding]:
+    """Without numbers, so that a long series in which nothing moves is one line."""
+    scopes = ", ".join(change.scope for change in found)
+    if found and paired:
+        evidence = f"the 95 % interval of the paired difference of he_snr contains 0 ({scopes})"
+        advice = "do not rank these runs by he_snr; hesnr measure A B says how many trajectories would tell them apart"
+        yield Finding("flat", evidence, advice)
+    elif found:
+        evidence = f"each value of he_snr is in the interval of the other ({scopes})"
+        advice = "use the paired difference (hesnr measure A B) on the same trajectories, or add trajectories"
+        yield Finding("flat", evidence, advice)

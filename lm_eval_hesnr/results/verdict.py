@@ -1,0 +1,230 @@
+"""Verdicts in words about runs on the same trajectories. `hesnr measure`, the sweep and the report print these.
+
+Each run is compared with a baseline by the paired difference of he_snr. With many comparisons, one of the p-values is
+below 0.05 by chance. Therefore they are multiplied as Holm does (A Simple Sequentially Rejective Multiple Test
+Procedure, 1979). A run is better or worse than the baseline if the result is below 0.05.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri  # type: ignore[import-untyped]
+
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.metrics.bootstrap import (
+    LEVEL,
+    Difference,
+    Interval,
+    Sample,
+    effective_documents,
+    least_p,
+    paired_difference,
+)
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, weights
+from lm_eval_hesnr.results.comparable import other_context, why_not
+from lm_eval_hesnr.results.compared_run import ComparedRun
+
+BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
+HEADLINE = "he_snr"
+
+_FEWEST = 5
+"""With fewer trajectories there is no interval, and no verdict."""
+_ALPHA = 1 - LEVEL
+_POWER = 0.8
+"""The advised number of trajectories shows the difference in this share of cases."""
+_MOST_ADVISED = 10_000
+"""No larger number of trajectories is advised."""
+_MAY_OPPOSE = ("ppl", "top1_acc")
+"""Measures that are named in a caution if they say the opposite of he_snr. Both use all tokens of the scope."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One run against the baseline, in one scope."""
+
+    run: str
+    baseline: str
+    scope: str
+    kind: str
+    """`better`, `worse`, `not distinguishable` or `no verdict`."""
+    reason: str | None
+    """Why there is no verdict."""
+    differences: Mapping[str, Difference | None]
+    """Measure to the run's value minus the baseline's, before Holm; empty if the runs cannot be paired."""
+    p_value: float | None
+    """The p-value of he_snr after Holm; None without a verdict."""
+    trajectories: int
+    """Number of the run's trajectories."""
+    cautions: Sequence[str]
+    sentence: str
+    """The verdict in words, without the cautions."""
+
+    def sign(self, name: str) -> int:
+        """1 if the run is better than the baseline by this measure, -1 if worse, 0 if the interval contains 0."""
+        return _sign(name, self.differences.get(name))
+
+
+def verdicts(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> list[Verdict]:
+    """One verdict for each other run, in the given order.
+
+    Args:
+        runs: with different names.
+        scope: the scope in which they are compared.
+        baseline: the index of the run that all others are compared with.
+    """
+    first, others = runs[baseline], [run for i, run in enumerate(runs) if i != baseline]
+    sample = Sample.of(first.totals[scope]) if scope in first.totals else None
+    pairs = [_Pair.of(first, sample, run, scope) for run in others]
+    tested = [pair for pair in pairs if pair.reason is None]
+    adjusted = iter(holm([pair.headline.p_value or 1.0 for pair in tested]))
+    return [pair.no_verdict() if pair.reason else pair.verdict(next(adjusted), len(tested)) for pair in pairs]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values after Holm, in the given order: the smallest times n, the next one times n - 1, ..., at most 1.
+
+    They have the same order as before: a p-value that was larger does not become smaller than another one.
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for nth, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - nth)))
+        adjusted[i] = largest
+    return adjusted
+
+
+def smallest_shown(interval: Interval, n_documents: int, n_wanted: int, n_tested: int = 1) -> float:
+    """The smallest difference that a number of trajectories shows in four of five cases.
+
+    The interval becomes narrower with the square root of the number of trajectories.
+
+    Args:
+        interval: of the paired difference over the trajectories of the run.
+        n_documents: their number.
+        n_wanted: the other number of trajectories.
+        n_tested: number of comparisons; the level of each one is 0.05 / n_tested.
+    """
+    standard_errors = -ndtri(_ALPHA / 2 / n_tested) + ndtri(_POWER)
+    half = (interval.high - interval.low) / 2
+    return float(half / -ndtri(_ALPHA / 2) * standard_errors * math.sqrt(n_documents / n_wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A run and the baseline, before the p-values of all pairs are known."""
+
+    baseline: ComparedRun
+    run: ComparedRun
+    scope: str
+    reason: str | None
+    """Why there is no verdict."""
+    samples: Sequence[Sample] = ()
+    """Of the baseline and of the run; empty if they cannot be paired."""
+    differences: Mapping[str, Difference | None] | None = None
+
+    @classmethod
+    def of(cls, baseline: ComparedRun, sample: Sample | None, run: ComparedRun, scope: str) -> _Pair:
+        reason = why_not(baseline, run, scope)
+        if reason is None and len(run.ids) < _FEWEST:
+            reason = f"{counted(len(run.ids), 'trajectory')}; at least {_FEWEST} are needed"
+        if reason or sample is None:
+            return cls(baseline, run, scope, reason)
+        samples = sample, Sample.of(run.totals[scope])
+        found = {name: paired_difference(name, *samples) for name in run.measures}
+        return cls(baseline, run, scope, _nothing_to_test(found[HEADLINE], samples), samples, found)
+
+    @property
+    def headline(self) -> Difference:
+        found = (self.differences or {}).get(HEADLINE)
+        return found or Difference(math.nan, None, None)
+
+    def no_verdict(self) -> Verdict:
+        return self._verdict(NO_VERDICT, None, f"{self.run.name} and {self.baseline.name}: {NO_VERDICT}: {self.reason}")
+
+    def verdict(self, p_value: float, n_tested: int) -> Verdict:
+        value, interval, _ = self.headline
+        if interval is None:
+            return self.no_verdict()
+        after = f" after Holm over {n_tested} comparisons" if n_tested > 1 else ""
+        around = f"95 % {interval.low:+.4f} to {interval.high:+.4f}, p = {p_value:.2g}{after}"
+        a, b, numbers = self.baseline.name, self.run.name, f"{HEADLINE} {value:+.4f} ({around})"
+        if p_value >= _ALPHA:
+            advice = self._advice(value, interval, n_tested)
+            return self._verdict(
+                NOT_DISTINGUISHABLE, p_value, f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {advice}"
+            )
+        kind = BETTER if value > 0 else WORSE
+        return self._verdict(kind, p_value, f"{b} is {kind} than {a}: {numbers}")
+
+    def _verdict(self, kind: str, p_value: float | None, sentence: str) -> Verdict:
+        return Verdict(
+            run=self.run.name,
+            baseline=self.baseline.name,
+            scope=self.scope,
+            kind=kind,
+            reason=self.reason,
+            differences=self.differences or {},
+            p_value=p_value,
+            trajectories=len(self.run.ids),
+            cautions=[] if kind == NO_VERDICT else self._cautions(kind),
+            sentence=sentence,
+        )
+
+    def _advice(self, value: float, interval: Interval, n_tested: int) -> str:
+        """How many trajectories would show the difference, and the least p-value of so few if that is not small."""
+        if interval.low == interval.high == value == 0:
+            return "both are equal in every trajectory"
+        n_documents = len(self.run.ids)
+        smallest = smallest_shown(interval, n_documents, _MOST_ADVISED, n_tested)
+        if abs(value) < smallest:
+            advice = f"even {_MOST_ADVISED} trajectories like these would only show a difference of {smallest:.4f}"
+        else:
+            n_needed = math.ceil(_MOST_ADVISED * (smallest / abs(value)) ** 2)
+            advice = f"about {_round_up(n_needed)} trajectories like these would show a difference of {abs(value):.4f}"
+        numbers = [effective_documents(weights(HEADLINE, sample.rows)) or math.inf for sample in self.samples]
+        least = min(1.0, least_p(min(numbers)) * n_tested)
+        if least < _ALPHA / 5:
+            return advice
+        after = " after Holm" if n_tested > 1 else ""
+        return f"{advice}; {n_documents} trajectories cannot give a p-value below {least:.2g}{after}"
+
+    def _cautions(self, kind: str) -> list[str]:
+        found = []
+        if differing := other_context(self.baseline, self.run, self.scope):
+            found.append(f"they differ in {differing}: the difference can come from the model or from the context")
+        opposite = [
+            name
+            for name in _MAY_OPPOSE
+            if _sign(name, (self.differences or {}).get(name)) * {BETTER: 1, WORSE: -1}.get(kind, 0) < 0
+        ]
+        if opposite:
+            moves = ", ".join(f"{name} ({self._move(name)})" for name in opposite)
+            found.append(f"{moves} says the opposite")
+        return found
+
+    def _move(self, name: str) -> str:
+        before, after = (float(measure(name, sample.rows.sum(axis=0))) for sample in self.samples)
+        return f"{before:.4g} -> {after:.4g}"
+
+
+def _sign(name: str, found: Difference | None) -> int:
+    if found is None or found.interval is None or found.interval.low <= 0 <= found.interval.high:
+        return 0
+    return 1 if (found.value > 0) == HIGHER_IS_BETTER[name] else -1
+
+
+def _nothing_to_test(found: Difference | None, samples: Sequence[Sample]) -> str | None:
+    """The reason why the difference of he_snr has no p-value; None if it has one."""
+    if found is not None and found.p_value is not None:
+        return None
+    least = min(int(np.count_nonzero(weights(HEADLINE, sample.rows))) for sample in samples)
+    return f"{counted(least, 'trajectory')} with decisions; at least {_FEWEST} are needed"
+
+
+def _round_up(n: int) -> int:
+    """The number, rounded up to two digits."""
+    unit = 10 ** max(0, len(str(n)) - 2)
+    return -(-n // unit) * unit

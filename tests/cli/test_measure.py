@@ -1,0 +1,135 @@
+"""`hesnr measure`: one run as before, several as one page."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.scoring.token_table import write_token_table
+from tests.builders import token_scores
+
+
+def write(folder: Path, better=0.0, n_docs=8, **changes):
+    """Token tables of a run; `better` moves every log-probability towards 0."""
+    for i in range(n_docs):
+        one = token_scores(seed=i, better=better)
+        write_token_table(folder, i, f"run {i}", replace(one, signature=one.signature | changes))
+    return str(folder)
+
+
+def lines_of(capsys, *arguments, status=0):
+    assert main(["measure", *arguments]) == status
+    captured = capsys.readouterr()
+    return captured.out.splitlines(), captured.err
+
+
+def test_one_run_is_a_line_for_each_measure(tmp_path, capsys):
+    lines, _ = lines_of(capsys, write(tmp_path / "a"), "--scopes", "action,thought")
+    assert lines[0].endswith("8 trajectories by m; epsilon: action 1.242453, thought 1.242453")
+    (line,) = [line for line in lines if line.startswith("thought  he_snr")]
+    assert line.split()[2] == "N/A"
+
+
+def test_several_runs_are_one_page_that_says_which_one_to_take(tmp_path, capsys):
+    runs = [write(tmp_path / name / "tokens", better) for name, better in (("base", 0), ("mid", 0.1), ("top", 0.3))]
+    lines, err = lines_of(capsys, *runs)
+    assert [line.split()[0] for line in lines[2:6]] == ["run", "top", "mid", "base"]
+    assert any(line.startswith("  top is better than base: he_snr +0.") for line in lines)
+    answer = " ".join(lines[lines.index("", 8) + 1 :])
+    assert answer.startswith("Take top: it has the highest he_snr (")
+    assert answer.endswith("All other runs are worse.")
+    assert max(map(len, lines)) <= 120
+    assert err == ""
+
+
+def test_the_baseline_is_a_name_or_a_path(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    for name in ("top", runs[1]):
+        lines, _ = lines_of(capsys, *runs, "--baseline", name)
+        assert any(line.startswith("  base is worse than top: he_snr -0.") for line in lines)
+    _, err = lines_of(capsys, *runs, "--baseline", "tob", status=2)
+    assert err == "error: --baseline should be one of base, top, found tob; did you mean 'top'?\n"
+
+
+def test_json_has_all_differences_and_csv_one_row_per_run(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--json", "--scopes", "action,all", "--decompose", "--per-trajectory")
+    found = json.loads("\n".join(lines))
+    assert found["all"]["verdicts"][0]["differences"]["ppl"]["value"] < 0
+    assert found["action"]["choice"]["take"] == ["top"]
+    assert found["action"]["parts"]["top"]["within"]["value"] > 0
+    assert {row["trajectory"] for row in found["action"]["trajectories"]} == {f"run {i}" for i in range(8)}
+    lines, _ = lines_of(capsys, *runs, "--csv", "--decompose")
+    rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
+    assert [row["run"] for row in rows] == ["top", "base"]
+    assert float(rows[0]["he_snr"]) == found["action"]["runs"][0]["measures"]["he_snr"]["value"]
+    assert (rows[0]["verdict"], rows[1]["verdict"]) == ("better", "")
+    assert float(rows[0]["within"]) == found["action"]["parts"]["top"]["within"]["value"]
+    lines, _ = lines_of(capsys, *runs, "--csv", "--per-trajectory")
+    assert len(list(csv.DictReader(io.StringIO("\n".join(lines))))) == 8
+    lines, _ = lines_of(capsys, runs[0], "--csv")
+    assert lines[0] == "scope,measure,value,stderr,low,high"
+
+
+def test_the_effects_of_the_trajectories_add_up_to_the_difference(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--json", "--per-trajectory")
+    found = json.loads("\n".join(lines))["action"]
+    effects = [row["effect"] for row in found["trajectories"]]
+    assert sum(effects) == pytest.approx(found["verdicts"][0]["differences"]["he_snr"]["value"], rel=1e-9)
+    assert np.abs(effects).tolist() == sorted(np.abs(effects), reverse=True)
+    lines, _ = lines_of(capsys, *runs, "--per-trajectory")
+    assert sum(line.startswith("run ") and len(line.split()) == 8 for line in lines) == 8
+
+
+@pytest.mark.parametrize("option", [["--baseline", "a"], ["--decompose"], ["--per-trajectory"]])
+def test_options_of_several_runs_need_several_runs(tmp_path, capsys, option):
+    _, err = lines_of(capsys, write(tmp_path / "a", n_docs=2), *option, status=2)
+    assert err == f"error: {option[0]} needs at least two runs, found one: {tmp_path / 'a'}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no/such"], "no/such: there is no such folder or file; give a folder with token tables"),
+        ([__file__], "test_measure.py: it is not a folder, and not a results_*.json; give a folder with token tables"),
+        (["DIR", "--scopes", "actions"], "scopes should be a list of names out of action, action_raw, "),
+        (["DIR", "--scopes", "all,thougt"], "found 'thougt'; did you mean 'thought'?"),
+        (["DIR", "DIR", "--threshold", "otsu"], "compared with one fixed threshold"),
+        (["DIR", "DIR", "--set-of", "DIR", "--decompose"], "nothing enters or leaves it"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(tmp_path, capsys, arguments, message):
+    write(tmp_path, n_docs=2)
+    _, err = lines_of(capsys, *[str(tmp_path) if a == "DIR" else a for a in arguments], status=2)
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_another_epsilon_than_the_runs_own_is_noted(tmp_path, capsys):
+    folder = write(tmp_path, epsilon=1.0)
+    assert "was scored with epsilon 1; now measured with 1.24245" in lines_of(capsys, folder)[1]
+    assert lines_of(capsys, folder, "--epsilon", "1.0")[1] == ""
+
+
+def test_the_same_folder_twice_is_noted(tmp_path, capsys):
+    folder = write(tmp_path / "yarn")
+    (tmp_path / "link").symlink_to(folder)
+    lines, err = lines_of(capsys, folder, str(tmp_path / "link"))
+    assert err == f"note: {folder} and {tmp_path / 'link'} are the same folder\n"
+    assert "both are equal in every trajectory" in " ".join(line.strip() for line in lines)
+
+
+def test_a_run_that_cannot_be_read_is_named_and_the_others_are_compared(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3), ("cut", 0))]
+    (tmp_path / "cut" / "00000-run_0.parquet").write_bytes(b"PAR1 and no more")
+    lines, err = lines_of(capsys, *runs, status=1)
+    assert err.startswith(f"error: {tmp_path}/cut/00000-run_0.parquet: not a token table")
+    assert any(line.startswith("Take top") for line in lines)
+    assert "cut" not in "\n".join(lines)
+    assert lines_of(capsys, runs[0], runs[2], status=2)[1].count("\n") == 1

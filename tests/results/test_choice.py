@@ -1,0 +1,74 @@
+import numpy as np
+
+from lm_eval_hesnr.results.comparison import compare
+from tests.builders import compared_run
+
+N = 30
+NOISE = np.random.default_rng(0).normal(0, 0.002, (9, N))
+NOISE -= NOISE.mean(axis=1, keepdims=True)
+
+
+def run(name, he_snr, ppl=4.0, **signature):
+    i = sum(map(ord, name)) % 9
+    return compared_run(name, he_snr + NOISE[i], ppl=ppl + 10 * NOISE[i], **signature)
+
+
+def answer(*runs):
+    return compare(runs, "action").choice
+
+
+def test_the_highest_he_snr_is_taken_if_all_others_are_worse():
+    found = answer(run("a", 0.1), run("b", 0.12, ppl=3.5), run("c", 0.11))
+    assert (found.take, found.highest, found.as_good) == (["b"], "b", [])
+    assert found.sentences[0].startswith("Take b: it has the highest he_snr (0.1200)")
+    assert "the lowest ppl" in found.sentences[0]
+    assert found.sentences[0].endswith("All other runs are worse.")
+
+
+def test_runs_that_may_be_as_good_are_named():
+    found = answer(run("a", 0.1), run("b", 0.12, ppl=3.5), run("c", 0.1199), run("d", 0.1198))
+    assert (found.take, found.as_good) == (["b"], ["c", "d"])
+    assert found.sentences[0].endswith("c and d are not distinguishable from it on these trajectories.")
+
+
+def test_ppl_decides_between_runs_that_he_snr_does_not_distinguish():
+    found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5))
+    assert (found.take, found.highest, found.as_good) == (["b"], "a", ["b"])
+    assert found.sentences == [
+        "Take b: he_snr does not distinguish it from a on these trajectories, and its ppl is lower by more than "
+        "chance. a has the highest he_snr (0.1200), b the lowest ppl (3.5 against 4)."
+    ]
+
+
+def test_several_are_named_if_neither_decides():
+    found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.9999))
+    assert found.take == ["a", "b"]
+    assert found.sentences[0].startswith("Take a or b: neither he_snr nor ppl distinguishes the best of them")
+
+
+def test_a_worse_run_with_a_better_ppl_is_a_caution():
+    found = answer(run("a", 0.1, ppl=3), run("b", 0.12))
+    assert found.take == ["b"]
+    assert found.sentences[1].startswith("Caution: by ppl, a is better than b (3 against 4). After a context ")
+    assert len(answer(run("a", 0.1, ppl=5), run("b", 0.12)).sentences) == 1
+
+
+def test_runs_without_a_verdict_are_not_considered():
+    other = run("z", 0.2, dtype="bfloat16")
+    found = answer(run("a", 0.1), run("b", 0.12), other)
+    assert found.take == ["b"]
+    assert found.sentences[-1] == "Not considered, as there is no verdict: z."
+    alone = answer(run("a", 0.1), other)
+    assert (alone.take, alone.highest) == ((), None)
+    assert alone.sentences[0].startswith("No choice: ")
+
+
+def test_the_best_of_equal_models_is_rarely_called_better_than_all_others():
+    """The truly best one is among those that are named, in at least 95 % of cases."""
+    rng = np.random.default_rng(3)
+    named = 0
+    for _ in range(60):
+        runs = [compared_run(f"r{i}", 0.1 + rng.normal(0, 0.01, 20)) for i in range(6)]
+        found = answer(*runs)
+        named += "r0" in (found.highest, *found.as_good)
+    assert named >= 57

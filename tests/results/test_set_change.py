@@ -1,0 +1,126 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.metrics.scope_result import scope_result
+from lm_eval_hesnr.results.diagnose import diagnose
+from lm_eval_hesnr.results.documents import documents_config
+from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
+from tests.builders import token_scores
+
+LABELS = sorted(label.label_name for label in SCOPES["action"])
+SETTINGS = {"model": "m", "k": 10, "render": "transcript", "label_rules": 1, "scopes": {"action": LABELS}}
+
+
+def better(scores, share_that_leaves):
+    """Scores with 1.5 times the probability of each token. The decisions with the highest p leave the set."""
+    logprob = np.minimum(scores.logprob + np.float32(np.log(1.5)), np.float32(-0.01))
+    p = np.exp(logprob, where=scores.scored, out=np.zeros_like(logprob))
+    decided = np.flatnonzero(scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON))
+    by_snr = decided[np.argsort(-scores.snr[decided])]
+    entropy = scores.entropy.copy()
+    entropy[by_snr[: round(share_that_leaves * len(by_snr))]] = 1.0
+    rank = np.where(scores.scored, np.minimum(scores.rank, np.maximum(1 / np.maximum(p, 1e-9), 1).astype(int)), 0)
+    return replace(
+        scores, logprob=logprob, entropy=entropy, rank=rank.astype(np.int32), top_mass=np.maximum(scores.top_mass, p)
+    )
+
+
+def easiest_leave(scores):
+    """The decisions with the highest p leave the set. The others are the same, and all other tokens are better."""
+    same = (scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON)) | (scores.rank > scores.k)
+    changed = better(scores, 0.24)
+    kept = {name: np.where(same, getattr(scores, name), getattr(changed, name)) for name in ("logprob", "rank")}
+    return replace(changed, **kept)
+
+
+def run(name, scores, folder, task="swe_hesnr"):
+    """A run of these scores, with its documents, and its token tables in the folder."""
+    names = [f"run {i}" for i in range(len(scores))]
+    for i, one in enumerate(scores):
+        write_token_table(folder, i, names[i], one)
+    profiles = [one.profile(one.in_scope(SCOPES["action"]), EPSILON) for one in scores]
+    found = {
+        "action": scope_result(
+            profiles, names, method="static", epsilon=EPSILON, digests=[one.digest for one in scores]
+        )
+    }
+    results = {f"{measure},action": one.value for measure, one in found["action"].estimates.items()}
+    config = {
+        "signature": SETTINGS, "summary": {"action": found["action"].summary}, "documents": documents_config(found),
+        "metadata": {"token_table": str(folder)},
+    }  # fmt: skip
+    return Run(name, task, results, config)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """Two runs. The second one is better at every token, and its he_snr is about the same."""
+    folder = tmp_path_factory.mktemp("tables")
+    scores = [token_scores(seed=i, signature={"k": 10}) for i in range(8)]
+    return [
+        run("a", sorted(scores, key=lambda one: one.digest), folder / "a"),
+        run("b", sorted([better(one, 0.24) for one in scores], key=lambda one: one.digest), folder / "b"),
+    ]
+
+
+def set_moved(*runs):
+    (found,) = [one.evidence for one in diagnose(runs) if one.code == "set-moved"]
+    return found
+
+
+def changed(one, **config):
+    return one._replace(config=one.config | config)
+
+
+def test_a_change_that_other_decisions_hide_is_shown_in_its_parts(pair):
+    values = [one.value("he_snr", "action") for one in pair]
+    assert values[1] == pytest.approx(values[0], rel=0.1)
+    head, _, parts = set_moved(*pair).partition(" (")
+    assert head.startswith("tokens that enter or leave the decisions hide at least half of a change: action he_snr 0.")
+    numbers = [float(part.rstrip(")").split()[-1]) for part in parts.split(", ")]
+    assert numbers[0] > 0.05
+    assert numbers[2] < -0.05
+    assert sum(numbers) == pytest.approx(values[1] - values[0], abs=1e-4)
+
+
+def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_path):
+    scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
+    after = run("b", [easiest_leave(one) for one in scores], tmp_path)
+    evidence = set_moved(pair[0], after)
+    assert evidence.startswith("he_snr moves because tokens enter or leave the decisions: action he_snr 0.2057 -> 0.1")
+    assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
+
+
+HIDDEN = "ppl moves and he_snr hardly: action he_snr 0."
+
+
+@pytest.mark.parametrize("metadata", [{}, None, [], {"token_table": 5}, {"token_table": "a\0b"}, {"token_table": "no"}])
+def test_without_token_tables_only_the_two_measures_are_named(pair, metadata):
+    assert set_moved(pair[0], changed(pair[1], metadata=metadata)).startswith(HIDDEN)
+
+
+def test_tables_of_another_run_are_not_used(pair):
+    assert set_moved(changed(pair[0], metadata=pair[1].config["metadata"]), pair[1]).startswith(HIDDEN)
+
+
+@pytest.mark.parametrize("scopes", [None, {"action": "code"}, {"action": [[]]}, {"action": ["no label"]}, {}])
+def test_a_signature_without_the_labels_of_the_scope_is_not_guessed(pair, scopes):
+    strange = [changed(one, signature=SETTINGS | {"scopes": scopes}) for one in pair]
+    assert set_moved(*strange).startswith(HIDDEN)
+
+
+def test_a_damaged_table_is_no_error(pair, tmp_path):
+    (tmp_path / "00000-x.parquet").write_text("x")
+    assert set_moved(pair[0], changed(pair[1], metadata={"token_table": str(tmp_path)})).startswith(HIDDEN)
+
+
+def test_with_several_tasks_the_tables_are_in_a_folder_of_the_task(pair, tmp_path):
+    folder = tmp_path / pair[1].task
+    folder.symlink_to(pair[1].config["metadata"]["token_table"])
+    assert "common decisions" in set_moved(pair[0], changed(pair[1], metadata={"token_table": str(tmp_path)}))

@@ -1,0 +1,160 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats  # type: ignore[import-untyped]
+
+from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, Interval
+from lm_eval_hesnr.results.verdict import holm, smallest_shown, verdicts
+from tests.builders import compared_run
+
+N = 30
+NOISE = np.random.default_rng(0).normal(0, 0.01, (9, N))
+NOISE -= NOISE.mean(axis=1, keepdims=True)
+BASE = 0.1 + NOISE[0]
+
+
+def base(n=N, **signature):
+    return compared_run("base", BASE[:n], **signature)
+
+
+def verdict(run, first=None):
+    (found,) = verdicts([first or base(), run], "action")
+    return found
+
+
+def test_better_and_worse_are_said_with_the_numbers():
+    up, down = (
+        verdict(compared_run(name, BASE + move + NOISE[1] / 10)) for name, move in (("up", 0.01), ("down", -0.01))
+    )
+    low, high = up.differences["he_snr"].interval
+    number = up.differences["he_snr"].value
+    assert (
+        up.sentence
+        == f"up is better than base: he_snr {number:+.4f} (95 % {low:+.4f} to {high:+.4f}, p = {up.p_value:.2g})"
+    )
+    assert (up.kind, down.kind) == ("better", "worse")
+    assert down.sentence.startswith("down is worse than base: he_snr -0.0100 (95 % -0.0")
+
+
+def test_p_values_after_holm_are_those_of_a_second_implementation():
+    rng = np.random.default_rng(1)
+    for n in (1, 2, 7):
+        p_values = rng.uniform(0, 0.1, n).tolist()
+        order = np.argsort(p_values)
+        expected = np.minimum(1, np.maximum.accumulate([(n - i) * p_values[j] for i, j in enumerate(order)]))
+        assert [holm(p_values)[j] for j in order] == pytest.approx(expected.tolist())
+    assert holm([]) == []
+
+
+def test_only_comparisons_with_a_verdict_are_counted():
+    alone = verdict(compared_run("up", BASE + 0.004 + NOISE[1]))
+    runs = [base(), compared_run("up", BASE + 0.004 + NOISE[1]), compared_run("half", BASE, dtype="bfloat16")]
+    first, no = verdicts(runs, "action")
+    assert (first.p_value, first.sentence) == (alone.p_value, alone.sentence)
+    assert no.p_value is None
+    runs[2] = compared_run("other", BASE + NOISE[2])
+    assert verdicts(runs, "action")[0].p_value == pytest.approx(2 * alone.p_value)
+    assert "after Holm over 2 comparisons" in verdicts(runs, "action")[0].sentence
+
+
+def test_a_difference_within_chance_tells_how_many_trajectories_would_show_it():
+    found = verdict(compared_run("b", BASE + 0.001 + NOISE[1]))
+    difference = found.differences["he_snr"]
+    sd = (difference.interval.high - difference.interval.low) / 2 / stats.norm.ppf(0.975) * math.sqrt(N)
+    power = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    expected = (power * sd / difference.value) ** 2
+    assert found.kind == "not distinguishable"
+    (number,) = [int(word) for word in found.sentence.split("; about ")[1].split()[:1]]
+    assert expected <= number <= 1.1 * expected + 1
+    assert found.sentence.endswith(f"would show a difference of {abs(difference.value):.4f}")
+
+
+def test_the_advised_number_shows_the_difference_in_four_of_five_cases():
+    rng = np.random.default_rng(2)
+    sd, n = 0.02, 50
+    half = stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n)
+    smallest = smallest_shown(Interval(-half, half), n, 200)
+    sample = rng.normal(smallest, sd, (2000, 200))
+    shown = (stats.ttest_1samp(sample, 0, axis=1).pvalue < 0.05).mean()
+    assert 0.76 < shown < 0.87
+
+
+def test_no_number_of_trajectories_is_advised_for_a_difference_of_nearly_nothing():
+    found = verdict(compared_run("b", BASE + NOISE[1] - NOISE[1].mean() + 1e-7))
+    assert "even 10000 trajectories like these would only show a difference of 0.000" in found.sentence
+    same = verdict(compared_run("b", BASE))
+    assert (same.p_value, same.kind) == (1.0, "not distinguishable")
+    assert same.sentence.endswith("both are equal in every trajectory")
+
+
+def test_few_trajectories_say_the_least_p_value_that_they_can_give():
+    runs = [base(8), *(compared_run(f"b{i}", BASE[:8] + NOISE[i, :8]) for i in range(1, 6))]
+    for found in verdicts(runs, "action"):
+        assert found.kind == "not distinguishable"
+        assert found.sentence.endswith("8 trajectories cannot give a p-value below 0.089 after Holm")
+    assert "cannot give" not in verdict(compared_run("b", BASE + NOISE[1])).sentence
+    tail = stats.norm.ppf(1 - 1 / (RESAMPLES + 1)) * math.sqrt(7 / 8)
+    assert 5 * 2 * stats.t.sf(tail, 7) == pytest.approx(0.089, abs=0.0005)
+
+
+@pytest.mark.parametrize(
+    ("signature", "reason"),
+    [
+        ({"dtype": "bfloat16"}, "they differ in dtype (bfloat16, float32)"),
+        ({"k": 20, "dtype": "bfloat16"}, "they differ in k (20, 10), dtype (bfloat16, float32)"),
+        ({"scopes": {"action": ["code", "markup"]}}, "they differ in scopes (code markup, code)"),
+    ],
+)
+def test_other_settings_allow_no_verdict(signature, reason):
+    found = verdict(compared_run("b", BASE + 0.1, **signature))
+    assert (found.kind, found.reason, found.differences) == ("no verdict", reason, {})
+    assert found.sentence == f"b and base: no verdict: {reason}"
+
+
+def test_other_scopes_and_unknown_settings_are_not_compared():
+    more = compared_run("b", BASE + 0.1, scopes={"action": ["code"], "all": ["code", "thought"]})
+    assert verdict(more).kind == "better"
+    store = replace(more, signature={"k": 10})
+    assert verdict(store).kind == "better"
+    assert verdict(replace(more, totals={})).reason == "b has no scope action"
+
+
+def test_another_context_is_a_caution():
+    found = verdict(
+        compared_run("b", BASE + 0.1, window=8192, rope={"rope_type": "yarn", "factor": 4.0}), base(rope=None)
+    )
+    assert found.kind == "better"
+    assert found.cautions == [
+        "they differ in window (8192, 2048), rope (rope_type=yarn factor=4.0, None): the difference can come from the "
+        "model or from the context"
+    ]
+
+
+def test_measures_that_say_the_opposite_are_a_caution():
+    assert verdict(compared_run("b", BASE + 0.1, ppl=5 + NOISE[3])).cautions == ["ppl (4 -> 5) says the opposite"]
+    assert verdict(compared_run("b", BASE + 0.1, ppl=3 + NOISE[3])).cautions == []
+
+
+def test_other_trajectories_or_tokens_allow_no_verdict():
+    fewer = compared_run("b", BASE[:29] + 0.1)
+    assert verdict(fewer).reason == "they have other trajectories (29 and 30; only in one of them: run 29)"
+    tokens = replace(compared_run("b", BASE + 0.1), digests=[f"{i + 1:016x}" for i in range(N)])
+    assert verdict(tokens).reason == "their trajectories have different tokens (another tokenizer, or another text)"
+
+
+def test_fewer_than_five_trajectories_allow_no_verdict():
+    assert verdict(compared_run("b", BASE[:4] + 0.1), base(4)).reason == "4 trajectories; at least 5 are needed"
+    without = np.array([100.0] * 4 + [0] * 26)
+    found = verdict(compared_run("b", BASE + 0.1, decisions=without))
+    assert found.reason == "4 trajectories with decisions; at least 5 are needed"
+    assert (
+        verdict(compared_run("b", BASE, decisions=0)).reason == "0 trajectories with decisions; at least 5 are needed"
+    )
+
+
+def test_the_baseline_is_any_run():
+    runs = [compared_run("a", BASE + 0.01), base(), compared_run("c", BASE + 0.02)]
+    found = verdicts(runs, "action", baseline=1)
+    assert [(one.run, one.baseline, one.kind) for one in found] == [("a", "base", "better"), ("c", "base", "better")]
