@@ -1,5 +1,7 @@
 """The `hesnr` command. Each module is one subcommand: `add_to` adds its arguments, and `run` does the work.
 
+Only the module of the requested subcommand is imported, so `hesnr --help` is quick.
+
 Exit status: 0 if done, 1 if some inputs were bad, 2 for wrong usage, 130 if stopped with Ctrl-C.
 """
 
@@ -7,17 +9,27 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import os
 import sys
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 
-from lm_eval_hesnr.cli import curate, diagnose, export, measure, sample, show
 from lm_eval_hesnr.cli.terminal import Parser, print_error
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.files import reason_of
 from lm_eval_hesnr.messages.characters import accept_every_character
+
+COMMANDS = {
+    "curate": "convert trajectories of any known format to one file",
+    "show": "show one trajectory in the terminal, each label in its own colour",
+    "measure": "measure one run or compare several, without a model",
+    "diagnose": "list what may be wrong with results, with evidence and advice",
+    "export": "write results for a table, a leaderboard, a model card or a tracker",
+    "sample": "list the embedded trajectories, or write one in an agent's format",
+}
+"""The name of each module in this folder that is a subcommand, and its line in the list of commands."""
 
 DONE, BAD_INPUT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -29,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)
     accept_every_character()
     try:
-        arguments = _parser().parse_args(argv)
+        given = sys.argv[1:] if argv is None else argv
+        arguments = _parser(given).parse_args(given)
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
     try:
@@ -67,12 +80,16 @@ def _failed(reason: str, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser of the subcommand in `argv`. All other subcommands are only in its list."""
     parser = Parser(
         prog="hesnr",
         description="Convert, show and sample agent trajectories; measure, diagnose and export HE-SNR results.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (curate, show, measure, diagnose, export, sample):
-        command.add_to(commands)
+    for name, line in COMMANDS.items():
+        if argv[:1] == [name]:
+            importlib.import_module(f"lm_eval_hesnr.cli.{name}").add_to(commands)
+        else:
+            commands.add_parser(name, help=line)
     return parser

@@ -41,9 +41,7 @@ _WITHOUT_TABLE = ("csv", _RECORDS, *TRACKERS)
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    command = commands.add_parser(
-        "export", help="write results as a table, or for a leaderboard, model card or tracker"
-    )
+    command = commands.add_parser("export", help="write results for a table, a leaderboard, a model card or a tracker")
     command.add_argument(
         "results", nargs="+", metavar="RESULTS", help="results_*.json files, folders of them, or folders of hesnr sweep"
     )

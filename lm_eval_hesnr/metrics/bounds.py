@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from scipy.optimize import brentq  # type: ignore[import-untyped]
-
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 
 
@@ -39,6 +37,7 @@ def largest_snr(k: int, epsilon: float) -> float | None:
     """
     if not 0 < epsilon < math.log(k):
         return None
+    from scipy.optimize import brentq  # type: ignore[import-untyped]  # slow to import, and seldom needed
 
     def _excess(largest: float) -> float:
         rest = 1 - largest

@@ -43,8 +43,6 @@ _MOST_ROWS = 2**24
 _BYTES_PER_ROW, _BYTES_OF_ANY_TABLE = 256, 2**20
 """A row has about 40 bytes before compression. The names of the labels have less than 200 bytes per file."""
 
-_LABEL_NAMES = pa.array([label.label_name for label in Label])
-
 
 @dataclass(frozen=True, slots=True)
 class TokenTableFile:
@@ -241,11 +239,12 @@ def as_table(doc_id: int, name: str, scores: TokenScores, text: str | None = Non
     """The Arrow table that `write_token_table` writes, with its metadata."""
     n_tokens = len(scores.token_ids)
     missing = ~scores.scored
+    label_names = pa.array([label.label_name for label in Label])  # not at import: pyarrow then imports pandas
     columns: dict[str, Any] = {
         "doc_id": pa.array([doc_id] * n_tokens, pa.int32()),
         "position": pa.array(range(n_tokens), pa.int32()),
         "token_id": pa.array(scores.token_ids, pa.int32()),
-        "label": pa.DictionaryArray.from_arrays(pa.array(scores.labels, pa.int8()), _LABEL_NAMES),
+        "label": pa.DictionaryArray.from_arrays(pa.array(scores.labels, pa.int8()), label_names),
         "char_start": pa.array(scores.char_start, pa.int32()),
         "char_end": pa.array(scores.char_end, pa.int32()),
         "logprob": pa.array(scores.logprob, pa.float32(), mask=missing),
