@@ -1,11 +1,10 @@
 """Every public error of the package, in one tree.
 
 ValueError
-├── InputError (also SystemExit)         the caller made a mistake
-│   ├── BadFileError                     a file is bad, and `strict` is on
-│   └── AnswerError                      a server's answer is unusable, and a second request would not help
-│       └── RequestRefusedError          the server does not read the request at all
-└── UnknownFormatError                   no reader knows the format of a record
+└── InputError (also SystemExit)         the caller made a mistake
+    ├── BadFileError                     a file is bad, and `strict` is on
+    └── AnswerError                      a server's answer is unusable, and a second request would not help
+        └── RequestRefusedError          the server does not read the request at all
 KeyboardInterrupt
 └── Interrupted (also SystemExit)        the user pressed Ctrl-C
 """
@@ -47,10 +46,6 @@ class AnswerError(InputError):
 
 class RequestRefusedError(AnswerError):
     """The server does not read the request: it refuses the API key, or the address does not belong to its API."""
-
-
-class UnknownFormatError(ValueError):
-    """No reader knows the format of a record."""
 
 
 class Interrupted(KeyboardInterrupt, SystemExit):

@@ -24,7 +24,7 @@ from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import reader_of, unknown_format
+from lm_eval_hesnr.trajectories.readers import reader_of
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 SIZES = {
@@ -242,5 +242,37 @@ def read_record(data: Any, path: Path) -> Trajectory:
     """Return the trajectory in one decoded JSON value, with the checks of `load`. ValueError if it has none."""
     reader = reader_of(data)
     if reader is None:
-        raise unknown_format(data)
+        raise ValueError("no known trajectory format")
     return checked(reader.read(data, path))
+
+
+def results_json(he_snr: float, ppl: float = 30.0, *, task: str = "swe_hesnr", **signature: Any) -> dict[str, Any]:
+    """Return a results file of the harness for one run of our task, as small as its readers accept."""
+    values = {
+        "he_snr": he_snr,
+        "he_snr_stderr": 0.001,
+        "ppl": ppl,
+        "he_ppl": 10.5,
+        "decisions": 5000.0,
+        "topk_acc": 0.99,
+    }
+    summary = {"documents": 28, "intervals": {"he_snr": [he_snr - 0.002, he_snr + 0.002]}, "near_epsilon": 0.001}
+    config = {"signature": {"model": "m", "dtype": "float32", "k": 10, **signature}, "summary": {"action": summary}}
+    return {
+        "results": {task: {f"{name},action": value for name, value in values.items()}},
+        "configs": {task: config},
+    }
+
+
+def write_slowly(model: Path, folder: Path, order: Sequence[str], *, closed: bool) -> None:
+    """Write a copy of a checkpoint over two seconds, file by file in this order, perhaps with a closing file."""
+    folder.mkdir(parents=True)
+    for name in order:
+        content = (model / name).read_bytes()
+        with (folder / name).open("wb") as file:
+            for part in range(5):
+                file.write(content[len(content) * part // 5 : len(content) * (part + 1) // 5])
+                file.flush()
+                time.sleep(2 / 5 / len(order))
+    if closed:
+        (folder / "trainer_state.json").write_text("{}")

@@ -15,7 +15,7 @@ BELOW = {
     "__main__": ["plugin"],
     "plugin": ["harness"],
     "tasks": ["plugin"],
-    "cli": ["task", "curation", "samples"],
+    "cli": ["task", "curation", "samples", "plugin"],
     "training": ["task"],
     "task": ["results", "selection", "scope_filter", "harness"],
     "results": ["options", "models", "labelling"],

@@ -1,18 +1,16 @@
-"""The family's table: every checkpoint scored with the real command, and pictures of training loss and entropy.
+"""The family's table: every checkpoint evaluated by `hesnr sweep`, and pictures of training loss and entropy.
 
 Run `python -m assets_src.tiny_swe_lm.table --out DIR` after the family is made. The family's command does this too.
-A checkpoint is not scored again if results of the same weights on the same sample set exist. After a change of the
-package's code, remove `DIR/results`.
+The sweep evaluates a checkpoint again only if its weights have changed. After a change of the package's code or of the
+sample set, remove `DIR/sweeps`.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import math
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,14 +20,12 @@ from typing import Any, NamedTuple
 
 from assets_src.tiny_swe_lm.pictures import curve, histogram
 from assets_src.tiny_swe_lm.working_folder import require
-from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.results.compared_run import from_tables
 from lm_eval_hesnr.results.token_tables import read_tables
 from lm_eval_hesnr.results.verdict import verdicts
 
-logger = logging.getLogger(__name__)
 BAR = 0.05  # nats, width of a histogram bar
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
 CAPTION = "Differences between two checkpoints, paired by trajectory:"
@@ -37,12 +33,12 @@ COLUMNS = "| checkpoint | context | PPL, all | PPL | HE-PPL | HE-SNR | 95 % inte
 
 
 class Reading(NamedTuple):
-    """One run of the command: a checkpoint, and the options it is run with."""
+    """One evaluation: a checkpoint, and what it is evaluated with."""
 
     name: str
     member: str
-    model_args: str = ""
-    flags: tuple[str, ...] = ()
+    max_length: int | None = None
+    render: str = "transcript"
 
 
 def readings(out: Path) -> list[Reading]:
@@ -51,41 +47,39 @@ def readings(out: Path) -> list[Reading]:
     members = json.loads((out / "members.json").read_text())
     last_short = [name for name in members if name.startswith("base_")][-1]
     plain = [Reading(name, name) for name in members]
-    unscaled = Reading(f"{last_short}, window 2048", last_short, ",max_length=2048")
-    return [*plain, unscaled, *(Reading(f"{m}, chat", m, "", ("--apply_chat_template",)) for m in ("final", "tuned"))]
+    unscaled = Reading(f"{last_short}, window 2048", last_short, max_length=2048)
+    return [*plain, unscaled, *(Reading(f"{member}, chat", member, render="chat") for member in ("final", "tuned"))]
 
 
-def _folder(out: Path, name: str) -> Path:
-    return out / "results" / name.replace(", ", "_").replace(" ", "_")
+def _folder(out: Path, reading: Reading) -> Path:
+    """The folder of a reading in the OUT of its sweep. There is one sweep for each way to render trajectories."""
+    return out / "sweeps" / reading.render / reading.name
 
 
-def digest_of(member: Path) -> str:
-    """SHA-256 of the files that results depend on: the checkpoint and the embedded sample set."""
-    digest = hashlib.sha256()
-    for path in [*sorted(path for path in member.iterdir() if path.is_file()), TRAJECTORIES]:
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def sweep(out: Path, every: Sequence[Reading]) -> None:
+    """Evaluate the readings of one way to render with `hesnr sweep`, which skips those that are done.
+
+    Raises:
+        subprocess.CalledProcessError: an evaluation failed; its log names the reason.
+    """
+    folder = out / "sweeps" / every[0].render
+    config = out / f"sweep_{every[0].render}.yaml"
+    checkpoints = [
+        {"name": one.name, "pretrained": str(out / one.member)}
+        | ({} if one.max_length is None else {"model_args": {"max_length": one.max_length}})
+        for one in every
+    ]
+    settings = {"checkpoints": checkpoints, "model_args": "dtype=float32", "metadata": {"render": every[0].render}}
+    config.write_text(json.dumps(settings, indent=2))  # JSON is YAML
+    subprocess.run([sys.executable, "-m", "lm_eval_hesnr.cli", "sweep", "--config", config, "-o", folder], check=True)
 
 
-def score(out: Path, reading: Reading) -> dict[str, Any]:
-    """The results of `lm_eval --tasks swe_hesnr` on the embedded sample set. Token tables are written beside them."""
-    folder = _folder(out, reading.name)
-    of, digest = folder / "of.txt", digest_of(out / reading.member)
-    if not of.exists() or of.read_text().strip() != digest:
-        command = [
-            sys.executable, "-m", "lm_eval", "--tasks", "swe_hesnr", "--model", "hf-topk",
-            "--model_args", f"pretrained={out / reading.member},dtype=float32{reading.model_args}",
-            "--metadata", json.dumps({"token_table": str(folder / "tokens")}),
-            "--output_path", str(folder), *reading.flags,
-        ]  # fmt: skip
-        logger.info("scoring %s", reading.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        with (folder / "log.txt").open("w") as log:
-            subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
-        of.write_text(digest + "\n")  # written last: it marks that the results are complete
-    return json.loads(max(folder.rglob("results_*.json")).read_text())
+def results_of(out: Path, reading: Reading) -> dict[str, Any]:
+    """The results file of a reading."""
+    folder = _folder(out, reading)
+    state = json.loads((folder / "state.json").read_text())
+    results: dict[str, Any] = json.loads((folder / state["results"]).read_text())
+    return results
 
 
 def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
@@ -93,8 +87,9 @@ def differences(out: Path, pairs: Sequence[tuple[str, str]]) -> str:
     lines = ["| from | to | HE-SNR | 95 % interval | HE-PPL | 95 % interval | decisions | 95 % interval |"]
     lines.append("|---|---" + "|---:" * 6 + "|")
     scopes = {"action": SCOPES["action"]}
+    folders = {reading.name: _folder(out, reading) for reading in readings(out)}
     for names in pairs:
-        tables = [read_tables(_folder(out, name) / "tokens", scopes, EPSILON) for name in names]
+        tables = [read_tables(folders[name] / "tokens", scopes, EPSILON) for name in names]
         (verdict,) = verdicts([from_tables(one, scopes, EPSILON) for one in tables], "action")
         cells = [f"`{name}`" for name in names]
         for measure, form in (("he_snr", "+.4f"), ("he_ppl", "+.3f"), ("decisions", "+,.0f")):
@@ -172,9 +167,11 @@ def losses(out: Path) -> dict[str, list[tuple[float, float]]]:
 
 
 def write(out: Path) -> None:
-    """Score the unscored checkpoints. Write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
+    """Evaluate the checkpoints; write `table.md`, `losses.svg` and `entropies.svg` into the working folder."""
     require(out, "log.jsonl", *(f"{reading.member}/model.safetensors" for reading in readings(out)))
-    results = {reading.name: score(out, reading) for reading in readings(out)}
+    for render in ("transcript", "chat"):
+        sweep(out, [reading for reading in readings(out) if reading.render == render])
+    results = {reading.name: results_of(out, reading) for reading in readings(out)}
     (out / "table.md").write_text(table(results) + "\n" + CAPTION + "\n\n" + differences(out, steps_of_training(out)))
     (out / "losses.svg").write_text(
         curve("Training loss of tiny-swe-lm", losses(out), "step of 4096 tokens", "nats per token")

@@ -27,16 +27,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("out/training"), help="folder for everything that is written")
     parser.add_argument("--steps", type=int, default=120, help="steps of training (default: 120)")
+    parser.add_argument("--no-callback", action="store_true", help="only train, and keep all checkpoints")
     arguments = parser.parse_args()
-    trainer = make_trainer(arguments.out, arguments.steps)
+    trainer = make_trainer(arguments.out, arguments.steps, with_callback=not arguments.no_callback)
     trainer.train()
+    if arguments.no_callback:
+        return
     print(f"best checkpoint by HE-SNR: {trainer.state.best_model_checkpoint}")
     points = [entry for entry in trainer.state.log_history if "eval_hesnr_he_snr" in entry]
     draw(points, arguments.out / "curve.svg")
 
 
-def make_trainer(out: Path, steps: int) -> Trainer:
-    """A trainer with the callback, which evaluates at the start and six times more."""
+def make_trainer(out: Path, steps: int, *, with_callback: bool) -> Trainer:
+    """A trainer, which evaluates at the start and six times more. It saves a checkpoint at each of these six times."""
     tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_MODEL)
     shortest_first = sorted((run for run in samples() if run.resolved), key=lambda run: len(text_of(run)))
     held_out, training = shortest_first[:N_HELD_OUT], shortest_first[N_HELD_OUT:]
@@ -62,17 +65,18 @@ def make_trainer(out: Path, steps: int) -> Trainer:
             eval_steps=every,
             eval_on_start=True,
             save_steps=every,
-            save_total_limit=2,
+            save_total_limit=2 if with_callback else None,
             save_only_model=True,
-            metric_for_best_model="hesnr_he_snr",
+            metric_for_best_model="hesnr_he_snr" if with_callback else None,
             report_to=[],
         ),
         train_dataset=blocks(tokenizer, training),
         eval_dataset=blocks(tokenizer, held_out)[:8],
         processing_class=tokenizer,
     )
-    # a long stride: fewer tokens are read twice, so scoring takes half the time
-    trainer.add_callback(HESNRCallback(trainer, str(runs), model_args={"stride": 1792}))
+    if with_callback:
+        # a long stride: fewer tokens are read twice, so scoring takes half the time
+        trainer.add_callback(HESNRCallback(trainer, str(runs), model_args={"stride": 1792}))
     return trainer
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "curate": "convert trajectories of any known format to one file",
     "show": "show one trajectory in the terminal, each label in its own colour",
     "measure": "measure one run or compare several, without a model",
+    "sweep": "evaluate every checkpoint of a training run; the same command continues after a stop",
     "diagnose": "list what may be wrong with results, with evidence and advice",
     "export": "write results for a table, a leaderboard, a model card or a tracker",
     "sample": "list the embedded trajectories, or write one in an agent's format",
@@ -41,8 +42,8 @@ def main(argv: list[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)
     accept_every_character()
     try:
-        given = sys.argv[1:] if argv is None else argv
-        arguments = _parser(given).parse_args(given)
+        own, further = _split(sys.argv[1:] if argv is None else argv)
+        arguments = _parser(own).parse_args(own, argparse.Namespace(further=further))
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
     try:
@@ -69,6 +70,14 @@ def main(argv: list[str] | None = None) -> int:
     return DONE if all_good else BAD_INPUT
 
 
+def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
+    """The arguments before and after `--` of `hesnr sweep`. For the other commands, `--` has its usual meaning."""
+    if argv[:1] != ["sweep"] or "--" not in argv:
+        return argv, None
+    place = argv.index("--")
+    return argv[:place], argv[place + 1 :]
+
+
 def _discard_stdout() -> None:
     """Discard what is not printed yet. The interpreter would try to print it again when it exits."""
     with suppress(OSError):  # stdout of a test has no descriptor
@@ -84,7 +93,8 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
     """The parser of the subcommand in `argv`. All other subcommands are only in its list."""
     parser = Parser(
         prog="hesnr",
-        description="Convert, show and sample agent trajectories; measure, diagnose and export HE-SNR results.",
+        description="Convert, show and sample agent trajectories; evaluate all checkpoints of a training run; measure, "
+        "diagnose and export HE-SNR results.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, line in COMMANDS.items():

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import zstandard
 
-from lm_eval_hesnr.curation.own_files import is_at, lock_file, open_own_file, remove_open
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import create_file, writing
+from lm_eval_hesnr.files.own_files import is_at, lock_file, open_own_file, remove_open
 
 _FORMAT = "hesnr curate: log of an unfinished output"
 _VERSION = 2

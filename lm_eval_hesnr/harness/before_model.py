@@ -86,6 +86,24 @@ def checked_simple_evaluate(original: Callable[..., Any], task_folder: str, mode
     return simple_evaluate
 
 
+def checked_arguments(given: Mapping[str, Any], models: Collection[str]) -> dict[str, Any]:
+    """The arguments of a call of `simple_evaluate` after its checks, with our tasks built.
+
+    Args:
+        given: the arguments, with a task manager.
+        models: the names of our models.
+
+    Raises:
+        InputError: the run cannot end well.
+    """
+    from lm_eval.evaluator import simple_evaluate  # at the top, it would import this module a second time
+
+    refuse_unknown_model(given["model"], models)
+    run = _Run(given, "")
+    defaults = {name: one.default for name, one in inspect.signature(simple_evaluate).parameters.items()}
+    return run.checked(defaults) if run.our_names else dict(given)
+
+
 def _may_be_ours(given: Mapping[str, Any], models: Collection[str]) -> bool:
     """Whether a run may be ours, seen only from the names of its model and its tasks."""
     return str(given.get("model")) in models or "hesnr" in repr(given.get("tasks"))

@@ -18,20 +18,20 @@ import numpy as np
 from lm_eval.api.model import LM
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.messages.characters import is_unicode
-from lm_eval_hesnr.models.log import log_lengths, log_store
+from lm_eval_hesnr.models.cost import ModelSize
+from lm_eval_hesnr.models.encoding import encode_request
+from lm_eval_hesnr.models.log import log_cost, log_lengths, log_store
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_tokenizer
-from lm_eval_hesnr.scoring.load_tokenizer import tokenizing
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.store import ScoreStore, resumable
 from lm_eval_hesnr.scoring.token_scores import TokenScores, bytes_of_tokens, token_labels
 from lm_eval_hesnr.scoring.token_table import TableWriter
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
-from lm_eval_hesnr.scoring.windows import plan_windows, short_context
+from lm_eval_hesnr.scoring.windows import short_context
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -85,6 +85,10 @@ class TrajectoryModel(LM):
 
     def weights_fingerprint(self) -> str | None:
         """A digest of the model's content for the score store; None if the engine does not give access to it."""
+        return None
+
+    def size(self, n_tokens: int) -> ModelSize | None:
+        """The size of the model, with the memory that a window of n tokens needs; None if it is not known here."""
         return None
 
     def all_processes(self, own: bool) -> bool:
@@ -151,19 +155,11 @@ class TrajectoryModel(LM):
 
     def encode(self, request: Any) -> EncodedTrajectory:
         """The tokens of a request with labels, and the windows in which they are scored."""
-        context, text = request.args
-        template = text.labels == Label.TEMPLATE if text.has_template else None
-        whole = "".join((context, text))
-        with tokenizing(f"{request.doc.get('id')}, {self.model_name}"):
-            tokens = self.trajectory_tokenizer(whole, template)
-        running = np.concatenate([[0], np.cumsum(text.to_score)])
-        positions = np.flatnonzero(running[tokens.end] > running[tokens.start])
-        positions = positions[positions > 0]  # nothing predicts the first token
-        plan = plan_windows(positions, self.window, self.stride) if len(positions) else []
-        return EncodedTrajectory(whole, tokens, list(plan))
+        return encode_request(request, self.trajectory_tokenizer, self.window, self.stride, self.model_name)
 
     def _score_trajectories(self, requests: list[Any], disable_tqdm: bool) -> list[TrajectoryResult]:
         encoded = [self.encode(request) for request in requests]
+        log_cost(self, requests, encoded)
         log_lengths(self, requests, encoded)
         store = self._store()
         tables = TableWriter()

@@ -18,6 +18,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.models.arguments import as_number_or_none, embedded_model, named_arguments
 from lm_eval_hesnr.models.base import TrajectoryModel
+from lm_eval_hesnr.models.cost import ModelSize, weights_of
 from lm_eval_hesnr.models.hf_arguments import checked_options, checked_rope_factor, refuse_long_stride
 from lm_eval_hesnr.models.load_errors import checked_source, load_error, refuse_pickled_code
 from lm_eval_hesnr.models.progress import Progress
@@ -200,6 +201,10 @@ class HFTopK(TrajectoryModel, HFLM):
     def weights_fingerprint(self) -> str:
         """A digest of the model as it is now: a training loop may have changed it since the last call."""
         return fingerprint_of_model(self.model)
+
+    def size(self, n_tokens: int) -> ModelSize:
+        """The size of the model, with the memory that a window of n tokens needs."""
+        return ModelSize(*weights_of(self.model), self._rows.least_bytes(n_tokens))
 
     def all_processes(self, own: bool) -> bool:
         """Whether `own` is true in every process of a tensor-parallel model, because all must score the same texts."""

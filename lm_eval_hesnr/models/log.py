@@ -6,14 +6,28 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, first_names
+from lm_eval_hesnr.models.cost import Reading
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
 from lm_eval_hesnr.scoring.request import TrajectoryResult
 from lm_eval_hesnr.scoring.store import ScoreStore
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
-_MOST_NAMED = 3
+
+def log_cost(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
+    """Log what a run costs, before anything is scored: its tokens, and the memory of the model.
+
+    Args:
+        model: the `TrajectoryModel` that scores them.
+        requests: one per trajectory.
+        encoded: their tokens and windows.
+    """
+    tasks = ", ".join(dict.fromkeys(str(request.task_name) for request in requests))
+    reading = Reading.of(encoded)
+    size = model.size(reading.longest)
+    by = f" by rank {model.rank} of {model.world_size}" if model.world_size > 1 else ""
+    eval_logger.info("%s, %s: %s%s%s", tasks, model.model_name, reading, by, "" if size is None else f"; {size}")
 
 
 def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTrajectory]) -> None:
@@ -34,10 +48,9 @@ def log_lengths(model: Any, requests: Sequence[Any], encoded: Sequence[EncodedTr
             )  # fmt: skip
         empty = [str(requests[i].doc.get("id", i)) for i in own if not encoded[i].plan]
         if empty:
-            named = ", ".join(empty[:_MOST_NAMED]) + ", ..." * (len(empty) > _MOST_NAMED)
             eval_logger.warning(
                 "%s, %s: no token to score, only context, in %d of %s: %s",
-                task, model.model_name, len(empty), counted(len(own), "trajectory"), named,
+                task, model.model_name, len(empty), counted(len(own), "trajectory"), first_names(empty),
             )  # fmt: skip
 
 

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, first_names
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
-
-_MOST_NAMED = 3
 
 
 @contextmanager
@@ -43,16 +41,12 @@ class _WholeOnly(NamedTuple):
         model, found = self.auto_class.from_pretrained(*args, **kwargs, output_loading_info=True)
         if missing := sorted(found["missing_keys"]):
             raise ValueError(
-                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({_named(missing)}), which would "
-                "be random; check that config.json belongs to these weights, and that all their files are there"
+                f"the checkpoint lacks {counted(len(missing), 'weight')} of the model ({first_names(missing)}), which "
+                "would be random; check that config.json belongs to these weights, and that all their files are there"
             )
         if unused := sorted(found.get("unexpected_keys", ())):  # often on purpose, such as those of a value head
             eval_logger.warning(
                 "%s: the model does not use %d weights of the checkpoint (%s); check that config.json belongs to these "
-                "weights", args[0] if args else "hf-topk", len(unused), _named(unused),
+                "weights", args[0] if args else "hf-topk", len(unused), first_names(unused),
             )  # fmt: skip
         return model
-
-
-def _named(keys: list[str]) -> str:
-    return ", ".join(keys[:_MOST_NAMED]) + (", ..." if keys[_MOST_NAMED:] else "")

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.results.comparison import Comparison
@@ -95,9 +96,14 @@ def _spread(name: str, found: Difference | None) -> dict[str, Any]:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV (RFC 4180) with a header of all keys. Floats have all their digits; None is an empty cell."""
+    """The rows as CSV (RFC 4180) with a header of all keys. Floats have all their digits; None is an empty cell.
+
+    A text with a line break or a control character has an escape in its place, so each row is one line.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {key: one_line(cell) if isinstance(cell, str) else cell for key, cell in row.items()} for row in rows
+    )
     return out.getvalue()

@@ -40,9 +40,15 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
         *_table(found, {name: COLUMNS[name] for name in shown}),
         *_wrapped(_directions(shown), ""),
         "",
-        f"Compared with {found.baseline.name}:",
+        *_wrapped(_compared_with(found), ""),
         *(line for run in found.runs if run is not found.baseline for line in _verdict_lines(found, run.name)),
     ]
+
+
+def _compared_with(found: Comparison) -> str:
+    n_tested = max((verdict.comparisons for verdict in found.verdicts.values()), default=0)
+    after = f"; p-values after Holm over {n_tested} comparisons" if n_tested > 1 else ""
+    return f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}:"
 
 
 def choice_lines(found: Comparison) -> list[str]:

@@ -57,8 +57,8 @@ class Verdict:
     """Measure to the run's value minus the baseline's, before Holm; empty if the runs cannot be paired."""
     p_value: float | None
     """The p-value of he_snr after Holm; None without a verdict."""
-    trajectories: int
-    """Number of the run's trajectories."""
+    comparisons: int
+    """Number of comparisons over which Holm multiplied; 0 without a verdict."""
     cautions: Sequence[str]
     sentence: str
     """The verdict in words, without the cautions."""
@@ -142,24 +142,25 @@ class _Pair:
         return found or Difference(math.nan, None, None)
 
     def no_verdict(self) -> Verdict:
-        return self._verdict(NO_VERDICT, None, f"{self.run.name} and {self.baseline.name}: {NO_VERDICT}: {self.reason}")
+        return self._verdict(
+            NO_VERDICT, None, 0, f"{self.run.name} and {self.baseline.name}: {NO_VERDICT}: {self.reason}"
+        )
 
     def verdict(self, p_value: float, n_tested: int) -> Verdict:
         value, interval, _ = self.headline
         if interval is None:
             return self.no_verdict()
-        after = f" after Holm over {n_tested} comparisons" if n_tested > 1 else ""
+        after = " after Holm" if n_tested > 1 else ""
         around = f"95 % {interval.low:+.4f} to {interval.high:+.4f}, p = {p_value:.2g}{after}"
         a, b, numbers = self.baseline.name, self.run.name, f"{HEADLINE} {value:+.4f} ({around})"
         if p_value >= _ALPHA:
             advice = self._advice(value, interval, n_tested)
-            return self._verdict(
-                NOT_DISTINGUISHABLE, p_value, f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {advice}"
-            )
+            sentence = f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {advice}"
+            return self._verdict(NOT_DISTINGUISHABLE, p_value, n_tested, sentence)
         kind = BETTER if value > 0 else WORSE
-        return self._verdict(kind, p_value, f"{b} is {kind} than {a}: {numbers}")
+        return self._verdict(kind, p_value, n_tested, f"{b} is {kind} than {a}: {numbers}")
 
-    def _verdict(self, kind: str, p_value: float | None, sentence: str) -> Verdict:
+    def _verdict(self, kind: str, p_value: float | None, n_tested: int, sentence: str) -> Verdict:
         return Verdict(
             run=self.run.name,
             baseline=self.baseline.name,
@@ -168,7 +169,7 @@ class _Pair:
             reason=self.reason,
             differences=self.differences or {},
             p_value=p_value,
-            trajectories=len(self.run.ids),
+            comparisons=n_tested,
             cautions=[] if kind == NO_VERDICT else self._cautions(kind),
             sentence=sentence,
         )

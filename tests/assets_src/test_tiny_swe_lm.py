@@ -25,6 +25,8 @@ from assets_src.tiny_swe_lm.tokenizer import agent_spans, as_chat, train_tokeniz
 from assets_src.tiny_swe_lm.train import Run, Schedule
 from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.sweep.forms import checkpoints_of, found_in
+from lm_eval_hesnr.results.sweep.request import read_config, request_of
 
 ROOT = Path(__file__).parents[2]
 SESSION = (
@@ -262,25 +264,22 @@ def test_examined_files_are_not_examined_again(tmp_path, monkeypatch):
     assert len(lines.read_text().splitlines()) == 2
 
 
-def test_results_are_reused_only_for_the_same_weights(tmp_path, monkeypatch):
-    member, scored = tmp_path / "final", []
-    member.mkdir()
-    (member / "model.safetensors").write_bytes(b"first")
-
-    def run(command, **_):
-        scored.append((member / "model.safetensors").read_bytes())
-        results = tmp_path / "results" / "final" / "results_1.json"
-        results.write_text(json.dumps({"of": scored[-1].decode()}))
-
-    monkeypatch.setattr(table_module.subprocess, "run", run)
-    reading = table_module.Reading("final", "final")
-    assert [table_module.score(tmp_path, reading) for _ in range(2)] == [{"of": "first"}] * 2
-    (member / "model.safetensors").write_bytes(b"other")
-    assert [table_module.score(tmp_path, reading) for _ in range(2)] == [{"of": "other"}] * 2
-    assert scored == [b"first", b"other"]
-    monkeypatch.setattr(table_module, "TRAJECTORIES", member / "model.safetensors")  # another sample set
-    table_module.score(tmp_path, reading)
-    assert len(scored) == 3
+def test_every_reading_is_a_checkpoint_of_a_sweep(tmp_path, monkeypatch):
+    (tmp_path / "members.json").write_text(json.dumps(MEMBERS))
+    for member in MEMBERS:
+        (tmp_path / member).mkdir()
+        (tmp_path / member / "config.json").write_text("{}")
+    commands = []
+    monkeypatch.setattr(table_module.subprocess, "run", lambda command, check: commands.append(command))
+    names = []
+    for render in ("transcript", "chat"):
+        chosen = [reading for reading in readings(tmp_path) if reading.render == render]
+        table_module.sweep(tmp_path, chosen)
+        request = request_of(read_config(commands[-1][commands[-1].index("--config") + 1]))
+        assert request.settings.metadata == {"render": render}
+        found = [one for entry in request.entries for one in found_in(entry, lambda repo: {})]
+        names += [one.name for one in checkpoints_of(found, {})]
+    assert names == [reading.name for reading in readings(tmp_path)]
 
 
 def test_overlap_of_windows_by_hand():

@@ -51,6 +51,7 @@ def test_the_baseline_is_a_name_or_a_path(tmp_path, capsys):
     runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
     for name in ("top", runs[1]):
         lines, _ = lines_of(capsys, *runs, "--baseline", name)
+        assert "Compared with top by the difference of he_snr, paired by trajectory:" in lines
         assert any(line.startswith("  base is worse than top: he_snr -0.") for line in lines)
     _, err = lines_of(capsys, *runs, "--baseline", "tob", status=2)
     assert err == "error: --baseline should be one of base, top, found tob; did you mean 'top'?\n"

@@ -18,6 +18,7 @@ NEEDED = {
     "curate": ["scipy", "tree_sitter"],
     "show": ["tree_sitter"],
     "measure": ["pyarrow", "scipy"],
+    "sweep": ["pyarrow", "scipy"],
     "diagnose": ["pyarrow", "scipy"],
     "export": ["pyarrow", "scipy"],
     "sample": ["scipy"],

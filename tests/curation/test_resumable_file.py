@@ -140,7 +140,7 @@ def test_a_second_process_is_refused_until_the_first_one_is_killed(out):
 def test_a_log_that_was_removed_between_opening_and_locking_is_not_used(out, monkeypatch):
     stopped(out, b"a\n")
     module = "lm_eval_hesnr.curation.resumable_file"
-    from lm_eval_hesnr.curation.own_files import open_own_file
+    from lm_eval_hesnr.files.own_files import open_own_file
 
     def removed_meanwhile(path):
         file = open_own_file(path)
@@ -157,9 +157,9 @@ def test_a_disk_or_a_system_without_locks_is_used_without(out, monkeypatch, numb
     def flock(*_):
         raise OSError(number, "no locks")
 
-    monkeypatch.setattr("lm_eval_hesnr.curation.own_files.fcntl.flock", flock)
+    monkeypatch.setattr("lm_eval_hesnr.files.own_files.fcntl.flock", flock)
     if number is None:
-        monkeypatch.setattr("lm_eval_hesnr.curation.own_files.fcntl", None)
+        monkeypatch.setattr("lm_eval_hesnr.files.own_files.fcntl", None)
     stopped(out, b"a\n")
     assert continued(out, b"b\n") == [0]
     assert out.read_bytes() == b"a\nb\n"

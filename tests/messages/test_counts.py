@@ -1,6 +1,6 @@
 import pytest
 
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, first_names
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,10 @@ from lm_eval_hesnr.messages.counts import counted
 )
 def test_a_number_has_its_noun(n, noun, text):
     assert counted(n, noun) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [([], ""), (["a"], "a"), (["a", "b", "c"], "a, b, c"), (["a", "b", "c", "d"], "a, b, c, ...")]
+)
+def test_more_than_three_names_are_cut_with_dots(names: list[str], text: str) -> None:
+    assert first_names(names) == text

@@ -155,10 +155,14 @@ class RequestedRows:
             on_read(-n_read)
             change(len(ids))  # not in the except block: its traceback would keep the large tensors alive
 
+    def least_bytes(self, n_tokens: int) -> int:
+        """The smallest number of bytes for a text of n tokens, in addition to the weights."""
+        return self.budget.least(n_tokens, can_chunk=self.capabilities.chunks_agree)
+
     def _warn_of_small_budget(self, n_tokens: int) -> None:
         if self._given_bytes is None:
             return
-        least = self.budget.least(n_tokens, can_chunk=self.capabilities.chunks_agree)
+        least = self.least_bytes(n_tokens)
         if least > self._given_bytes:
             eval_logger.warning(
                 "mem_budget=%d bytes is too small: %s uses about %d bytes, the minimum for %d tokens with the "

@@ -17,7 +17,9 @@ from lm_eval_hesnr.results.export.exported_run import ExportedRun
 from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.results_file import read_results_file
 from lm_eval_hesnr.results.run_paths import results_in
+from lm_eval_hesnr.results.sweep.checkpoint import step_of
 
+_STEP_WORD = re.compile("checkpoint|step|iter", re.IGNORECASE)
 _LARGEST_STATE = 2**24
 """Bytes of the files of a sweep."""
 _LARGEST_K = 10**6
@@ -105,7 +107,7 @@ def _read(source: _Source) -> Iterator[ExportedRun]:
         signature = run.config["signature"]
         yield ExportedRun(
             checkpoint=one_line(source.checkpoint or _checkpoint(signature)),
-            step=source.step,
+            step=source.step if source.checkpoint else _step(signature),
             task=one_line(run.task),
             run=run,
             file=source.file,
@@ -140,11 +142,22 @@ def _versions(data: dict[str, Any], signature: dict[str, Any]) -> dict[str, str]
 
 def _checkpoint(signature: dict[str, Any]) -> str:
     """The last part of a path, or a Hub name with its revision."""
-    name = str(signature.get("model") or "unknown")
+    name, revision = _name_and_revision(signature)
+    return f"{name}@{revision}" if revision else name
+
+
+def _name_and_revision(signature: dict[str, Any]) -> tuple[str, str]:
+    """The last part of a path, or a Hub name; and the revision, empty if it is the usual one."""
+    name, revision = str(signature.get("model") or "unknown"), signature.get("revision")
     is_path = name.count("/") > 1 or name.startswith((".", "/", "~"))
-    revision = signature.get("revision")
-    named = "" if revision in (None, "main", "None") else f"@{revision}"
-    return (Path(name).name if is_path else name) + named
+    return Path(name).name if is_path else name, "" if revision in (None, "main", "None") else str(revision)
+
+
+def _step(signature: dict[str, Any]) -> int | None:
+    """The step in the revision or in the name, if a word such as `checkpoint` is before it: `llama-3` has no step."""
+    name, revision = _name_and_revision(signature)
+    where = revision or name
+    return step_of(where) if _STEP_WORD.search(where) else None
 
 
 def _with_unique_names(runs: Iterable[ExportedRun]) -> list[ExportedRun]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from lm_eval_hesnr.errors import UnknownFormatError
 from lm_eval_hesnr.trajectories.readers import (
     aider,
     antigravity,
@@ -58,7 +57,6 @@ from lm_eval_hesnr.trajectories.readers import (
     trae_agent,
 )
 from lm_eval_hesnr.trajectories.schema import Trajectory
-from lm_eval_hesnr.trajectories.unknown import shape
 
 
 class Reader(Protocol):
@@ -122,11 +120,6 @@ READERS: tuple[Reader, ...] = (
 def reader_of(data: Any) -> Reader | None:
     """The reader of a record: the first one that detects its format, readable or not; None for an unknown format."""
     return next((reader for reader in READERS if reader.detect(data)), None)
-
-
-def unknown_format(data: Any) -> UnknownFormatError:
-    """The error for a record that no reader knows."""
-    return UnknownFormatError(f"no known trajectory format ({shape(data)}); {known_formats()}")
 
 
 def known_formats() -> str:

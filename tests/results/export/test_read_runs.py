@@ -15,7 +15,7 @@ def test_a_file_a_folder_and_a_sweep(tmp_path):
     assert [run.checkpoint for run in found.runs] == [
         "org/name@step1000", "checkpoint-100", "checkpoint-200", "checkpoint-1000"
     ]  # fmt: skip
-    assert [run.step for run in found.runs] == [None, None, 200, 1000]
+    assert [run.step for run in found.runs] == [1000, 100, 200, 1000]
     assert [run.value("he_snr", "action").value for run in found.runs] == [0.1, 0.1, 0.2, 0.3]
 
 
@@ -70,3 +70,17 @@ def test_values_that_are_not_finite_are_missing(tmp_path):
     (run,) = read_runs([write_results(tmp_path, {"he_snr": None, "ppl": float("inf"), "he_ppl": "N/A"})]).runs
     assert [run.value(name, "action").value for name in ("he_snr", "ppl", "he_ppl")] == [None, None, None]
     assert run.value("he_snr", "action").low is None
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "step"),
+    [
+        ("/m/llama-3", "main", None),
+        ("org/step-7", "main", 7),
+        ("org/step-7", "v2", None),
+        ("./out/checkpoint-50", None, 50),
+    ],
+)
+def test_the_step_of_a_run_outside_a_sweep(tmp_path, model, revision, step):
+    (run,) = read_runs([write_results(tmp_path, model=model, revision=revision)]).runs
+    assert run.step == step

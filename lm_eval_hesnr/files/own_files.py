@@ -1,4 +1,4 @@
-"""The work files of `hesnr curate`: they are opened only if they are its own, and locked while they are in use."""
+"""Files that hesnr wrote earlier: they are opened only if they are its own, and locked while they are in use."""
 
 from __future__ import annotations
 

@@ -1,0 +1,90 @@
+"""A checkpoint: its name, where its weights are, and its training step, which is read from names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_STEP = re.compile(r"(?:checkpoint|step|iter)[-_=]?(\d+)(?!\d*(?:\.\d+)?[^\W\d_])", re.IGNORECASE)
+"""A number after the word that Trainer, Megatron, OLMo or Pythia use. `step100k` has no such number."""
+_ONLY_NUMBER = re.compile(r"\D*?(\d+)(?![^\W\d_])\D*")
+_TOKENS = re.compile(r"tokens(\d+)([BMT])\b", re.IGNORECASE)
+_UNITS = {"M": 10**6, "B": 10**9, "T": 10**12}
+_LARGEST_STATE_FILE = 2**28
+"""Bytes. `trainer_state.json` has a line per log step of the training."""
+
+
+Key = tuple[str, str | None, str]
+"""What names a checkpoint: the folder or the name on the Hub, the revision, and its own model arguments."""
+
+
+def key_of(pretrained: str, revision: str | None, model_args: Mapping[str, Any]) -> Key:
+    """The key of a checkpoint. The same weights with other model arguments are another checkpoint."""
+    return pretrained, revision, json.dumps(model_args, sort_keys=True, default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint of a sweep."""
+
+    name: str
+    """The name of its folder in OUT, and in the table."""
+    pretrained: str
+    """A folder, or a name on the Hub."""
+    revision: str | None = None
+    """The revision on the Hub; None for a folder."""
+    step: int | None = None
+    """The step of training; None if the name does not contain it."""
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    """Model arguments of this checkpoint alone."""
+
+    @property
+    def key(self) -> Key:
+        """What names the checkpoint."""
+        return key_of(self.pretrained, self.revision, self.model_args)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder with the weights; None for a revision on the Hub."""
+        return Path(self.pretrained) if self.revision is None else None
+
+    @property
+    def run(self) -> str:
+        """What the checkpoints of one training run share: the folder above them, or the name on the Hub."""
+        return self.pretrained if self.revision is not None else str(Path(self.pretrained).absolute().parent)
+
+    @property
+    def source(self) -> str:
+        """The weights in one text: the folder, or `org/name@revision`."""
+        return self.pretrained if self.revision is None else f"{self.pretrained}@{self.revision}"
+
+
+def step_of(name: str) -> int | None:
+    """The step in the name of a folder or revision.
+
+    It is the last number after `checkpoint`, `step` or `iter`; without these words, the only number of the name.
+    """
+    if found := _STEP.findall(name):
+        return int(found[-1])
+    only = _ONLY_NUMBER.fullmatch(name)
+    return int(only[1]) if only else None
+
+
+def tokens_seen(checkpoint: Checkpoint) -> int | None:
+    """The number of training tokens, from the revision (`-tokens5B`) or from `trainer_state.json`; None if unknown."""
+    folder = checkpoint.folder
+    if folder is None:
+        found = _TOKENS.search(checkpoint.revision or "")
+        return int(found[1]) * _UNITS[found[2].upper()] if found else None
+    path = folder / "trainer_state.json"
+    try:
+        if path.stat().st_size > _LARGEST_STATE_FILE:
+            return None
+        seen = json.loads(path.read_bytes())["num_input_tokens_seen"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return seen if type(seen) is int and seen > 0 else None

@@ -1,0 +1,180 @@
+"""From the CHECKPOINT arguments to checkpoints: folders, globs, revisions on the Hub, names, entries of a YAML file."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import user_path
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, Key, key_of, step_of
+
+Refs = Callable[[str], Mapping[str, str]]
+"""From a name on the Hub to its branches and tags, each with its commit."""
+
+_CHILD = re.compile(r"checkpoint-.+|step[-_=]?\d.*|iter_.+|global_step.+|\d+", re.IGNORECASE)
+"""The names of checkpoints in the folder of a training run."""
+_UNFINISHED = re.compile(r"\..*|tmp.*|.*\.tmp|.*\.partial|.*-unfinished", re.DOTALL)
+"""Names that a writer gives to a folder until it is complete."""
+_HUB = re.compile(r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)@(?P<revisions>[^\s@]+)")
+_NAMED = re.compile(r"(?P<name>[^/\\=@*?\[\]]+)=(?P<rest>.+)", re.DOTALL)
+_RESERVED = {"store", "sweep.json", "table.csv", "table.md", "lock", "STOP"}
+"""Names of the sweep's own files in OUT."""
+_LONGEST_NAME = 200
+
+
+class Entry(NamedTuple):
+    """One CHECKPOINT argument, or one entry of `checkpoints:` in a YAML file."""
+
+    source: str
+    """A folder, a glob, or a name on the Hub with revisions."""
+    name: str | None = None
+    step: int | None = None
+    model_args: Mapping[str, Any] = {}
+
+
+def entry_of(given: str) -> Entry:
+    """The argument as an entry. `NAME=` before it is a name, unless a file has the whole text as its name."""
+    found = _NAMED.fullmatch(given)
+    return Entry(found["rest"], found["name"]) if found and not Path(given).exists() else Entry(given)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether the name of a folder says that its writer has not finished it."""
+    return bool(_UNFINISHED.fullmatch(name))
+
+
+class Found(NamedTuple):
+    """A checkpoint before it has a unique name."""
+
+    pretrained: str
+    revision: str | None
+    entry: Entry
+    is_one: bool
+    """Whether the entry has only this checkpoint. Then its NAME is the name."""
+
+    @property
+    def own_name(self) -> str:
+        """The name of the folder, or `<repo>@<revision>` with `/` as `__`."""
+        if self.revision is not None:
+            return f"{self.pretrained}@{self.revision}".replace("/", "__")
+        return Path(self.pretrained).name or Path(self.pretrained).absolute().name
+
+    @property
+    def name(self) -> str:
+        """The name, with that of the entry."""
+        if not self.entry.name:
+            return self.own_name
+        last = (self.revision or "").replace("/", "__") or self.own_name
+        return self.entry.name if self.is_one else f"{self.entry.name}-{last}"
+
+
+def found_in(entry: Entry, refs: Refs, *, known: Collection[str] = (), may_be_missing: bool = False) -> list[Found]:
+    """The checkpoints of one entry.
+
+    Args:
+        entry: the entry.
+        refs: lists the branches and tags of a name on the Hub.
+        known: folders that an earlier call has seen. They may be gone.
+        may_be_missing: whether a folder that does not exist yet is only empty (with --watch).
+
+    Raises:
+        InputError: nothing is found.
+    """
+    hub = _HUB.fullmatch(entry.source)
+    if hub and not Path(entry.source).exists():
+        revisions = list(_revisions(hub["repo"], hub["revisions"], refs))
+        return [Found(hub["repo"], revision, entry, len(revisions) == 1) for revision in revisions]
+    path = user_path(entry.source)
+    if has_magic(entry.source) and not path.exists():
+        matches = glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+        matched = sorted(map(Path, matches), key=_natural)
+        folders = [one for folder in matched if folder.is_dir() for one in _folders(folder, is_given=False)]
+    elif path.is_dir():
+        folders = _folders(path, is_given=True)
+    else:
+        folders = [path] if str(path) in known else []
+    if not folders and not may_be_missing:
+        raise InputError(_nothing(entry.source, path))
+    return [Found(str(folder), None, entry, len(folders) == 1) for folder in folders]
+
+
+def _revisions(repo: str, given: str, refs: Refs) -> Iterator[str]:
+    for part in given.split(","):
+        if not has_magic(part):
+            yield part
+            continue
+        matching = sorted(fnmatch.filter(refs(repo), part), key=lambda name: (step_of(name) or 0, name))
+        if not matching:
+            raise InputError(f"{repo}@{part}: no branch and no tag matches; see the revisions on the model's page")
+        yield from matching
+
+
+def _folders(folder: Path, *, is_given: bool) -> list[Path]:
+    """The folder itself if it is a checkpoint, else the checkpoints in it."""
+    if not is_given and is_unfinished(folder.name):
+        return []
+    if (folder / "config.json").exists():
+        return [folder]
+    children = [one for one in folder.iterdir() if _CHILD.fullmatch(one.name) and not is_unfinished(one.name)]
+    if folders := sorted((one for one in children if one.is_dir()), key=_natural):
+        return folders
+    is_written = bool(_CHILD.fullmatch(folder.name)) or any(folder.glob("*.safetensors"))  # perhaps config.json is last
+    return [folder] if is_written else []
+
+
+def _natural(path: Path) -> tuple[tuple[str, int], ...]:
+    """A key that sorts `step9` before `step10`."""
+    return tuple((word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", str(path)))
+
+
+def _nothing(source: str, path: Path) -> str:
+    if path.is_dir():
+        return (
+            f"{source}: has no config.json, and no folder named checkpoint-*, step*, iter_*, global_step* or a number; "
+            "give the folder of a checkpoint, or of a training run"
+        )
+    if has_magic(source):
+        return f"{source}: no checkpoint matches; quote the pattern, and see that it matches folders with a config.json"
+    return f"{source}: there is no such folder; for a model on the Hub, write org/name@revision, such as org/name@main"
+
+
+def checkpoints_of(found: Iterable[Found], names: Mapping[Key, str]) -> list[Checkpoint]:
+    """The checkpoints with unique names. A checkpoint that is found twice is taken once.
+
+    Args:
+        found: in any order.
+        names: the names that earlier calls gave.
+
+    Raises:
+        InputError: the name of an entry cannot be the name of a folder.
+    """
+    given = dict(names)
+    taken = {*names.values(), *_RESERVED}
+    checkpoints: dict[Key, Checkpoint] = {}
+    for one in found:
+        key = key_of(one.pretrained, one.revision, one.entry.model_args)
+        if key in checkpoints:
+            continue
+        if key not in given:
+            given[key] = _unique(_checked(one), taken)
+            taken.add(given[key])
+        step = step_of(one.revision or one.own_name) if one.entry.step is None else one.entry.step
+        checkpoints[key] = Checkpoint(given[key], one.pretrained, one.revision, step, one.entry.model_args)
+    return list(checkpoints.values())
+
+
+def _checked(found: Found) -> str:
+    name = found.name
+    if name.startswith(".") or not name.isprintable() or set(name) & set("/\\") or not name.strip():
+        raise InputError(f"{found.entry.source}: {name!r} cannot be the name of a folder; give another with NAME=")
+    return name[:_LONGEST_NAME]
+
+
+def _unique(name: str, taken: Collection[str]) -> str:
+    candidates = (name if n == 1 else f"{name}-{n}" for n in range(1, len(taken) + 2))
+    return next(one for one in candidates if one not in taken)

@@ -1,0 +1,100 @@
+"""What is to be done: every checkpoint of a sweep, with its state and what a look at its folder has found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lm_eval_hesnr.files import read_regular
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
+from lm_eval_hesnr.results.sweep.forms import Entry, Found, checkpoints_of, found_in
+from lm_eval_hesnr.results.sweep.hub import HubRefs
+from lm_eval_hesnr.results.sweep.order import by_step, in_shard, steps_filter
+from lm_eval_hesnr.results.sweep.out_folder import OutFolder, names_of
+from lm_eval_hesnr.results.sweep.readiness import Readiness, Watcher, identity_of
+from lm_eval_hesnr.results.sweep.settings import Options, Settings
+from lm_eval_hesnr.results.sweep.state import State
+
+_LARGEST_RESULTS = 2**28
+
+
+class Planned(NamedTuple):
+    """One checkpoint of the sweep."""
+
+    checkpoint: Checkpoint
+    state: State | None
+    """What an earlier call has written; None if there was none."""
+    readiness: Readiness
+    """`done`, or the result of a look at the folder."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it needs no evaluation."""
+        return self.readiness.state == "done"
+
+
+@dataclass(slots=True)
+class Planner:
+    """Looks for checkpoints and at their folders, as often as it is asked."""
+
+    out: OutFolder
+    settings: Settings
+    options: Options
+    entries: Sequence[Entry]
+    watcher: Watcher
+    refs: HubRefs
+    every: dict[str, Checkpoint] = field(default_factory=dict)
+    """All checkpoints that this call has ever found, by name, also those of other shards and steps."""
+
+    def look(self) -> list[Planned]:
+        """The checkpoints of this shard in the order of their steps, also those that were removed meanwhile.
+
+        Raises:
+            InputError: an entry has no checkpoint, or a file in OUT is not ours.
+        """
+        states = self.out.states()
+        keeps = steps_filter(self.options.steps)
+        self.every |= {one.name: one for one in self._checkpoints(states)}
+        kept = [one for one in self.every.values() if keeps(one.step)]
+        return [self._planned(one, states.get(one.name)) for one in in_shard(by_step(kept), self.options.shard)]
+
+    def _checkpoints(self, states: dict[str, State]) -> list[Checkpoint]:
+        known = {state.pretrained for state in states.values()}
+        found: list[Found] = []
+        for entry in self.entries:
+            found += found_in(entry, self.refs, known=known, may_be_missing=self.options.watch is not None)
+        names = names_of(states.values()) | {one.key: one.name for one in self.every.values()}
+        return checkpoints_of(found, names)
+
+    def _planned(self, checkpoint: Checkpoint, state: State | None) -> Planned:
+        if self.is_done(checkpoint, state):
+            return Planned(checkpoint, state, Readiness("done"))
+        return Planned(checkpoint, state, self.watcher.look(checkpoint))
+
+    def identity(self, checkpoint: Checkpoint) -> str | None:
+        """What changes when the weights change; None if it is unknown, because they are gone or not reachable."""
+        if checkpoint.folder is not None:
+            return identity_of(checkpoint.folder)
+        return self.refs.commit_of(checkpoint.pretrained, checkpoint.revision or "main")
+
+    def is_done(self, checkpoint: Checkpoint, state: State | None) -> bool:
+        """Whether a checkpoint was evaluated with these settings, its weights are the same, and its results are there.
+
+        Weights that are gone are taken as unchanged.
+        """
+        if state is None or state.status != "done" or state.settings_sha256 != self.settings.digest(checkpoint):
+            return False
+        return self.identity(checkpoint) in (state.identity, None) and results_of(self.out, state) is not None
+
+
+def results_of(out: OutFolder, state: State) -> dict[str, object] | None:
+    """The decoded results file of a checkpoint; None if it is missing or is not a results file."""
+    if state.results is None:
+        return None
+    try:
+        content = json.loads(read_regular(out.folder(state.name) / state.results, at_most=_LARGEST_RESULTS))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and isinstance(content.get("results"), dict) else None

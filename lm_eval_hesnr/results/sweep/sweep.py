@@ -1,0 +1,267 @@
+"""Runs a sweep: looks for checkpoints, evaluates each one that is ready, and reports those that are not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.sweep.duration import duration
+from lm_eval_hesnr.results.sweep.failures import SAME_REASON, Failures
+from lm_eval_hesnr.results.sweep.order import in_order
+from lm_eval_hesnr.results.sweep.plan import Planned, Planner
+from lm_eval_hesnr.results.sweep.rows import Row, rows_of
+from lm_eval_hesnr.results.sweep.running import Evaluation, Running, new_state
+from lm_eval_hesnr.results.sweep.state import State
+from lm_eval_hesnr.results.sweep.stopping import Stop
+from lm_eval_hesnr.results.sweep.table import headline, write_tables
+
+STALE = 600.0
+"""Seconds without a change after which `--watch` reports a folder that is not complete."""
+_TICK = 0.1
+_BUSY = 1.0
+"""Seconds between two attempts to lock a checkpoint that another process evaluates."""
+
+
+class Sweep:
+    """One call of `hesnr sweep`."""
+
+    def __init__(self, planner: Planner, groups: list[tuple[str, ...]], say: Callable[[str], None]) -> None:
+        """Look at nothing yet.
+
+        Args:
+            planner: looks for checkpoints.
+            groups: the GPUs of each process that can run at the same time.
+            say: gets each line about the progress.
+        """
+        self._planner, self._out, self._options = planner, planner.out, planner.options
+        self._running = Running(planner, groups)
+        self._failures = Failures(retries=self._options.watch is not None)
+        self._say = say
+        self._stop = Stop()
+        self._plan: dict[str, Planned] = {}
+        self._reported: dict[str, str] = {}  # name to the last reason why it is not evaluated
+        self._busy_until: dict[str, float] = {}
+        self._seconds: list[float] = []
+        self._next_look = self._settled_at = self._active_at = -1.0
+        self._gave_up = self._says_stop = False
+
+    def run(self) -> bool:
+        """Evaluate the checkpoints; whether all of them are done.
+
+        Raises:
+            InputError: a file in OUT is not ours, or cannot be written.
+            KeyboardInterrupt: the user stopped the sweep. What is done is kept.
+        """
+        stop_file = self._out.path / "STOP"
+        if stop_file.exists():
+            raise InputError(f"{stop_file}: this file stops the sweep; remove it, and run the same command again")
+        self._out.begin(self._planner.settings)
+        if self._options.watch is not None:
+            every = duration(self._options.watch)
+            self._say(f"looks for new checkpoints every {every}; Ctrl-C, or a file {stop_file}, ends this")
+        with self._stop.on_signals():
+            try:
+                while not self._is_over():
+                    self._step()
+                    time.sleep(_TICK)
+                    self._say_stop(stop_file)
+            finally:
+                self._running.stop_all()  # there are some only after an error, or a request to stop now
+        self.write()
+        if self._stop.soon and not stop_file.exists():
+            raise KeyboardInterrupt
+        return all(one.is_done for one in self._plan.values())
+
+    def _say_stop(self, stop_file: Path) -> None:
+        """Say once that the sweep stops, and when."""
+        if self._says_stop or not (self._stop.soon or stop_file.exists()):
+            return
+        self._says_stop = True
+        if self._stop.soon:
+            why = "" if self._stop.now else "; press Ctrl-C again to end them now"
+        else:
+            why = f" ({stop_file})"
+        self._stop.soon = True
+        n = len(self._running)
+        self._say(f"stops{why}" if not n else f"stops after {counted(n, 'running checkpoint')}{why}")
+
+    def _step(self) -> None:
+        if time.monotonic() >= self._next_look:
+            self._look()
+        for one in self._running.ended():
+            self._active_at = time.monotonic()
+            self._report_end(one)
+            self.write()
+        if not self._stop.soon and not self._gave_up:
+            self._start()
+
+    def _is_over(self) -> bool:
+        if self._stop.now or ((self._stop.soon or self._gave_up) and not self._running):
+            return True
+        if self._running or self._next_look < 0:
+            return False
+        options, planned = self._options, list(self._plan.values())
+        is_open = [one for one in planned if self._is_open(one)]
+        if options.watch is None or any(one.readiness.state in ("ready", "busy") for one in is_open):
+            return not is_open
+        ended = [one for one in planned if one not in is_open and one.readiness.state != "incomplete"]
+        if options.until_step is not None and any((one.checkpoint.step or 0) >= options.until_step for one in ended):
+            self._say(f"step {options.until_step} is reached")
+            return True
+        if options.until_idle is not None and time.monotonic() - self._active_at >= options.until_idle:
+            self._say(f"nothing new for {duration(options.until_idle)}")
+            return True
+        return False
+
+    def _is_open(self, one: Planned) -> bool:
+        """Whether a checkpoint may still be evaluated in this call."""
+        is_possible = one.readiness.state in ("ready", "settling", "busy")
+        return is_possible and not self._failures.is_final(one.checkpoint)
+
+    def _look(self) -> None:
+        """Look at all checkpoints again, and report those that cannot be evaluated."""
+        self._planner.refs.forget()
+        found = {one.checkpoint.name: one for one in self._planner.look()}
+        now = time.monotonic()
+        if found.keys() != self._plan.keys():
+            self._active_at = now
+        if self._next_look < 0:
+            self._settled_at = now + self._options.settle
+        self._plan = found
+        self._next_look = now + self._options.watch if self._options.watch is not None else self._settled_at
+        if self._options.watch is None and now >= self._settled_at:
+            self._next_look = float("inf")
+        later_is_ready = False
+        for one in reversed(list(found.values())):
+            reading = one.readiness
+            if reading.state == "settling" and self._options.watch is None and now >= self._settled_at:
+                self._leave(one, "incomplete", "is still being written; run the same command later, or use --watch")
+            elif reading.state == "incomplete" and (
+                self._options.watch is None or (later_is_ready and reading.unchanged_for >= STALE)
+            ):
+                self._leave(one, "incomplete", reading.reason)
+            elif reading.state == "gone":
+                self._leave(one, "gone", reading.reason)
+            later_is_ready |= reading.state in ("ready", "done")
+        self.write()
+
+    def _leave(self, one: Planned, status: str, reason: str) -> None:
+        """Write down that a checkpoint is not evaluated, and say it once."""
+        name = one.checkpoint.name
+        self._set(one, status)
+        if self._reported.get(name) == reason or name in self._running:
+            return
+        lock = self._out.lock_checkpoint(name)
+        if lock is None:  # another process evaluates it
+            return
+        with lock:
+            state = new_state(self._planner, one.checkpoint, one.state)
+            state.status, state.reason = status, reason
+            state.write(self._out.folder(name))
+        self._reported[name] = reason
+        self._say(f"{name}: {status}; {one.checkpoint.source} {reason}")
+
+    def _set(self, one: Planned, state: str) -> None:
+        self._plan[one.checkpoint.name] = one._replace(readiness=one.readiness._replace(state=state))
+
+    def _start(self) -> None:
+        """Start the next checkpoints on the GPUs that are free."""
+        now = time.monotonic()
+        for checkpoint in in_order([one.checkpoint for one in self._plan.values()], self._options.in_order):
+            one = self._plan[checkpoint.name]
+            if not self._running.free_groups:
+                return
+            if checkpoint.name in self._running or one.readiness.state not in ("ready", "busy"):
+                continue
+            if self._is_open(one) and not self._failures.waits(checkpoint, now):
+                self._start_one(one, now)
+
+    def _start_one(self, one: Planned, now: float) -> None:
+        name = one.checkpoint.name
+        if self._busy_until.get(name, 0.0) > now:
+            return
+        lock = self._out.lock_checkpoint(name)
+        state = self._out.states().get(name)
+        if lock is None:
+            self._wait_for_other(one, state, now)
+            return
+        try:
+            is_started = self._is_started(one, state, lock)
+        except BaseException:
+            lock.close()
+            raise
+        if not is_started:
+            lock.close()
+            return
+        self._active_at = now
+        gpus = self._running.gpus_of(name)
+        self._say(f"{name}: starts" + (f" on GPU {','.join(gpus)}" if gpus else ""))
+
+    def _is_started(self, one: Planned, state: State | None, lock: IO[bytes]) -> bool:
+        """Look once more at a checkpoint, which is locked now, and start its process."""
+        if self._planner.is_done(one.checkpoint, state):  # by another process, meanwhile
+            self._set(one, "done")
+            return False
+        reading = self._planner.watcher.look(one.checkpoint)
+        if reading.state != "ready":
+            self._plan[one.checkpoint.name] = one._replace(readiness=reading)
+            self._next_look = 0.0  # which reports it
+            return False
+        self._running.start(one.checkpoint, state, lock, self._running.free_groups[0])
+        return True
+
+    def _wait_for_other(self, one: Planned, state: State | None, now: float) -> None:
+        """Another process evaluates this checkpoint: one of another sweep, or of an earlier call that was killed."""
+        name = one.checkpoint.name
+        self._set(one, "busy")
+        if name not in self._busy_until:
+            who = f" (process {state.pid} on {state.host})" if state and state.pid else ""
+            self._say(f"{name}: another process evaluates it{who}; this call waits for its end")
+        self._busy_until[name] = now + _BUSY
+
+    def _report_end(self, one: Evaluation) -> None:
+        checkpoint, state = one.checkpoint, one.state
+        name, planned = checkpoint.name, self._plan.get(checkpoint.name)
+        if state.status == "done":
+            self._failures.clear(checkpoint)
+            self._seconds.append(state.seconds or 0.0)
+            if planned is not None:
+                self._set(planned._replace(state=state), "done")
+            self._say(f"{name}: {self._done_line(state)}")
+            return
+        reason, code = state.reason or "", state.exit_code
+        wait = self._failures.add(checkpoint, reason, time.monotonic())
+        again = "" if wait is None else f"; next attempt in {duration(wait)}"
+        end = f"exit {code}" if code is not None and code >= 0 else "killed"
+        self._say(f"{name}: failed ({end}): {reason}; {self._out.folder(name) / 'log.txt'}{again}")
+        if self._failures.are_all_alike:
+            self._gave_up = True
+            self._say(f"the last {SAME_REASON} checkpoints failed for the same reason: no further one is started")
+
+    def _done_line(self, state: State) -> str:
+        """How long it took, its headline, and how much is left."""
+        n_done = sum(one.is_done for one in self._plan.values())
+        parts = [
+            f"done in {duration(state.seconds or 0)}",
+            headline(self._out, state),
+            f"{n_done} of {len(self._plan)}",
+        ]
+        if n_left := sum(self._is_open(one) for one in self._plan.values()):
+            each = sum(self._seconds) / len(self._seconds) / len(self._running.groups)
+            parts.append(f"about {duration(n_left * each)} left")
+        return "; ".join(part for part in parts if part)
+
+    def rows(self) -> list[Row]:
+        """One row for each checkpoint of all calls with this OUT, in the order of the steps."""
+        return rows_of(self._out, self._out.states(), self._planner.every.values())
+
+    def write(self) -> None:
+        """Write sweep.json and the tables anew."""
+        with self._out.locked():
+            rows = self.rows()
+            self._out.set_checkpoints([row.checkpoint.name for row in rows])
+            write_tables(self._out, rows)

@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.sweep.forms import Entry, checkpoints_of, entry_of, found_in
+
+REFS = {name: f"{i:040x}" for i, name in enumerate(["main", "step1000", "step20", "step3", "v1"])}
+
+
+def refs(repo):
+    assert repo == "org/model"
+    return REFS
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A training run with three checkpoints, one of them half-written, and other folders."""
+    for name in ("checkpoint-100", "checkpoint-20", "checkpoint-300.tmp", "tmp-checkpoint-4", "logs", "hf"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    for name in ("checkpoint-100", "checkpoint-300.tmp", "tmp-checkpoint-4", "hf"):
+        (tmp_path / "runs" / name / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+def names(*given, **options):
+    found = [one for text in given for one in found_in(entry_of(text), refs, **options)]
+    return [one.name for one in checkpoints_of(found, {})]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("runs", ["checkpoint-20", "checkpoint-100"]),
+        ("runs/checkpoint-100", ["checkpoint-100"]),
+        ("runs/checkpoint-20", ["checkpoint-20"]),
+        ("runs/*", ["checkpoint-20", "checkpoint-100", "hf"]),
+        ("runs/checkpoint-*", ["checkpoint-20", "checkpoint-100"]),
+        ("r*", ["checkpoint-20", "checkpoint-100"]),
+        ("runs/hf", ["hf"]),
+        ("mine=runs/hf", ["mine"]),
+        ("mine=runs", ["mine-checkpoint-20", "mine-checkpoint-100"]),
+        ("org/model@main", ["org__model@main"]),
+        ("org/model@step3,v1", ["org__model@step3", "org__model@v1"]),
+        ("org/model@step*", ["org__model@step3", "org__model@step20", "org__model@step1000"]),
+        ("p=org/model@main", ["p"]),
+        ("p=org/model@step3,v1", ["p-step3", "p-v1"]),
+    ],
+)
+def test_every_form_of_a_checkpoint(runs, given, expected):
+    assert names(given) == expected
+
+
+def test_a_folder_whose_name_looks_like_another_form_is_a_folder(runs):
+    for name in ("a=b", "org/model@main", "x[1]"):
+        (Path(name)).mkdir(parents=True)
+        (Path(name) / "config.json").write_text("{}")
+    assert names("a=b") == ["a=b"]
+    assert names("org/model@main") == ["model@main"]
+    assert names("x[1]") == ["x[1]"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("nowhere", r"no such folder; for a model on the Hub"),
+        ("org/model", r"no such folder; for a model on the Hub"),
+        ("runs/logs", r"has no config.json, and no folder named checkpoint-\*"),
+        ("runs/nothing-*", r"no checkpoint matches"),
+        ("org/model@nothing*", r"no branch and no tag matches"),
+    ],
+)
+def test_an_argument_without_a_checkpoint_is_refused_by_name(runs, given, message):
+    with pytest.raises(InputError, match=message) as raised:
+        names(given)
+    assert str(raised.value).startswith(given)
+
+
+def test_with_watch_a_training_run_that_has_not_begun_is_empty(runs):
+    assert names("runs2", "runs/nothing-*", may_be_missing=True) == []
+
+
+def test_a_folder_that_an_earlier_call_has_seen_may_be_gone(runs):
+    assert names("runs/checkpoint-7", known={str(Path("runs") / "checkpoint-7")}) == ["checkpoint-7"]
+
+
+def test_equal_names_get_numbers_which_stay_the_same_in_later_calls(runs):
+    for run in ("a", "b", "c"):
+        (Path(run) / "hf").mkdir(parents=True)
+        (Path(run) / "hf" / "config.json").write_text("{}")
+    first = checkpoints_of([*found_in(Entry("b/hf"), refs), *found_in(Entry("c/hf"), refs)], {})
+    assert [(one.name, one.pretrained) for one in first] == [("hf", "b/hf"), ("hf-2", "c/hf")]
+    known = {one.key: one.name for one in first}
+    later = checkpoints_of([one for run in ("a", "b", "c") for one in found_in(Entry(f"{run}/hf"), refs)], known)
+    assert [(one.name, one.pretrained) for one in later] == [("hf-3", "a/hf"), ("hf", "b/hf"), ("hf-2", "c/hf")]
+
+
+def test_a_checkpoint_that_two_arguments_name_is_taken_once(runs):
+    assert names("runs/checkpoint-100", "runs") == ["checkpoint-100", "checkpoint-20"]
+
+
+def test_the_same_weights_with_other_model_arguments_are_another_checkpoint(runs):
+    entries = [Entry("runs/hf"), Entry("runs/hf", "long", model_args={"max_length": 2048}), Entry("runs/hf", "again")]
+    found = checkpoints_of([one for entry in entries for one in found_in(entry, refs)], {})
+    assert [(one.name, one.model_args) for one in found] == [("hf", {}), ("long", {"max_length": 2048})]
+
+
+def test_a_checkpoint_never_gets_the_name_of_a_file_of_the_sweep(runs):
+    (runs / "store").mkdir()
+    (runs / "store" / "config.json").write_text("{}")
+    assert names("runs/store") == ["store-2"]
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "a\nb", "\x1b[31m"])
+def test_a_name_that_is_not_the_name_of_a_folder_is_refused(runs, name):
+    with pytest.raises(InputError, match="cannot be the name of a folder"):
+        checkpoints_of(found_in(Entry("runs/hf", name), refs), {})

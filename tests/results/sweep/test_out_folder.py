@@ -1,0 +1,121 @@
+import json
+
+import pytest
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
+from lm_eval_hesnr.results.sweep.out_folder import OutFolder
+from lm_eval_hesnr.results.sweep.settings import Settings
+from lm_eval_hesnr.results.sweep.state import State, read_state
+
+
+def began(path, settings=Settings()):  # noqa: B008 (never changed)
+    out = OutFolder(path)
+    out.refuse_other(settings)
+    out.begin(settings)
+    return out
+
+
+def test_nothing_is_written_before_the_sweep_begins(tmp_path):
+    OutFolder(tmp_path / "OUT").refuse_other(Settings())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_someone_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(InputError, match=r"has no sweep.json, but other files \(thesis.tex\)"):
+        OutFolder(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"format": "hesnr-sweep", "version": 2}', '{"format": "other"}'])
+def test_a_sweep_json_of_someone_else_is_refused_and_unchanged(tmp_path, content):
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(InputError, match=r"sweep.json: is not a file of this version of hesnr sweep"):
+        OutFolder(tmp_path)
+    assert (tmp_path / "sweep.json").read_text() == content
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "lock", "a/state.json", "a/lock", "a"])
+def test_links_in_place_of_our_files_are_refused_and_unchanged(tmp_path, name):
+    foreign = tmp_path / "foreign"
+    foreign.write_text("mine")
+    out = began(tmp_path / "OUT")
+    (out.path / "a").mkdir()
+    place = out.path / name
+    if name == "a":
+        place.rmdir()
+    else:
+        place.unlink(missing_ok=True)
+    place.symlink_to(foreign if name != "a" else tmp_path)
+    with pytest.raises(InputError, match="link"):
+        use_every_file(out.path)
+    assert foreign.read_text() == "mine"
+
+
+def use_every_file(path):
+    out = began(path)
+    lock = out.lock_checkpoint("a")
+    assert lock
+    with lock:
+        State(name="a", pretrained="p").write(out.folder("a"))
+
+
+def test_a_lock_of_someone_else_is_refused_and_unchanged(tmp_path):
+    out = began(tmp_path / "OUT")
+    (out.path / "a").mkdir()
+    (out.path / "a" / "lock").write_text("my notes")
+    with pytest.raises(InputError, match="is not a lock of hesnr sweep"):
+        out.lock_checkpoint("a")
+    assert (out.path / "a" / "lock").read_text() == "my notes"
+
+
+def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path):
+    began(tmp_path / "OUT", Settings(metadata={"k": 10}))
+    began(tmp_path / "OUT", Settings(metadata={"k": 10}))
+    with pytest.raises(InputError, match=r'other settings: metadata \(there {"k": 10}, now {"k": 20}\)'):
+        began(tmp_path / "OUT", Settings(metadata={"k": 20}))
+    with pytest.raises(InputError, match=r"other settings: model_args .*, tasks"):
+        began(tmp_path / "OUT", Settings(metadata={"k": 10}, tasks=("a", "b"), model_args={"dtype": "float32"}))
+
+
+def test_a_checkpoint_is_locked_by_one_process_at_a_time(tmp_path):
+    out = began(tmp_path / "OUT")
+    lock = out.lock_checkpoint("a")
+    assert lock is not None
+    assert OutFolder(out.path).lock_checkpoint("a") is None
+    assert OutFolder(out.path).lock_checkpoint("b") is not None
+    lock.close()
+    assert OutFolder(out.path).lock_checkpoint("a") is not None
+
+
+def test_a_state_is_read_as_it_was_written(tmp_path):
+    out = began(tmp_path / "OUT")
+    state = State(name="a", pretrained="p", step=3, status="done", seconds=1.5, gpus=["0"], results="results/x.json")
+    (out.path / "a").mkdir()
+    (out.path / "notes").mkdir()
+    state.write(out.folder("a"))
+    assert out.states() == {"a": state}
+    assert [path.name for path in out.folder("a").iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "nearly"}, {"name": "b"}, {"attempts": "3"}, {"pretrained": None}, {"gpus": "0"}, {"seconds": "1"},
+        {"results": 7}, {"version": 2}, {"model_args": []},
+    ],
+)  # fmt: skip
+def test_a_state_with_a_wrong_value_is_refused_by_name(tmp_path, change):
+    State(name=tmp_path.name, pretrained="p").write(tmp_path)
+    content = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps(content | change))
+    with pytest.raises(InputError, match=r"state.json: is not"):
+        read_state(tmp_path)
+
+
+def test_the_digest_of_the_settings_depends_on_the_checkpoints_own_arguments():
+    one = Checkpoint("a", "p")
+    other = Checkpoint("a", "p", model_args={"dtype": "float32"})
+    assert Settings().digest(one) == Settings().digest(Checkpoint("b", "q"))
+    assert Settings().digest(one) != Settings().digest(other)
+    assert Settings().digest(one) != Settings(metadata={"k": 20}).digest(one)
