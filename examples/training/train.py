@@ -7,6 +7,7 @@ from the root of the repository: `python examples/training/train.py`.
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ def draw(points: list[dict[str, float]], path: Path) -> None:
         return
     steps = [point["step"] for point in points]
     he_snr = [point["eval_hesnr_he_snr"] for point in points]
-    errors = [2 * point.get("eval_hesnr_he_snr_stderr", 0.0) for point in points]
+    errors = [2 * point.get("eval_hesnr_he_snr_stderr", math.nan) for point in points]
+    pyplot.rcParams["svg.fonttype"] = "none"  # text stays text
     figure, (upper, lower) = pyplot.subplots(2, sharex=True, figsize=(7, 5), layout="constrained")
     upper.errorbar(steps, he_snr, errors, marker="o", capsize=3)
     upper.set_ylabel("HE-SNR (higher is better)")
@@ -110,7 +112,7 @@ def draw(points: list[dict[str, float]], path: Path) -> None:
     lower.set_ylabel("perplexity (lower is better)")
     lower.set_xlabel("step")
     figure.suptitle(f"A tiny model on {N_HELD_OUT} held-out runs, scope action")
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
     print(f"curve: {path}")
 
 

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from transformers import TrainerCallback
@@ -13,6 +14,7 @@ from transformers import TrainerCallback
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.training.scorer import Scorer
 from lm_eval_hesnr.training.whole_model import refuse_sharded
 
@@ -65,14 +67,18 @@ class HESNRCallback(TrainerCallback):
         Raises:
             InputError: an argument is wrong.
         """
-        if type(every) is not int or every < 1:
-            raise InputError(f"HESNRCallback: every={every!r}: expected a whole number of at least 1")
+        for name, number in (("every", every), ("limit", 1 if limit is None else limit)):
+            if type(number) is not int or number < 1:
+                raise InputError(f"HESNRCallback: {name}={number!r}: expected a whole number of at least 1")
+        if render not in ("transcript", "chat"):
+            raise InputError(f"HESNRCallback: render={render!r}: expected transcript or chat")
         self.trainer, self.every, self.strict = trainer, every, strict
         metadata = {"scopes": list(scopes), **options, "strict": strict}
         if "score" not in options and list(scopes) == ["action"]:
             metadata["score"] = "action"  # the same numbers for less work
         if trajectories is not None:
             metadata["trajectories"] = trajectories if isinstance(trajectories, str) else list(trajectories)
+        _check_options(metadata)
         self._scorer = Scorer(
             trainer, metadata, limit=limit, is_chat=render == "chat", tokenizer=tokenizer, model_args=model_args or {}
         )
@@ -157,6 +163,18 @@ class HESNRCallback(TrainerCallback):
                 f"metric_for_best_model={args.metric_for_best_model}, greater_is_better={args.greater_is_better}: "
                 f"{expected}"
             )
+
+
+def _check_options(metadata: Mapping[str, Any]) -> None:
+    """Check keys and values as `lm_eval` does, and refuse unknown keys, which nobody else could mean."""
+    known = [field.name for field in fields(Options)]
+    for name in metadata:
+        if name not in known:
+            raise InputError(f"HESNRCallback: unknown option {name}; {did_you_mean(name, known)}see docs/options.md")
+    try:
+        Options.from_metadata(metadata)
+    except InputError as error:
+        raise InputError(str(error).replace("--metadata: ", "HESNRCallback: ", 1)) from None
 
 
 def _best_key(args: Any) -> str:

@@ -176,14 +176,29 @@ def test_a_best_metric_that_cannot_work(runs, tmp_path, arguments, line):
     assert line in str(error.value)
 
 
-def test_no_tokenizer_and_wrong_arguments(runs, tmp_path, harness_logs):
+def test_a_trainer_without_a_tokenizer(runs, tmp_path, harness_logs):
     one = trainer(tmp_path, tokenizer=False)
     HESNRCallback(one, runs).on_evaluate(one.args, one.state, one.control, metrics={}, model=one.model)
     assert "the trainer has no tokenizer; give Trainer(processing_class=tokenizer)" in harness_logs.text
-    wrong: list[Any] = [0, 1.5, True]
-    for every in wrong:
-        with pytest.raises(InputError, match="every="):
-            HESNRCallback(one, runs, every=every)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({"every": 0}, "every=0: expected a whole number of at least 1"),
+        ({"every": True}, "every=True"),
+        ({"limit": 0}, "limit=0"),
+        ({"render": "html"}, "render='html': expected transcript or chat"),
+        ({"max_token": 5}, "unknown option max_token; did you mean 'max_tokens'?"),
+        ({"epsilon": 3.0}, "epsilon should be below ln k"),
+        ({"scopes": ["acton"]}, "did you mean 'action'?"),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(tmp_path, arguments: dict[str, Any], line):
+    with pytest.raises(InputError) as error:
+        HESNRCallback(SimpleNamespace(), **arguments)
+    assert str(error.value).startswith("HESNRCallback: ")
+    assert line in str(error.value)
 
 
 def _accelerator(**state):
