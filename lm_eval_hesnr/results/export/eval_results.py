@@ -33,6 +33,6 @@ def _entry(run: ExportedRun, value: Value, request: Request) -> dict[str, Any]:
         "dataset": {"id": request.dataset, "task_id": f"{value.measure}_{value.scope}"},
         "value": value.value,
         **date,
-        "notes": f"{interval}k = {run.k}, epsilon = {run.summaries[value.scope].get('epsilon')}, "
-        f"{run.count('documents', value.scope)} trajectories, lm_eval_hesnr {run.setting('lm_eval_hesnr')}",
+        "notes": f"{interval}k = {run.k}, epsilon = {run.epsilon(value.scope)}, "
+        f"{run.trajectories(value.scope)} trajectories, lm_eval_hesnr {run.setting('lm_eval_hesnr')}",
     }

@@ -104,7 +104,7 @@ def _model(run: ExportedRun, model_id: str) -> dict[str, Any]:
 def _result(run: ExportedRun, value: Value, request: Request, identity: str) -> dict[str, Any]:
     is_better = HIGHER_IS_BETTER[value.measure]
     low, high = run.bounds(value.measure, value.scope)
-    epsilon = run.summaries[value.scope].get("epsilon")
+    epsilon = run.epsilon(value.scope)
     return {
         "evaluation_result_id": identity,
         "evaluation_name": run.task,
@@ -135,13 +135,13 @@ def _dataset(run: ExportedRun, request: Request, scope: str) -> dict[str, Any]:
         "dataset_name": name,
         "source_type": "hf_dataset",
         "hf_repo": name,
-        "samples_number": run.count("documents", scope),
+        "samples_number": run.trajectories(scope),
         "additional_details": details,
     }
 
 
 def _uncertainty(run: ExportedRun, value: Value) -> dict[str, Any]:
-    found: dict[str, Any] = {"num_samples": run.count("documents", value.scope)}
+    found: dict[str, Any] = {"num_samples": run.trajectories(value.scope)}
     if value.stderr is not None:
         found["standard_error"] = {"value": value.stderr, "method": "bootstrap"}
     if value.low is not None:

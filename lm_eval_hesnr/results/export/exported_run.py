@@ -83,13 +83,13 @@ class ExportedRun:
     def value(self, measure: str, scope: str) -> Value:
         """One measure of one scope."""
         stderr = self.run.results.get(f"{measure}_stderr,{scope}")
-        interval = self.summaries[scope]["intervals"].get(measure) or (None, None)
+        low, high = map(_finite, self.summaries[scope]["intervals"].get(measure) or (None, None))
         return Value(
             one_line(scope),
             measure,
             _finite(self.run.value(measure, scope)),
             _finite(stderr if isinstance(stderr, float) else None),
-            *map(_finite, interval),
+            *((None, None) if low is None or high is None else (low, high)),
         )
 
     def values(self, scopes: Sequence[str] | None, measures: Sequence[str] | None) -> Iterator[Value]:
@@ -101,11 +101,21 @@ class ExportedRun:
 
     def bounds(self, measure: str, scope: str) -> Bounds:
         """The smallest and the largest possible value of a measure in this run."""
-        return bounds(measure, k=self.k, epsilon=self.summaries[scope].get("epsilon"))
+        return bounds(measure, k=self.k, epsilon=self.epsilon(scope))
 
-    def count(self, name: str, scope: str) -> int:
-        """`documents` or `tokens`: the number of trajectories, or of tokens of the scope."""
-        return int(self.summaries[scope].get(name) or 0)
+    def epsilon(self, scope: str) -> float | None:
+        """The threshold of a scope in nats; None if there is none."""
+        return _finite(self.summaries[scope].get("epsilon"))
+
+    def trajectories(self, scope: str) -> int:
+        """The number of trajectories."""
+        found: int = self.summaries[scope]["documents"]  # `runs_of` has checked it
+        return found
+
+    def tokens(self, scope: str) -> int | None:
+        """The number of tokens of the scope; None if the file has no such number."""
+        found = self.summaries[scope].get("tokens")
+        return found if type(found) is int else None
 
 
 def check_names(runs: Iterable[ExportedRun], scope: str | None, measures: Sequence[str] | None) -> None:

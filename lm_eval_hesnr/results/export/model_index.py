@@ -32,7 +32,7 @@ def _metric(run: ExportedRun, value: Value) -> dict[str, Any]:
     arguments = {
         "scope": value.scope,
         "k": run.k,
-        "epsilon": run.summaries[value.scope].get("epsilon"),
+        "epsilon": run.epsilon(value.scope),
         "stderr": value.stderr,
         "low": value.low,
         "high": value.high,

@@ -59,7 +59,7 @@ def digits(number: float, measure: str) -> str:
 
 def trajectories(request: Request) -> str:
     """The number of trajectories of the runs, such as `28`; the smallest and the largest where they differ."""
-    counts = [run.count("documents", request.table_scope) for run in request.runs]
+    counts = [run.trajectories(request.table_scope) for run in request.runs]
     return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 

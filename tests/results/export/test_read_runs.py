@@ -72,6 +72,17 @@ def test_values_that_are_not_finite_are_missing(tmp_path):
     assert run.value("he_snr", "action").low is None
 
 
+def test_half_an_interval_is_no_interval(tmp_path):
+    data = results()
+    summary = data["configs"]["swe_hesnr"]["summary"]["action"]
+    summary["intervals"]["ppl"][1], summary["epsilon"] = float("inf"), float("-inf")
+    path = tmp_path / "results_1.json"
+    path.write_text(json.dumps(data))
+    (run,) = read_runs([path]).runs
+    assert run.value("ppl", "action")[-2:] == (None, None)
+    assert run.epsilon("action") is None
+
+
 @pytest.mark.parametrize(
     ("model", "revision", "step"),
     [
@@ -84,3 +95,13 @@ def test_values_that_are_not_finite_are_missing(tmp_path):
 def test_the_step_of_a_run_outside_a_sweep(tmp_path, model, revision, step):
     (run,) = read_runs([write_results(tmp_path, model=model, revision=revision)]).runs
     assert run.step == step
+
+
+@pytest.mark.parametrize("tokens", [None, "many", float("nan"), [1]])
+def test_a_wrong_number_of_tokens_is_a_missing_one(tmp_path, tokens):
+    data = results()
+    data["configs"]["swe_hesnr"]["summary"]["action"]["tokens"] = tokens
+    path = tmp_path / "results_1.json"
+    path.write_text(json.dumps(data))
+    (run,) = read_runs([path]).runs
+    assert (run.tokens("action"), run.tokens("all")) == (None, 79241)
