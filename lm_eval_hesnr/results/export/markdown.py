@@ -80,7 +80,6 @@ def _cell(value: Value) -> str:
 
 
 def _note(request: Request) -> str:
-    return (
-        f"Scope {escaped(request.table_scope)}, {trajectories(request)} trajectories. In brackets: 95 % intervals, by "
-        "resampling whole trajectories."
-    )
+    has_interval = any(value.low is not None for row in table(request).rows for value in row.values)
+    intervals = " In brackets: 95 % intervals, by resampling whole trajectories." if has_interval else ""
+    return f"Scope {escaped(request.table_scope)}, {trajectories(request)} trajectories.{intervals}"

@@ -99,7 +99,9 @@ def test_a_run_without_any_interval(tmp_path):
     data = json.loads(path.read_text())
     data["configs"]["swe_hesnr"]["summary"]["action"]["intervals"] = {}
     path.write_text(json.dumps(data))
-    assert "| tiny | 0.1000 | 9.9000 | 32.0000 |" in as_markdown(request(path))
+    text = as_markdown(request(path))
+    assert "| tiny | 0.1000 | 9.9000 | 32.0000 |" in text
+    assert text.endswith("Scope action, 28 trajectories.\n")
     assert "tiny & $0.1000$ & $9.9000$ & $32.0000$" in as_latex(request(path))
 
 
