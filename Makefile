@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo test test-all test-vllm real check format clean
+.PHONY: help demo test test-all test-vllm test-exports real check format clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -33,6 +33,9 @@ test-vllm: .venv-vllm/.ready  ## run the tests that need vLLM, in an environment
 real: $(READY)  ## score real runs with SmolLM2-135M, about an hour: make real TRAJECTORIES="FILES OR FOLDERS"
 	scripts/real.sh $(TRAJECTORIES)
 
+test-exports: .venv-exports/.ready  ## run the tests of the exports with the programs that read them, in their environment
+	PYTHONPATH=. MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=1 .venv-exports/bin/python -m pytest tests/results/export
+
 check: $(READY)  ## check lint, format and types, as CI does before the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,8 +45,8 @@ format: $(READY)  ## fix lint and format where ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove the environments
-	rm -rf $(VENV) .venv-vllm .packages-real
+clean:  ## remove all environments
+	rm -rf $(VENV) .venv-vllm .venv-exports .packages-real
 
 $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"
@@ -55,3 +58,7 @@ $(READY): pyproject.toml constraints.txt
 .venv-vllm/.ready: scripts/make_vllm_env.sh pyproject.toml
 	PYTHON=$(PYTHON) scripts/make_vllm_env.sh .venv-vllm
 	touch .venv-vllm/.ready
+
+.venv-exports/.ready: scripts/make_exports_env.sh
+	scripts/make_exports_env.sh .venv-exports
+	touch .venv-exports/.ready

@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "EntropyProfile": "lm_eval_hesnr.metrics.profile",
+    "HESNRCallback": "lm_eval_hesnr.training.callback",
     "InputError": "lm_eval_hesnr.errors",
     "Label": "lm_eval_hesnr.labels",
     "TokenScores": "lm_eval_hesnr.scoring.token_scores",
@@ -17,7 +18,7 @@ _HOMES = {
     "load_trajectories": "lm_eval_hesnr.trajectories.load",
 }
 
-__all__ = ["EntropyProfile", "InputError", "Label", "TokenScores", "Trajectory", "load_trajectories"]
+__all__ = ["EntropyProfile", "HESNRCallback", "InputError", "Label", "TokenScores", "Trajectory", "load_trajectories"]
 
 
 def __getattr__(name: str) -> object:

@@ -172,6 +172,8 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
         InputError: the tokenizer cannot be loaded.
     """
     name = model_args.get("tokenizer") or model_args.get("pretrained") or model_args.get("model")
+    if callable(name):  # a tokenizer of a library user, not the name of one
+        return name
     if not isinstance(name, str):
         eval_logger.warning("%s: no pretrained= in --model_args; using the embedded model's tokenizer", option)
         name = str(EMBEDDED_MODEL)

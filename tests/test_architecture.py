@@ -16,6 +16,7 @@ BELOW = {
     "plugin": ["harness"],
     "tasks": ["plugin"],
     "cli": ["task", "curation", "samples", "plugin"],
+    "training": ["task"],
     "task": ["results", "selection", "scope_filter", "harness"],
     "results": ["options", "models", "labelling"],
     "curation": ["options", "models", "labelling"],

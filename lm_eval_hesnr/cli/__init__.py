@@ -1,5 +1,7 @@
 """The `hesnr` command. Each module is one subcommand: `add_to` adds its arguments, and `run` does the work.
 
+Only the module of the requested subcommand is imported, so `hesnr --help` is quick.
+
 Exit status: 0 if done, 1 if some inputs were bad, 2 for wrong usage, 130 if stopped with Ctrl-C.
 """
 
@@ -7,17 +9,28 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import os
 import sys
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 
-from lm_eval_hesnr.cli import curate, diagnose, measure, sample, show, sweep
 from lm_eval_hesnr.cli.terminal import Parser, print_error
 from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.files import reason_of
 from lm_eval_hesnr.messages.characters import accept_every_character
+
+COMMANDS = {
+    "curate": "convert trajectories of any known format to one file",
+    "show": "show one trajectory in the terminal, each label in its own colour",
+    "measure": "measure one run or compare several, without a model",
+    "sweep": "evaluate every checkpoint of a training run; the same command continues after a stop",
+    "diagnose": "list what may be wrong with results, with evidence and advice",
+    "export": "write results for a table, a leaderboard, a model card or a tracker",
+    "sample": "list the embedded trajectories, or write one in an agent's format",
+}
+"""The name of each module in this folder that is a subcommand, and its line in the list of commands."""
 
 DONE, BAD_INPUT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     accept_every_character()
     try:
         own, further = _split(sys.argv[1:] if argv is None else argv)
-        arguments = _parser().parse_args(own, argparse.Namespace(further=further))
+        arguments = _parser(own).parse_args(own, argparse.Namespace(further=further))
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
     try:
@@ -76,13 +89,17 @@ def _failed(reason: str, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser of the subcommand in `argv`. All other subcommands are only in its list."""
     parser = Parser(
         prog="hesnr",
-        description="Convert, show and sample agent trajectories; evaluate all checkpoints of a training run; measure "
-        "and diagnose HE-SNR results.",
+        description="Convert, show and sample agent trajectories; evaluate all checkpoints of a training run; measure, "
+        "diagnose and export HE-SNR results.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (curate, show, measure, diagnose, sweep, sample):
-        command.add_to(commands)
+    for name, line in COMMANDS.items():
+        if argv[:1] == [name]:
+            importlib.import_module(f"lm_eval_hesnr.cli.{name}").add_to(commands)
+        else:
+            commands.add_parser(name, help=line)
     return parser

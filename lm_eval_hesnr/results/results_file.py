@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
@@ -18,8 +19,28 @@ _LARGEST_FILE = 2**28
 """Bytes. A results file with 500 trajectories has about 200 kB."""
 
 
+class ResultsFile(NamedTuple):
+    """A results file."""
+
+    runs: list[Run]
+    """One for each of our tasks."""
+    data: dict[str, Any]
+    """The decoded JSON. Only the values that `runs` contain are checked."""
+    sha256: str
+    """64 hexadecimal digits."""
+
+
 def read_results(path: Path) -> list[Run]:
     """The runs in one results file, one for each of our tasks.
+
+    Raises:
+        InputError: it is not a results file.
+    """
+    return read_results_file(path).runs
+
+
+def read_results_file(path: Path) -> ResultsFile:
+    """A results file.
 
     Raises:
         InputError: it is not a results file.
@@ -29,7 +50,8 @@ def read_results(path: Path) -> list[Run]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
     try:
-        return runs_of(json.loads(content), str(path))
+        data = json.loads(content)
+        return ResultsFile(runs_of(data, str(path)), data, hashlib.sha256(content).hexdigest())
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error
     except (ValueError, RecursionError) as error:

@@ -54,8 +54,6 @@ _ENCODINGS = dict.fromkeys(("position", "char_start", "char_end"), "DELTA_BINARY
 """How Parquet stores each column. By default it makes a dictionary for every column, which needs 2 to 3 times as much
 space for numbers that hardly ever repeat."""
 
-_LABEL_NAMES = pa.array([label.label_name for label in Label])
-
 
 @dataclass(frozen=True, slots=True)
 class TokenTableFile:
@@ -269,11 +267,12 @@ def as_table(doc_id: int, name: str, scores: TokenScores, text: str | None = Non
     """The Arrow table that `write_token_table` writes, with its metadata."""
     n_tokens = len(scores.token_ids)
     missing = ~scores.scored
+    label_names = pa.array([label.label_name for label in Label])  # not at import: pyarrow then imports pandas
     columns: dict[str, Any] = {
         "doc_id": pa.array([doc_id] * n_tokens, pa.int32()),
         "position": pa.array(range(n_tokens), pa.int32()),
         "token_id": pa.array(scores.token_ids, pa.int32()),
-        "label": pa.DictionaryArray.from_arrays(pa.array(scores.labels, pa.int8()), _LABEL_NAMES),
+        "label": pa.DictionaryArray.from_arrays(pa.array(scores.labels, pa.int8()), label_names),
         "char_start": pa.array(scores.char_start, pa.int32()),
         "char_end": pa.array(scores.char_end, pa.int32()),
         "logprob": pa.array(scores.logprob, pa.float32(), mask=missing),

@@ -17,7 +17,8 @@ def run(folder, then, **environment):
     make = folder / "make"
     make.write_text(f'#!/bin/sh\necho "$1" >> {folder}/targets\n{then}\n')
     make.chmod(0o755)
-    env = os.environ | {"PYTHON": sys.executable, "PATH": f"{folder}:{os.environ['PATH']}"} | environment
+    pythons = {"PYTHON": sys.executable, "PYTHON_FOR_EXPORTS": "/none", "PATH": f"{folder}:{os.environ['PATH']}"}
+    env = os.environ | pythons | environment
     return subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
 
 
@@ -42,3 +43,14 @@ def test_without_a_release_of_vllm_its_tests_are_left_out(tmp_path):
     done = run(tmp_path, "", PYTHON=str(old))
     assert (done.returncode, (tmp_path / "targets").read_text().split()) == (0, ["check", "test-all"])
     assert "no release for Python 3.10" in done.stdout
+
+
+def test_the_exports_are_tested_where_there_is_a_new_python(tmp_path):
+    new = tmp_path / "new"
+    new.write_text("#!/bin/sh\nexit 0\n")
+    new.chmod(0o755)
+    done = run(tmp_path, "", PYTHON_FOR_EXPORTS=str(new))
+    assert done.returncode == 0
+    assert (tmp_path / "targets").read_text().split()[-3:] == [".venv-exports/.ready", "test-exports", "test-all"]
+    done = run(tmp_path, "")
+    assert "there is no Python 3.12 or newer: the exports are not tested" in done.stdout

@@ -1,5 +1,5 @@
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint

@@ -1,0 +1,53 @@
+"""CSV for spreadsheets and pandas, as in RFC 4180: one row per measure and scope, with all digits of each number."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.metrics.bootstrap import LEVEL
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.export.exported_run import ExportedRun, Value
+from lm_eval_hesnr.results.export.request import Request
+
+COLUMNS = (
+    "checkpoint", "step", "task", "scope", "measure", "value", "stderr", "low", "high", "confidence",
+    "higher_is_better", "trajectories", "tokens", "decisions", "k", "epsilon", "model", "revision", "dtype",
+    "tokenizer", "trajectories_digest", "label_rules", "version", "results_file",
+)  # fmt: skip
+
+
+def as_csv(request: Request) -> str:
+    """The table, with CRLF line ends. An unknown number or setting is an empty field."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for run in request.runs:
+        writer.writerows(_row(run, value) for value in request.every_value(run))
+    return text.getvalue()
+
+
+def _row(run: ExportedRun, value: Value) -> dict[str, Any]:
+    is_better = HIGHER_IS_BETTER[value.measure]
+    decisions = run.value("decisions", value.scope).value
+    fields: dict[str, Any] = {
+        "checkpoint": run.checkpoint,
+        "step": run.step,
+        "task": run.task,
+        **value._asdict(),
+        "confidence": None if value.low is None else LEVEL,
+        "higher_is_better": None if is_better is None else str(is_better).lower(),
+        "trajectories": run.trajectories(value.scope),
+        "tokens": run.tokens(value.scope),
+        "decisions": None if decisions is None else int(decisions),
+        "k": run.k,
+        "epsilon": run.epsilon(value.scope),
+        **{name: run.setting(name) for name in ("model", "revision", "dtype", "tokenizer", "label_rules")},
+        "trajectories_digest": run.setting("trajectories"),
+        "version": run.setting("lm_eval_hesnr"),
+        "results_file": one_line(str(run.file)),
+    }
+    return {name: "" if field is None else repr(field) if isinstance(field, float) else field
+            for name, field in fields.items()}  # fmt: skip

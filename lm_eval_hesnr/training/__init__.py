@@ -1,0 +1,1 @@
+"""HE-SNR during a training with `transformers.Trainer`."""

@@ -1,0 +1,101 @@
+"""Exports to trackers. Each tracker's own part runs where it is installed: `make test-exports`."""
+
+import sqlite3
+import struct
+import sys
+
+import pytest
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.export.read_runs import read_runs
+from lm_eval_hesnr.results.export.request import Request
+from lm_eval_hesnr.results.export.trackers import points, send
+from tests.results.export.results_files import write_results, write_sweep
+
+
+@pytest.fixture
+def late(tmp_path):
+    """A sweep of three checkpoints, whose second one is the earliest of the training."""
+    steps = {"checkpoint-600": (600, 0.2), "checkpoint-150": (150, 0.1), "checkpoint-1800": (1800, 0.3)}
+    return Request(runs=read_runs([write_sweep(tmp_path / "sweep", steps)]).runs, measures=("he_snr", "ppl"))
+
+
+def test_points_are_in_order_of_steps(late):
+    assert [(point.step, point.values["hesnr/he_snr/action"]) for point in points(late)] == [
+        (150, 0.1), (600, 0.2), (1800, 0.3)
+    ]  # fmt: skip
+    assert {name for point in points(late) for name in point.values} == {
+        "hesnr/he_snr/action", "hesnr/ppl/action", "hesnr/he_snr/all", "hesnr/ppl/all"
+    }  # fmt: skip
+
+
+def test_runs_without_steps_are_counted(tmp_path):
+    paths = [write_results(tmp_path / name, {"he_snr": value}) for name, value in (("a", 0.1), ("b", None))]
+    first, second = points(Request(runs=read_runs(paths).runs))
+    assert (first.step, second.step) == (0, 1)
+    assert "hesnr/he_snr/action" not in second.values
+
+
+def test_a_tracker_that_is_not_installed(late, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(InputError, match=r"--to wandb: it is not installed; run pip install 'lm_eval_hesnr\[wandb\]'"):
+        send(late, "wandb", "hesnr")
+
+
+def test_an_error_of_a_tracker_is_one_line(late, monkeypatch):
+    class Broken:
+        @staticmethod
+        def init(**_):
+            raise ConnectionError("no network")
+
+    monkeypatch.setitem(sys.modules, "trackio", Broken)
+    with pytest.raises(InputError, match="--to trackio: ConnectionError: no network"):
+        send(late, "trackio", "hesnr")
+
+
+def test_mlflow_has_every_point(late, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    send(late, "mlflow", "hesnr")
+    (run,) = mlflow.search_runs(experiment_names=["hesnr"], output_format="list")
+    history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "hesnr/he_snr/action")
+    assert sorted((point.step, point.value) for point in history) == [(150, 0.1), (600, 0.2), (1800, 0.3)]
+    assert run.data.params["k"] == "10"
+
+
+def test_trackio_has_every_point(late, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    pytest.importorskip("trackio")
+    send(late, "trackio", "hesnr")
+    (database,) = tmp_path.rglob("hesnr.db")
+    rows = sqlite3.connect(database).execute("select step, metrics from metrics order by step").fetchall()
+    assert [step for step, _ in rows] == [150, 600, 1800]
+    assert "hesnr/he_snr/action" in str(rows[0][1])
+
+
+def test_wandb_has_every_point(late, tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    send(late, "wandb", "hesnr")
+    assert wandb.run is None
+    wandb.teardown()  # what the interpreter does at its end
+    (file,) = tmp_path.rglob("run-*.wandb")
+    history = [{i.nested_key[0] if i.nested_key else i.key: i.value_json for i in items} for items in _history(file)]
+    found = [(int(row["hesnr/step"]), float(row["hesnr/he_snr/action"])) for row in history]
+    assert found == [(150, 0.1), (600, 0.2), (1800, 0.3)]
+
+
+def _history(file):
+    """Yield the items of each logged point. The file is a log of records: check sum, length, kind, content."""
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
+    content, place = file.read_bytes(), 7
+    while place < len(content):
+        (length,) = struct.unpack_from("<H", content, place + 4)
+        record = messages.Record()
+        record.ParseFromString(content[place + 7 : place + 7 + length])
+        if record.WhichOneof("record_type") == "history":
+            yield record.history.item
+        place += 7 + length
