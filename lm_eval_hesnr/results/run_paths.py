@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.scoring.store import SETTINGS
 
@@ -35,7 +36,7 @@ class Source(NamedTuple):
 def sources(given: Path) -> list[Source]:
     """The runs at a path: a folder of token tables, a score store, a results file, or a folder of results.
 
-    A folder may contain several of them. Of several results files in the same folder, the newest one is used.
+    A folder may contain several of them. Of several results files of our tasks in the same folder, the newest is used.
 
     Raises:
         InputError: there is nothing at this path, or nothing in this folder.
@@ -56,11 +57,24 @@ def sources(given: Path) -> list[Source]:
 
 
 def results_in(folder: Path) -> list[Source]:
-    """The newest results file of each folder inside a folder, ordered by path. `step200` is before `step1000`."""
+    """The newest results file of each folder inside a folder, ordered by path. `step200` is before `step1000`.
+
+    Files without a result of our tasks count only if the folder has no others.
+    """
     files: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("results_*.json"), key=_by_numbers):
         files.setdefault(path.parent, []).append(path)
+    for found in files.values():
+        found[:] = [path for path in found if len(found) > 1 and _is_ours(path)] or found
     return [Source(found[-1], has_tokens=False, older=len(found) - 1) for found in files.values()]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a results file seems to have results of our tasks. The reader of the file names what is wrong with it."""
+    try:
+        return b'"he_snr,' in read_regular(path)
+    except OSError:
+        return False
 
 
 def _by_numbers(path: Path) -> list[list[tuple[str, int]]]:

@@ -25,7 +25,7 @@ def profile_of(tokens: Tokens, n_bytes: int = 1) -> EntropyProfile:
         logs = np.log(rows)
     target = logs[np.arange(len(rows)), [x for _, x in tokens]]
     statistics = statistics_of(target, np.sort(logs, axis=1)[:, -K:])
-    return EntropyProfile.of_tokens(*statistics, np.full(len(rows), n_bytes), k=K)
+    return EntropyProfile.of_tokens(*statistics[:5], np.full(len(rows), n_bytes), k=K)
 
 
 def values_of(tokens: Tokens, n_bytes: int = 1) -> dict[str, float | None]:

@@ -29,6 +29,15 @@ def test_a_path_is_one_run_or_several(tmp_path):
     assert sources(results) == [Source(new, has_tokens=False, older=1), Source(other, has_tokens=False)]
 
 
+def test_a_newer_results_file_of_other_tasks_hides_no_run(tmp_path):
+    folder = tmp_path / "a"
+    touch(folder / "results_1.json", folder / "results_2.json", folder / "results_3.json")
+    for name in ("results_1.json", "results_2.json"):
+        (folder / name).write_text('{"results": {"swe_hesnr": {"he_snr,action": 0.1}}}')
+    (folder / "results_3.json").write_text('{"results": {"arc_easy": {"acc,none": 0.5}}}')
+    assert sources(tmp_path) == [Source(folder / "results_2.json", has_tokens=False, older=1)]
+
+
 def test_what_has_no_run_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     touch(tmp_path / "notes.txt", tmp_path / "r" / "results_1.json", tmp_path / "s" / "x" / "0.parquet")
