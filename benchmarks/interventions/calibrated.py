@@ -25,12 +25,14 @@ class Calibrated(NamedTuple):
 
 
 def calibrated_he_snr(recorded: list[Recorded], runs: list[TokenScores]) -> Calibrated | None:
-    """HE-SNR at the fitted temperatures; None if one of them is at an end of the grid.
+    """HE-SNR at the fitted temperatures; None with one trajectory, or if one of them is at an end of the grid.
 
     Args:
         recorded: of each trajectory.
         runs: the scores of these trajectories.
     """
+    if len(runs) < 2:
+        return None
     order = np.argsort([hashlib.sha256(scores.token_ids.tobytes()).hexdigest() for scores in runs])
     halves = [[recorded[i] for i in order[half::2]] for half in (0, 1)]
     fitted = [_fitted(sum(one.sums()[:, 0] for one in half)) for half in halves]
