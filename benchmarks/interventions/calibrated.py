@@ -1,8 +1,7 @@
-"""HE-SNR at a temperature that is fitted by likelihood, from sums at every temperature of a grid.
+"""HE-SNR at a temperature that is fitted by likelihood, from what `temperatures` records.
 
 The trajectories are ordered by the digests of their tokens, and every second one belongs to the second half. The
-temperature with the highest likelihood on one half is applied to the other half, and the other way round. Between two
-temperatures of the grid, sums are interpolated in 1/T.
+temperature with the highest likelihood on one half is applied to the other half, and the other way round.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import hashlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator  # type: ignore[import-untyped]
+from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
 
-from benchmarks.interventions.temperatures import INVERSES
+from benchmarks.interventions.temperatures import INVERSES, Recorded
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
 
@@ -25,23 +24,23 @@ class Calibrated(NamedTuple):
     """The temperature fitted on each half, which is applied to the other half."""
 
 
-def calibrated_he_snr(sums: np.ndarray, runs: list[TokenScores]) -> Calibrated | None:
-    """HE-SNR at the fitted temperatures; None if one of them is at an end of the grid.
+def calibrated_he_snr(recorded: list[Recorded], runs: list[TokenScores]) -> Calibrated | None:
+    """HE-SNR at the fitted temperatures; None with one trajectory, or if one of them is at an end of the grid.
 
     Args:
-        sums: (trajectories, temperatures, 4), see `temperatures.sums_at_temperatures`.
+        recorded: of each trajectory.
         runs: the scores of these trajectories.
     """
+    if len(runs) < 2:
+        return None
     order = np.argsort([hashlib.sha256(scores.token_ids.tobytes()).hexdigest() for scores in runs])
-    halves = [sums[order[half::2]].sum(axis=0) for half in (0, 1)]  # (temperatures, 4) each
-    fitted = [_fitted(half[:, 0]) for half in halves]
+    halves = [[recorded[i] for i in order[half::2]] for half in (0, 1)]
+    fitted = [_fitted(sum(one.sums()[:, 0] for one in half)) for half in halves]
     if None in fitted:
         return None
-    snr, decisions = sum(
-        PchipInterpolator(INVERSES, half[:, 2:])(inverse)
-        for half, inverse in zip(halves, reversed(fitted), strict=True)
-    )
-    return Calibrated(float(snr / decisions), [1 / inverse for inverse in fitted if inverse])
+    applied = zip(halves, reversed(fitted), strict=True)
+    total = sum(one.sums(np.array([inverse]))[0] for half, inverse in applied for one in half)
+    return Calibrated(float(total[2] / total[3]), [1 / inverse for inverse in fitted if inverse])
 
 
 def _fitted(nll: np.ndarray) -> float | None:

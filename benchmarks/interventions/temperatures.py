@@ -6,8 +6,11 @@ So their logits and the logarithm of the partition sum at T are enough.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
+from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.edges import EPSILON
 
@@ -31,27 +34,35 @@ def log_partitions(logits: torch.Tensor) -> torch.Tensor:
     return torch.stack(sums, dim=-1).log_()
 
 
-def sums_at_temperatures(
-    logprob: np.ndarray, rank: np.ndarray, log_z: np.ndarray, top_logits: np.ndarray
-) -> np.ndarray:
-    """(temperatures, 4): sum of -logprob, tokens, sum of p / entropy over decisions, decisions.
+class Recorded(NamedTuple):
+    """What is recorded about the R scored tokens of one trajectory."""
 
-    Args:
-        logprob: (R,) nats, at T = 1.
-        rank: (R,) the same at every temperature.
-        log_z: (R, temperatures), from `log_partitions`.
-        top_logits: (R, k) the candidates' logits minus the largest logit.
-    """
-    log_z = log_z.astype(np.float64)
-    target = logprob + log_z[:, ONE]  # the target's logit minus the largest logit
-    in_top_k = rank <= top_logits.shape[1]
-    rows = []
-    for inverse, own in zip(INVERSES, log_z.T, strict=True):
-        logprob_here = inverse * target - own
-        weights = np.exp(top_logits.astype(np.float64) * inverse)
-        q = weights / weights.sum(axis=1, keepdims=True)
-        entropy = -(q * np.log(np.maximum(q, 1e-300))).sum(axis=1)
-        decided = in_top_k & (entropy > EPSILON)
-        snr = np.exp(logprob_here[decided]) / entropy[decided]
-        rows.append((-logprob_here.sum(), len(logprob), snr.sum(), decided.sum()))
-    return np.array(rows)
+    logprob: np.ndarray
+    """(R,) nats, at T = 1."""
+    rank: np.ndarray
+    """(R,) the same at every temperature."""
+    log_z: np.ndarray
+    """(R, temperatures), from `log_partitions`."""
+    top_logits: np.ndarray
+    """(R, k) the candidates' logits minus the largest logit."""
+
+    def sums(self, inverses: np.ndarray = INVERSES) -> np.ndarray:
+        """(n, 4): sum of -logprob, tokens, sum of p / entropy over decisions, decisions, at each of n values of 1/T.
+
+        Between two temperatures of the grid, each log partition sum is interpolated by a cubic spline.
+        """
+        if not len(self.rank):
+            return np.zeros((len(inverses), 4))
+        log_z = self.log_z.astype(np.float64)
+        target = self.logprob + log_z[:, ONE]  # the target's logit minus the largest logit
+        in_top_k = self.rank <= self.top_logits.shape[1]
+        rows = []
+        for inverse, own in zip(inverses, CubicSpline(INVERSES, log_z, axis=1)(inverses).T, strict=True):
+            logprob = inverse * target - own
+            weights = np.exp(self.top_logits.astype(np.float64) * inverse)
+            q = weights / weights.sum(axis=1, keepdims=True)
+            entropy = -(q * np.log(np.maximum(q, 1e-300))).sum(axis=1)
+            decided = in_top_k & (entropy > EPSILON)
+            snr = np.exp(logprob[decided]) / entropy[decided]
+            rows.append((-logprob.sum(), len(logprob), snr.sum(), decided.sum()))
+        return np.array(rows)
