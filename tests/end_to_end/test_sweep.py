@@ -281,6 +281,8 @@ def test_a_dry_run_shows_the_commands_and_the_gpus_and_writes_nothing(work, tiny
     assert re.search(rf"checkpoint-2: step 2; ready\n +CUDA_VISIBLE_DEVICES=6 {command}\n", out)
     assert "checkpoint-3: step 3; incomplete, has no config.json\n" in out
     assert "2 of 3 checkpoints would be evaluated, 2 at a time" in out
+    assert re.search(r"\neach checkpoint: \d \w+, [\d,]+ tokens: [\d,]+ to score, [\d,]+ to read in windows", out)
+    assert "\nruns/checkpoint-1: 3.41 M parameters; at least " in out
     assert not (work / "OUT").exists()
     assert not (work / "journal").exists()
 
