@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
@@ -87,6 +88,8 @@ _WITH_VALUE = (
 
 def run(arguments: argparse.Namespace) -> bool:
     """Evaluate the checkpoints; False if one of them is not done."""
+    if os.name != "posix":
+        raise InputError("hesnr sweep needs Linux or macOS: it ends processes by their group, and they inherit locks")
     request = _request(arguments)
     planner = _planner(request, user_path(arguments.out))
     plan = planner.look()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
@@ -25,13 +23,6 @@ _LONGEST_HEADER = 2**27
 _OTHER_FORMATS = (".metadata", "*.distcp", "latest_checkpointed_iteration.txt", "mp_rank_*", "iter_*/mp_rank_*")
 
 CONVERT = "is not a Hugging Face folder; convert it (torchtitan: scripts/checkpoint_conversion/convert_to_hf.py)"
-
-
-class Weights(NamedTuple):
-    """The size of a checkpoint's weights, from the headers of its safetensors files."""
-
-    parameters: int
-    bytes: int
 
 
 def fault_of(folder: Path, *, needs_tokenizer: bool = True) -> str | None:
@@ -80,24 +71,6 @@ def weight_files(folder: Path) -> list[Path]:
     if any(folder.glob("model-*-of-*.safetensors")):
         raise ValueError(f"{_INDEXES[0]} is missing")
     raise ValueError("has no weights (model.safetensors, or an index of several files)")
-
-
-def weights_of(folder: Path) -> Weights | None:
-    """The size of the weights; None if they are not safetensors, or not complete."""
-    try:
-        tensors = [one for path in weight_files(folder) for one in _tensors(path)]
-    except (ValueError, OSError):
-        return None
-    sizes = [math.prod(one["shape"]) for one in tensors]
-    n_bytes = [one["data_offsets"][1] - one["data_offsets"][0] for one in tensors]
-    return Weights(sum(sizes), sum(n_bytes))
-
-
-def _tensors(path: Path) -> Iterator[dict[str, Any]]:
-    header = _header(path)
-    if header is None:
-        raise ValueError(f"{path.name} is not a whole safetensors file")
-    yield from (one for name, one in header[1].items() if name != "__metadata__")
 
 
 def _is_whole(path: Path) -> bool:

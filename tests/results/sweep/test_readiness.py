@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.readiness import Watcher, identity_of
-from lm_eval_hesnr.results.sweep.weight_files import CONVERT, fault_of, weights_of
+from lm_eval_hesnr.results.sweep.weight_files import CONVERT, fault_of
 
 
 @pytest.fixture
@@ -166,18 +166,3 @@ def test_the_identity_changes_with_the_weights_and_not_with_the_state_of_the_tra
     assert identity_of(folder) != before
     shutil.rmtree(folder)
     assert identity_of(folder) is None
-
-
-def test_the_size_of_the_weights_is_read_from_the_headers(folder):
-    found = weights_of(folder)
-    assert found is not None
-    assert found.parameters == sum(tensor.numel() for tensor in load(folder).values())
-    assert found.bytes == sum(tensor.nbytes for tensor in load(folder).values())
-    (folder / "model.safetensors").write_bytes(b"x")
-    assert weights_of(folder) is None
-
-
-def load(folder):
-    from safetensors.torch import load_file
-
-    return load_file(folder / "model.safetensors")
