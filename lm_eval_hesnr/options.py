@@ -13,6 +13,7 @@ from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.messages.near import did_you_mean, nearest
 from lm_eval_hesnr.metrics.profile import EPSILON
+from lm_eval_hesnr.metrics.temperatures import LEAST_ENTROPY
 from lm_eval_hesnr.metrics.thresholds import METHODS
 
 DEFAULT_SCOPES = ("action", "all")
@@ -23,7 +24,7 @@ _LARGEST_COUNT = 2**31 - 1
 _LONGEST_VALUE = 200
 """Characters of a wrong value that an error shows, and of a scope's name."""
 
-_NO_TYPO = {"token"}
+_NO_TYPO = {"token", "temperature"}
 """Model arguments that look like a misspelt key of ours, but have their own meaning."""
 
 _ALSO_CALLED = {
@@ -63,6 +64,10 @@ class Options:
     """Trajectories with more tokens are left out and counted."""
     token_table: str | None = None
     """Folder for the token tables."""
+    candidates: bool = False
+    """Whether token tables have the ids and logprobs of the candidates, where a token may be a decision."""
+    temperatures: bool = False
+    """Whether ln Z is recorded at a grid of temperatures, which gives `calibrated_he_snr`."""
     strict: bool = False
     """Whether the first bad file ends the run."""
 
@@ -88,6 +93,13 @@ class Options:
             raise InputError(
                 f"--metadata: score=action scores no token of the scopes {', '.join(options.scopes)}; add the scope "
                 "action, or use score=all"
+            )
+        if options.candidates and options.token_table is None:
+            raise InputError("--metadata: candidates=true writes into token tables; give token_table=DIR too")
+        if options.temperatures and (options.threshold != "static" or options.epsilon < LEAST_ENTROPY):
+            raise InputError(
+                f"--metadata: temperatures=true needs threshold=static and an epsilon of at least ln 2 = "
+                f"{LEAST_ENTROPY:.4f}, found threshold={options.threshold} and epsilon={options.epsilon:g}"
             )
         return options
 
@@ -225,5 +237,7 @@ _CHECKS: dict[str, Any] = {
     "render": _one_of("transcript", "chat"),
     "max_tokens": _count,
     "token_table": _text,
+    "candidates": _flag,
+    "temperatures": _flag,
     "strict": _flag,
 }

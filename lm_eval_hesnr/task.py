@@ -19,6 +19,8 @@ from lm_eval_hesnr.harness.documents import DocumentMeasures, ScopeAnswer, Traje
 from lm_eval_hesnr.labelling.budget import unparsed_line
 from lm_eval_hesnr.labelling.render import ChatTemplate, Rendering, chat, transcript
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
+from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measures
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import Options
@@ -28,6 +30,7 @@ from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.run_log import log_end_of_run
 from lm_eval_hesnr.scope_filter import ScopedProfile, ScopeFilter, pooled_result
 from lm_eval_hesnr.scoring.request import LabelledText, RequestText
+from lm_eval_hesnr.scoring.statistics import Extras
 from lm_eval_hesnr.scoring.token_table import TokenTableFile, table_folder, table_folder_of_task
 from lm_eval_hesnr.selection import Selection, chat_template, leave_out_long, model_tokenizer, n_characters, select
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -58,18 +61,18 @@ class SweHesnr(Task):
             InputError: an option or a path is wrong, or there is nothing to score.
         """
         config = {key: value for key, value in (config or {}).items() if key != "class"}
+        self.metadata: dict[str, Any] = config.get("metadata") or {}
+        self.options = Options.from_metadata(self.metadata)
         # the harness compares the number with --num_fewshot; its logger for W&B needs the type and the names
         config |= {
             "output_type": self.OUTPUT_TYPE,
             "num_fewshot": 0,
-            "metric_list": [{"metric": name} for name in HIGHER_IS_BETTER],
+            "metric_list": [{"metric": name} for name in self.higher_is_better()],
         }
         # no super().__init__(): it would read the configuration as a task name (ConfigurableTask omits it too)
         self._config = TaskConfig(**config)
         self._training_docs = self._fewshot_docs = self._instances = None
         self.fewshot_rnd = None
-        self.metadata: dict[str, Any] = config.get("metadata") or {}
-        self.options = Options.from_metadata(self.metadata)
         self.token_table = table_folder(self.options.token_table) if self.options.token_table else None
         self.loaded = select(
             self.options.trajectories,
@@ -208,6 +211,7 @@ class SweHesnr(Task):
             to_score=to_score,
             k=self.options.k,
             has_template=self.has_template,
+            extras=Extras(self.options.temperatures, self.options.candidates),
             token_table=table,
         )
         context = RequestText(rendering.text[: rendering.context_end])
@@ -220,15 +224,19 @@ class SweHesnr(Task):
         profile: ScopedProfile = results[0].profile
         first = self._filters[0].name
         self._requests[doc["index"]].text_is_in = None if profile.scope == first else first
-        return DocumentMeasures(measures([profile.profile], self.options.epsilon), profile)
+        found = measures([profile.profile], self.options.epsilon)
+        return DocumentMeasures({name: found.get(name) for name in self.higher_is_better()}, profile)
 
     def aggregation(self) -> dict[str, Aggregation]:
         """Functions for the pooled measures and their standard errors. Their items are `ScopedProfile`s."""
-        return {name: Aggregation(partial(self._value, name), partial(self._stderr, name)) for name in HIGHER_IS_BETTER}
+        return {
+            name: Aggregation(partial(self._value, name), partial(self._stderr, name))
+            for name in self.higher_is_better()
+        }
 
     def higher_is_better(self) -> dict[str, bool | None]:
         """Whether a better model has a higher value; None for diagnostics, which the harness prints without arrow."""
-        return dict(HIGHER_IS_BETTER)
+        return HIGHER_IS_BETTER | ({CALIBRATED: True} if self.options.temperatures else {})
 
     def dump_config(self) -> dict[str, Any]:
         """The task's configuration for the results JSON, with all that the run says about itself, and its documents."""
@@ -245,12 +253,16 @@ class SweHesnr(Task):
 
     def _value(self, name: str, items: list[ScopedProfile]) -> float | None:
         """A measure over the tokens of all documents together; None if there is no number."""
-        return self._result(items).estimates[name].value
+        return self._estimate(name, items).value
 
     def _stderr(self, name: str, items: list[ScopedProfile]) -> float | str:
         """The standard error of a measure; "N/A", as the harness writes it, if there is no number."""
-        error = self._result(items).estimates[name].stderr
+        error = self._estimate(name, items).stderr
         return "N/A" if error is None else error
+
+    def _estimate(self, name: str, items: list[ScopedProfile]) -> Estimate:
+        """The estimate of a measure. A run without any scored token has none of `calibrated_he_snr`."""
+        return self._result(items).estimates.get(name, Estimate(None, None, None))
 
     def _result(self, items: list[ScopedProfile]) -> ScopeResult:
         """The result of the scope of these values. It is computed at the first measure and kept for the others."""

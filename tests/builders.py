@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from lm_eval.api.instance import Instance
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EPSILON, SUMS
+from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
 from lm_eval_hesnr.results.compared_run import ComparedRun, from_tables
 from lm_eval_hesnr.results.token_tables import read_tables
 from lm_eval_hesnr.scoring.request import LabelledText
-from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_scores import STATISTICS, TokenScores
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -141,6 +143,53 @@ def token_scores(
     rank = np.minimum(rank, (1 / p).astype(np.int32))
     scores.rank[scored] = np.where((rank == 1) & (p * k < 1), 2, np.maximum(rank, 1))
     return scores
+
+
+def recorded(logits: np.ndarray, targets: np.ndarray, k: int) -> dict[str, Any]:
+    """Return what a run with temperatures records of (n, V) logits, from the definitions in float64."""
+    from scipy.special import logsumexp  # type: ignore[import-untyped]
+
+    relative = logits - logits.max(axis=1, keepdims=True)
+    log_z = np.stack([logsumexp(relative * inverse, axis=1) for inverse in INVERSE_TEMPERATURES], axis=1)
+    log_p = relative - logsumexp(relative, axis=1, keepdims=True)
+    target = np.take_along_axis(relative, targets[:, None], axis=1)
+    top = -np.sort(-relative, axis=1)[:, :k]
+
+    def _entropy(values: np.ndarray) -> np.ndarray:
+        q = np.exp(values - logsumexp(values, axis=1, keepdims=True))
+        return np.asarray(-(q * np.log(q)).sum(axis=1))
+
+    p = -np.sort(-np.exp(log_p), axis=1)[:, :k]
+    is_needed = _entropy(top * INVERSE_TEMPERATURES[0]) > np.log(2)
+    return {
+        "logprob": np.take_along_axis(log_p, targets[:, None], axis=1)[:, 0].astype(np.float32),
+        "entropy": _entropy(top).astype(np.float32),
+        "rank": (1 + (relative > target).sum(axis=1)).astype(np.int32),
+        "top_mass": p.sum(axis=1).astype(np.float32),
+        "log_z": log_z.astype(np.float32),
+        "top_logits": np.where(is_needed[:, None], top, np.nan).astype(np.float32),
+    }
+
+
+def with_extras(n_tokens: int = 400, *, first_scored: int = 7, k: int = 10, seed: int = 0) -> TokenScores:
+    """Return scores of random logits, with all optional statistics."""
+    random = np.random.default_rng(seed)
+    scores = token_scores(n_tokens, first_scored=first_scored, k=k, seed=seed)
+    n_scored = n_tokens - first_scored
+    logits = random.normal(0, random.uniform(1, 4, (n_scored, 1)), (n_scored, 4 * k))
+    targets = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)
+    found = recorded(logits, targets, k)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    ids = np.argsort(-p, axis=1)[:, :k]
+    found["collision"] = np.square(np.take_along_axis(p, ids, axis=1)).sum(axis=1).astype(np.float32)
+    kept = ((found["entropy"] > np.log(2)) & (found["rank"] <= k))[:, None]
+    found["top_ids"] = np.where(kept, ids, -1).astype(np.int32)
+    found["top_logprobs"] = np.where(kept, np.log(np.take_along_axis(p, ids, axis=1)), np.nan).astype(np.float16)
+    whole: dict[str, Any] = {}
+    for name, values in found.items():
+        whole[name] = np.full((n_tokens, *values.shape[1:]), STATISTICS[name], values.dtype)
+        whole[name][first_scored:] = values
+    return replace(scores, **whole)
 
 
 def compared_run(

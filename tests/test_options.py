@@ -31,7 +31,7 @@ def test_values_are_taken():
         ("trajectorys", "trajectories"), ("Trajectories", "trajectories"), ("only-resolved", "only_resolved"),
         ("eps", "epsilon"), ("scope", "scopes"), ("max_token", "max_tokens"), ("tokentable", "token_table"),
         ("rendering", "render"), ("strickt", "strict"), ("epsilom", "epsilon"),
-        ("top_k", "k"), ("runs", "trajectories"),
+        ("temperatures_", "temperatures"), ("candidate", "candidates"), ("top_k", "k"), ("runs", "trajectories"),
     ],
 )  # fmt: skip
 def test_a_near_miss_names_the_key_meant(key, meant):
@@ -92,6 +92,11 @@ def test_own_scopes_beside_the_built_in_ones():
         ({"render": "html"}, "render should be one of transcript, chat"),
         ({"max_tokens": 0}, "max_tokens should be a whole number of at least 1, found 0"),
         ({"token_table": ""}, "token_table should be a path"),
+        ({"candidates": 1, "token_table": "x"}, "candidates should be true or false, found 1"),
+        ({"candidates": True}, "candidates=true writes into token tables; give token_table=DIR too"),
+        ({"temperatures": "yes"}, "temperatures should be true or false, found 'yes'"),
+        ({"temperatures": True, "threshold": "otsu"}, "temperatures=true needs threshold=static .*threshold=otsu"),
+        ({"temperatures": True, "epsilon": 0.69}, "an epsilon of at least ln 2 = 0.6931, found .* epsilon=0.69$"),
     ],
 )
 def test_a_wrong_value_says_what_was_expected(given, message):

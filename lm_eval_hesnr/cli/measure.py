@@ -17,10 +17,11 @@ from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
+from lm_eval_hesnr.results.comparable import why_not
 from lm_eval_hesnr.results.compared_run import ComparedRun
 from lm_eval_hesnr.results.comparison import Comparison, compare
 from lm_eval_hesnr.results.comparison_data import comparison_csv, comparison_data, csv_text, parts_data
-from lm_eval_hesnr.results.comparison_text import choice_lines, comparison_lines, parts_lines
+from lm_eval_hesnr.results.comparison_text import choice_lines, comparison_lines, differences_lines, parts_lines
 from lm_eval_hesnr.results.decompose import decompose
 from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
 from lm_eval_hesnr.results.per_trajectory import moved, moved_lines
@@ -197,7 +198,7 @@ def _parts(found: Comparison, reader: Reader) -> dict[str, Mapping[str, Differen
     return {
         run.name: decompose(found.baseline, run, labels, reader.table_epsilon)
         for run in found.runs
-        if run.name in found.verdicts and found.verdicts[run.name].differences
+        if run is not found.baseline and why_not(found.baseline, run, found.scope) is None
     }
 
 
@@ -205,6 +206,8 @@ def _page(
     found: Comparison, parts: Mapping[str, Mapping[str, Difference | None]], set_of: str | None, *, per_trajectory: bool
 ) -> list[str]:
     lines = comparison_lines(found, set_of=set_of)
+    if len(found.runs) == 2:
+        lines += differences_lines(found)
     for run, one in parts.items():
         lines += ["", *parts_lines(found.baseline.name, run, one)]
     if per_trajectory:

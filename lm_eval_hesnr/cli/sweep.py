@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, model_args_of, run_file, visible_gpus
-from lm_eval_hesnr.results.sweep.ending import ending
+from lm_eval_hesnr.results.sweep.ending import ending, summary_line
 from lm_eval_hesnr.results.sweep.hub import HubRefs
 from lm_eval_hesnr.results.sweep.order import ORDERS, in_order
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder
@@ -87,30 +88,47 @@ _WITH_VALUE = (
 def run(arguments: argparse.Namespace) -> bool:
     """Evaluate the checkpoints; False if one of them is not done."""
     request = _request(arguments)
-    out = OutFolder(user_path(arguments.out))
-    out.refuse_other(request.settings)
-    refs = HubRefs()
-    options = request.options
-    watcher = Watcher(settle=options.settle, ready_file=options.ready_file, trusts_times=options.watch is None)
-    planner = Planner(out, request.settings, options, request.entries, watcher, refs)
+    planner = _planner(request, user_path(arguments.out))
     plan = planner.look()
     groups = gpu_groups(request.options, lambda: visible_gpus(os.environ))
     ready = [one.checkpoint for one in plan if one.readiness.state in ("ready", "settling")]
     tasks: list[Any] = []
     if ready or request.options.watch is not None:
-        tasks = _checked_tasks(out, request, ready[0] if ready else Checkpoint("check", ""))
-    if arguments.dry_run:
-        print_lines(_dry_run(planner, plan, groups))
-        if ready and tasks:
-            print_lines(_cost(request, ready[0], tasks))
-        return True
-    sweep = Sweep(planner, groups, print_line)
+        tasks = _checked_tasks(planner.out, request, ready[0] if ready else Checkpoint("check", ""))
+    if not arguments.dry_run:
+        return _evaluated(planner, groups)
+    print_lines(_dry_run(planner, plan, groups))
+    if ready and tasks:
+        print_lines(_cost(request, ready[0], tasks))
+    return True
+
+
+def _planner(request: Request, path: Path) -> Planner:
+    """What looks for the checkpoints of a request, after the checks of OUT."""
+    out, options = OutFolder(path), request.options
+    out.refuse_other(request.settings)
+    watcher = Watcher(settle=options.settle, ready_file=options.ready_file, trusts_times=options.watch is None)
+    return Planner(out, request.settings, options, request.entries, watcher, HubRefs())
+
+
+def _evaluated(planner: Planner, groups: list[tuple[str, ...]]) -> bool:
+    """Evaluate the checkpoints and print the end; whether all are done."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        print_line(line)
+        sys.stdout.flush()  # it may go to a file that someone watches
+        said.append(line)
+
+    sweep = Sweep(planner, groups, say)
     try:
         all_done = sweep.run()
     except KeyboardInterrupt:
         print_note("stopped; what is done is kept, and the same command continues")
         raise
-    print_lines(ending(sweep.rows()))
+    rows = sweep.rows()
+    print_lines([*([""] if said else []), *ending(rows)])
+    print_line(summary_line(rows, planner.out.path))
     return all_done
 
 

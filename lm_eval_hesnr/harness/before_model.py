@@ -24,7 +24,7 @@ from lm_eval.utils import sanitize_model_name, simple_parse_args_string
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import check_writable
 from lm_eval_hesnr.harness.flags import refuse_flags, refuse_samples, without_effect
-from lm_eval_hesnr.harness.models import refuse_stock_model, refuse_unknown_model
+from lm_eval_hesnr.harness.models import refuse_stock_model, refuse_unknown_model, refuse_without_logits
 from lm_eval_hesnr.harness.own_tasks import RequestedTask, is_our_class, requested_tasks, tasks_of
 from lm_eval_hesnr.messages.characters import accept_every_character
 
@@ -216,6 +216,8 @@ class _Run:
     def _check_tasks(self, ours: list[Any], manager: TaskManager) -> None:
         n_documents = {}
         for task in ours:
+            if task.options.temperatures:
+                refuse_without_logits(str(self.given.get("model")), "--metadata temperatures=true")
             task.prepare(  # a manager of the user does not know the model's arguments
                 apply_chat_template=bool(self.given.get("apply_chat_template")), model_args=self.model_args
             )

@@ -10,6 +10,9 @@ from lm_eval.api import registry
 from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
 from lm_eval_hesnr.harness.names import refuse_misspelt
 
+_WITHOUT_LOGITS = ("vllm-topk", "completions-topk")
+"""The engines of ours that return the logprobs of the most likely tokens only."""
+
 
 def refuse_unknown_model(name: str, ours: Collection[str]) -> None:
     """Refuse a name of a model that does not exist, if it is similar to one of ours.
@@ -20,6 +23,16 @@ def refuse_unknown_model(name: str, ours: Collection[str]) -> None:
     import lm_eval.models  # noqa: F401 (it fills the registry)
 
     refuse_misspelt([name], registry.model_registry.keys(), ours, "--model")
+
+
+def refuse_without_logits(model: str, option: str) -> None:
+    """Refuse an option that needs the model's logits, for an engine that returns only the top logprobs.
+
+    Raises:
+        InputError: the engine is one of these.
+    """
+    if model in _WITHOUT_LOGITS:
+        raise InputError(f"--model {model}: it does not give {option}, which needs all logits; use hf-topk")
 
 
 def refuse_stock_model(model: Any) -> None:

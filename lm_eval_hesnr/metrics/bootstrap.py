@@ -78,10 +78,10 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
     return None if len(rows) < 2 else statistic(resampled(rows, size or len(rows)))
 
 
-def resampled(rows: np.ndarray, size: int) -> np.ndarray:
-    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D and `size` decide the draws."""
+def resampled(rows: np.ndarray, size: int, seed: int = SEED) -> np.ndarray:
+    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D, size and seed decide the draws."""
     n_docs = len(rows)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     step = max(1, _BLOCK // max(n_docs, size))
     sums = np.empty((RESAMPLES, rows.shape[1]))
     for start in range(0, RESAMPLES, step):

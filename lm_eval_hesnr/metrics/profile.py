@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.metrics.edges import EPSILON, SAME, profile_edges
+from lm_eval_hesnr.metrics.temperatures import FINE, SUMS_BY_TEMPERATURE, sums_by_temperature
 
 FORMAT = "hesnr-profile"
 VERSION = 2
@@ -43,6 +44,8 @@ class EntropyProfile:
     zeros."""
     sums: np.ndarray
     """(B, len(SUMS)) float64, columns as in `SUMS`."""
+    by_temperature: np.ndarray | None = None
+    """(3, F) float64, the result of `temperatures.sums_by_temperature`; None if the run did not record it."""
 
     @classmethod
     def zero(cls, k: int, epsilon: float = EPSILON) -> EntropyProfile:
@@ -59,6 +62,8 @@ class EntropyProfile:
         top_mass: np.ndarray,
         collision: np.ndarray | None = None,
         n_bytes: np.ndarray | None = None,
+        log_z: np.ndarray | None = None,
+        top_logits: np.ndarray | None = None,
         *,
         k: int,
         epsilon: float = EPSILON,
@@ -72,6 +77,8 @@ class EntropyProfile:
             top_mass: (n,) probability of the k most likely tokens.
             collision: (n,) sum of the squared probabilities of the k most likely tokens; None or NaN if not known.
             n_bytes: (n,) bytes of each token in UTF-8; None or NaN if not known.
+            log_z: (n, G) ln Z at each temperature of the grid; None if not known.
+            top_logits: (n, k) logits of the candidates, as for `sums_by_temperature`; None if not known.
             k: size of the candidate set.
             epsilon: a threshold in nats; it becomes an exact edge.
 
@@ -97,12 +104,25 @@ class EntropyProfile:
         # clip only the bin, not the value: float32 can round past ln k
         bins = np.searchsorted(edges, np.clip(entropy, 0.0, edges[-1]), side="left") - 1
         columns = [np.bincount(bins, weights=value, minlength=len(edges) - 1) for value in values]
-        return cls(edges, np.stack(columns, axis=1))
+        by_temperature = None
+        if log_z is not None and top_logits is not None:
+            by_temperature = sums_by_temperature(logprob, rank, log_z, top_logits, k=k, epsilon=epsilon)
+        return cls(edges, np.stack(columns, axis=1), by_temperature)
 
     def __add__(self, other: EntropyProfile) -> EntropyProfile:
         if not np.array_equal(self.edges, other.edges):
             raise ValueError("profiles with different k or epsilon cannot be added: their bins differ")
-        return EntropyProfile(self.edges, self.sums + other.sums)
+        known = self.by_temperature is not None or other.by_temperature is not None
+        by_temperature = self.sums_by_temperature + other.sums_by_temperature if known else None
+        return EntropyProfile(self.edges, self.sums + other.sums, by_temperature)
+
+    @property
+    def sums_by_temperature(self) -> np.ndarray:
+        """(3, F) `by_temperature`. If the run did not record it: 0 without tokens, NaN otherwise."""
+        if self.by_temperature is not None:
+            return self.by_temperature
+        shape = len(SUMS_BY_TEMPERATURE), len(FINE)
+        return np.full(shape, np.nan if self.sums[:, 0].any() else 0.0)
 
     def above(self, epsilon: float) -> np.ndarray:
         """(len(SUMS),): the sums over tokens with entropy > epsilon.
@@ -138,8 +158,11 @@ class EntropyProfile:
         With `from_json`, it is for users who store profiles or add them in another process. The package pickles them.
         """
         filled = np.flatnonzero(self.sums.any(axis=1))
-        rows = [[int(i), *(None if np.isnan(x) else x for x in self.sums[i].tolist())] for i in filled]
-        return {"format": FORMAT, "version": VERSION, "sums": list(SUMS), "edges": self.edges.tolist(), "bins": rows}
+        rows = [[int(i), *_as_json(self.sums[i])] for i in filled]
+        data = {"format": FORMAT, "version": VERSION, "sums": list(SUMS), "edges": self.edges.tolist(), "bins": rows}
+        if self.by_temperature is not None:
+            data["by_temperature"] = [_as_json(row) for row in self.by_temperature]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EntropyProfile:
@@ -156,7 +179,8 @@ class EntropyProfile:
         for i, *row in data["bins"]:
             sums[i] = np.nan
             sums[i, : len(row)] = row  # None becomes NaN
-        return cls(edges, sums)
+        by_temperature = data.get("by_temperature")
+        return cls(edges, sums, None if by_temperature is None else np.array(by_temperature, np.float64))
 
     def __str__(self) -> str:
         """A short text, because the harness writes `str` of filtered answers into its sample files."""
@@ -168,6 +192,10 @@ class EntropyProfile:
 def _ratio(above: np.ndarray, below: np.ndarray, where: np.ndarray | bool) -> np.ndarray:
     """Above / below where the condition is true and `below` is not 0; 0 elsewhere."""
     return np.divide(above, below, out=np.zeros(len(below)), where=where & (below > 0))
+
+
+def _as_json(row: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(x) else x for x in row.tolist()]
 
 
 def pooled(profiles: Sequence[EntropyProfile]) -> EntropyProfile:

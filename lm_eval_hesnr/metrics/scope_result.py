@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibration
 from lm_eval_hesnr.metrics.estimates import Estimate, estimates
 from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
 from lm_eval_hesnr.metrics.summary import summary
@@ -23,7 +24,7 @@ class ScopeResult:
     threshold: float | None
     """Nats; None if an adaptive method found no threshold."""
     estimates: dict[str, Estimate]
-    """Measure name to its estimate."""
+    """Measure name to its estimate. `calibrated_he_snr` is there only if the run recorded temperatures."""
     summary: dict[str, Any]
     """Plain values for the results JSON, from `metrics.summary`."""
     digests: Sequence[str] = ()
@@ -51,7 +52,8 @@ def scope_result(
         names: the names of the documents, in the same order.
         method: how the threshold is chosen, a name of `thresholds.METHODS`.
         epsilon: the run's own epsilon, nats. It is the threshold if `method` is `static`.
-        digests: stored unchanged in the result.
+        digests: of the documents' token ids, in the same order. Their order decides which document belongs to which
+            half in `calibration`; without them, the names decide.
         decisions_by_label: stored unchanged in the result.
         token_counts: stored unchanged in the result.
     """
@@ -60,6 +62,11 @@ def scope_result(
     summarised = summary(profiles, chosen, static=epsilon, found=found)
     if influence := summarised["largest_influence"]:
         influence["id"] = names[influence.pop("document")]
+    calibrated = calibration(profiles, digests or names, epsilon if method == "static" else None)
+    if calibrated is not None:
+        found[CALIBRATED] = calibrated.estimate
+        summarised["intervals"][CALIBRATED] = calibrated.estimate.interval and list(calibrated.estimate.interval)
+        summarised["calibration"] = {"temperatures": calibrated.temperatures, "reason": calibrated.reason}
     return ScopeResult(
         profiles=profiles,
         names=names,

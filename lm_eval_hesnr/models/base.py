@@ -26,9 +26,9 @@ from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_tokenizer
 from lm_eval_hesnr.scoring.request import LabelledText, TrajectoryResult
-from lm_eval_hesnr.scoring.statistics import Statistics
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras, Statistics
 from lm_eval_hesnr.scoring.store import ScoreStore, resumable
-from lm_eval_hesnr.scoring.token_scores import TokenScores, bytes_of_tokens, token_labels
+from lm_eval_hesnr.scoring.token_scores import STATISTICS, TokenScores, bytes_of_tokens, token_labels
 from lm_eval_hesnr.scoring.token_table import TableWriter
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import short_context
@@ -51,6 +51,8 @@ class TrajectoryModel(LM):
     """Whether a BOS token is added; None for the tokenizer's own default."""
     score_store: str | None = None
     """The folder where scores are read and written (`scoring.store`); None for no store."""
+    offered: Extras = NO_EXTRAS
+    """The optional statistics that the engine gives."""
     given_stride: int | None = None
     """The user's `stride`; None if it is not given."""
 
@@ -158,6 +160,8 @@ class TrajectoryModel(LM):
         return encode_request(request, self.trajectory_tokenizer, self.window, self.stride, self.model_name)
 
     def _score_trajectories(self, requests: list[Any], disable_tqdm: bool) -> list[TrajectoryResult]:
+        for name in sorted({name for request in requests for name in request.args[1].extras.beyond(self.offered)}):
+            raise InputError(f"{self.model_name}: this engine does not give {name}; use hf-topk, or leave it out")
         encoded = [self.encode(request) for request in requests]
         log_cost(self, requests, encoded)
         log_lengths(self, requests, encoded)
@@ -212,7 +216,7 @@ class TrajectoryModel(LM):
         if store is None:
             return None
         tokens = encoded.tokens
-        stored = store.read(tokens.ids, encoded.positions, text.k)
+        stored = store.read(tokens.ids, encoded.positions, text.k, text.extras)
         if not self.all_processes(stored is not None) or stored is None:
             return None
         return replace(
@@ -230,7 +234,9 @@ class TrajectoryModel(LM):
     ) -> Generator[tuple[int, Statistics]]:
         """Yield each trajectory's index and the statistics of all its windows, as soon as its last window is read."""
         places = [(i, n) for i, one in enumerate(encoded) for n in range(len(one.plan))]  # (trajectory, window) numbers
-        requests = [WindowRequest(encoded[i].tokens.ids, encoded[i].plan[n], texts[i].k) for i, n in places]
+        requests = [
+            WindowRequest(encoded[i].tokens.ids, encoded[i].plan[n], texts[i].k, texts[i].extras) for i, n in places
+        ]
         unfinished: dict[int, dict[int, Statistics]] = {}  # trajectory number to the statistics of its read windows
         if not requests:
             return
@@ -241,8 +247,7 @@ class TrajectoryModel(LM):
             by_window[n] = statistics
             if len(by_window) == len(encoded[i].plan):
                 del unfinished[i]
-                columns = zip(*(by_window[n] for n in range(len(by_window))), strict=True)
-                yield i, Statistics(*(np.concatenate(column) for column in columns))
+                yield i, Statistics.concatenated([by_window[n] for n in range(len(by_window))])
 
     def _token_scores(
         self, encoded: EncodedTrajectory, text: LabelledText, statistics: Statistics, name: str
@@ -256,7 +261,10 @@ class TrajectoryModel(LM):
                 f"(and {len(broken) - 1} more); try another dtype than {dtype}"
             )
         n_tokens = len(tokens.ids)
-        logprob, entropy, rank, top_mass, collision = (_spread(column, positions, n_tokens) for column in statistics)
+        spread: dict[str, Any] = {
+            name: None if column is None else _spread(column, positions, n_tokens, STATISTICS[name])
+            for name, column in statistics._asdict().items()
+        }
         scored = np.zeros(n_tokens, bool)
         scored[positions] = True
         return TokenScores(
@@ -265,11 +273,7 @@ class TrajectoryModel(LM):
             char_start=tokens.start.astype(np.int32),
             char_end=tokens.end.astype(np.int32),
             scored=scored,
-            logprob=logprob,
-            entropy=entropy,
-            rank=rank,
-            top_mass=top_mass,
-            collision=collision,
+            **spread,
             n_bytes=bytes_of_tokens(encoded.text, tokens.start, tokens.end),
             k=text.k,
             short_context=short_context(encoded.plan),
@@ -281,9 +285,8 @@ def _name(requests: list[Any], i: int) -> str:
     return str(requests[i].doc.get("id", i))
 
 
-def _spread(values: np.ndarray, positions: np.ndarray, n_tokens: int) -> np.ndarray:
-    """(n_tokens,): the values at their positions. All other positions have NaN, or 0 for integers."""
-    missing = np.nan if values.dtype.kind == "f" else 0
-    spread = np.full(n_tokens, missing, values.dtype)
+def _spread(values: np.ndarray, positions: np.ndarray, n_tokens: int, missing: float) -> np.ndarray:
+    """(n_tokens, ...): the values at their positions; `missing` at all others."""
+    spread = np.full((n_tokens, *values.shape[1:]), missing, values.dtype)
     spread[positions] = values
     return spread

@@ -30,7 +30,7 @@ from lm_eval_hesnr.models.server.messages import ServerTextFilter
 from lm_eval_hesnr.models.server.served_model import ServedModel
 from lm_eval_hesnr.models.server_arguments import ServerArguments
 from lm_eval_hesnr.models.window_request import WindowRequest
-from lm_eval_hesnr.scoring.statistics import Statistics
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras, Statistics
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -50,6 +50,8 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
     The tokenizer comes from `tokenizer` if it is given, or from `model` if that is a local folder. Otherwise it comes
     from the local folder that the server has loaded, or from the Hub.
     """
+
+    offered = Extras(candidates=True)
 
     def __init__(
         self,
@@ -145,7 +147,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         def _read(i: int) -> tuple[int, Statistics]:
             request = requests[i]
             try:
-                return i, self._post(form, request.prompt, request.rows, request.k)
+                return i, self._post(form, request.prompt, request.rows, request.k, request.extras)
             except AnswerError as error:
                 raise InputError(f"{self.model_name} at {self._root}{error}") from None
 
@@ -222,14 +224,20 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
             )
 
     def _post(
-        self, form: AnswerForm, prompt: list[int], rows: np.ndarray, k: int, attempts: int | None = None
+        self,
+        form: AnswerForm,
+        prompt: list[int],
+        rows: np.ndarray,
+        k: int,
+        extras: Extras = NO_EXTRAS,
+        attempts: int | None = None,
     ) -> Statistics:
         return self._connection.post(
             form.path,
             form.question(self.model_name, prompt, k),
             self._timeout(len(prompt)),
             Limits.of_request(len(prompt), k),
-            lambda answer: form.read(answer, prompt, rows, k),
+            lambda answer: form.read(answer, prompt, rows, k, extras),
             attempts,
         )
 

@@ -30,7 +30,7 @@ from lm_eval_hesnr.models.window_request import EncodedTrajectory, WindowRequest
 from lm_eval_hesnr.ranks import merge_ranks
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_model
 from lm_eval_hesnr.scoring.load_tokenizer import tokenizing
-from lm_eval_hesnr.scoring.statistics import Statistics
+from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS, Statistics
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -41,6 +41,8 @@ class HFTopK(TrajectoryModel, HFLM):
 
     It takes all arguments of `hf`. Without `pretrained`, it uses the embedded tiny model and logs a warning.
     """
+
+    offered = ALL_EXTRAS
 
     def __init__(
         self,
@@ -235,7 +237,10 @@ class HFTopK(TrajectoryModel, HFLM):
         with self._autocast():
             # the row at position t - 1 predicts token t
             found = rows.statistics(
-                ids[window.start : end], request.rows - 1, targets, request.k, on_read=progress.advance
+                ids[window.start : end], request.rows - 1, targets, request.k, progress.advance, request.extras
             )
-        bits = torch.stack([column.view(torch.int32) for column in found]).cpu()  # one copy for all columns
-        return Statistics(*(column.view(original.dtype).numpy() for column, original in zip(bits, found, strict=True)))
+        columns = [column for column in found if column is not None and column.dim() == 1]
+        bits = torch.stack([column.view(torch.int32) for column in columns]).cpu()  # one copy for all columns
+        known = (column.view(original.dtype).numpy() for column, original in zip(bits, columns, strict=True))
+        extras = (None if column is None else column.cpu().numpy() for column in found[len(columns) :])
+        return Statistics(*known, *extras)

@@ -35,7 +35,7 @@ from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.models.progress import Progress
 from lm_eval_hesnr.models.window_request import WindowRequest
 from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_files
-from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
+from lm_eval_hesnr.scoring.statistics import Extras, Statistics, statistics_of, with_candidates
 
 try:
     from lm_eval.models.vllm_causallms import VLLM
@@ -79,6 +79,8 @@ class VLLMTopK(TrajectoryModel, VLLM):
 
     It takes all arguments of `vllm`. Without `pretrained`, it uses the embedded tiny model and logs a warning.
     """
+
+    offered = Extras(candidates=True)
 
     def __init__(
         self, pretrained: Any = None, stride: int | None = None, score_store: str | None = None, **kwargs: Any
@@ -239,10 +241,12 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
                 raise InputError(
                     "vLLM returned logprobs of other tokens than those of the prompt; try another version of vLLM"
                 )
-            values = np.asarray(flat)[at]
-            return statistics_of(values[:, 0], values[:, 1:], np.asarray(entries.ranks)[starts])
+            values, top_ids = np.asarray(flat)[at], np.asarray(entries.token_ids)[at[:, 1:]]
+            found = statistics_of(values[:, 0], values[:, 1:], np.asarray(entries.ranks)[starts])
+            return with_candidates(found, top_ids, values[:, 1:]) if request.extras.candidates else found
     target = np.empty(len(request.rows))
     top = np.empty((len(request.rows), request.k))
+    top_ids = np.empty(top.shape, np.int32)
     rank = np.empty(len(request.rows))
     for i, row in enumerate(request.rows):
         entry = entries[int(row)]
@@ -252,8 +256,10 @@ def _statistics(output: Any, prompt: list[int], request: WindowRequest) -> Stati
             )
         own = entry[prompt[row]]
         target[i], rank[i] = own.logprob, own.rank
-        top[i] = sorted((one.logprob for one in entry.values()), reverse=True)[: request.k]
-    return statistics_of(target, top, rank)
+        likely = sorted(entry.items(), key=lambda item: -item[1].logprob)[: request.k]
+        top_ids[i], top[i] = [key for key, _ in likely], [one.logprob for _, one in likely]
+    found = statistics_of(target, top, rank)
+    return with_candidates(found, top_ids, top) if request.extras.candidates else found
 
 
 def _folder(name: str, revision: str | None) -> Path | None:

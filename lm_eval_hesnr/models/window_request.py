@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 from lm_eval_hesnr.scoring.tokens import Tokens
 from lm_eval_hesnr.scoring.windows import Window
 
@@ -18,6 +19,8 @@ class WindowRequest(NamedTuple):
     window: Window
     k: int
     """Size of the candidate set."""
+    extras: Extras = NO_EXTRAS
+    """The optional statistics to compute."""
 
     @property
     def prompt(self) -> list[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compared_run import ComparedRun
-from lm_eval_hesnr.results.verdict import HEADLINE, NO_VERDICT, NOT_DISTINGUISHABLE, Verdict, verdicts
+from lm_eval_hesnr.results.verdict import HEADLINE, NO_VERDICT, NOT_DISTINGUISHABLE, WORSE, Verdict, verdicts
 
 Values = Mapping[str, Mapping[str, Estimate]]
 """Run to measure to estimate."""
@@ -54,7 +54,11 @@ def choice(runs: Sequence[ComparedRun], scope: str, values: Values, left_out: Se
     values = {name: values[name] for name in (best, *verdict_of)}
     as_good = [name for name, verdict in verdict_of.items() if verdict.kind == NOT_DISTINGUISHABLE]
     take, sentence = _take(best, as_good, verdict_of, values)
-    sentences = [sentence, *_contradictions(best, as_good, verdict_of, values)]
+    on_a_set = "ppl" not in values[best]
+    cautions = list(
+        _not_supported(best, verdict_of) if on_a_set else _contradictions(best, as_good, verdict_of, values)
+    )
+    sentences = [f"By {HEADLINE}, t{sentence[1:]}" if cautions else sentence, *cautions]
     if left_out:
         sentences.append(f"Not considered, as there is no verdict: {_and(left_out)}.")
     return Choice(take=take, highest=best, as_good=as_good, sentences=sentences)
@@ -103,6 +107,16 @@ def _contradictions(
             f"Caution: {_and(found)}. After a context extension this is the long-context tax on ppl. Otherwise {best} "
             "may only be more confident, which also raises he_snr: --set-of shows top1_acc on the same decisions, and "
             "--decompose which tokens changed."
+        )
+
+
+def _not_supported(best: str, verdict_of: Mapping[str, Verdict]) -> Iterator[str]:
+    """A caution if, on a set of tokens, a run with a lower he_snr is not worse by top1_acc by more than chance."""
+    found = [name for name, one in verdict_of.items() if one.kind == WORSE and one.sign("top1_acc") >= 0]
+    if found:
+        yield (
+            f"Caution: by top1_acc on these tokens, {_and(found)} {'is' if len(found) == 1 else 'are'} not worse than "
+            f"{best}. So {best} may only be more confident."
         )
 
 

@@ -21,6 +21,7 @@ def comparison_data(found: Comparison) -> dict[str, Any]:
     """The comparison for JSON: the runs in their order, the verdicts, and the choice. Missing numbers are None."""
     return {
         "baseline": found.baseline.name,
+        "set_of": found.baseline.signature.get("set_of"),
         "runs": [
             {
                 "name": run.name,
@@ -70,7 +71,8 @@ def comparison_csv(comparisons: Iterable[Comparison], parts: Mapping[str, Parts]
         for run in found.runs:
             row = {
                 "scope": found.scope, "run": run.name, "model": run.model, "trajectories": len(run.ids),
-                **_estimates(found.values[run.name]), "baseline": found.baseline.name,
+                "set_of": run.signature.get("set_of"), **_estimates(found.values[run.name]),
+                "baseline": found.baseline.name,
             }  # fmt: skip
             if verdict := found.verdicts.get(run.name):
                 row |= _spread(f"{HEADLINE}_difference", verdict.differences.get(HEADLINE))

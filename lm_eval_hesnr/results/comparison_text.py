@@ -24,6 +24,8 @@ SHOWN = ("he_ppl", "ppl", "self_he_snr", "q_over_entropy", "bits_per_byte", "dec
 SHOWN_ON_A_SET = ("he_ppl", "top1_acc", "topk_acc", "mean_entropy", "q_over_entropy", "decisions")
 """The measures of the table. On a set of tokens, the accuracies are those of the decisions."""
 _SHORTEST_NAME = 12
+_NAME_IN_TEXT = 20
+"""Characters of a name in the text of a table."""
 
 
 def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[str]:
@@ -66,7 +68,8 @@ def _heading(found: Comparison, set_of: str | None) -> str:
         else f"epsilon {epsilon:.4f}"
     )
     over = f", over the decisions of {set_of}" if set_of else ""
-    n = counted(len(found.baseline.ids), "trajectory")
+    sizes = sorted({len(run.ids) for run in found.runs})
+    n = ("" if len(sizes) == 1 else f"{sizes[0]} to ") + counted(sizes[-1], "trajectory")
     return f"{counted(len(found.runs), 'run')}, {n}, scope {found.scope}, {at}{over}; the highest {HEADLINE} first:"
 
 
@@ -98,20 +101,34 @@ def _verdict_lines(found: Comparison, run: str) -> Iterator[str]:
         yield from _wrapped(f"caution: {caution}.", "    ")
 
 
+def differences_lines(found: Comparison) -> list[str]:
+    """The paired difference of every measure, one line each, of each run that has a verdict or could be paired."""
+    lines = []
+    for verdict in found.verdicts.values():
+        rows = [("measure", "difference", "95 % interval", "p")]
+        for name, one in verdict.differences.items():
+            value, interval, p_value = one or (None, None, None)
+            rows.append((name, _formatted(value, "+.4f"), interval_cell(interval, "+.4f"), _p(p_value)))
+        if verdict.differences:
+            lines += ["", f"{verdict.run} minus {verdict.baseline}:", *aligned(rows, right=(1, 2, 3))]
+    return lines
+
+
 def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None]) -> list[str]:
     """The parts of the difference of he_snr between a run and the baseline, one line each."""
+    baseline, run = shortened_name(baseline, _NAME_IN_TEXT), shortened_name(run, _NAME_IN_TEXT)
     about = {
-        "total": f"{HEADLINE} of {run} minus {HEADLINE} of {baseline}; the sum of the next three",
+        "total": f"{HEADLINE} of {run} minus that of {baseline}",
         "within": "change at the tokens that are decisions of both",
         "entering": f"effect of the tokens that are decisions of {run} alone",
         "leaving": f"effect of the tokens that are decisions of {baseline} alone",
-        "kept": f"share of the decisions of {baseline} that are decisions of {run}",
+        "kept": f"share of the decisions of {baseline} that remain",
     }
     rows = [("part", "value", "95 % interval", "p", "what it is")]
     for name, found in parts.items():
         value, interval, p_value = found or (None, None, None)
         form = ".4f" if name == "kept" else "+.4f"
-        p = "" if name == "kept" else "N/A" if p_value is None else f"{p_value:.2g}"
+        p = "" if name == "kept" else _p(p_value)
         rows.append((name, _formatted(value, form), interval_cell(interval, form), p, about[name]))
     return aligned(rows, right=(1, 2, 3))
 
@@ -129,6 +146,10 @@ def shortened_name(name: str, room: int) -> str:
 
 def _formatted(value: float | None, form: str) -> str:
     return "N/A" if value is None else f"{value:{form}}"
+
+
+def _p(p_value: float | None) -> str:
+    return "N/A" if p_value is None else f"{p_value:.2g}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.bootstrap import Sample
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compared_run import ComparedRun
@@ -42,7 +43,7 @@ def results_measures(run: Run, scopes: Sequence[str] | None) -> tuple[str, Measu
         raise InputError(f"{run.name}: it has no scope {missing[0]}; it has {', '.join(summaries)}")
     found = {}
     for scope in scopes or summaries:
-        names = [name for name in HIGHER_IS_BETTER if f"{name},{scope}" in run.results]
+        names = [name for name in (*HIGHER_IS_BETTER, CALIBRATED) if f"{name},{scope}" in run.results]
         found[scope] = {
             "measures": {name: run.value(name, scope) for name in names},
             "stderr": {name: run.value(f"{name}_stderr", scope) for name in names},

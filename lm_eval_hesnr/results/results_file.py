@@ -108,6 +108,9 @@ def _check_summary(summary: Any, key: str) -> None:
     widths = f"{key}, he_snr_interval_width_by_documents"
     for size in each(found.get("he_snr_interval_width_by_documents") or {}, widths, is_number, "a number"):
         expect(re.fullmatch("[0-9]{1,15}", str(size)) is not None, widths, "numbers of trajectories as keys", size)
+    if calibration := found.get("calibration"):
+        reason = each(calibration, f"{key}, calibration").get("reason")
+        expect(reason is None or isinstance(reason, str), f"{key}, calibration, reason", "a text, or null", reason)
     if worst := found.get("largest_influence"):
         share = each(worst, f"{key}, largest_influence").get("share")
         expect(is_number_or_null(share), f"{key}, largest_influence, share", "a number, or null", share)

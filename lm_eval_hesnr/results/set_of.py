@@ -93,7 +93,9 @@ class ReferenceSet:
                         "with the same `score`"
                     )
                 rows[scope].append(set_totals(scores, positions, self.epsilon))
-        return replace(run, measures=MEASURES, totals={scope: np.stack(found) for scope, found in rows.items()})
+        totals = {scope: np.stack(found) for scope, found in rows.items()}
+        signature = {**run.signature, "set_of": str(self.folder)}
+        return replace(run, signature=signature, measures=MEASURES, totals=totals)
 
 
 def set_totals(scores: TokenScores, positions: np.ndarray, epsilon: float) -> np.ndarray:

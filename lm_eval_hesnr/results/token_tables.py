@@ -14,6 +14,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
+from lm_eval_hesnr.scoring.statistics import Extras
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table
@@ -93,7 +94,7 @@ def read_scores(path: Path) -> tuple[int | None, str, TokenScores]:
         InputError: it is not a token table, or it is damaged.
     """
     try:
-        return read_numbered_table(path)
+        return read_numbered_table(path, Extras(temperatures=True))
     except ValueError as error:
         raise InputError(f"{path}: {error}; remove it or write the tables again") from error
 
@@ -141,7 +142,7 @@ def _profile(path: Path, scores: TokenScores, labels: frozenset[Label], epsilon:
 def measure_tables(tables: Tables, method: str, epsilon: float) -> dict[str, dict[str, Any]]:
     """Measures, standard errors and summary of each scope, as a run computes them. Missing numbers are None."""
     return {
-        scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon))
+        scope: _plain(scope_result(profiles, tables.names, method=method, epsilon=epsilon, digests=tables.digests))
         for scope, profiles in tables.profiles.items()
     }
 

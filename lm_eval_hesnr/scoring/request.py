@@ -12,6 +12,7 @@ import numpy as np
 
 from lm_eval_hesnr.errors import NEEDS_OUR_MODEL, InputError
 from lm_eval_hesnr.messages.characters import visible
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import TokenTableFile
 
@@ -43,6 +44,8 @@ class LabelledText(RequestText):
     """Size of the candidate set."""
     has_template: bool
     """Whether a chat template wrote control tokens into the text. If not, no text may become a control token."""
+    extras: Extras
+    """The optional statistics to record."""
     token_table: TokenTableFile | None
     """The file for the token table; None for no table. The model writes it when the trajectory is scored, so an
     interrupted run keeps the finished tables."""
@@ -55,12 +58,13 @@ class LabelledText(RequestText):
         to_score: np.ndarray,
         k: int,
         has_template: bool,
+        extras: Extras = NO_EXTRAS,
         token_table: TokenTableFile | None = None,
     ) -> LabelledText:
         """Create the string and set the attributes."""
         self = super().__new__(cls, text)
         self.labels, self.to_score, self.k = labels, to_score, k
-        self.has_template, self.token_table = has_template, token_table
+        self.has_template, self.extras, self.token_table = has_template, extras, token_table
         return self
 
     def __radd__(self, context: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The five statistics of a token, from an engine's logprobs of this token and of the top k tokens.
+"""The statistics of a token, from an engine's logprobs of this token and of the top k tokens.
 
 `models.torch_engine.topk` computes the same statistics from logits; this module is for engines that do not return
 logits. The results can differ in two ways:
@@ -11,15 +11,34 @@ logits. The results can differ in two ways:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from lm_eval_hesnr.metrics.temperatures import LEAST_ENTROPY
+
+
+class Extras(NamedTuple):
+    """The optional statistics that a run records."""
+
+    temperatures: bool = False
+    """`log_z` and `top_logits`."""
+    candidates: bool = False
+    """`top_ids` and `top_logprobs`."""
+
+    def beyond(self, offered: Extras) -> list[str]:
+        """The names of the options that are not among the offered ones."""
+        return [name for name in self._fields if getattr(self, name) and not getattr(offered, name)]
+
+
+NO_EXTRAS, ALL_EXTRAS = Extras(), Extras(temperatures=True, candidates=True)
 
 
 class Statistics(NamedTuple):
     """Statistics of R requested tokens, in order, as numpy arrays. Every engine returns this type.
 
-    `models.torch_engine.topk.RowStatistics` has the same five columns as torch tensors, which may still be on a GPU.
+    `models.torch_engine.topk.RowStatistics` has the same columns as torch tensors, which may still be on a GPU.
     """
 
     logprob: np.ndarray
@@ -32,10 +51,43 @@ class Statistics(NamedTuple):
     """(R,) float32 in [0, 1]: probability of the k most likely tokens together."""
     collision: np.ndarray
     """(R,) float32 in [0, 1]: sum of the squared probabilities of the k most likely tokens."""
+    log_z: np.ndarray | None = None
+    """(R, G) float32: ln Z at each temperature of the grid, see `metrics.temperatures`."""
+    top_logits: np.ndarray | None = None
+    """(R, k) float32, largest first: logits of the k most likely tokens minus the largest logit. NaN for tokens whose
+    entropy at the highest temperature is at most `temperatures.LEAST_ENTROPY`."""
+    top_ids: np.ndarray | None = None
+    """(R, k) int32: the k most likely tokens, the most likely first. -1 unless entropy > ln 2 and rank <= k."""
+    top_logprobs: np.ndarray | None = None
+    """(R, k) float16, nats: their logprobs. NaN where `top_ids` is -1."""
+
+    @classmethod
+    def concatenated(cls, parts: Sequence[Statistics]) -> Statistics:
+        """The statistics of several groups of tokens, one after the other."""
+        columns = zip(*parts, strict=True)
+        whole: list[Any] = [None if column[0] is None else np.concatenate(column) for column in columns]
+        return cls(*whole)
+
+
+def with_candidates(statistics: Statistics, ids: np.ndarray, top: np.ndarray) -> Statistics:
+    """The statistics with `top_ids` and `top_logprobs`.
+
+    Args:
+        statistics: of R tokens.
+        ids: (R, k) the k most likely tokens, in any order.
+        top: (R, k) their logprobs.
+    """
+    order = np.argsort(-top, axis=1, kind="stable")
+    k = top.shape[1]
+    kept = ((statistics.entropy > LEAST_ENTROPY) & (statistics.rank <= k))[:, None]
+    with np.errstate(over="ignore"):  # what is below the range of float16 becomes minus infinity
+        top_logprobs = np.where(kept, np.take_along_axis(top, order, axis=1), np.nan).astype(np.float16)
+    top_ids = np.where(kept, np.take_along_axis(ids, order, axis=1), -1).astype(np.int32)
+    return statistics._replace(top_ids=top_ids, top_logprobs=top_logprobs)
 
 
 def statistics_of(target: np.ndarray, top: np.ndarray, rank_beyond: np.ndarray | None = None) -> Statistics:
-    """Statistics of R tokens.
+    """The five statistics of R tokens that every run records.
 
     Args:
         target: (R,) logprob of each token, nats.

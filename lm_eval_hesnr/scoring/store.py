@@ -30,7 +30,8 @@ from lm_eval_hesnr.errors import Interrupted
 from lm_eval_hesnr.files import kind_of, make_folder, read_regular, reason_of, remove_abandoned, replace_file, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
 from lm_eval_hesnr.scoring.fingerprints import digest
-from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
+from lm_eval_hesnr.scoring.token_scores import OPTIONAL, STATISTICS, TokenScores
 from lm_eval_hesnr.scoring.token_table import as_parquet, as_table, read_token_table
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -49,7 +50,6 @@ NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_CHANGES_NO_NUMBER, "tokenizer")
 SETTINGS = "settings.json"
 """The file in each folder of entries that lists the settings behind the folder's name."""
 
-_STATISTICS = ("logprob", "entropy", "rank", "top_mass", "collision")
 _CHECKSUM = b"hesnr-checksum:"
 _NO_CHECKSUM = b"0" * 64
 """Placeholder for the checksum while it is computed."""
@@ -95,8 +95,10 @@ class ScoreStore:
         make_folder(folder, "score_store")
         _remove_abandoned(self.folder)
 
-    def read(self, token_ids: np.ndarray, positions: np.ndarray, k: int) -> TokenScores | None:
-        """The stored scores of the positions; None if one of them is not stored.
+    def read(
+        self, token_ids: np.ndarray, positions: np.ndarray, k: int, extras: Extras = NO_EXTRAS
+    ) -> TokenScores | None:
+        """The stored scores of the positions; None if one of them, or one of its extras, is not stored.
 
         Labels, offsets, `short_context` and signature come from the run that wrote the entry. The caller replaces them
         with its own.
@@ -105,6 +107,7 @@ class ScoreStore:
             token_ids: (T,) integers, the whole trajectory.
             positions: (n,) integers in [0, T).
             k: size of the candidate set.
+            extras: the optional statistics that the scores must have.
         """
         path = self._path(token_ids, k)
         try:
@@ -116,16 +119,19 @@ class ScoreStore:
             return None
         if not np.array_equal(stored.token_ids, token_ids) or not stored.scored[positions].all():
             return None
+        if not stored.has(extras, positions):
+            return None
         self.n_read += 1
         self._last_read = path, (name, stored)
-        return _restricted(stored, positions)
+        return stored.restricted(positions)
 
     def write(self, name: str, scores: TokenScores, **extra: Any) -> None:
         """Write the scores of a trajectory, completely or not at all.
 
-        If the entry already has scores of all these positions, it keeps its numbers and gets the new labels. If the
-        disk cannot be written, one warning is logged, and the run continues without writing. A link, a special file or
-        another program's file at the entry's path is named in a warning and stays.
+        If the entry already has scores of all these positions, it keeps its numbers, and gets the new labels and the
+        optional statistics that it lacks. If the disk cannot be written, one warning is logged, and the run continues
+        without writing. A link, a special file or another program's file at the entry's path is named in a warning and
+        stays.
 
         Args:
             name: the trajectory's name.
@@ -136,10 +142,15 @@ class ScoreStore:
         signature = self._signature | extra | {"k": scores.k, "label_rules": LABEL_RULES_VERSION}
         scores = replace(scores, signature=json.loads(json.dumps(signature)))
         old_name, old = self._entry_at(path) or ("", None)
-        if old and np.array_equal(old.token_ids, scores.token_ids) and old.scored[scores.scored].all():
-            if old_name == name and _has_same_labels(old, scores):
+        if old and not np.array_equal(old.token_ids, scores.token_ids):
+            old = None
+        if old and not old.scored[scores.scored].all():
+            scores = scores.completed(old)
+        elif old:
+            kept = old.completed(scores)
+            if old_name == name and _has_same_labels(old, scores) and _has_same_extras(old, kept):
                 return
-            scores = replace(scores, scored=old.scored, **{key: getattr(old, key) for key in _STATISTICS})
+            scores = replace(scores, scored=old.scored, **{key: getattr(kept, key) for key in STATISTICS})
         if self.failure:
             return
         try:
@@ -274,18 +285,11 @@ def _has_same_labels(old: TokenScores, new: TokenScores) -> bool:
     return same and old.signature == new.signature
 
 
-def _restricted(scores: TokenScores, positions: np.ndarray) -> TokenScores:
-    """The scores with only these positions scored."""
-    scored = np.zeros_like(scores.scored)
-    scored[positions] = True
-    return replace(
-        scores,
-        scored=scored,
-        logprob=np.where(scored, scores.logprob, np.float32(np.nan)),
-        entropy=np.where(scored, scores.entropy, np.float32(np.nan)),
-        rank=np.where(scored, scores.rank, np.int32(0)),
-        top_mass=np.where(scored, scores.top_mass, np.float32(np.nan)),
-        collision=np.where(scored, scores.collision, np.float32(np.nan)),
+def _has_same_extras(old: TokenScores, new: TokenScores) -> bool:
+    """Whether the optional statistics are recorded for the same tokens."""
+    return all(
+        a is b or (a is not None and b is not None and np.array_equal(a, b, equal_nan=True))
+        for a, b in ((getattr(old, key), getattr(new, key)) for key in OPTIONAL)
     )
 
 

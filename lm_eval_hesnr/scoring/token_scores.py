@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
+from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES, LEAST_ENTROPY
+from lm_eval_hesnr.scoring.statistics import Extras
 
 PLAN_KEYS = ("rows_per_block", "chunk", "last_attention")
 """Signature keys for block sizes, which depend on free memory, and for rows that the last attention skips. They change
@@ -20,6 +22,14 @@ _DTYPE_KINDS = {
     "entropy": "f", "rank": "iu", "top_mass": "f", "collision": "f", "n_bytes": "iu",
 }  # fmt: skip
 """Array fields of `TokenScores` with the kinds of numpy dtypes that they may have."""
+
+OPTIONAL = {"log_z": "f", "top_logits": "f", "top_ids": "iu", "top_logprobs": "f"}
+"""As `_DTYPE_KINDS`, for the statistics that only some runs record. They have several numbers per token."""
+
+STATISTICS: dict[str, float] = dict.fromkeys(("logprob", "entropy", "top_mass", "collision", *OPTIONAL), np.nan) | {
+    "rank": 0, "top_ids": -1,
+}  # fmt: skip
+"""The fields with statistics, and their values where a token is not scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,17 @@ class TokenScores:
     the scores come from a file that an older version wrote."""
     k: int
     """Size of the candidate set."""
+    log_z: np.ndarray | None = None
+    """(T, G) float32, >= 0: ln Z at each temperature of the grid, see `metrics.temperatures`. NaN where not recorded.
+    None, as for the three next fields, if the run did not record it for any token."""
+    top_logits: np.ndarray | None = None
+    """(T, k) float32, <= 0, largest first: the candidates' logits minus the largest logit. NaN where not recorded, and
+    where the entropy at the highest temperature is at most `temperatures.LEAST_ENTROPY`."""
+    top_ids: np.ndarray | None = None
+    """(T, k) int32: the candidates, the most likely first. -1 where not recorded, and unless entropy > ln 2 and rank <=
+    k."""
+    top_logprobs: np.ndarray | None = None
+    """(T, k) float16, <= 0, nats: the candidates' logprobs. NaN where `top_ids` is -1."""
     short_context: int = 0
     """Number of scored tokens that were predicted without the whole text before them, because the context is too
     short."""
@@ -76,6 +97,13 @@ class TokenScores:
                 raise ValueError(
                     f"TokenScores: {name} has shape {array.shape} and dtype {array.dtype}; expected ({n_tokens},) "
                     f"{expected}, as there are {n_tokens} token_ids"
+                )
+        for name, kinds in OPTIONAL.items():
+            array, width = getattr(self, name), len(INVERSE_TEMPERATURES) if name == "log_z" else self.k
+            if array is not None and (array.shape != (n_tokens, width) or array.dtype.kind not in kinds):
+                raise ValueError(
+                    f"TokenScores: {name} has shape {array.shape} and dtype {array.dtype}; expected "
+                    f"({n_tokens}, {width}) numbers"
                 )
 
     @property
@@ -112,15 +140,59 @@ class TokenScores:
             self.top_mass[chosen],
             self.collision[chosen],
             np.where(self.n_bytes < 0, np.nan, self.n_bytes)[chosen],
+            None if self.log_z is None else self.log_z[chosen],
+            None if self.top_logits is None else self.top_logits[chosen],
             k=self.k,
             epsilon=epsilon,
         )
+
+    def has(self, extras: Extras, positions: np.ndarray) -> bool:
+        """Whether the optional statistics of these tokens are recorded.
+
+        Args:
+            extras: the optional statistics.
+            positions: (n,) integers in [0, T).
+        """
+        if extras.temperatures and (self.log_z is None or np.isnan(self.log_z[positions]).any()):
+            return False
+        may_decide = (self.entropy[positions] > LEAST_ENTROPY) & (self.rank[positions] <= self.k)
+        return not extras.candidates or (
+            not may_decide.any() if self.top_ids is None else bool((self.top_ids[positions[may_decide]] >= 0).all())
+        )
+
+    def restricted(self, positions: np.ndarray) -> TokenScores:
+        """The scores with only these positions scored."""
+        scored = np.zeros_like(self.scored)
+        scored[positions] = True
+        chosen = {name: _chosen(getattr(self, name), scored, missing) for name, missing in STATISTICS.items()}
+        return replace(self, scored=scored, **chosen)
+
+    def completed(self, other: TokenScores) -> TokenScores:
+        """The scores, with the optional statistics of `other`, scores of the same tokens, where these have none."""
+        others = {name: _chosen(getattr(other, name), self.scored, STATISTICS[name]) for name in OPTIONAL}
+        merged = {name: _merged(getattr(self, name), others[name]) for name in OPTIONAL}
+        return replace(self, **merged)
 
     def __str__(self) -> str:
         """A short summary, because the harness writes `str` of every response into its sample files."""
         return f"TokenScores({len(self.token_ids)} tokens, {int(self.scored.sum())} scored)"
 
     __repr__ = __str__
+
+
+def _chosen(values: np.ndarray | None, chosen: np.ndarray, missing: float) -> Any:
+    """The values of the chosen tokens; `missing` for all others."""
+    if values is None:
+        return None
+    return np.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), values, np.asarray(missing, values.dtype))
+
+
+def _merged(values: np.ndarray | None, others: np.ndarray | None) -> Any:
+    """(T, n): the values of each token, or the others if they are missing."""
+    if values is None or others is None:
+        return others if values is None else values
+    is_known = ~np.isnan(values[:, :1]) if values.dtype.kind == "f" else values[:, :1] >= 0
+    return np.where(is_known, values, others)
 
 
 def characters_of_tokens(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

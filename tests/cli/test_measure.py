@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.metrics.decomposition import PARTS
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.comparison_text import SHOWN_ON_A_SET
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from tests.builders import token_scores
 
@@ -45,6 +48,51 @@ def test_several_runs_are_one_page_that_says_which_one_to_take(tmp_path, capsys)
     assert answer.endswith("All other runs are worse.")
     assert max(map(len, lines)) <= 120
     assert err == ""
+
+
+def test_two_runs_have_the_difference_of_every_measure(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs)
+    table = lines[lines.index("top minus base:") + 2 :][: len(HIGHER_IS_BETTER)]
+    assert [line.split()[0] for line in table] == list(HIGHER_IS_BETTER)
+    assert "top minus base:" not in lines_of(capsys, *runs, runs[0])[0]
+
+
+def test_the_page_fits_120_characters_with_long_names(tmp_path, capsys):
+    runs = [
+        write(tmp_path / (name * 9) / "tokens", better) for name, better in (("checkpoint-1", 0), ("global_step2", 0.3))
+    ]
+    lines, _ = lines_of(capsys, *runs, "--decompose")
+    parts = [line for line in lines if line.split()[:1] and line.split()[0] in PARTS]
+    assert len(parts) == 5
+    assert max(map(len, [*lines[2:5], *parts])) <= 120
+    assert any(line.startswith("global_s") and "..." in line for line in lines)
+
+
+def test_runs_on_the_set_of_a_reference_run(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--set-of", runs[0])
+    assert lines[0] == (
+        "2 runs, 8 trajectories, scope action, epsilon 1.2425, over the decisions of base; the highest he_snr first:"
+    )
+    assert [name for name in lines[2].split() if name in HIGHER_IS_BETTER] == ["he_snr", *SHOWN_ON_A_SET]
+    lines, _ = lines_of(capsys, *runs, "--set-of", runs[0], "--json")
+    found = json.loads("\n".join(lines))["action"]
+    assert found["set_of"] == runs[0]
+    assert len({run["measures"]["decisions"]["value"] for run in found["runs"]}) == 1
+    lines, _ = lines_of(capsys, runs[1], "--set-of", runs[0], "--scopes", "action")
+    assert lines[0].endswith(f"; all measures over the decisions of {runs[0]}")
+    value = next(run for run in found["runs"] if run["name"] == "top")["measures"]["he_snr"]["value"]
+    assert next(line for line in lines if " he_snr " in line).split()[2] == f"{value:.4f}"
+
+
+def test_few_trajectories_have_values_and_parts_but_no_verdict(tmp_path, capsys):
+    runs = [write(tmp_path / name, better, n_docs=4) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--decompose")
+    assert "  top and base: no verdict: 4 trajectories; at least 5 are needed." in lines
+    (within,) = [line for line in lines if line.startswith("within ")]
+    assert within.split()[2] == "N/A"
+    assert lines[-1].startswith("No choice: ")
 
 
 def test_the_baseline_is_a_name_or_a_path(tmp_path, capsys):

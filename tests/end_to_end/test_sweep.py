@@ -44,7 +44,16 @@ out.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture
-def work(tmp_path, monkeypatch, ends_within_a_minute):
+def ends_in_any_case():
+    """Ends the process if a test waits for ever. Starting Python three times needs a minute on a busy machine."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(600)
+    yield
+    signal.alarm(0)
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch, ends_in_any_case):
     """The current folder, with the program and short trajectories."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -104,6 +113,7 @@ def test_every_checkpoint_is_evaluated_once_in_the_order_of_the_steps(work, tiny
     assert json.loads((work / "OUT" / "sweep.json").read_text())["checkpoints"] == [
         "checkpoint-3", "checkpoint-20", "checkpoint-100",
     ]  # fmt: skip
+    assert "\n\nswe_hesnr, scope action\n" in out
     assert sweep() == 0
     assert len(journal(work)) == 3
     assert capsys.readouterr().out.startswith("swe_hesnr, scope action\n"), "the table alone"
@@ -158,8 +168,8 @@ def test_weights_that_are_cut_or_missing_are_incomplete_at_once(work, tiny_model
     assert sweep() == 1
     assert time.monotonic() - began < 50, "it did not wait for --settle, which is 60 s"
     out = capsys.readouterr().out
-    assert "checkpoint-1: incomplete; runs/checkpoint-1 model.safetensors is cut" in out
-    assert "checkpoint-2: incomplete; runs/checkpoint-2 has no weights" in out
+    assert "checkpoint-1: incomplete; runs/checkpoint-1: model.safetensors is cut" in out
+    assert "checkpoint-2: incomplete; runs/checkpoint-2: has no weights" in out
     assert list(statuses(work).values()) == ["incomplete", "incomplete", "done"]
 
 
@@ -173,7 +183,7 @@ def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, 
         while not ended.wait(0.2):
             (changing / "generation_config.json").write_text(f'{{"t": {time.time_ns()}}}')
 
-    thread = threading.Thread(target=change)
+    thread = threading.Thread(target=change, daemon=True)
     thread.start()
     try:
         assert sweep("--settle", "2") == 1
@@ -181,7 +191,7 @@ def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, 
         ended.set()
         thread.join()
     assert sorted(journal(work)) == ["checkpoint-1", "checkpoint-3"]
-    assert "checkpoint-2: incomplete; runs/checkpoint-2 is still being written" in capsys.readouterr().out
+    assert "checkpoint-2: incomplete; runs/checkpoint-2: is still being written" in capsys.readouterr().out
     assert sweep("--settle", "0") == 0
 
 
@@ -194,13 +204,30 @@ def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, caps
         shutil.rmtree(work / "runs" / "checkpoint-2")
         (work / "runs" / "checkpoint-1" / "go").write_text("")
 
-    thread = threading.Thread(target=remove)
+    thread = threading.Thread(target=remove, daemon=True)
     thread.start()
     assert sweep() == 1
     thread.join()
-    assert "checkpoint-2: gone; runs/checkpoint-2 the folder was removed\n" in capsys.readouterr().out
+    assert "checkpoint-2: gone; runs/checkpoint-2: the folder was removed\n" in capsys.readouterr().out
     assert list(statuses(work).values()) == ["done", "gone", "done"]
     assert "checkpoint-2" in (work / "OUT" / "table.md").read_text()
+
+
+def test_a_named_folder_that_is_removed_does_not_stop_the_others(work, tiny_model, capsys):
+    write(work, tiny_model, 1, does="slow")
+    write(work, tiny_model, 2, 3)
+
+    def remove():
+        wait_for(work / "runs" / "checkpoint-1" / "began")
+        shutil.rmtree(work / "runs" / "checkpoint-2")
+        (work / "runs" / "checkpoint-1" / "go").write_text("")
+
+    thread = threading.Thread(target=remove, daemon=True)
+    thread.start()
+    names = [f"runs/checkpoint-{step}" for step in (1, 2, 3)]
+    assert main(["sweep", *names, *arguments()[2:]]) == 1
+    thread.join()
+    assert list(statuses(work).values()) == ["done", "gone", "done"]
 
 
 def test_results_stay_when_a_finished_checkpoint_is_removed(work, tiny_model):
@@ -268,7 +295,7 @@ def test_as_many_checkpoints_run_at_the_same_time_as_the_gpus_allow(work, tiny_m
         for step in (3, 2, 1):
             (work / "runs" / f"checkpoint-{step}" / "go").write_text("")
 
-    thread = threading.Thread(target=go)
+    thread = threading.Thread(target=go, daemon=True)
     thread.start()
     assert sweep("--gpus", "0,1,2,3,4", "--gpus-per-model", "2") == 0
     thread.join()
@@ -356,7 +383,7 @@ def test_a_watch_never_starts_before_a_checkpoint_is_whole(work, tiny_model, clo
         for step, order in ((1, files), (2, files[::-1])):
             write_slowly(tiny_model, work / "runs" / f"checkpoint-{step}", order, closed=closed)
 
-    thread = threading.Thread(target=train)
+    thread = threading.Thread(target=train, daemon=True)
     thread.start()
     assert sweep("--watch", "0.2", "--settle", "1", "--until-step", "2") == 0
     thread.join()
@@ -373,6 +400,13 @@ def test_a_watch_evaluates_the_newest_first_and_ends_when_it_is_idle(work, tiny_
     assert "nothing new for 1 s\n" in capsys.readouterr().out
 
 
+def test_a_watch_waits_for_the_first_checkpoint(work, tiny_model):
+    thread = threading.Timer(1, write, (work, tiny_model, 1))
+    thread.start()
+    assert sweep("--watch", "0.2", "--until-idle", "5s") == 0
+    assert journal(work) == ["checkpoint-1"]
+
+
 def test_a_file_named_stop_ends_a_watch(work, tiny_model, capsys):
     write(work, tiny_model, 1)
 
@@ -382,7 +416,7 @@ def test_a_file_named_stop_ends_a_watch(work, tiny_model, capsys):
             time.sleep(0.05)
         (work / "OUT" / "STOP").write_text("")
 
-    thread = threading.Thread(target=stop)
+    thread = threading.Thread(target=stop, daemon=True)
     thread.start()
     assert sweep("--watch", "0.2") == 0
     thread.join()
@@ -395,4 +429,4 @@ def test_a_folder_of_another_format_says_how_to_convert_it(work, tiny_model, cap
     folder.mkdir()
     Path(folder / ".metadata").write_text("")
     assert sweep() == 1
-    assert "step-5: incomplete; runs/step-5 is not a Hugging Face folder; convert it" in capsys.readouterr().out
+    assert "step-5: incomplete; runs/step-5: is not a Hugging Face folder; convert it" in capsys.readouterr().out

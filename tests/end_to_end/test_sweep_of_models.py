@@ -96,7 +96,9 @@ def test_a_killed_sweep_continues_in_two_shards_past_a_broken_checkpoint(work, t
 
 def test_a_watch_evaluates_a_checkpoint_that_is_written_while_it_looks(work, tiny_model):
     folder = work / "runs" / "checkpoint-1"
-    thread = threading.Thread(target=write_slowly, args=(tiny_model, folder, FILES), kwargs={"closed": False})
+    thread = threading.Thread(
+        target=write_slowly, args=(tiny_model, folder, FILES), kwargs={"closed": False}, daemon=True
+    )
     thread.start()
     process = start("--watch", "0.2", "--settle", "1", "--until-step", "1", "--", "--limit", "1")
     output = process.communicate()[0]

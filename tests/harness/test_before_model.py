@@ -300,7 +300,7 @@ def test_several_tasks_write_their_token_tables_into_folders_of_their_own(evalua
     written = sorted(path.relative_to(tmp_path / "tables").as_posix() for path in tmp_path.rglob("*.parquet"))
     assert written == [f"{task}/{name}" for task in ("own_name", "swe_hesnr") for name in names]
     for task in ("own_name", "swe_hesnr"):
-        assert read_tables(tmp_path / "tables" / task, {}, 0.5).names == ["alpha", "beta"]
+        assert sorted(read_tables(tmp_path / "tables" / task, {}, 0.5).names) == ["alpha", "beta"]
     with pytest.raises(InputError, match=r"it has 2 folders with token tables, one for each task, .*tables/own_name"):
         read_tables(tmp_path / "tables", {}, 0.5)
 
@@ -449,3 +449,9 @@ def test_trajectories_of_the_command_line_replace_those_of_a_yaml_and_the_log_sa
     assert line.endswith("runs.jsonl replaces the trajectories of own_name (no/such)")
     evaluate({}, limit=1)
     assert caplog.text.count("replaces the trajectories") == 1
+
+
+@pytest.mark.parametrize("model", ["vllm-topk", "completions-topk"])
+def test_temperatures_are_refused_before_an_engine_without_logits_is_made(evaluate, no_model, model):
+    with pytest.raises(InputError, match=f"--model {model}: it does not give --metadata temperatures=true, which ne"):
+        evaluate({"temperatures": True}, model=model)

@@ -11,7 +11,7 @@ from lm_eval.models.dummy import DummyLM
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.base import TrajectoryModel
 from lm_eval_hesnr.scoring import store
-from lm_eval_hesnr.scoring.statistics import statistics_of
+from lm_eval_hesnr.scoring.statistics import Extras, statistics_of
 from tests import builders
 
 TEXT = "def f(x):\n    return x + 1\n" * 9
@@ -99,7 +99,10 @@ def test_lines_about_lengths_name_the_task_and_the_checkpoint(tokenizer, harness
     Uniform(tokenizer).loglikelihood(requests, disable_tqdm=True)
     long = "windows for 1 of 2 trajectories (context 32 tokens, stride 16)"
     empty = "no token to score, only context, in 1 of 2 trajectories: run of b"
-    assert harness_logs.messages == [f"a, uniform: {long}", f"b, uniform: {long}", f"b, uniform: {empty}"]
+    cost, *lines = harness_logs.messages
+    assert lines == [f"a, uniform: {long}", f"b, uniform: {long}", f"b, uniform: {empty}"]
+    assert cost.startswith("a, b, uniform: 4 trajectories, ")
+    assert cost.endswith(" to read in windows of at most 32")
 
 
 def test_a_wrong_stride_is_refused_at_load(tokenizer):
@@ -113,3 +116,11 @@ def test_an_engine_without_one_of_the_four_members_cannot_be_made(tokenizer, nam
     incomplete = type("Incomplete", (TrajectoryModel, DummyLM), members)
     with pytest.raises(TypeError, match=f"abstract method '?{name}'?"):
         incomplete()
+
+
+@pytest.mark.parametrize("name", Extras._fields)
+def test_an_option_that_the_engine_does_not_give_is_refused_before_it_reads(tokenizer, name):
+    lm: Any = Uniform(tokenizer)
+    lm.read = None
+    with pytest.raises(InputError, match=f"uniform: this engine does not give {name}; use hf-topk"):
+        lm.loglikelihood([builders.request("", TEXT, extras=Extras(**{name: True}))], disable_tqdm=True)

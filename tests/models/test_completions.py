@@ -24,6 +24,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.server.connection import _retry_after
+from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS, Extras
 from tests import builders
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
@@ -223,6 +224,20 @@ def test_every_form_gives_the_numbers_of_hf_topk(served, expected, form, num_con
     assert lm.signature["answers"] == form
     assert 1 <= served.most_busy <= num_concurrent
     assert all(len(prompt) <= CONTEXT - 1 for prompt in served.prompts)
+
+
+@pytest.mark.parametrize("form", ["vllm", "echo", "sglang"])
+def test_every_form_gives_the_candidates_of_hf_topk_and_refuses_temperatures(served, random_model, form):
+    served.form = form
+    asked = builders.request("", TEXT, extras=Extras(candidates=True))
+    hf = HFTopK(pretrained=str(random_model), device="cpu")
+    engines: Any = model(served), hf
+    (got,), (expected,) = (lm.loglikelihood([asked], disable_tqdm=True) for lm in engines)
+    assert (expected.scores.top_ids >= 0).any()
+    assert got.scores.top_ids.tolist() == expected.scores.top_ids.tolist()
+    np.testing.assert_allclose(got.scores.top_logprobs, expected.scores.top_logprobs, atol=4e-3)
+    with pytest.raises(InputError, match="this engine does not give temperatures; use hf-topk"):
+        model(served).loglikelihood([builders.request("", TEXT, extras=ALL_EXTRAS)], disable_tqdm=True)
 
 
 def test_faults_that_pass_change_no_number(served, expected, caplog):

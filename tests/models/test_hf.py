@@ -1,4 +1,5 @@
 import logging
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -14,9 +15,11 @@ from transformers import AutoModelForCausalLM, GPT2Config
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
+from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS
 from tests.builders import request
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
@@ -324,3 +327,36 @@ def test_bf16_has_the_numbers_of_a_float32_head(random_model):
 def test_more_candidates_than_the_vocabulary_has_are_refused(lm):
     with pytest.raises(InputError, match=r"k=5000: .* has a vocabulary of 1024"):
         lm.loglikelihood([request("", TEXT, k=5000)], disable_tqdm=True)
+
+
+@pytest.mark.parametrize("stride", [None, 24])
+def test_the_optional_statistics_equal_full_logits(random_model, stride):
+    """Also over several windows: a window of 40 tokens, whose first 16 are context."""
+    options = {} if stride is None else {"max_length": 40, "stride": stride}
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", **options)
+    (result, plain_result) = lm.loglikelihood(
+        [request("ab", TEXT, extras=ALL_EXTRAS), request("ab", TEXT)], disable_tqdm=True
+    )
+    scores, plain = result.scores, plain_result.scores
+    ids = torch.tensor(scores.token_ids.tolist())
+    for t in np.flatnonzero(scores.scored):
+        window = next(w for w in lm.encode(request("ab", TEXT)).plan if t in w.positions)
+        with torch.inference_mode():
+            logits = lm.model(ids[window.start : t][None]).logits[0, -1].double()
+        relative = logits - logits.max()
+        exact = torch.logsumexp(relative * torch.as_tensor(INVERSE_TEMPERATURES)[:, None], -1)
+        np.testing.assert_allclose(scores.log_z[t], exact, atol=1e-4)
+        top = relative.topk(10)
+        if not np.isnan(scores.top_logits[t, 0]):
+            np.testing.assert_allclose(scores.top_logits[t], top.values, atol=1e-4)
+        if scores.entropy[t] > math.log(2) and scores.rank[t] <= 10:
+            assert scores.top_ids[t].tolist() == top.indices.tolist()
+            np.testing.assert_allclose(scores.top_logprobs[t], torch.log_softmax(logits, -1)[top.indices], rtol=1e-3)
+        else:
+            assert (scores.top_ids[t] == -1).all()
+    not_scored = ~scores.scored
+    assert np.isnan(scores.log_z[not_scored]).all()
+    assert (scores.top_ids[not_scored] == -1).all()
+    assert plain.log_z is None
+    assert plain.top_ids is None
+    assert plain.logprob[scores.scored].tolist() == scores.logprob[scores.scored].tolist()

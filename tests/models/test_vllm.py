@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from lm_eval_hesnr.models import vllm as module
 from lm_eval_hesnr.models.completions import CompletionsTopK
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.vllm import VLLMTopK
+from lm_eval_hesnr.scoring.statistics import Extras
 from tests import builders
 
 TEXT = "### Agent\nTHOUGHT: söme   prose 漢字\n\n```bash\ngrep -rn 'x'  src/ # why\n```\n\n### Observation\nnothing\n\n"
@@ -81,6 +83,24 @@ def test_several_calls_of_the_engine_and_entries_by_dict_give_the_same(lm, expec
 
     monkeypatch.setattr(VLLMTopK, "_generated", not_flat)
     assert_same(lm.loglikelihood(requests_of_several(), disable_tqdm=True), expected)
+
+
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_the_candidates_are_those_of_hf_topk(lm, tiny_model, monkeypatch, is_flat):
+    generated = VLLMTopK._generated
+
+    def as_asked(self, prompts, params):
+        params.flat_logprobs = is_flat
+        return generated(self, prompts, params)
+
+    monkeypatch.setattr(VLLMTopK, "_generated", as_asked)
+    asked = builders.request("", TEXT, extras=Extras(candidates=True))
+    hf = HFTopK(pretrained=str(tiny_model), device="cpu", dtype="float32")
+    engines: Any = lm, hf
+    (got,), (expected,) = (engine.loglikelihood([asked], disable_tqdm=True) for engine in engines)
+    differs = got.scores.top_ids != expected.scores.top_ids  # two logits that differ in the last digit may swap
+    assert differs.mean() < 0.02
+    assert (expected.scores.top_ids >= 0).any()
 
 
 def test_another_k_and_one_that_is_too_large(lm, tiny_model):

@@ -323,7 +323,13 @@ def with_value(one, **values):
 
 @pytest.mark.parametrize(
     ("calibrated", "expected"),
-    [((0.29, 0.291), ["temperature"]), ((0.29, 0.32), ["opposite"]), ((0.29, None), ["opposite"])],
+    [
+        ((0.29, 0.291), ["temperature"]),
+        ((0.29, 0.275), ["temperature"]),
+        ((0.29, 0.32), ["opposite"]),
+        ((0.29, 0.26), ["opposite"]),
+        ((0.29, None), ["opposite"]),
+    ],
 )
 def test_a_change_that_calibration_removes_is_one_of_temperature(calibrated, expected):
     """As after the temperature .8: he_snr and ppl rise by 12 and 28 %."""
@@ -365,7 +371,8 @@ def test_with_documents_runs_are_flat_only_if_their_paired_difference_is():
     assert [one.code for one in diagnose(without) if one.pairs] == ["flat"]
     other = better[1].config["documents"] | {"sha256": ["0" * 16] * 8}
     strange = better[1]._replace(config=better[1].config | {"documents": other})
-    assert [one.code for one in diagnose([better[0], strange]) if one.pairs] == ["flat"]
+    (finding,) = [one for one in diagnose([better[0], strange]) if one.pairs]
+    assert finding.evidence == "each value of he_snr is in the interval of the other (action)"
 
 
 @pytest.mark.parametrize(
@@ -431,7 +438,7 @@ def test_findings_as_json(tmp_path, capsys):
     ]
     assert main(["diagnose", "--json", str(folder / "a")]) == 0
     (finding,) = json.loads(capsys.readouterr().out)["findings"]
-    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["model"])
+    assert (finding["task"], finding["runs"]) == ("swe_hesnr", ["Alpha-7B"])
 
 
 def test_advice_is_not_repeated(tmp_path, capsys):

@@ -81,6 +81,7 @@ def test_columns_are_read_by_name():
         (["totals", "all", 2], " ".join(["1"] * 15), "documents, totals, all, 2: expected 14 numbers"),
         (["totals", "all", 2], " ".join(["1"] * 13 + ["nan"]), "documents, totals, all, 2: expected 14 numbers"),
         (["totals", "all", 2], " ".join(["1"] * 13 + ["1_0"]), "documents, totals, all, 2: expected 14 numbers"),
+        (["totals", "all", 2], " ".join(["1"] * 13 + ["9e+300"]), "documents, totals, all, 2: expected 14 numbers"),
         (["totals", "all", 2], " ".join(["1"] * 13 + ["٣"]), "documents, totals, all, 2: expected 14 numbers"),
         (["totals", "all", 2], " ".join(["1"] * 13 + ["9" * 5000]), "documents, totals, all, 2: expected 14 numbers"),
     ],
@@ -105,3 +106,11 @@ def test_500_documents_are_short_as_the_harness_writes_them():
     found = dict.fromkeys(("action", "all"), replace(one, profiles=profiles, names=names, digests=digests))
     written = json.dumps({"configs": {"swe_hesnr": {"documents": documents_config(found)}}}, indent=2)
     assert 150_000 < len(written) < 165_000
+
+
+def test_very_small_sums_are_read_again():
+    one = results(1, ("all",))["all"]
+    profiles = [replace(profile, sums=profile.sums * 1e-200) for profile in one.profiles]
+    documents = documents_config({"all": replace(one, profiles=profiles)})
+    check_documents(documents, "documents")
+    assert 0 < np.nanmax(document_totals(documents)["all"]) < 1e-190

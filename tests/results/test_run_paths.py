@@ -29,6 +29,15 @@ def test_a_path_is_one_run_or_several(tmp_path):
     assert sources(results) == [Source(new, has_tokens=False, older=1), Source(other, has_tokens=False)]
 
 
+def test_a_newer_results_file_of_other_tasks_hides_no_run(tmp_path):
+    folder = tmp_path / "a"
+    touch(folder / "results_1.json", folder / "results_2.json", folder / "results_3.json")
+    for name in ("results_1.json", "results_2.json"):
+        (folder / name).write_text('{"results": {"swe_hesnr": {"he_snr,action": 0.1}}}')
+    (folder / "results_3.json").write_text('{"results": {"arc_easy": {"acc,none": 0.5}}}')
+    assert sources(tmp_path) == [Source(folder / "results_2.json", has_tokens=False, older=1)]
+
+
 def test_what_has_no_run_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     touch(tmp_path / "notes.txt", tmp_path / "r" / "results_1.json", tmp_path / "s" / "x" / "0.parquet")
@@ -48,18 +57,24 @@ def test_what_has_no_run_is_named(tmp_path):
     [
         (["out/yarn", "out/linear"], ["yarn", "linear"]),
         (["out/yarn/tokens", "out/linear/tokens"], ["yarn", "linear"]),
-        (["a/step1/x", "b/step2/x"], ["a", "b"]),
+        (["a/step1/x", "b/step2/x"], ["step1", "step2"]),
         (["a/1/x", "a/2/x", "b/1/x"], ["a/1", "a/2", "b/1"]),
         (["x/a/1", "x/b/1", "x/b/2", "x/a/3"], ["a/1", "b/1", "b/2", "a/3"]),
         (["r/__work__out__base/results_1.json", "r/__work__out__final/results_2.json"], ["base", "final"]),
         (["r/m/results_1.json", "r/m/results_2.json"], ["results_1.json", "results_2.json"]),
-        (["r/base/m/results_1.json", "t/final/tokens"], ["r", "t"]),
+        (["r/base/m/results_1.json", "t/final/tokens"], ["m", "final"]),
         (["a", "a"], ["a (1)", "a (2)"]),
         (["only/one/tokens"], ["tokens"]),
     ],
 )
 def test_names_are_short_and_different(paths, expected):
     assert short(*paths) == expected
+
+
+def test_results_are_named_by_their_models_if_these_differ():
+    paths = ["r/41pjso2k/results_1.json", "r/x9/results_2.json"]
+    assert short(*paths, models=["tiny_swe_lm", "/work/out/final"]) == ["tiny_swe_lm", "final"]
+    assert short(*paths, models=["m", "m"]) == ["41pjso2k", "x9"]
 
 
 def test_runs_in_a_score_store_are_named_by_their_models(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring import store as store_module
+from lm_eval_hesnr.scoring.statistics import Extras
 from lm_eval_hesnr.scoring.store import ScoreStore, read_entry, resumable
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.windows import plan_windows
@@ -385,3 +386,31 @@ def test_the_window_of_a_position_does_not_depend_on_other_wanted_positions():
             starts = {int(p): window.start for window in plan_windows(wanted, 100, 40) for p in window.positions}
             for window in plan_windows(some, 100, 40):
                 assert {starts[int(p)] for p in window.positions} == {window.start}
+
+
+NO_OPTION: dict[str, Any] = dict.fromkeys(("log_z", "top_logits", "top_ids", "top_logprobs"))
+
+
+@pytest.mark.parametrize("extras", [Extras(temperatures=True), Extras(candidates=True)])
+def test_an_entry_without_the_optional_columns_is_scored_again_only_if_they_are_asked_for(tmp_path, extras):
+    scores = builders.with_extras()
+    store, positions = opened(tmp_path), positions_of(scores)
+    store.write("a run", replace(scores, **NO_OPTION))
+    assert store.read(scores.token_ids, positions, k=10) is not None
+    assert store.read(scores.token_ids, positions, 10, extras) is None
+    other = replace(scores, logprob=scores.logprob - np.float32(1e-6))
+    store.write("a run", other)  # scored again: the numbers stay, and the entry gets what it lacked
+    assert_equal(store.read(scores.token_ids, positions, 10, extras), scores)
+    store.write("a run", replace(scores, **NO_OPTION))
+    assert_equal(opened(tmp_path).read(scores.token_ids, positions, 10, extras), scores)
+
+
+def test_optional_columns_of_some_positions_stay_when_all_are_scored(tmp_path):
+    scores = builders.with_extras()
+    store, few = opened(tmp_path), np.array([9, 50, 51])
+    store.write("a run", scores.restricted(few))
+    store.write("a run", replace(scores, **NO_OPTION))
+    extras = Extras(temperatures=True)
+    assert_equal(store.read(scores.token_ids, few, 10, extras), scores.restricted(few))
+    assert store.read(scores.token_ids, positions_of(scores), 10, extras) is None
+    assert store.read(scores.token_ids, positions_of(scores), 10) is not None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.errors import AnswerError
-from lm_eval_hesnr.scoring.statistics import Statistics, statistics_of
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras, Statistics, statistics_of, with_candidates
 from lm_eval_hesnr.scoring.table_columns import LARGEST_INTEGER
 
 _VLLM_MINUS_INFINITY = -9999.0
@@ -61,7 +61,9 @@ class AnswerForm(NamedTuple):
     count: Callable[[Any], int]
     """Returns the number of prompt tokens that an answer covers."""
 
-    def read(self, answer: Any, prompt: Sequence[int], positions: np.ndarray, k: int) -> Statistics:
+    def read(
+        self, answer: Any, prompt: Sequence[int], positions: np.ndarray, k: int, extras: Extras = NO_EXTRAS
+    ) -> Statistics:
         """The statistics of the requested tokens.
 
         Args:
@@ -69,6 +71,7 @@ class AnswerForm(NamedTuple):
             prompt: the token ids that were sent.
             positions: (R,) positions of the requested tokens in the prompt, each at least 1.
             k: the number of top tokens that was requested.
+            extras: the optional statistics to return.
 
         Raises:
             AnswerError: a part of the answer is missing, belongs to other tokens, or is impossible.
@@ -80,7 +83,8 @@ class AnswerForm(NamedTuple):
         _check_token_among_top(columns, positions)
         _check_ranks(columns, positions)
         target = np.where(columns.target <= _VLLM_MINUS_INFINITY, -np.inf, columns.target)
-        return statistics_of(target, columns.top, columns.rank)
+        found = statistics_of(target, columns.top, columns.rank)
+        return with_candidates(found, columns.top_ids, columns.top) if extras.candidates else found
 
     def ids_read(self, answer: Any) -> list[int] | None:
         """The token ids of the prompt that the server read; None if the answer does not contain them.
@@ -110,8 +114,8 @@ class AnswerRow(NamedTuple):
     """The token's logprob."""
     rank: int | None
     """The engine's own rank of the token; None if the answer has no ranks."""
-    top: list[float]
-    """Logprobs of the most likely tokens. Some servers add the token itself if it is not one of them."""
+    top: dict[int, float]
+    """The most likely tokens with their logprobs. Some servers add the token itself if it is not one of them."""
     own: float | None
     """The token's logprob in `top`; None if the token is not in `top`."""
 
@@ -127,6 +131,8 @@ class _Columns(NamedTuple):
     """(R,); NaN if the token is not among the top tokens."""
     top: np.ndarray
     """(R, k), largest first."""
+    top_ids: np.ndarray
+    """(R, k) int64: the tokens of `top`."""
 
 
 def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Columns:
@@ -137,13 +143,15 @@ def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Colum
     This function refuses answers of the first kind.
     """
     n_positions = len(positions)
-    columns = _Columns(np.empty(n_positions), np.empty(n_positions), np.empty(n_positions), np.empty((n_positions, k)))
+    one = np.empty(n_positions)
+    columns = _Columns(one, one.copy(), one.copy(), np.empty((n_positions, k)), np.empty((n_positions, k), np.int64))
     n_last = n_outside = 0
     for i, row in enumerate(rows):
-        values = _sorted_top(row, positions[i], k)
+        ids, values = _sorted_top(row, positions[i], k)
         n_outside += row.own is None or len(values) > k
         n_last += row.own is not None and row.rank is None and row.own <= values[-1]
         columns.target[i], columns.rank[i], columns.top[i] = row.target, row.rank or 0, values[:k]
+        columns.top_ids[i] = ids[:k]
         columns.own[i] = np.nan if row.own is None else row.own
     if n_last >= _MANY_PLACES and not n_outside:
         raise AnswerError(
@@ -153,12 +161,13 @@ def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Colum
     return columns
 
 
-def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
-    """The top logprobs, largest first: k values, or k + 1 if the token itself is the last of them."""
+def _sorted_top(row: AnswerRow, position: int, k: int) -> tuple[list[int], list[float]]:
+    """The top tokens and their logprobs, largest first: k, or k + 1 if the token itself is the last of them."""
     place = f"token {position} of the prompt"
-    if any(map(math.isnan, row.top)):  # NaN cannot be sorted
+    if any(map(math.isnan, row.top.values())):  # NaN cannot be sorted
         raise AnswerError(f"{place}: a top logprob is not a number (nan)")
-    values = sorted(row.top, reverse=True)
+    ids = sorted(row.top, key=lambda one: -row.top[one])
+    values = [row.top[one] for one in ids]
     n_top = len(values)
     if n_top > k and (n_top > k + 1 or row.own is None or row.own > values[-1]):
         raise AnswerError(f"{n_top} top tokens at {place}, expected {k}, or {k + 1} if the token itself is the last")
@@ -166,7 +175,7 @@ def _sorted_top(row: AnswerRow, position: int, k: int) -> list[float]:
         n_top -= 1  # the token itself is in the list, but it is not a top token
     if n_top < k:
         raise AnswerError(f"{n_top} top tokens at {place}, expected {k}")
-    return values
+    return ids, values
 
 
 def _check_upper_bounds(columns: _Columns, positions: np.ndarray) -> None:

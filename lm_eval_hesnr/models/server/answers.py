@@ -60,7 +60,7 @@ def _vllm_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Ite
         if prompt[t] not in top:
             raise _no_logprob(prompt, t)
         own = top[prompt[t]]
-        yield AnswerRow(own, as_rank(entry[str(prompt[t])].get("rank"), t), list(top.values()), own)
+        yield AnswerRow(own, as_rank(entry[str(prompt[t])].get("rank"), t), top, own)
 
 
 VLLM = AnswerForm(
@@ -115,7 +115,7 @@ def _echo_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Ite
             raise _no_logprob(prompt, t)
         entry = as_object(tops[t], f"top_logprobs[{t}]")
         top = {_echo_id(key): as_logprob(value, t) for key, value in entry.items()}
-        yield AnswerRow(as_logprob(own[t], t), None, list(top.values()), top.get(prompt[t]))
+        yield AnswerRow(as_logprob(own[t], t), None, top, top.get(prompt[t]))
 
 
 ECHO = AnswerForm(
@@ -155,7 +155,7 @@ def _sglang_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> I
         top = {as_id(one[1]): as_logprob(one[0], t) for one in entry}
         if len(top) < len(entry):
             raise AnswerError(f"{len(entry)} top tokens at token {t} of the prompt, but only {len(top)} different ones")
-        yield AnswerRow(as_logprob(tokens[t][0], t), None, list(top.values()), top.get(prompt[t]))
+        yield AnswerRow(as_logprob(tokens[t][0], t), None, top, top.get(prompt[t]))
 
 
 SGLANG = AnswerForm(

@@ -25,6 +25,7 @@ from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
 from lm_eval_hesnr.models.torch_engine.memory import SMALLEST_CHUNK, Budget, ModelShape, default_bytes, is_out_of_memory
 from lm_eval_hesnr.models.torch_engine.rope import forget_longest
 from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, row_statistics
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
@@ -112,6 +113,7 @@ class RequestedRows:
         targets: torch.Tensor,
         k: int,
         on_read: Callable[[int], None] = lambda _: None,
+        extras: Extras = NO_EXTRAS,
     ) -> RowStatistics:
         """Statistics of `targets` from the logits of `rows` of one window. Tries smaller blocks if memory runs out.
 
@@ -122,6 +124,7 @@ class RequestedRows:
             k: size of the candidate set.
             on_read: called after each chunk with the number of tokens read, never if the window is read in one call;
                 called with a negative number if they must be read again.
+            extras: the optional statistics to compute.
 
         Raises:
             InputError: the device's memory is too small for the smallest blocks.
@@ -140,7 +143,7 @@ class RequestedRows:
                 on_read(n)
 
             try:
-                return self._statistics(ids, rows, targets, k, _count)
+                return self._statistics(ids, rows, targets, k, _count, extras)
             except _RowsAreNeededError:
                 change = self._leave_nothing_out
             except (RuntimeError, MemoryError) as error:
@@ -172,7 +175,13 @@ class RequestedRows:
             self._given_bytes = None
 
     def _statistics(
-        self, ids: torch.Tensor, rows: np.ndarray, targets: torch.Tensor, k: int, on_read: Callable[[int], None]
+        self,
+        ids: torch.Tensor,
+        rows: np.ndarray,
+        targets: torch.Tensor,
+        k: int,
+        on_read: Callable[[int], None],
+        extras: Extras,
     ) -> RowStatistics:
         forget_longest(self.model)
         parts: list[RowStatistics] = []
@@ -181,10 +190,11 @@ class RequestedRows:
         for logits in self._logits(ids, rows, on_read):
             for block in logits.split(at_once):
                 # if a model is spread over devices, its head and its input may be on different devices
-                parts.append(row_statistics(block, targets[done : done + len(block)].to(block.device), k))
+                parts.append(row_statistics(block, targets[done : done + len(block)].to(block.device), k, extras))
                 done += len(block)
             del logits, block  # free them before the next ones are made
-        whole = RowStatistics(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        columns: list[Any] = [None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)]
+        whole = RowStatistics(*columns)
         if self.capabilities.n_attentions and not bool(whole.logprob.isfinite().all()):
             raise _RowsAreNeededError  # if the model itself computes NaN, the next attempt fails too
         return whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lm_eval_hesnr.results.comparison import compare
 from lm_eval_hesnr.results.diagnose import diagnose
 from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
+from lm_eval_hesnr.results.sweep.state import STATUSES
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table
 from lm_eval_hesnr.results.verdict import HEADLINE, verdicts
 
@@ -32,6 +34,13 @@ def ending(rows: Sequence[Row]) -> Iterator[str]:
     findings = diagnose([run for row in rows for run in row.runs])
     yield from map(str, findings)
     yield counted(len(findings), "finding") if findings else "no findings"
+
+
+def summary_line(rows: Sequence[Row], out: Path) -> str:
+    """How many checkpoints have which status, and where the table is."""
+    statuses = Counter(row.status for row in rows)
+    known = ", ".join(f"{statuses[status]} {status}" for status in STATUSES if statuses[status])
+    return f"{out / 'table.csv'}: {counted(len(rows), 'checkpoint')}: {known or 'none'}"
 
 
 def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:

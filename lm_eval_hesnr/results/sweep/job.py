@@ -21,7 +21,7 @@ from lm_eval_hesnr.results.sweep.command import Command
 _REASON = re.compile(r"(?:[\w.]+: )?error: .+|(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)(?:: .*)?")
 """The line of a log that says why a process ended."""
 _READ_OF_LOG = 2**20
-_LONGEST_REASON = 500
+_LONGEST_REASON = 240
 _PATIENCE = 10.0
 """Seconds that a process gets to end itself after SIGTERM."""
 

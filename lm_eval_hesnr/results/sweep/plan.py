@@ -62,9 +62,10 @@ class Planner:
 
     def _checkpoints(self, states: dict[str, State]) -> list[Checkpoint]:
         known = {state.pretrained for state in states.values()}
+        may_be_missing = self.options.watch is not None or bool(self.every)  # an earlier look has found them
         found: list[Found] = []
         for entry in self.entries:
-            found += found_in(entry, self.refs, known=known, may_be_missing=self.options.watch is not None)
+            found += found_in(entry, self.refs, known=known, may_be_missing=may_be_missing)
         names = names_of(states.values()) | {one.key: one.name for one in self.every.values()}
         return checkpoints_of(found, names)
 

@@ -14,7 +14,7 @@ from lm_eval_hesnr.results.sweep.checkpoint import Key, key_of
 
 FORMAT, VERSION = "hesnr-sweep-checkpoint", 1
 _LARGEST = 2**20
-STATUSES = ("waiting", "running", "done", "failed", "incomplete", "gone")
+STATUSES = ("done", "failed", "incomplete", "gone", "running", "waiting")
 
 
 @dataclass(slots=True, kw_only=True)

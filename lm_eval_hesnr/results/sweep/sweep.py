@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import IO
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.sweep.duration import duration
 from lm_eval_hesnr.results.sweep.failures import SAME_REASON, Failures
 from lm_eval_hesnr.results.sweep.order import in_order
 from lm_eval_hesnr.results.sweep.plan import Planned, Planner
+from lm_eval_hesnr.results.sweep.progress import busy_line, done_line, failed_line, started_line, stop_line
 from lm_eval_hesnr.results.sweep.rows import Row, rows_of
 from lm_eval_hesnr.results.sweep.running import Evaluation, Running, new_state
 from lm_eval_hesnr.results.sweep.state import State
@@ -46,7 +46,8 @@ class Sweep:
         self._reported: dict[str, str] = {}  # name to the last reason why it is not evaluated
         self._busy_until: dict[str, float] = {}
         self._seconds: list[float] = []
-        self._next_look = self._settled_at = self._active_at = -1.0
+        self._next_look = self._settled_at = -1.0
+        self._active_at = time.monotonic()
         self._gave_up = self._says_stop = False
 
     def run(self) -> bool:
@@ -86,8 +87,7 @@ class Sweep:
         else:
             why = f" ({stop_file})"
         self._stop.soon = True
-        n = len(self._running)
-        self._say(f"stops{why}" if not n else f"stops after {counted(n, 'running checkpoint')}{why}")
+        self._say(stop_line(len(self._running), why))
 
     def _step(self) -> None:
         if time.monotonic() >= self._next_look:
@@ -108,11 +108,18 @@ class Sweep:
         is_open = [one for one in planned if self._is_open(one)]
         if options.watch is None or any(one.readiness.state in ("ready", "busy") for one in is_open):
             return not is_open
+        return self._watch_is_over(planned, is_open)
+
+    def _watch_is_over(self, planned: list[Planned], is_open: list[Planned]) -> bool:
+        """Whether a watch ends, if it has nothing to do now."""
+        options = self._options
         ended = [one for one in planned if one not in is_open and one.readiness.state != "incomplete"]
         if options.until_step is not None and any((one.checkpoint.step or 0) >= options.until_step for one in ended):
             self._say(f"step {options.until_step} is reached")
             return True
-        if options.until_idle is not None and time.monotonic() - self._active_at >= options.until_idle:
+        written = [one.readiness.unchanged_for for one in planned if one.readiness.state in ("incomplete", "settling")]
+        idle = min([time.monotonic() - self._active_at, *written])
+        if options.until_idle is not None and idle >= options.until_idle:
             self._say(f"nothing new for {duration(options.until_idle)}")
             return True
         return False
@@ -125,8 +132,14 @@ class Sweep:
     def _look(self) -> None:
         """Look at all checkpoints again, and report those that cannot be evaluated."""
         self._planner.refs.forget()
-        found = {one.checkpoint.name: one for one in self._planner.look()}
         now = time.monotonic()
+        try:
+            found = {one.checkpoint.name: one for one in self._planner.look()}
+        except InputError as error:
+            if self._next_look < 0:
+                raise
+            self._say(f"looks again later: {error}")  # the Hub or a disk may be back then
+            found = self._plan
         if found.keys() != self._plan.keys():
             self._active_at = now
         if self._next_look < 0:
@@ -135,19 +148,21 @@ class Sweep:
         self._next_look = now + self._options.watch if self._options.watch is not None else self._settled_at
         if self._options.watch is None and now >= self._settled_at:
             self._next_look = float("inf")
-        later_is_ready = False
-        for one in reversed(list(found.values())):
-            reading = one.readiness
-            if reading.state == "settling" and self._options.watch is None and now >= self._settled_at:
-                self._leave(one, "incomplete", "is still being written; run the same command later, or use --watch")
-            elif reading.state == "incomplete" and (
-                self._options.watch is None or (later_is_ready and reading.unchanged_for >= STALE)
-            ):
-                self._leave(one, "incomplete", reading.reason)
-            elif reading.state == "gone":
-                self._leave(one, "gone", reading.reason)
-            later_is_ready |= reading.state in ("ready", "done")
+        self._report_unready(now)
         self.write()
+
+    def _report_unready(self, now: float) -> None:
+        """Report the checkpoints that are not evaluated: without --watch at once, with it only if nothing changes."""
+        is_watch, planned = self._options.watch is not None, list(self._plan.values())
+        for number, one in enumerate(planned, start=1):
+            state, reason, unchanged_for = one.readiness
+            later_is_ready = any(later.readiness.state in ("ready", "done") for later in planned[number:])
+            if state == "settling" and not is_watch and now >= self._settled_at:
+                self._leave(one, "incomplete", "is still being written; run the same command later, or use --watch")
+            elif state == "incomplete" and (not is_watch or (later_is_ready and unchanged_for >= STALE)):
+                self._leave(one, "incomplete", reason)
+            elif state == "gone":
+                self._leave(one, "gone", reason)
 
     def _leave(self, one: Planned, status: str, reason: str) -> None:
         """Write down that a checkpoint is not evaluated, and say it once."""
@@ -163,7 +178,7 @@ class Sweep:
             state.status, state.reason = status, reason
             state.write(self._out.folder(name))
         self._reported[name] = reason
-        self._say(f"{name}: {status}; {one.checkpoint.source} {reason}")
+        self._say(f"{name}: {status}; {one.checkpoint.source}: {reason}")
 
     def _set(self, one: Planned, state: str) -> None:
         self._plan[one.checkpoint.name] = one._replace(readiness=one.readiness._replace(state=state))
@@ -198,8 +213,7 @@ class Sweep:
             lock.close()
             return
         self._active_at = now
-        gpus = self._running.gpus_of(name)
-        self._say(f"{name}: starts" + (f" on GPU {','.join(gpus)}" if gpus else ""))
+        self._say(started_line(name, self._running.gpus_of(name)))
 
     def _is_started(self, one: Planned, state: State | None, lock: IO[bytes]) -> bool:
         """Look once more at a checkpoint, which is locked now, and start its process."""
@@ -215,12 +229,10 @@ class Sweep:
         return True
 
     def _wait_for_other(self, one: Planned, state: State | None, now: float) -> None:
-        """Another process evaluates this checkpoint: one of another sweep, or of an earlier call that was killed."""
         name = one.checkpoint.name
         self._set(one, "busy")
         if name not in self._busy_until:
-            who = f" (process {state.pid} on {state.host})" if state and state.pid else ""
-            self._say(f"{name}: another process evaluates it{who}; this call waits for its end")
+            self._say(busy_line(name, state))
         self._busy_until[name] = now + _BUSY
 
     def _report_end(self, one: Evaluation) -> None:
@@ -231,29 +243,19 @@ class Sweep:
             self._seconds.append(state.seconds or 0.0)
             if planned is not None:
                 self._set(planned._replace(state=state), "done")
-            self._say(f"{name}: {self._done_line(state)}")
+            n_done = sum(one.is_done for one in self._plan.values())
+            self._say(done_line(state, headline(self._out, state), n_done, len(self._plan), self._seconds_left()))
             return
-        reason, code = state.reason or "", state.exit_code
-        wait = self._failures.add(checkpoint, reason, time.monotonic())
-        again = "" if wait is None else f"; next attempt in {duration(wait)}"
-        end = f"exit {code}" if code is not None and code >= 0 else "killed"
-        self._say(f"{name}: failed ({end}): {reason}; {self._out.folder(name) / 'log.txt'}{again}")
+        wait = self._failures.add(checkpoint, state.reason or "", time.monotonic())
+        self._say(failed_line(state, self._out.folder(name) / "log.txt", wait))
         if self._failures.are_all_alike:
             self._gave_up = True
             self._say(f"the last {SAME_REASON} checkpoints failed for the same reason: no further one is started")
 
-    def _done_line(self, state: State) -> str:
-        """How long it took, its headline, and how much is left."""
-        n_done = sum(one.is_done for one in self._plan.values())
-        parts = [
-            f"done in {duration(state.seconds or 0)}",
-            headline(self._out, state),
-            f"{n_done} of {len(self._plan)}",
-        ]
-        if n_left := sum(self._is_open(one) for one in self._plan.values()):
-            each = sum(self._seconds) / len(self._seconds) / len(self._running.groups)
-            parts.append(f"about {duration(n_left * each)} left")
-        return "; ".join(part for part in parts if part)
+    def _seconds_left(self) -> float:
+        """About how long the remaining checkpoints take, from those that are done."""
+        n_left = sum(self._is_open(one) for one in self._plan.values())
+        return n_left * sum(self._seconds) / len(self._seconds) / len(self._running.groups)
 
     def rows(self) -> list[Row]:
         """One row for each checkpoint of all calls with this OUT, in the order of the steps."""

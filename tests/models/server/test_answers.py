@@ -8,6 +8,7 @@ import pytest
 
 from lm_eval_hesnr.errors import AnswerError
 from lm_eval_hesnr.models.server.answers import ECHO, FORMS, SGLANG, VLLM
+from lm_eval_hesnr.scoring.statistics import Extras
 
 PROMPT = [7, 42, 9]
 WANTED = np.array([1, 2])
@@ -349,3 +350,29 @@ def test_equal_logprobs_get_the_first_of_their_ranks_as_with_hf_topk(own_rank):
     answer = vllm_answer()
     answer["choices"][0]["prompt_logprobs"][1] = {"42": one(0.25, own_rank), "5": one(0.25, 3 - own_rank)}
     assert VLLM.read(answer, PROMPT, WANTED, k=2).rank[0] == 1
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_candidates_are_the_top_tokens_with_their_ids(name):
+    """Three equally likely tokens have an entropy above ln 2. The token itself is not one of them at position 2."""
+    third = math.log(0.3)
+    answer = ANSWERS[name]()
+    tops = {5: third - 1e-5, 42: third, 8: third - 2e-5}
+    if name == "vllm":
+        entries = {str(key): {"logprob": value, "rank": 1 + i} for i, (key, value) in enumerate(tops.items())}
+        entries["5"]["rank"], entries["42"]["rank"] = 2, 1
+        answer["choices"][0]["prompt_logprobs"][1:] = [entries, entries | {"9": {"logprob": -4.0, "rank": 4}}]
+    elif name == "echo":
+        logprobs = answer["choices"][0]["logprobs"]
+        logprobs["token_logprobs"][1:3] = [third, -4.0]
+        logprobs["top_logprobs"][1:3] = [{f"token_id:{key}": value for key, value in tops.items()}] * 2
+    else:
+        answer["meta_info"]["input_token_logprobs"][1:] = [[third, 42, None], [-4.0, 9, None]]
+        answer["meta_info"]["input_top_logprobs"][1:] = [[[value, key, None] for key, value in tops.items()]] * 2
+    found = FORMS[name].read(answer, PROMPT, WANTED, 3, Extras(candidates=True))
+    assert found.top_ids is not None
+    assert found.top_logprobs is not None
+    assert found.top_ids.tolist() == [[42, 5, 8], [-1, -1, -1]]
+    np.testing.assert_allclose(found.top_logprobs[0], [third] * 3, rtol=1e-3)
+    assert np.isnan(found.top_logprobs[1]).all()
+    assert FORMS[name].read(answer, PROMPT, WANTED, 3).top_ids is None

@@ -3,7 +3,9 @@ import math
 import pytest
 import torch
 
+from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES, LEAST_ENTROPY
 from lm_eval_hesnr.models.torch_engine.topk import row_statistics, top_values
+from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS, Extras
 
 
 def naive(logits: torch.Tensor, targets: torch.Tensor, k: int):
@@ -68,3 +70,57 @@ def test_16_bit_logits_are_converted_to_float32():
     got, exact = row_statistics(logits, targets, k=10), naive(logits.float(), targets, k=10)
     torch.testing.assert_close(got.logprob.double(), exact[0], atol=2e-5, rtol=1e-6)
     assert got.rank.tolist() == exact[2].tolist()
+
+
+def drawn(vocabulary, scale, dtype=torch.float32):
+    """40 rows of random logits, and targets of which half are the most likely token."""
+    generator = torch.Generator().manual_seed(vocabulary)
+    logits = (torch.randn(40, vocabulary, generator=generator) * scale + 25.0).to(dtype)
+    targets = torch.randint(vocabulary, (40,), generator=generator)
+    targets[:20] = logits[:20].argmax(-1)
+    return logits, targets
+
+
+@pytest.mark.parametrize("vocabulary", [11, 1290, 32_003])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 20.0, 300.0])
+def test_ln_z_and_the_candidates_logits_equal_the_definitions(vocabulary, scale):
+    logits, targets = drawn(vocabulary, scale)
+    got = row_statistics(logits, targets, 10, Extras(temperatures=True))
+    relative = logits.double() - logits.double().amax(-1, keepdim=True)
+    inverse = torch.as_tensor(INVERSE_TEMPERATURES)
+    exact = torch.logsumexp(relative[:, None, :] * inverse[:, None], dim=-1)
+    assert got.log_z is not None
+    assert got.top_logits is not None
+    torch.testing.assert_close(got.log_z.double(), exact, atol=2e-6, rtol=2e-6)
+    top = relative.topk(10).values
+    is_needed = torch.special.entr(torch.softmax(top / 2, -1)).sum(-1) > LEAST_ENTROPY
+    torch.testing.assert_close(got.top_logits[is_needed].double(), top[is_needed], atol=2e-5, rtol=1e-6)
+    assert bool(got.top_logits[~is_needed].isnan().all())
+    assert scale != 3.0 or int(is_needed.sum()) > 0
+
+
+@pytest.mark.parametrize("vocabulary", [11, 1290, 1500, 32_003])
+def test_candidates_are_the_most_likely_tokens_where_the_token_may_be_a_decision(vocabulary):
+    logits, targets = drawn(vocabulary, 2.0)
+    logits[::2, -2] = logits.max() - 1  # also after the last full block
+    got = row_statistics(logits, targets, 10, Extras(candidates=True))
+    assert got.top_ids is not None
+    assert got.top_logprobs is not None
+    kept = (got.entropy > LEAST_ENTROPY) & (got.rank <= 10)
+    assert 0 < int(kept.sum()) < 40
+    expected = torch.log_softmax(logits.double(), -1)
+    assert torch.equal(got.top_ids[kept].long(), expected[kept].topk(10).indices)
+    assert got.top_logprobs.dtype == torch.float16
+    exact = expected[kept].topk(10).values
+    torch.testing.assert_close(got.top_logprobs[kept].double(), exact, atol=0, rtol=1e-3)
+    assert bool((got.top_ids[~kept] == -1).all())
+    assert bool(got.top_logprobs[~kept].isnan().all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_options_change_no_other_column(dtype):
+    logits, targets = drawn(5000, 3.0, dtype)
+    plain, full = row_statistics(logits, targets, 10), row_statistics(logits, targets, 10, ALL_EXTRAS)
+    assert all(torch.equal(a, b) for a, b in zip(plain[:5], full[:5], strict=True))
+    assert plain[5:] == (None,) * 4
+    assert all(column is not None for column in full)

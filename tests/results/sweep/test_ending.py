@@ -1,9 +1,11 @@
+from pathlib import Path
+
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, step_of
-from lm_eval_hesnr.results.sweep.ending import ending, verdict_lines
+from lm_eval_hesnr.results.sweep.ending import ending, summary_line, verdict_lines
 from lm_eval_hesnr.results.sweep.rows import Row
 from tests.builders import token_scores
 
@@ -44,6 +46,13 @@ def test_there_is_no_verdict_on_one_run_and_a_line_without_documents():
 
 def test_a_sweep_without_checkpoints_says_so():
     assert list(ending([])) == ["no checkpoints yet"]
+
+
+def test_the_last_line_has_the_number_of_each_status():
+    statuses = ["gone", "done", "failed", "done", "incomplete"]
+    rows = [Row(Checkpoint(f"a{i}", f"a{i}"), status, None, ()) for i, status in enumerate(statuses)]
+    line = summary_line(rows, Path("OUT"))
+    assert line == "OUT/table.csv: 5 checkpoints: 2 done, 1 failed, 1 incomplete, 1 gone"
 
 
 def test_the_verdicts_come_after_the_table_and_before_the_findings():

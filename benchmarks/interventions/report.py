@@ -1,0 +1,148 @@
+"""The tables of docs/measures.md, from what `one_pass` measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
+
+from benchmarks.interventions.calibrated import calibrated_he_snr
+from benchmarks.interventions.changes import (
+    MEASURED,
+    RAISED,
+    TITLES,
+    UNCHANGED,
+    easy_limit,
+    put_together,
+    raised_tokens,
+)
+from benchmarks.interventions.one_pass import temperatures_file
+from benchmarks.interventions.temperatures import INVERSES, sums_at_temperatures
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.decomposition import PARTS, part_totals
+from lm_eval_hesnr.metrics.edges import EPSILON
+from lm_eval_hesnr.metrics.measures import measure, measures
+from lm_eval_hesnr.results.set_of import set_totals
+from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_table import read_numbered_table, write_token_table
+
+_BANDS = (EPSILON, 1.39, 1.61, 1.9, 2.1, np.log(10) + 1e-6)
+"""Entropies, nats: between the first two, about four equal candidates; up to the third, about five."""
+
+Runs = dict[str, list[TokenScores]]
+"""For each change, the scores of every trajectory, in the same order."""
+
+
+def report(out: Path, n: int) -> None:
+    """Write the token tables of every column of the table, and print the tables, for the first n trajectories."""
+    names, measured = _read(out, n)
+    limit = easy_limit(measured[UNCHANGED])
+    runs: Runs = {change: [] for change in TITLES}
+    for number, name in enumerate(names):
+        scores = put_together(name, {change: measured[change][number] for change in MEASURED}, limit)
+        for change in TITLES:
+            runs[change].append(scores[change])
+            write_token_table(out / "tables" / change, number, name, scores[change])
+    sums = _sums(out, names, runs, limit)
+    n_tokens = sum(int(scores.scored.sum()) for scores in runs[UNCHANGED])
+    print(f"\n{len(names)} trajectories, {n_tokens:,} tokens; easiest decisions: rank 1, entropy <= {limit:.3f} nats\n")
+    _print_measures(runs, sums)
+    _print_carriers(runs[UNCHANGED])
+    _print_temperatures(sums[UNCHANGED])
+
+
+def _read(out: Path, n: int) -> tuple[list[str], Runs]:
+    """The names of the trajectories, and what was measured. The order is that of the run."""
+    names: list[str] = []
+    measured: Runs = {}
+    for change in MEASURED:
+        found = [read_numbered_table(path) for path in sorted((out / "measured" / change).glob("*.parquet"))[:n]]
+        names = [name for _, name, _ in found]
+        measured[change] = [scores for _, _, scores in found]
+    return names, measured
+
+
+def _sums(out: Path, names: Sequence[str], runs: Runs, limit: float) -> dict[str, np.ndarray]:
+    """For each change, (trajectories, temperatures, 4), see `sums_at_temperatures`."""
+    order = list(MEASURED)
+    found: dict[str, list[np.ndarray]] = {change: [] for change in TITLES}
+    for number, name in enumerate(names):
+        raised = raised_tokens(name, runs[UNCHANGED][number], limit)
+        with np.load(temperatures_file(out, number)) as file:
+            arrays = [file[key] for key in ("log_z", "top_logits")]
+        for change in TITLES:
+            scores = runs[change][number]
+            own = scores.scored
+            if change in raised:
+                chosen = raised[change][own][:, None]
+                at = [np.where(chosen, a[order.index(RAISED)], a[order.index(UNCHANGED)]) for a in arrays]
+            else:
+                at = [a[order.index(change)] for a in arrays]
+            found[change].append(sums_at_temperatures(scores.logprob[own], scores.rank[own], *at))
+    return {change: np.stack(each) for change, each in found.items()}
+
+
+def _print_measures(runs: Runs, sums: dict[str, np.ndarray]) -> None:
+    columns = [_column(runs[UNCHANGED], runs[change], sums[change]) for change in TITLES]
+    print(f"| measure | {' | '.join(TITLES.values())} |\n|---|{'---:|' * len(TITLES)}")
+    for name in columns[0]:
+        print(f"| {name} | {' | '.join(column[name] for column in columns)} |")
+
+
+def _column(before: list[TokenScores], after: list[TokenScores], sums: np.ndarray) -> dict[str, str]:
+    """One column of the table: what every measure says about the changed model."""
+    found = measures([scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in after], EPSILON)
+    pairs = list(zip(before, after, strict=True))
+    parts = np.sum([part_totals(a.snr, a.decisions(EPSILON), b.snr, b.decisions(EPSILON)) for a, b in pairs], axis=0)
+    on_set = np.sum([set_totals(b, np.flatnonzero(a.decisions(EPSILON)), EPSILON) for a, b in pairs], axis=0)
+    calibrated = calibrated_he_snr(sums, after)
+    shown = ("ppl", "bits_per_byte", "he_ppl", "he_snr", "self_he_snr", "q_over_entropy")
+    return {name: _number(found[name]) for name in shown} | {
+        "calibrated_he_snr": _number(calibrated and calibrated.value),
+        "its temperatures": "N/A" if calibrated is None else " ".join(f"{t:.2f}" for t in calibrated.temperatures),
+        "he_snr on the unchanged set": _number(measure("he_snr", on_set)),
+        "top1_acc on the unchanged set": _number(measure("top1_acc", on_set)),
+        **{name: f"{PARTS[name](parts):+.4f}" for name in ("within", "entering", "leaving")},
+        "kept": _number(PARTS["kept"](parts)),
+        "top1_acc": _number(found["top1_acc"]),
+        "topk_acc": _number(found["topk_acc"]),
+        "decisions": f"{found['decisions']:,.0f}",
+    }
+
+
+def _number(value: float | np.ndarray | None) -> str:
+    """Four decimals, or four digits from 5 on."""
+    return "N/A" if value is None else f"{value:.4f}" if value < 5 else f"{value:.4g}"
+
+
+def _print_carriers(runs: list[TokenScores]) -> None:
+    """Which decisions the mean comes from."""
+    chosen = np.concatenate([scores.decisions(EPSILON) for scores in runs])
+    columns = zip(*((scores.snr, scores.entropy, scores.rank) for scores in runs), strict=True)
+    snr, entropy, rank = (np.concatenate(column)[chosen] for column in columns)
+
+    def _shares(title: str, some: np.ndarray) -> None:
+        mean = snr[some].mean() if some.any() else float("nan")
+        print(f"| {title} | {some.mean():.3f} | {snr[some].sum() / snr.sum():.3f} | {mean:.4f} |")
+
+    print("\n| decisions | share of the decisions | share of the sum | mean of p / entropy |\n|---|---:|---:|---:|")
+    _shares("all", np.ones_like(rank, bool))
+    for title, some in (("rank 1", rank == 1), ("rank 2", rank == 2), ("rank 3 to 10", rank > 2)):
+        _shares(title, some)
+    for low, high in pairwise(_BANDS):
+        _shares(f"entropy {low:.2f} to {high:.2f}", (entropy > low) & (entropy <= high))
+    print(f"\nlargest p / entropy: {snr.max():.4f}")
+
+
+def _print_temperatures(sums: np.ndarray) -> None:
+    """Perplexity and HE-SNR of the unchanged model at every temperature of the grid, and the slope at T = 1."""
+    nll, n_tokens, snr, decisions = sums.sum(axis=0).T
+    ppl, he_snr = np.exp(nll / n_tokens), snr / decisions
+    print("\n| 1/T | T | ppl | he_snr | decisions |\n|---:|---:|---:|---:|---:|")
+    for i, inverse in enumerate(INVERSES):
+        print(f"| {inverse:.3f} | {1 / inverse:.3f} | {ppl[i]:.4g} | {he_snr[i]:.4f} | {decisions[i]:,.0f} |")
+    slope = float(CubicSpline(1 / INVERSES[::-1], he_snr[::-1])(1, 1))
+    print(f"\nslope of he_snr over T at T = 1: {slope:.4f}; for a temperature of 2 %: {0.02 * slope:+.4f}")
