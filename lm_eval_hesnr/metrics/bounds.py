@@ -1,4 +1,4 @@
-"""The smallest and the largest value that each measure can have, and its unit. Exports need both."""
+"""Facts about measures that exports need: the better direction, the smallest and the largest value, and the unit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+
+DIRECTIONS: dict[str, bool | None] = HIGHER_IS_BETTER | {"calibrated_he_snr": True}
+"""`measures.HIGHER_IS_BETTER`, and the measure that only runs with the option `temperatures` have."""
 
 
 class Bounds(NamedTuple):
@@ -21,7 +24,7 @@ def bounds(name: str, *, k: int, epsilon: float | None) -> Bounds:
     """The bounds of a measure.
 
     Args:
-        name: a key of `measures.HIGHER_IS_BETTER`.
+        name: a key of `DIRECTIONS`.
         k: size of the candidate set.
         epsilon: the threshold in nats; None if there is none. Then a bound that depends on it is not known.
     """
@@ -80,10 +83,11 @@ _BOUNDS: dict[str, Callable[[int, float | None], Bounds]] = {
     "self_he_snr": _snr,
     "q_over_entropy": _snr,
     "bits_per_byte": _unbounded,
+    "calibrated_he_snr": _snr,  # the entropy is that at the fitted temperature, and has the same lower limit
 }
 
 UNITS: dict[str, str] = {
-    **dict.fromkeys(HIGHER_IS_BETTER, "proportion"),
+    **dict.fromkeys(DIRECTIONS, "proportion"),
     "he_snr": "1/nats",
     "he_ppl": "perplexity",
     "ppl": "perplexity",
@@ -92,5 +96,6 @@ UNITS: dict[str, str] = {
     "self_he_snr": "1/nats",
     "q_over_entropy": "1/nats",
     "bits_per_byte": "bits per byte",
+    "calibrated_he_snr": "1/nats",
 }
 """The unit of each measure."""

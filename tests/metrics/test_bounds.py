@@ -3,12 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from lm_eval_hesnr.metrics.bounds import UNITS, Bounds, bounds, largest_snr
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS, UNITS, Bounds, bounds, largest_snr
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 
 
-@pytest.mark.parametrize("name", HIGHER_IS_BETTER)
+@pytest.mark.parametrize("name", DIRECTIONS)
 def test_every_measure_has_bounds_and_a_unit(name):
     low, high = bounds(name, k=10, epsilon=EPSILON)
     assert low >= 0
@@ -38,3 +39,7 @@ def test_a_bound_that_depends_on_a_missing_threshold_is_not_known():
     assert bounds("mean_entropy", k=10, epsilon=None) == Bounds(0.0, math.log(10))
     assert largest_snr(3, EPSILON) is None  # ln 3 is below epsilon: there are no decisions
     assert largest_snr(2, 0.5) == pytest.approx(0.802 / 0.5, abs=0.01)
+
+
+def test_the_directions_are_those_of_all_measures_that_a_run_can_have():
+    assert DIRECTIONS == HIGHER_IS_BETTER | {CALIBRATED: True}

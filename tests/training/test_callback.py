@@ -1,14 +1,11 @@
 import copy
 import logging
 import math
-import random
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from transformers import TrainerCallback
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.errors import InputError
@@ -71,32 +68,6 @@ def test_the_training_is_the_same_to_the_bit_without_it(trained, tmp_path):
     plain.train()
     for key in ("loss", "grad_norm", "eval_loss"):
         assert logged(plain, key) == logged(trained, key)
-
-
-class Draws(TrainerCallback):
-    """Draws random numbers after each evaluation, and notes them and the modes of the modules."""
-
-    def __init__(self):
-        self.found = []
-
-    def on_evaluate(self, args, state, control, model=None, **_):
-        modes = [module.training for module in model.modules()]
-        self.found.append((random.random(), np.random.rand(), torch.rand(1).item(), modes))
-
-
-def test_random_states_and_modes_are_restored(runs, tmp_path):
-    found = []
-    for has_callback in (False, True):
-        one = trainer(tmp_path, max_steps=1, eval_steps=1)
-        random.seed(1)
-        np.random.seed(1)
-        if has_callback:
-            one.add_callback(HESNRCallback(one, runs))
-        one.add_callback(draws := Draws())
-        one.model.lm_head.eval()
-        one.evaluate()
-        found.append(draws.found)
-    assert found[0] == found[1]
 
 
 def test_gradients_weights_and_tokenizer_are_not_touched(runs, tmp_path):

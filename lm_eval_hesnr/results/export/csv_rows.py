@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import LEVEL
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.results.export.exported_run import ExportedRun, Value
 from lm_eval_hesnr.results.export.request import Request
 
@@ -30,7 +30,7 @@ def as_csv(request: Request) -> str:
 
 
 def _row(run: ExportedRun, value: Value) -> dict[str, Any]:
-    is_better = HIGHER_IS_BETTER[value.measure]
+    is_better = DIRECTIONS[value.measure]
     decisions = run.value("decisions", value.scope).value
     fields: dict[str, Any] = {
         "checkpoint": run.checkpoint,

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lm_eval_hesnr.metrics.bootstrap import LEVEL, RESAMPLES
-from lm_eval_hesnr.metrics.bounds import UNITS
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS, UNITS
 from lm_eval_hesnr.results.export.exported_run import ExportedRun, Value
 from lm_eval_hesnr.results.export.request import Request
 from lm_eval_hesnr.results.export.table import title
@@ -102,7 +101,7 @@ def _model(run: ExportedRun, model_id: str) -> dict[str, Any]:
 
 
 def _result(run: ExportedRun, value: Value, request: Request, identity: str) -> dict[str, Any]:
-    is_better = HIGHER_IS_BETTER[value.measure]
+    is_better = DIRECTIONS[value.measure]
     low, high = run.bounds(value.measure, value.scope)
     epsilon = run.epsilon(value.scope)
     return {

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.near import did_you_mean
-from lm_eval_hesnr.metrics.bounds import Bounds, bounds
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS, Bounds, bounds
 from lm_eval_hesnr.results.findings import Run
 
 
@@ -95,7 +94,7 @@ class ExportedRun:
     def values(self, scopes: Sequence[str] | None, measures: Sequence[str] | None) -> Iterator[Value]:
         """The values of these scopes and measures, also missing ones. None stands for all that the file contains."""
         for scope in self.summaries if scopes is None else scopes:
-            for measure in HIGHER_IS_BETTER if measures is None else measures:
+            for measure in DIRECTIONS if measures is None else measures:
                 if f"{measure},{scope}" in self.run.results:
                     yield self.value(measure, scope)
 
@@ -125,9 +124,9 @@ def check_names(runs: Iterable[ExportedRun], scope: str | None, measures: Sequen
         InputError: a name is unknown, or a run lacks it.
     """
     for name in measures or ():
-        if name not in HIGHER_IS_BETTER:
-            hint = did_you_mean(name, HIGHER_IS_BETTER)
-            raise InputError(f"--measures {name}: {hint}the measures are {', '.join(HIGHER_IS_BETTER)}")
+        if name not in DIRECTIONS:
+            hint = did_you_mean(name, DIRECTIONS)
+            raise InputError(f"--measures {name}: {hint}the measures are {', '.join(DIRECTIONS)}")
     for run in runs:
         if scope is not None and scope not in run.summaries:
             hint = did_you_mean(scope, run.summaries)
@@ -140,7 +139,7 @@ def best(runs: Sequence[ExportedRun], measure: str, scope: str) -> ExportedRun:
     Raises:
         InputError: neither higher nor lower values are better, or no run has a value.
     """
-    sign = {True: 1, False: -1, None: 0}[HIGHER_IS_BETTER[measure]]
+    sign = {True: 1, False: -1, None: 0}[DIRECTIONS[measure]]
     if not sign:
         raise InputError(f"--best: for {measure}, neither higher nor lower is better; name another measure first")
     values = [run.value(measure, scope).value for run in runs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.results.export.exported_run import ExportedRun, Value
 from lm_eval_hesnr.results.export.request import Request
 
@@ -49,7 +49,7 @@ def title(measure: str) -> str:
 
 def direction(measure: str) -> str:
     """`up` or `down`: whether higher or lower values are better; empty for a diagnostic."""
-    return {True: "up", False: "down", None: ""}[HIGHER_IS_BETTER[measure]]
+    return {True: "up", False: "down", None: ""}[DIRECTIONS[measure]]
 
 
 def digits(number: float, measure: str) -> str:

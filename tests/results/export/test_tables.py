@@ -132,3 +132,11 @@ def test_a_summary_begins_with_the_verdict(tmp_path):
 def test_results_without_documents_have_no_verdict(tmp_path):
     text = as_summary(request(write_results(tmp_path / "a"), write_results(tmp_path / "b")))
     assert text.startswith("### HE-SNR\n\n| checkpoint |")
+
+
+def test_the_calibrated_measure_is_exported_where_a_run_has_it(tmp_path):
+    found = request(write_results(tmp_path / "a"), write_results(tmp_path / "b", {"calibrated_he_snr": 0.12}))
+    rows = [line.split(",")[3:6] for line in as_csv(found).splitlines()]
+    assert [row for row in rows if row[1] == "calibrated_he_snr"] == [["action", "calibrated_he_snr", "0.12"]]
+    lines = as_markdown(Request(runs=found.runs[1:], measures=("calibrated_he_snr",))).splitlines()
+    assert lines[0] == "| checkpoint | calibrated_he_snr ↑ |"
