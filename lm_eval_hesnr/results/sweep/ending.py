@@ -27,10 +27,11 @@ def ending(rows: Sequence[Row]) -> Iterator[str]:
     if not tasks_in(rows):
         return
     yield ""
-    yield from noise_lines(rows)
+    compared = [*noise_lines(rows)]
     for task in tasks_in(rows):
-        yield from verdict_lines([run for row in rows for run in row.runs if run.task == task])
-    yield ""
+        compared += verdict_lines([run for row in rows for run in row.runs if run.task == task])
+    if compared:
+        yield from (*compared, "")
     findings = diagnose([run for row in rows for run in row.runs])
     yield from map(str, findings)
     yield counted(len(findings), "finding") if findings else "no findings"
