@@ -19,7 +19,7 @@ from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EPSILON, SUMS
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
-from lm_eval_hesnr.results.compared_run import ComparedRun, from_tables
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_tables
 from lm_eval_hesnr.results.token_tables import read_tables
 from lm_eval_hesnr.scoring.request import LabelledText
 from lm_eval_hesnr.scoring.token_scores import STATISTICS, TokenScores

@@ -22,9 +22,9 @@ from assets_src.tiny_swe_lm.pictures import curve, histogram
 from assets_src.tiny_swe_lm.working_folder import require
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.compared_run import from_tables
+from lm_eval_hesnr.results.compare.compared_run import from_tables
+from lm_eval_hesnr.results.compare.verdict import verdicts
 from lm_eval_hesnr.results.token_tables import read_tables
-from lm_eval_hesnr.results.verdict import verdicts
 
 BAR = 0.05  # nats, width of a histogram bar
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"

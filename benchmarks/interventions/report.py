@@ -24,7 +24,7 @@ from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.decomposition import PARTS, part_totals
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measure, measures
-from lm_eval_hesnr.results.set_of import set_totals
+from lm_eval_hesnr.results.compare.set_of import set_totals
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table, write_token_table
 

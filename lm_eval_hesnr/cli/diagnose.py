@@ -10,10 +10,10 @@ from pathlib import Path
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.results.diagnose import diagnose
-from lm_eval_hesnr.results.finding import Finding, finding_lines
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
+from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.results_file import read_results
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.run_paths import Source, results_in, short_names
 
 

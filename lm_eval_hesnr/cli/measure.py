@@ -17,17 +17,17 @@ from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
-from lm_eval_hesnr.results.comparable import why_not
-from lm_eval_hesnr.results.compared_run import ComparedRun
-from lm_eval_hesnr.results.comparison import Comparison, compare
-from lm_eval_hesnr.results.comparison_data import comparison_csv, comparison_data, csv_text, parts_data
-from lm_eval_hesnr.results.comparison_text import choice_lines, comparison_lines, differences_lines, parts_lines
-from lm_eval_hesnr.results.decompose import decompose
+from lm_eval_hesnr.results.compare.comparable import why_not
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.comparison import Comparison, compare
+from lm_eval_hesnr.results.compare.data import comparison_csv, comparison_data, csv_text, parts_data
+from lm_eval_hesnr.results.compare.decompose import decompose
+from lm_eval_hesnr.results.compare.per_trajectory import moved, moved_lines
+from lm_eval_hesnr.results.compare.set_of import ReferenceSet
+from lm_eval_hesnr.results.compare.text import choice_lines, comparison_lines, differences_lines, parts_lines
 from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
-from lm_eval_hesnr.results.per_trajectory import moved, moved_lines
 from lm_eval_hesnr.results.reading import Reader
 from lm_eval_hesnr.results.run_paths import Source, one_folder_of_tables
-from lm_eval_hesnr.results.set_of import ReferenceSet
 
 _SEVERAL = ("baseline", "decompose", "per_trajectory")
 """Options that need at least two runs."""

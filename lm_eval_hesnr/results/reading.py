@@ -9,9 +9,9 @@ from pathlib import Path
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.edges import EPSILON
-from lm_eval_hesnr.results.compared_run import ComparedRun, from_results, from_tables
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results, from_tables
 from lm_eval_hesnr.results.results_file import read_results
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.run_paths import Source, short_names, sources
 from lm_eval_hesnr.results.token_tables import Scopes, Tables, read_tables
 

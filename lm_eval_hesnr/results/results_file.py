@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.results.documents import check_documents
-from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.json_checks import each, expect, is_interval, is_number, is_number_or_null
+from lm_eval_hesnr.results.run import Run
 
 _LARGEST_FILE = 2**28
 """Bytes. A results file with 500 trajectories has about 200 kB."""

@@ -9,8 +9,9 @@ from typing import Any
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
 from lm_eval_hesnr.options import DEFAULT_SCOPES
-from lm_eval_hesnr.results.finding import Finding
-from lm_eval_hesnr.results.findings import Run, findings_of_run
+from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.diagnosis.findings import findings_of_run
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.text_table import scopes_table
 
 eval_logger = logging.getLogger("lm_eval.hesnr")

@@ -12,7 +12,7 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.comparison_text import SHOWN_ON_A_SET
+from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from tests.builders import token_scores
 

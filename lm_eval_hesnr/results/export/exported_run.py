@@ -13,7 +13,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS, Bounds, bounds
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.run import Run
 
 
 class Value(NamedTuple):

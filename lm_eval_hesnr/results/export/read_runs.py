@@ -14,8 +14,8 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.results.export.exported_run import ExportedRun
-from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.results_file import read_results_file
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.run_paths import results_in
 from lm_eval_hesnr.results.sweep.checkpoint import step_of
 

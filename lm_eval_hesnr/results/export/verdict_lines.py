@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.characters import one_line
-from lm_eval_hesnr.results.compared_run import from_results
+from lm_eval_hesnr.results.compare.compared_run import from_results
+from lm_eval_hesnr.results.compare.verdict import verdicts
 from lm_eval_hesnr.results.export.request import Request
-from lm_eval_hesnr.results.verdict import verdicts
 
 
 def verdict_lines(request: Request) -> list[str]:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.results.compared_run import ComparedRun, from_results
-from lm_eval_hesnr.results.comparison import compare
-from lm_eval_hesnr.results.diagnose import diagnose
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
+from lm_eval_hesnr.results.compare.comparison import compare
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, verdicts
+from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
 from lm_eval_hesnr.results.sweep.state import STATUSES
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table
-from lm_eval_hesnr.results.verdict import HEADLINE, verdicts
 
 
 def ending(rows: Sequence[Row]) -> Iterator[str]:

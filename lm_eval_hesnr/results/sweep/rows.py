@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise, smoothed
-from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.results_file import runs_of
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder
 from lm_eval_hesnr.results.sweep.state import State

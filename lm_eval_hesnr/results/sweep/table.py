@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from lm_eval_hesnr.files import replace_file, writing
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder
 from lm_eval_hesnr.results.sweep.rows import (
     Row,

@@ -3,7 +3,7 @@ from pathlib import Path
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.documents import documents_config
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, step_of
 from lm_eval_hesnr.results.sweep.ending import ending, summary_line, verdict_lines
 from lm_eval_hesnr.results.sweep.rows import Row

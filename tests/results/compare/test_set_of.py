@@ -9,7 +9,7 @@ from lm_eval_hesnr.metrics.bootstrap import Sample
 from lm_eval_hesnr.metrics.estimates import estimate
 from lm_eval_hesnr.metrics.measures import measure
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.set_of import MEASURES, ReferenceSet
+from lm_eval_hesnr.results.compare.set_of import MEASURES, ReferenceSet
 from tests.builders import compared_run, run_of_tables, token_scores
 
 ACTION = {"action": SCOPES["action"]}

@@ -10,8 +10,8 @@ from typing import Any
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.estimates import Estimate
-from lm_eval_hesnr.results.comparison import Comparison
-from lm_eval_hesnr.results.verdict import HEADLINE, Verdict
+from lm_eval_hesnr.results.compare.comparison import Comparison
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, Verdict
 
 Parts = Mapping[str, Mapping[str, Difference | None]]
 """Run to the parts of its difference from the baseline."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lm_eval_hesnr.results.change import Change, changes, in_scopes
-from lm_eval_hesnr.results.finding import Finding
-from lm_eval_hesnr.results.findings import Run
-from lm_eval_hesnr.results.set_change import SetChange, set_moved
+from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes
+from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.diagnosis.set_change import SetChange, set_moved
+from lm_eval_hesnr.results.run import Run
 
 SMALLEST_FALL = 0.005
 """Smaller falls of topk_acc are not reported."""

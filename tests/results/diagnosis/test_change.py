@@ -4,8 +4,8 @@ import pytest
 from lm_eval_hesnr.metrics.bootstrap import Sample
 from lm_eval_hesnr.metrics.measures import totals
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.change import Change
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.diagnosis.change import Change
+from lm_eval_hesnr.results.run import Run
 from tests.builders import token_scores
 
 

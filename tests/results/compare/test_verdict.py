@@ -6,7 +6,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, Interval
-from lm_eval_hesnr.results.verdict import holm, smallest_shown, verdicts
+from lm_eval_hesnr.results.compare.verdict import holm, smallest_shown, verdicts
 from tests.builders import compared_run
 
 N = 30

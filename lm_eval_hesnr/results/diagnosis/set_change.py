@@ -12,11 +12,11 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.bootstrap import Difference
-from lm_eval_hesnr.results.change import Change, in_scopes
-from lm_eval_hesnr.results.compared_run import ComparedRun, from_tables
-from lm_eval_hesnr.results.decompose import decompose
-from lm_eval_hesnr.results.finding import Finding
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_tables
+from lm_eval_hesnr.results.compare.decompose import decompose
+from lm_eval_hesnr.results.diagnosis.change import Change, in_scopes
+from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.token_tables import read_tables
 
 LEAST_MOVE_OF_PPL = 0.05

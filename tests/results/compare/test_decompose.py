@@ -6,7 +6,7 @@ import pytest
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.decompose import decompose
+from lm_eval_hesnr.results.compare.decompose import decompose
 from tests.builders import compared_run, run_of_tables, token_scores
 
 

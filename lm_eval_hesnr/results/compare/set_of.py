@@ -29,7 +29,7 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import SUMS
-from lm_eval_hesnr.results.compared_run import ComparedRun, tables_of
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, tables_of
 from lm_eval_hesnr.results.token_tables import Scopes, read_scores, read_tables
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 

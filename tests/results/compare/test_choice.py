@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from lm_eval_hesnr.metrics.profile import SUMS
-from lm_eval_hesnr.results.comparison import compare
+from lm_eval_hesnr.results.compare.comparison import compare
 from tests.builders import compared_run
 
 N = 30

@@ -7,7 +7,7 @@ import numpy as np
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.decomposition import decomposed, part_totals
-from lm_eval_hesnr.results.compared_run import ComparedRun, tables_of
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, tables_of
 from lm_eval_hesnr.results.token_tables import read_scores
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.metrics.measures import measure, weights
-from lm_eval_hesnr.results.comparable import why_not
-from lm_eval_hesnr.results.compared_run import ComparedRun
-from lm_eval_hesnr.results.comparison import Comparison
+from lm_eval_hesnr.results.compare.comparable import why_not
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.comparison import Comparison
+from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.text_table import aligned
-from lm_eval_hesnr.results.verdict import HEADLINE
 
 
 def moved(found: Comparison) -> list[dict[str, Any]]:

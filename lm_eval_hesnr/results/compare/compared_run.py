@@ -12,7 +12,7 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
 from lm_eval_hesnr.results.documents import document_totals
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.token_tables import Scopes, Tables
 
 

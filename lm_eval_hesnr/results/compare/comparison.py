@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from lm_eval_hesnr.metrics.bootstrap import Sample
 from lm_eval_hesnr.metrics.estimates import Estimate, estimate
-from lm_eval_hesnr.results.choice import Choice, choice
-from lm_eval_hesnr.results.comparable import why_not
-from lm_eval_hesnr.results.compared_run import ComparedRun
-from lm_eval_hesnr.results.verdict import HEADLINE, Verdict, verdicts
+from lm_eval_hesnr.results.compare.choice import Choice, choice
+from lm_eval_hesnr.results.compare.comparable import why_not
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, Verdict, verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

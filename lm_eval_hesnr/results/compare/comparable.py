@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lm_eval_hesnr.results.compared_run import ComparedRun
-from lm_eval_hesnr.results.diagnose import COMPARED, CONTEXT
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+
+COMPARED = (
+    "k", "epsilon", "threshold", "score", "render", "label_rules", "scopes", "trajectories", "dtype", "tokenizer",
+    "add_bos_token",
+)  # fmt: skip
+"""Keys of the signature that must be equal for two runs to be comparable."""
+CONTEXT = ("window", "stride", "rope")
+"""Keys of the signature that a context extension changes. Such runs are compared, with a finding."""
 
 
 def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:

@@ -7,9 +7,9 @@ import pytest
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
-from lm_eval_hesnr.results.diagnose import diagnose
+from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.documents import documents_config
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
 from tests.builders import token_scores
 

@@ -7,10 +7,10 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
-from lm_eval_hesnr.results.diagnose import diagnose
+from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.documents import documents_config
-from lm_eval_hesnr.results.findings import Run
 from lm_eval_hesnr.results.results_file import runs_of
+from lm_eval_hesnr.results.run import Run
 from tests.builders import token_scores
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.compared_run import ComparedRun
-from lm_eval_hesnr.results.verdict import HEADLINE, NO_VERDICT, NOT_DISTINGUISHABLE, WORSE, Verdict, verdicts
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, NO_VERDICT, NOT_DISTINGUISHABLE, WORSE, Verdict, verdicts
 
 Values = Mapping[str, Mapping[str, Estimate]]
 """Run to measure to estimate."""

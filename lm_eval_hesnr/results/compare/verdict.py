@@ -25,8 +25,8 @@ from lm_eval_hesnr.metrics.bootstrap import (
     paired_difference,
 )
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, weights
-from lm_eval_hesnr.results.comparable import other_context, why_not
-from lm_eval_hesnr.results.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.comparable import other_context, why_not
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 
 BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
 HEADLINE = "he_snr"

@@ -8,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from lm_eval_hesnr.results.finding import Finding
-from lm_eval_hesnr.results.findings import LARGEST_WIDTH, Run, findings_of_run
-from lm_eval_hesnr.results.findings_of_change import findings_of_change
+from lm_eval_hesnr.results.compare.comparable import COMPARED, CONTEXT
+from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.diagnosis.findings import LARGEST_WIDTH, findings_of_run
+from lm_eval_hesnr.results.diagnosis.findings_of_change import findings_of_change
+from lm_eval_hesnr.results.run import Run
 
-COMPARED = (
-    "k", "epsilon", "threshold", "score", "render", "label_rules", "scopes", "trajectories", "dtype", "tokenizer",
-    "add_bos_token",
-)  # fmt: skip
-"""Keys of the signature that must be equal for two runs to be comparable."""
-CONTEXT = ("window", "stride", "rope")
-"""Keys of the signature that a context extension changes. Such runs are compared, with a finding."""
 _ROPE_ONLY = (
     "the model encoded the positions differently",
     "a change can come from the model or from the RoPE scaling",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.finding import Finding
+from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.run import Run
 
 LARGEST_WIDTH = 0.1
 """Largest accepted half width of the 95 % interval of he_snr, relative to its value."""
@@ -25,22 +26,6 @@ LARGEST_MISCALIBRATION = 0.1
 0.04 and 0.03 at their own temperature, 0.01 and -0.02 at the temperature 1.25, and 0.13 and 0.12 at 0.8, where he_snr
 is higher by 11 % and 3 % (docs/measures.md)."""
 LOW_PRECISION = ("bfloat16", "float16", "float8")
-
-
-class Run(NamedTuple):
-    """The results of one run on one of our tasks."""
-
-    name: str
-    task: str
-    results: Mapping[str, Any]
-    """`<measure>,<scope>` to value."""
-    config: Mapping[str, Any]
-    """The task's configuration, with signature, counts and summary."""
-
-    def value(self, measure: str, scope: str) -> float | None:
-        """The value of a measure; None if it has no number."""
-        found = self.results.get(f"{measure},{scope}")
-        return float(found) if isinstance(found, (int, float)) else None
 
 
 def findings_of_run(run: Run, width: float = LARGEST_WIDTH) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, paired_difference
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.compared_run import from_results
-from lm_eval_hesnr.results.findings import Run
+from lm_eval_hesnr.results.compare.compared_run import from_results
+from lm_eval_hesnr.results.run import Run
 
 SMALLEST_MOVE = 0.005
 """Smaller relative changes of a measure count as no change."""

@@ -9,9 +9,9 @@ from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.comparison import Comparison
+from lm_eval_hesnr.results.compare.comparison import Comparison
+from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.text_table import aligned, number
-from lm_eval_hesnr.results.verdict import HEADLINE
 
 WIDTH = 120
 """Characters of a line."""

@@ -1,0 +1,1 @@
+"""Compare runs: pair them, say which one is better, and which parts a difference has."""

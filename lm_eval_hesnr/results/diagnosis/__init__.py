@@ -1,0 +1,1 @@
+"""What may be wrong with results: findings about one run, and about the change between two runs."""
