@@ -9,19 +9,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from lm_eval_hesnr.metrics.edges import EPSILON
-from lm_eval_hesnr.scoring.token_scores import TokenScores
+from lm_eval_hesnr.scoring.token_scores import STATISTICS, TokenScores
 
 UNCHANGED, RAISED, EASIEST, HALF = "unchanged", "raised", "easiest", "half"
 
 EASY_SHARE = 0.14
 """`easiest` raises this share of the decisions: those with rank 1 and the smallest entropies."""
-
-_STATISTICS = ("logprob", "entropy", "rank", "top_mass", "collision")
 
 Change = Callable[[torch.Tensor, torch.Tensor, list[int]], torch.Tensor]
 """From logits (R, V), the true tokens (R,) and one seed per row to changed logits (R, V)."""
@@ -91,8 +90,10 @@ def put_together(name: str, measured: Mapping[str, TokenScores], limit: float) -
     unchanged, raised = measured[UNCHANGED], measured[RAISED]
     found = dict(measured)
     for title, chosen in raised_tokens(name, unchanged, limit).items():
-        columns = {
-            column: np.where(chosen, getattr(raised, column), getattr(unchanged, column)) for column in _STATISTICS
+        columns: dict[str, Any] = {
+            name: np.where(chosen if values.ndim == 1 else chosen[:, None], getattr(raised, name), values)
+            for name in STATISTICS
+            if (values := getattr(unchanged, name)) is not None
         }
         found[title] = replace(unchanged, signature=unchanged.signature | {"change": title}, **columns)
     return {title: found[title] for title in TITLES}

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.interventions.calibrated import calibrated_he_snr
-from benchmarks.interventions.changes import (
-    MEASURED,
-    RAISED,
-    TITLES,
-    UNCHANGED,
-    easy_limit,
-    put_together,
-    raised_tokens,
-)
-from benchmarks.interventions.one_pass import temperatures_file
-from benchmarks.interventions.temperatures import INVERSES, Recorded
+from benchmarks.interventions.changes import MEASURED, TITLES, UNCHANGED, easy_limit, put_together
 from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibration
 from lm_eval_hesnr.metrics.decomposition import PARTS, part_totals
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measure, measures
+from lm_eval_hesnr.metrics.profile import EntropyProfile, pooled
+from lm_eval_hesnr.metrics.temperatures import FINE, INVERSE_TEMPERATURES
 from lm_eval_hesnr.results.compare.set_of import set_totals
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table, write_token_table
@@ -45,12 +36,11 @@ def report(out: Path, n: int) -> None:
         for change in TITLES:
             runs[change].append(scores[change])
             write_token_table(out / "tables" / change, number, name, scores[change])
-    recorded = _recorded(out, names, runs, limit)
     n_tokens = sum(int(scores.scored.sum()) for scores in runs[UNCHANGED])
     print(f"\n{len(names)} trajectories, {n_tokens:,} tokens; easiest decisions: rank 1, entropy <= {limit:.3f} nats\n")
-    _print_measures(runs, recorded)
+    _print_measures(runs)
     _print_carriers(runs[UNCHANGED])
-    _print_temperatures(recorded[UNCHANGED])
+    _print_temperatures(pooled(_profiles(runs[UNCHANGED])))
 
 
 def _read(out: Path, n: int) -> tuple[list[str], Runs]:
@@ -64,44 +54,30 @@ def _read(out: Path, n: int) -> tuple[list[str], Runs]:
     return names, measured
 
 
-def _recorded(out: Path, names: Sequence[str], runs: Runs, limit: float) -> dict[str, list[Recorded]]:
-    """For each change, what is recorded about every trajectory at other temperatures."""
-    order = list(MEASURED)
-    found: dict[str, list[Recorded]] = {change: [] for change in TITLES}
-    for number, name in enumerate(names):
-        raised = raised_tokens(name, runs[UNCHANGED][number], limit)
-        with np.load(temperatures_file(out, number)) as file:
-            arrays = [file[key] for key in ("log_z", "top_logits")]
-        for change in TITLES:
-            scores = runs[change][number]
-            own = scores.scored
-            if change in raised:
-                chosen = raised[change][own][:, None]
-                at = [np.where(chosen, a[order.index(RAISED)], a[order.index(UNCHANGED)]) for a in arrays]
-            else:
-                at = [a[order.index(change)] for a in arrays]
-            found[change].append(Recorded(scores.logprob[own], scores.rank[own], *at))
-    return found
+def _profiles(runs: list[TokenScores]) -> list[EntropyProfile]:
+    return [scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in runs]
 
 
-def _print_measures(runs: Runs, recorded: dict[str, list[Recorded]]) -> None:
-    columns = [_column(runs[UNCHANGED], runs[change], recorded[change]) for change in TITLES]
+def _print_measures(runs: Runs) -> None:
+    columns = [_column(runs[UNCHANGED], runs[change]) for change in TITLES]
     print(f"| measure | {' | '.join(TITLES.values())} |\n|---|{'---:|' * len(TITLES)}")
     for name in columns[0]:
         print(f"| {name} | {' | '.join(column[name] for column in columns)} |")
 
 
-def _column(before: list[TokenScores], after: list[TokenScores], recorded: list[Recorded]) -> dict[str, str]:
+def _column(before: list[TokenScores], after: list[TokenScores]) -> dict[str, str]:
     """One column of the table: what every measure says about the changed model."""
-    found = measures([scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in after], EPSILON)
+    profiles = _profiles(after)
+    found, calibrated = measures(profiles, EPSILON), calibration(profiles, [one.digest for one in after], EPSILON)
     pairs = list(zip(before, after, strict=True))
     parts = np.sum([part_totals(a.snr, a.decisions(EPSILON), b.snr, b.decisions(EPSILON)) for a, b in pairs], axis=0)
     on_set = np.sum([set_totals(b, np.flatnonzero(a.decisions(EPSILON)), EPSILON) for a, b in pairs], axis=0)
-    calibrated = calibrated_he_snr(recorded, after)
     shown = ("ppl", "bits_per_byte", "he_ppl", "he_snr", "self_he_snr", "q_over_entropy")
     return {name: _number(found[name]) for name in shown} | {
-        "calibrated_he_snr": _number(calibrated and calibrated.value),
-        "its temperatures": "N/A" if calibrated is None else " ".join(f"{t:.2f}" for t in calibrated.temperatures),
+        CALIBRATED: _number(calibrated and calibrated.estimate.value),
+        "its temperatures": " ".join("N/A" if t is None else f"{t:.2f}" for t in calibrated.temperatures)
+        if calibrated
+        else "N/A",
         "he_snr on the unchanged set": _number(measure("he_snr", on_set)),
         "top1_acc on the unchanged set": _number(measure("top1_acc", on_set)),
         **{name: f"{PARTS[name](parts):+.4f}" for name in ("within", "entering", "leaving")},
@@ -136,12 +112,10 @@ def _print_carriers(runs: list[TokenScores]) -> None:
     print(f"\nlargest p / entropy: {snr.max():.4f}")
 
 
-def _print_temperatures(recorded: list[Recorded]) -> None:
-    """Perplexity and HE-SNR at every temperature of the grid, and the slope at T = 1."""
-    inverses = np.concatenate([INVERSES, [1 / 0.98, 1 / 1.02]])
-    nll, n_tokens, snr, decisions = np.sum([one.sums(inverses) for one in recorded], axis=0).T
+def _print_temperatures(profile: EntropyProfile) -> None:
+    """Perplexity and HE-SNR at every temperature of the grid, and at the two neighbours of 1 in the finer grid."""
+    (nll, decisions, snr), n_tokens = profile.sums_by_temperature, profile.sums[:, 0].sum()
     ppl, he_snr = np.exp(nll / n_tokens), snr / decisions
     print("\n| 1/T | T | ppl | he_snr | decisions |\n|---:|---:|---:|---:|---:|")
-    for i, inverse in enumerate(INVERSES):
-        print(f"| {inverse:.3f} | {1 / inverse:.3f} | {ppl[i]:.4g} | {he_snr[i]:.4f} | {decisions[i]:,.0f} |")
-    print(f"\nhe_snr at T = 0.98 and T = 1.02: {he_snr[-2]:.4f}, {he_snr[-1]:.4f}")
+    for i in np.flatnonzero(np.isin(FINE, INVERSE_TEMPERATURES) | (abs(FINE - 1) == FINE[1] - FINE[0])):
+        print(f"| {FINE[i]:.3f} | {1 / FINE[i]:.3f} | {ppl[i]:.4g} | {he_snr[i]:.4f} | {decisions[i]:,.0f} |")

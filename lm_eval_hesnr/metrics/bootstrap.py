@@ -18,6 +18,7 @@ coverage in simulated runs.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ LEVEL = 0.95
 
 _LEAST = 5
 """The smallest number of documents for which there is an interval."""
+_MOST_SEARCHED = 1_000_000
+"""The largest effective number of documents that `fewest_documents` considers."""
 _BLOCK = 2_000_000
 """How many draws are in memory at a time. All draws would take 320 MB for 20 000 documents."""
 
@@ -197,6 +200,21 @@ def _p_value(values: np.ndarray, effective: float) -> float:
 def least_p(effective: float) -> float:
     """The smallest two-sided p-value that this effective number of documents can give."""
     return _p_of_tail(0, effective)
+
+
+def fewest_documents(document_weights: np.ndarray, level: float) -> float:
+    """The fewest documents with such weights whose least p-value is below the level; infinite if no number is enough.
+
+    Args:
+        document_weights: (D,); the effective number is in proportion to the number of documents.
+        level: in (0, 1).
+    """
+    candidates = range(_LEAST, _MOST_SEARCHED)
+    i = bisect_left(candidates, True, key=lambda effective: least_p(effective) < level)
+    if i == len(candidates):
+        return math.inf
+    share = document_weights.sum() ** 2 / (document_weights**2).sum() / len(document_weights)
+    return _LEAST if i == 0 else math.ceil(candidates[i] / share)
 
 
 def _p_of_tail(n_beyond: int, effective: float) -> float:

@@ -34,10 +34,12 @@ def measured(folder):
 
 def test_the_unchanged_model_has_the_numbers_of_a_plain_run(out, runs, tmp_path):
     metadata = {"trajectories": str(runs), "score": "action", "token_table": str(tmp_path / "tables")}
-    task = SweHesnr({"task": "swe_hesnr", "metadata": metadata})
+    task = SweHesnr({"task": "swe_hesnr", "metadata": metadata | {"temperatures": True}})
     task.build_all_requests(rank=0, world_size=1)
     HFTopK(device="cpu").loglikelihood(task.instances, disable_tqdm=True)
-    assert measured(out / "tables" / "unchanged") == pytest.approx(measured(tmp_path / "tables"), rel=1e-5)
+    plain = measured(tmp_path / "tables")
+    assert measured(out / "tables" / "unchanged") == pytest.approx(plain, rel=1e-5)
+    assert plain["calibrated_he_snr"] is not None
 
 
 def test_each_change_does_what_its_name_says(out):
@@ -50,13 +52,15 @@ def test_each_change_does_what_its_name_says(out):
     for change in ("temperature 0.8", "temperature 1.25"):
         assert found[change]["ppl"] != before["ppl"]
         assert found[change]["topk_acc"] == before["topk_acc"]
+        assert found[change]["calibrated_he_snr"] == pytest.approx(before["calibrated_he_snr"], rel=0.02)
 
 
 def test_a_second_call_scores_nothing_again_and_prints_the_same(out, runs, capsys):
     arguments = ["--out", str(out), "--trajectories", str(runs)]
     main(arguments)
     first = capsys.readouterr().out
-    (out / "temperatures" / "00001.npz").unlink()
+    (last,) = (out / "measured" / "temperature 1.25").glob("00001-*.parquet")
+    last.unlink()
     main(arguments)
     second = capsys.readouterr().out
     assert "tokens scored" not in first

@@ -12,7 +12,9 @@ from scipy import stats  # type: ignore[import-untyped]
 from lm_eval_hesnr.metrics.bootstrap import (
     Sample,
     effective_documents,
+    fewest_documents,
     interval,
+    least_p,
     paired_difference,
     replicates,
     resampled,
@@ -190,6 +192,18 @@ def test_p_is_below_0_05_just_where_the_interval_leaves_0_out():
 def test_the_least_p_of_many_documents_is_two_of_2001():
     a = np.random.default_rng(0).normal(1, 0.1, 3000)
     assert paired("mean_entropy", means(a), means(a + 1)).p_value == pytest.approx(2 / 2001, rel=0.02)
+
+
+def test_one_document_fewer_than_the_fewest_cannot_give_the_p_value():
+    for level in (0.03, 0.01, 0.002):
+        n = int(fewest_documents(np.ones(7), level))
+        assert least_p(n) < level <= least_p(n - 1)
+    unequal = np.array([1.0, 2, 3, 10])
+    effective = effective_documents(np.tile(unequal, 100))
+    assert effective is not None
+    share = effective / 400
+    assert fewest_documents(unequal, 0.01) == math.ceil(fewest_documents(np.ones(4), 0.01) / share)
+    assert fewest_documents(unequal, 2 / 2002) == math.inf
 
 
 def test_a_run_against_itself_differs_by_nothing():

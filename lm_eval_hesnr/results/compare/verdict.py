@@ -21,6 +21,7 @@ from lm_eval_hesnr.metrics.bootstrap import (
     Interval,
     Sample,
     effective_documents,
+    fewest_documents,
     least_p,
     paired_difference,
 )
@@ -80,8 +81,9 @@ def verdicts(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> list
     sample = Sample.of(first.totals[scope]) if scope in first.totals else None
     pairs = [_Pair.of(first, sample, run, scope) for run in others]
     tested = [pair for pair in pairs if pair.reason is None]
-    adjusted = iter(holm([pair.headline.p_value or 1.0 for pair in tested]))
-    return [pair.no_verdict() if pair.reason else pair.verdict(next(adjusted), len(tested)) for pair in pairs]
+    p_values = [pair.headline.p_value or 1.0 for pair in tested]
+    adjusted = zip(holm(p_values), _least_after_holm(p_values, [pair.least_p for pair in tested]), strict=True)
+    return [pair.no_verdict() if pair.reason else pair.verdict(*next(adjusted), len(tested)) for pair in pairs]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -94,6 +96,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, p_values[i] * (len(p_values) - nth)))
         adjusted[i] = largest
     return adjusted
+
+
+def _least_after_holm(p_values: list[float], least: list[float]) -> list[float]:
+    """The smallest p-value after Holm that each comparison can have, if the others keep theirs."""
+    return [holm([*p_values[:i], one, *p_values[i + 1 :]])[i] for i, one in enumerate(least)]
 
 
 def smallest_shown(interval: Interval, n_documents: int, n_wanted: int, n_tested: int = 1) -> float:
@@ -141,12 +148,28 @@ class _Pair:
         found = (self.differences or {}).get(HEADLINE)
         return found or Difference(math.nan, None, None)
 
+    @property
+    def least_p(self) -> float:
+        """The smallest p-value before Holm that so many trajectories can give."""
+        return least_p(min(effective_documents(one) or math.inf for one in self._weights))
+
+    @property
+    def _weights(self) -> list[np.ndarray]:
+        return [weights(HEADLINE, sample.rows) for sample in self.samples]
+
     def no_verdict(self) -> Verdict:
         return self._verdict(
             NO_VERDICT, None, 0, f"{self.run.name} and {self.baseline.name}: {NO_VERDICT}: {self.reason}"
         )
 
-    def verdict(self, p_value: float, n_tested: int) -> Verdict:
+    def verdict(self, p_value: float, least: float, n_tested: int) -> Verdict:
+        """The verdict.
+
+        Args:
+            p_value: after Holm.
+            least: the smallest p-value after Holm that so many trajectories can give.
+            n_tested: number of comparisons.
+        """
         value, interval, _ = self.headline
         if interval is None:
             return self.no_verdict()
@@ -154,7 +177,7 @@ class _Pair:
         around = f"95 % {interval.low:+.4f} to {interval.high:+.4f}, p = {p_value:.2g}{after}"
         a, b, numbers = self.baseline.name, self.run.name, f"{HEADLINE} {value:+.4f} ({around})"
         if p_value >= _ALPHA:
-            advice = self._advice(value, interval, n_tested)
+            advice = self._advice(value, interval, least, n_tested)
             sentence = f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {advice}"
             return self._verdict(NOT_DISTINGUISHABLE, p_value, n_tested, sentence)
         kind = BETTER if value > 0 else WORSE
@@ -174,19 +197,22 @@ class _Pair:
             sentence=sentence,
         )
 
-    def _advice(self, value: float, interval: Interval, n_tested: int) -> str:
+    def _advice(self, value: float, interval: Interval, least: float, n_tested: int) -> str:
         """How many trajectories would show the difference, and the least p-value of so few if that is not small."""
         if interval.low == interval.high == value == 0:
             return "both are equal in every trajectory"
         n_documents = len(self.run.ids)
         smallest = smallest_shown(interval, n_documents, _MOST_ADVISED, n_tested)
-        if abs(value) < smallest:
+        fewest = max(fewest_documents(one, _ALPHA / n_tested) for one in self._weights)
+        if fewest > _MOST_ADVISED:
+            advice = f"even {_MOST_ADVISED} trajectories are too few for {n_tested} comparisons; compare fewer runs"
+        elif abs(value) < smallest:
             advice = f"even {_MOST_ADVISED} trajectories like these would only show a difference of {smallest:.4f}"
         else:
             n_needed = math.ceil(_MOST_ADVISED * (smallest / abs(value)) ** 2)
-            advice = f"about {_round_up(n_needed)} trajectories like these would show a difference of {abs(value):.4f}"
-        numbers = [effective_documents(weights(HEADLINE, sample.rows)) or math.inf for sample in self.samples]
-        least = min(1.0, least_p(min(numbers)) * n_tested)
+            # more than those that do not show it, and enough for a small p-value
+            number = _round_up(max(n_needed, int(fewest), n_documents + 1))
+            advice = f"about {number} trajectories like these would show a difference of {abs(value):.4f}"
         if least < _ALPHA / 5:
             return advice
         after = " after Holm" if n_tested > 1 else ""

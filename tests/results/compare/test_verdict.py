@@ -100,6 +100,45 @@ def test_few_trajectories_say_the_least_p_value_that_they_can_give():
     assert 5 * 2 * stats.t.sf(tail, 7) == pytest.approx(0.089, abs=0.0005)
 
 
+HEAVY = np.array([1000, 300, 200, 200, 100, 100, 100, 50, 50, 50])
+"""Decisions of ten trajectories whose effective number is below five."""
+
+
+def five_far_better(times):
+    """The verdicts on five runs that are better in every one of ten trajectories, each of which is there n times."""
+    values = np.tile(BASE[:10], times)
+    moved = [values + 0.05 + np.tile(NOISE[i, :10], times) / 10 for i in range(1, 6)]
+    first, *others = (
+        compared_run(f"b{i}", one, decisions=np.tile(HEAVY, times)) for i, one in enumerate([values, *moved])
+    )
+    return verdicts([first, *others], "action")
+
+
+def test_the_advised_number_can_give_a_small_p_value():
+    (number,) = {int(found.sentence.split("; about ")[1].split()[0]) for found in five_far_better(1)}
+    assert five_far_better(1)[0].sentence.endswith("10 trajectories cannot give a p-value below 0.21 after Holm")
+    assert 20 < number <= 40
+    assert {found.kind for found in five_far_better(2)} == {"not distinguishable"}
+    assert {found.kind for found in five_far_better(4)} == {"better"}
+
+
+def test_the_least_p_value_is_not_above_the_p_value_when_other_runs_differ_clearly():
+    clear = [compared_run(f"b{i}", BASE + 0.05 + NOISE[i] / 10) for i in (1, 2, 3)]
+    heavy = np.array([1000, *[1] * 29])
+    runs = [base(), *clear, *(compared_run(f"c{i}", BASE + 0.05, decisions=heavy) for i in (1, 2))]
+    *better, one, two = verdicts(runs, "action")
+    assert {found.kind for found in better} == {"better"}
+    for found in (one, two):
+        assert found.sentence.endswith(f"30 trajectories cannot give a p-value below {found.p_value:.2g} after Holm")
+
+
+def test_so_many_comparisons_that_no_p_value_is_small_are_too_many():
+    runs = [base(), *(compared_run(f"b{i}", BASE + 0.05 + NOISE[1]) for i in range(60))]
+    found = verdicts(runs, "action")[0]
+    assert found.kind == "not distinguishable"
+    assert "even 10000 trajectories are too few for 60 comparisons; compare fewer runs" in found.sentence
+
+
 @pytest.mark.parametrize(
     ("signature", "reason"),
     [
