@@ -42,7 +42,7 @@ def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(random_
     seen: list[int] = []
     monkeypatch.setattr(progress, "tqdm", lambda **_: SimpleNamespace(update=seen.append, close=lambda: None))
 
-    def interrupted(*_, on_read, **__):
+    def interrupted(_ids, _rows, _targets, _k, on_read, *_):
         on_read(256)
         raise KeyboardInterrupt
 
