@@ -49,9 +49,7 @@ class Change:
         if not abs(relative) >= SMALLEST_MOVE:  # also not a number
             return None
         found = self.difference(name)
-        if found and found.interval and found.interval.low <= 0 <= found.interval.high:
-            return None
-        return relative
+        return None if found and found.interval and not found.is_clear else relative
 
     @property
     def is_opposite(self) -> bool:

@@ -94,7 +94,7 @@ def _is_flat(change: Change) -> bool:
     if values is None:
         return False
     if found and found.interval:
-        return found.interval.low <= 0 <= found.interval.high
+        return not found.is_clear
     summaries = [run.config["summary"][change.scope] for run in (change.before, change.after)]
     intervals = [summary["intervals"].get("he_snr") for summary in summaries]
     if None in intervals:

@@ -61,11 +61,10 @@ class SetChange:
         parts = parts_of_change(change) if share <= _LARGEST_SHARE_WITH_TABLES or change.is_opposite else None
         if parts is None:
             return cls(change, hides=False, causes=False, may_hide=share <= LARGEST_SHARE_OF_PPL, parts=None)
-        total, within, interval = parts["total"].value, parts["within"].value, parts["within"].interval
-        is_real = interval is not None and not interval.low <= 0 <= interval.high
+        total, within = parts["total"].value, parts["within"].value
         return cls(
             change,
-            hides=is_real and abs(total) <= LARGEST_REST * abs(within),
+            hides=parts["within"].is_clear and abs(total) <= LARGEST_REST * abs(within),
             causes=change.move("he_snr") is not None and abs(within) <= LARGEST_WITHIN * abs(total),
             may_hide=False,
             parts=parts,
