@@ -325,27 +325,47 @@ def with_value(one, **values):
     ("calibrated", "expected"),
     [
         ((0.29, 0.291), ["temperature"]),
-        ((0.29, 0.275), ["temperature"]),
-        ((0.29, 0.32), ["opposite"]),
-        ((0.29, 0.26), ["opposite"]),
+        ((0.29, 0.301), ["temperature"]),
+        ((0.29, 0.279), ["temperature"]),
+        ((0.29, 0.303), ["opposite"]),
+        ((0.29, 0.277), ["opposite"]),
         ((0.29, None), ["opposite"]),
     ],
 )
 def test_a_change_that_calibration_removes_is_one_of_temperature(calibrated, expected):
-    """As after the temperature .8: he_snr and ppl rise by 12 and 28 %."""
+    """As after the temperature .8: he_snr and ppl rise by 12 and 28 %. A third of the change of he_snr is 0.012."""
     before = with_value(run("a"), calibrated_he_snr=calibrated[0])
     after = with_value(run("b", he_snr=0.336, ppl=2.56, interval=(0.33, 0.34)), calibrated_he_snr=calibrated[1])
     assert codes(before, after) == expected
 
 
-def test_a_finding_about_two_runs_in_two_scopes_is_one_line():
-    before = in_two_scopes(with_value(run("a"), calibrated_he_snr=0.29))
-    after = in_two_scopes(with_value(run("b", he_snr=0.336, interval=(0.33, 0.34)), calibrated_he_snr=0.29))
-    (finding,) = diagnose([before, after])
-    assert finding.evidence == (
-        "he_snr moves, but not at the temperature that fits each run: action he_snr 0.3000 -> 0.3360, "
-        "calibrated_he_snr 0.2900 -> 0.2900; all he_snr 0.3000 -> 0.3360, calibrated_he_snr 0.2900 -> 0.2900"
+MEASURED = {  # he_snr and calibrated_he_snr of the tables in docs/measures.md, of the embedded model and of SmolLM2
+    "nothing": ((0.1040, 0.0980), (0.1407, 0.1389)),
+    "easiest +1": ((0.0702, 0.0787), (0.1040, 0.1149)),
+    "half +1": ((0.1052, 0.1019), (0.1455, 0.1486)),
+    "noise": ((0.1044, 0.0971), (0.1433, 0.1450)),
+    "T = 0.8": ((0.1150, 0.0980), (0.1447, 0.1397)),
+    "T = 1.25": ((0.0854, 0.0981), (0.1273, 0.1398)),
+}
+
+
+@pytest.mark.parametrize("model", [0, 1])
+@pytest.mark.parametrize("change", list(MEASURED)[1:])
+def test_of_the_measured_changes_only_those_of_temperature_are_called_so(model, change):
+    before, after = (
+        with_value(run(name, he_snr=he_snr, interval=None), calibrated_he_snr=calibrated)
+        for name, (he_snr, calibrated) in (("a", MEASURED["nothing"][model]), ("b", MEASURED[change][model]))
     )
+    assert ("temperature" in codes(before, after)) == change.startswith("T")
+
+
+def test_a_finding_about_two_runs_in_two_scopes_is_one_line():
+    interval = {"intervals": {"he_snr": [0.33, 0.34], "calibrated_he_snr": [0.285, 0.295]}}
+    before = in_two_scopes(with_value(run("a"), calibrated_he_snr=0.29))
+    after = in_two_scopes(with_value(run("b", he_snr=0.336, summary=interval), calibrated_he_snr=0.29))
+    (finding,) = diagnose([before, after])
+    one = "he_snr 0.3000 -> 0.3360, calibrated_he_snr 0.2900 (no interval) -> 0.2900 (95 % 0.2850 to 0.2950)"
+    assert finding.evidence == (f"he_snr moves, but not at the temperature that fits each run: action {one}; all {one}")
 
 
 def scored(name, better):
