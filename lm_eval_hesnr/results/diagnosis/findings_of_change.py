@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes
-from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes, sizes
+from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding
 from lm_eval_hesnr.results.diagnosis.set_change import SetChange, set_moved
 from lm_eval_hesnr.results.run import Run
 
@@ -21,9 +21,15 @@ is 0.57 and 0.65. If those of a random half rise, or with noise, it is at least 
 _CALIBRATED = "calibrated_he_snr"
 
 
-def findings_of_change(before: Run, after: Run) -> Iterator[Finding]:
-    """The findings about two comparable runs, the most important first. A finding in several scopes is one line."""
-    found = changes(before, after)
+def findings_of_change(before: Run, after: Run, scopes: Sequence[str]) -> Iterator[ChangeFinding]:
+    """The findings about two runs, the most important first. A finding in several scopes is one line.
+
+    Args:
+        before: the earlier run.
+        after: the later run.
+        scopes: those that both runs have, and in which they are comparable.
+    """
+    found = changes(before, after, scopes)
     warmer = [change for change in found if _is_temperature(change)]
     other_sets = [SetChange.of(change) for change in found if change not in warmer]
     yield from _temperature(warmer)
@@ -43,9 +49,9 @@ def _is_temperature(change: Change) -> bool:
     return abs(calibrated[1] - calibrated[0]) <= LARGEST_LEFT * abs(values[1] - values[0])
 
 
-def _temperature(found: Sequence[Change]) -> Iterator[Finding]:
+def _temperature(found: Sequence[Change]) -> Iterator[ChangeFinding]:
     if found:
-        yield Finding(
+        finding = Finding(
             "temperature",
             "he_snr moves, but not at the temperature that fits each run: "
             + "; ".join(
@@ -54,6 +60,7 @@ def _temperature(found: Sequence[Change]) -> Iterator[Finding]:
             "one model is only more confident than the other, as after a change of the sampling temperature; compare "
             f"{_CALIBRATED}",
         )
+        yield ChangeFinding(finding, sizes(found, "he_snr"))
 
 
 def _with_intervals(change: Change) -> str:
@@ -66,14 +73,15 @@ def _with_intervals(change: Change) -> str:
     )
 
 
-def _opposite(found: Sequence[Change]) -> Iterator[Finding]:
+def _opposite(found: Sequence[Change]) -> Iterator[ChangeFinding]:
     if found:
-        yield Finding(
+        finding = Finding(
             "opposite",
             f"he_snr and ppl disagree about which run is better: {in_scopes(found, 'he_snr', 'ppl')}",
             "after a context extension this is the long-context tax on ppl, after fine-tuning the alignment tax on "
             f"he_snr; choose the checkpoint by the stage of training{_how_to_see_temperature(found)}",
         )
+        yield ChangeFinding(finding, sizes(found, "he_snr"))
 
 
 def _how_to_see_temperature(found: Sequence[Change]) -> str:
@@ -87,13 +95,14 @@ def _falls(change: Change) -> bool:
     return values is not None and values[1] < values[0] - SMALLEST_FALL
 
 
-def _topk_falls(found: Sequence[Change]) -> Iterator[Finding]:
+def _topk_falls(found: Sequence[Change]) -> Iterator[ChangeFinding]:
     if found:
-        yield Finding(
+        finding = Finding(
             "topk-falls",
             f"fewer true tokens are among the candidates: {in_scopes(found, 'topk_acc')}",
             "true tokens leave the set of candidates, which alone makes he_snr look better; raise k",
         )
+        yield ChangeFinding(finding, sizes(found, "topk_acc"))
 
 
 def _is_paired(change: Change) -> bool:
@@ -115,14 +124,15 @@ def _is_flat(change: Change) -> bool:
     return all(low <= value <= high for (low, high), value in zip(intervals, reversed(values), strict=True))
 
 
-def _flat(found: Sequence[Change], paired: bool) -> Iterator[Finding]:
+def _flat(found: Sequence[Change], paired: bool) -> Iterator[ChangeFinding]:
     """Without numbers, so that a long series in which nothing moves is one line."""
+    if not found:
+        return
     scopes = ", ".join(change.scope for change in found)
-    if found and paired:
+    if paired:
         evidence = f"the 95 % interval of the paired difference of he_snr contains 0 ({scopes})"
         advice = "do not rank these runs by he_snr; hesnr measure A B says how many trajectories would tell them apart"
-        yield Finding("flat", evidence, advice)
-    elif found:
+    else:
         evidence = f"each value of he_snr is in the interval of the other ({scopes})"
         advice = "use the paired difference (hesnr measure A B) on the same trajectories, or add trajectories"
-        yield Finding("flat", evidence, advice)
+    yield ChangeFinding(Finding("flat", evidence, advice), {change.scope: 0 for change in found})
