@@ -140,7 +140,7 @@ def _tables(run: Run, scope: str, labels: frozenset[Label], epsilon: float) -> C
     if folder is None:
         return None
     scopes = {scope: labels}
-    return from_tables(read_tables(folder, scopes, epsilon), scopes, epsilon)
+    return from_tables(read_tables(folder, scopes, epsilon, temperatures=False), scopes, epsilon)
 
 
 def _folder(metadata: Any, task: str) -> Path | None:

@@ -345,8 +345,8 @@ def test_settings_are_compared_by_the_rule_of_measure():
     runs = [
         replace(compared_run("x", [0.1]), signature=one.config["signature"], totals=totals) for one in (before, after)
     ]
-    assert why_not(*runs, "action") is None
-    assert str(why_not(*runs, "all")).startswith("they differ in scopes (")
+    assert why_not(runs[0], runs[1], "action") is None
+    assert str(why_not(runs[0], runs[1], "all")).startswith("they differ in scopes (")
     found = [(one.code, one.evidence) for one in diagnose([before, after]) if one.pairs]
     assert found == [
         ("not-comparable", "the runs differ in scopes (all)"),
