@@ -57,6 +57,11 @@ class Difference(NamedTuple):
     p_value: float | None
     """Two-sided, in (0, 1]. It is below 0.05 exactly when the interval excludes 0."""
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is an interval, and it excludes 0."""
+        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
+
 
 def spread(values: np.ndarray, n_docs: int) -> float | None:
     """The standard error from replicates over n_docs documents: their standard deviation times sqrt(D / (D - 1)).

@@ -60,7 +60,7 @@ class Reader:
 
     def _compared(self, source: Source) -> ComparedRun:
         if source.has_tokens:
-            tables = self.tables(source.path)
+            tables = self.tables(source.path, temperatures=False)
             run = from_tables(tables, self.scopes, self.table_epsilon)
             return replace(run, tables=replace(tables, profiles={}))  # the profiles of many runs need much memory
         return from_results(self.results(source.path), source.path)
@@ -70,13 +70,18 @@ class Reader:
         """The threshold of runs from token tables, nats."""
         return EPSILON if self.epsilon is None else self.epsilon
 
-    def tables(self, folder: Path) -> Tables:
+    def tables(self, folder: Path, *, temperatures: bool = True) -> Tables:
         """The token tables of one run, with a note if the run was scored with another epsilon.
+
+        Args:
+            folder: the folder of the tables.
+            temperatures: whether `calibrated_he_snr` is measured, see `read_tables`.
 
         Raises:
             InputError: they cannot be read.
         """
-        tables = read_tables(folder, self.scopes, self.table_epsilon)  # also checks that epsilon is below ln k
+        # also checks that epsilon is below ln k
+        tables = read_tables(folder, self.scopes, self.table_epsilon, temperatures=temperatures)
         own = tables.signature.get("epsilon")
         if isinstance(own, float) and own != self.table_epsilon:
             self.note(

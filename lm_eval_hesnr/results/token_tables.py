@@ -14,7 +14,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES, Label
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
-from lm_eval_hesnr.scoring.statistics import Extras
+from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 from lm_eval_hesnr.scoring.store import NOT_IN_ADDRESS, SETTINGS
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table
@@ -48,8 +48,14 @@ class _Document(NamedTuple):
     profiles: list[EntropyProfile]
 
 
-def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
+def read_tables(folder: Path, scopes: Scopes, epsilon: float, *, temperatures: bool = True) -> Tables:
     """The profiles of every token table in a folder, with epsilon as an exact edge.
+
+    Args:
+        folder: the folder, or a score store with one such folder.
+        scopes: one profile per document is computed for each.
+        epsilon: nats.
+        temperatures: whether the profiles have the sums by temperature, which only `calibrated_he_snr` needs.
 
     Raises:
         InputError: there is no table, one is damaged, or they were written with different settings.
@@ -60,7 +66,7 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     signature: dict[str, Any] = {}
     documents: dict[tuple[Any, ...], _Document] = {}
     for path in paths:
-        number, name, scores = read_scores(path)
+        number, name, scores = read_scores(path, Extras(temperatures=temperatures and bool(scopes)))
         key = (number, name, scores.digest)
         if key in documents:
             raise InputError(
@@ -87,14 +93,18 @@ def read_tables(folder: Path, scopes: Scopes, epsilon: float) -> Tables:
     )
 
 
-def read_scores(path: Path) -> tuple[int | None, str, TokenScores]:
+def read_scores(path: Path, extras: Extras = NO_EXTRAS) -> tuple[int | None, str, TokenScores]:
     """The number, the name and the scores of one token table.
+
+    Args:
+        path: the file.
+        extras: the optional statistics to read, if the file has them.
 
     Raises:
         InputError: it is not a token table, or it is damaged.
     """
     try:
-        return read_numbered_table(path, Extras(temperatures=True))
+        return read_numbered_table(path, extras)
     except ValueError as error:
         raise InputError(f"{path}: {error}; remove it or write the tables again") from error
 

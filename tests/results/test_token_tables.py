@@ -13,8 +13,8 @@ from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.results.token_tables import measure_tables, read_tables
-from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
-from tests.builders import token_scores
+from lm_eval_hesnr.scoring.token_table import read_numbered_table, read_token_table, write_token_table
+from tests.builders import token_scores, with_extras
 
 CHOSEN = {name: SCOPES[name] for name in ("action", "all")}
 
@@ -128,3 +128,25 @@ def test_a_document_that_a_run_scored_twice_is_two_documents(tmp_path):
     for i in range(2):
         write_token_table(tmp_path, i, "the same run", scores(0))
     assert len(read_tables(tmp_path, CHOSEN, EPSILON).names) == 2
+
+
+def test_temperatures_are_read_only_where_calibrated_he_snr_is_shown(tmp_path, monkeypatch, capsys):
+    for name in ("a", "b"):
+        for i in range(6):
+            write_token_table(tmp_path / name, i, f"run {i}", with_extras(seed=i))
+    asked = []
+
+    def spied(path, extras):
+        asked.append(extras.temperatures)
+        return read_numbered_table(path, extras)
+
+    monkeypatch.setattr("lm_eval_hesnr.results.token_tables.read_numbered_table", spied)
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    assert main(["measure", a]) == 0
+    assert "calibrated_he_snr" in capsys.readouterr().out
+    assert asked == [True] * 6
+    asked.clear()
+    for options in ([a, b, "--decompose"], [a, b, "--set-of", a], [a, "--set-of", a]):
+        assert main(["measure", *options]) == 0
+    assert len(asked) > 6
+    assert not any(asked)

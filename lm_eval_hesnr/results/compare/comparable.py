@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 
@@ -39,16 +40,23 @@ def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
     return _differing(a, b, CONTEXT, scope) or None
 
 
+def differing_keys(a: Mapping[str, Any], b: Mapping[str, Any], keys: Sequence[str], scope: str) -> list[str]:
+    """The keys that both signatures have and that differ; of the scopes, only the definition of this one counts."""
+    both = [key for key in keys if key in a and key in b]
+    return [key for key in both if _setting(a, key, scope) != _setting(b, key, scope)]
+
+
 def _differing(a: ComparedRun, b: ComparedRun, keys: Sequence[str], scope: str) -> str:
     """The settings that both runs know and that differ, with B's value and A's: `dtype (bfloat16, float32)`."""
-    both = [key for key in keys if key in a.signature and key in b.signature]
-    values = {key: (_setting(b, key, scope), _setting(a, key, scope)) for key in both}
-    return ", ".join(f"{key} ({of_b}, {of_a})" for key, (of_b, of_a) in values.items() if of_b != of_a)
+    return ", ".join(
+        f"{key} ({_setting(b.signature, key, scope)}, {_setting(a.signature, key, scope)})"
+        for key in differing_keys(a.signature, b.signature, keys, scope)
+    )
 
 
-def _setting(run: ComparedRun, key: str, scope: str) -> str:
+def _setting(signature: Mapping[str, Any], key: str, scope: str) -> str:
     """A setting as text; of the scopes only the one that is compared."""
-    value = run.signature[key]
+    value = signature[key]
     if key == "scopes" and isinstance(value, Mapping):
         value = value.get(scope)
     if isinstance(value, Mapping):

@@ -49,9 +49,7 @@ class Change:
         if not abs(relative) >= SMALLEST_MOVE:  # also not a number
             return None
         found = self.difference(name)
-        if found and found.interval and found.interval.low <= 0 <= found.interval.high:
-            return None
-        return relative
+        return None if found and found.interval and not found.is_clear else relative
 
     @property
     def is_opposite(self) -> bool:
@@ -72,10 +70,15 @@ def in_scopes(found: Iterable[Change], *names: str) -> str:
     )
 
 
-def changes(before: Run, after: Run) -> list[Change]:
-    """One change for each scope that both runs have."""
+def sizes(found: Iterable[Change], name: str) -> dict[str, float]:
+    """Scope to the absolute change of a measure; 0 if it is not known."""
+    pairs = {change.scope: change.values(name) for change in found}
+    return {scope: abs(values[1] - values[0]) if values else 0 for scope, values in pairs.items()}
+
+
+def changes(before: Run, after: Run, scopes: Iterable[str]) -> list[Change]:
+    """One change for each of these scopes, which both runs have."""
     samples = _paired(before, after)
-    scopes = [scope for scope in before.config["summary"] if scope in after.config["summary"]]
     return [Change(before, after, scope, samples.get(scope)) for scope in scopes]
 
 

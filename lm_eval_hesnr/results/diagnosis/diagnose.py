@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from lm_eval_hesnr.results.compare.comparable import COMPARED, CONTEXT
-from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.compare.comparable import COMPARED, CONTEXT, differing_keys
+from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding, largest_sizes
 from lm_eval_hesnr.results.diagnosis.findings import LARGEST_WIDTH, findings_of_run
 from lm_eval_hesnr.results.diagnosis.findings_of_change import findings_of_change
 from lm_eval_hesnr.results.run import Run
@@ -45,16 +45,21 @@ def diagnose(runs: Sequence[Run], width: float = LARGEST_WIDTH) -> list[Finding]
 
 
 def _of_pairs(task: str, series: Sequence[Run]) -> list[Finding]:
-    """The findings of neighbours, and what the first and the last run add: no code that stands for neighbours."""
-    found = [finding for before, after in pairwise(series) for finding in _named(task, before, after)]
-    said = {finding.code for finding in found}
-    ends = _named(task, series[0], series[-1]) if len(series) > 2 else ()
-    return found + [finding for finding in ends if finding.code not in said]
+    """The findings of neighbours, and what the first and the last run add.
+
+    They add a finding if no neighbours have it in one of its scopes, or if its change is larger than theirs.
+    """
+    found = [one for before, after in pairwise(series) for one in _named(task, before, after)]
+    largest = largest_sizes(found)
+    for one in _named(task, series[0], series[-1]) if len(series) > 2 else ():
+        if any(size > largest.get((one.finding.code, key), -1) for key, size in one.sizes.items()):
+            found.append(one)
+    return [one.finding for one in found]
 
 
-def _named(task: str, before: Run, after: Run) -> Iterator[Finding]:
-    for finding in _between(before, after):
-        yield finding._replace(task=task, pairs=((before.name, after.name),))
+def _named(task: str, before: Run, after: Run) -> Iterator[ChangeFinding]:
+    for one in _between(before, after):
+        yield one._replace(finding=one.finding._replace(task=task, pairs=((before.name, after.name),)))
 
 
 def _together(findings: Iterable[Finding]) -> list[Finding]:
@@ -68,19 +73,28 @@ def _together(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for same in found.values() for finding in same.values()]
 
 
-def _between(before: Run, after: Run) -> Iterator[Finding]:
-    if differing := _differing(before, after, COMPARED):
-        yield Finding(
-            "not-comparable",
-            f"the runs differ in {', '.join(differing)}",
-            "this pair is not compared further; run both with the same settings",
-        )
+def _between(before: Run, after: Run) -> Iterator[ChangeFinding]:
+    settings = before.config["signature"], after.config["signature"]
+    summaries = before.config["summary"], after.config["summary"]
+    shared = [scope for scope in summaries[0] if scope in summaries[1]]
+    if alone := [scope for summary in summaries for scope in summary if scope not in shared]:
+        yield _not_comparable(f"only one of the runs has scope {', '.join(alone)}", alone)
+    differing = {scope: tuple(differing_keys(*settings, COMPARED, scope)) for scope in shared}
+    for keys in dict.fromkeys(filter(None, differing.values())):
+        scopes = [scope for scope, found in differing.items() if found == keys]
+        where = f" ({', '.join(scopes)})" if scopes != shared else ""
+        about = [f"{scope}, {key}" for scope in scopes for key in keys]
+        yield _not_comparable(f"the runs differ in {', '.join(keys)}{where}", about)
+    comparable = [scope for scope, keys in differing.items() if not keys]
+    if not comparable:
         return
-    if differing := _differing(before, after, CONTEXT):
-        effect, advice = _ROPE_ONLY if differing == ["rope"] else _OTHER_LENGTH
-        yield Finding("other-context", f"the runs differ in {', '.join(differing)}: {effect}", advice)
-    yield from findings_of_change(before, after)
+    if context := differing_keys(*settings, CONTEXT, comparable[0]):
+        effect, advice = _ROPE_ONLY if context == ["rope"] else _OTHER_LENGTH
+        finding = Finding("other-context", f"the runs differ in {', '.join(context)}: {effect}", advice)
+        yield ChangeFinding(finding, dict.fromkeys(context, 0))
+    yield from findings_of_change(before, after, comparable)
 
 
-def _differing(before: Run, after: Run, keys: Sequence[str]) -> list[str]:
-    return [key for key in keys if before.config["signature"].get(key) != after.config["signature"].get(key)]
+def _not_comparable(evidence: str, about: Iterable[str]) -> ChangeFinding:
+    advice = "these numbers are not compared; run both with the same settings"
+    return ChangeFinding(Finding("not-comparable", evidence, advice), dict.fromkeys(about, 0))

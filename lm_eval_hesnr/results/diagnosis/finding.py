@@ -5,7 +5,7 @@ A finding is not a proof. It states what was observed and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -25,6 +25,24 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         where = f"{self.task}, {_names(self.runs, self.pairs)}: " if self.task else ""
         return f"{self.code}: {where}{self.evidence}; {self.advice}"
+
+
+class ChangeFinding(NamedTuple):
+    """A finding about the change from one run to another."""
+
+    finding: Finding
+    sizes: Mapping[str, float]
+    """Each scope, or setting in a scope, that it is about, with the size of the change. The size is not negative. It is
+    comparable within one code and key; 0 if the change has no size."""
+
+
+def largest_sizes(found: Iterable[ChangeFinding]) -> dict[tuple[str, str], float]:
+    """The largest size of each code and key."""
+    largest: dict[tuple[str, str], float] = {}
+    for one in found:
+        for key, size in one.sizes.items():
+            largest[one.finding.code, key] = max(size, largest.get((one.finding.code, key), 0))
+    return largest
 
 
 def finding_lines(findings: Iterable[Finding]) -> list[str]:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes
-from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes, sizes
+from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding
 from lm_eval_hesnr.results.diagnosis.set_change import SetChange, set_moved
 from lm_eval_hesnr.results.run import Run
 
 SMALLEST_FALL = 0.005
 """Smaller falls of topk_acc are not reported."""
-LEFT_AFTER_CALIBRATION = (-0.5, 0.25)
-"""A change of he_snr comes from the temperature if the share of it that is left in calibrated_he_snr is in this range.
-The share is not 0, because the temperatures are fitted. At the temperatures 0.8 and 1.25 it is -0.06 and 0.02 with the
-embedded model, and -0.35 and 0.13 with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it is 0.6
-and 0.7 (docs/measures.md)."""
+LARGEST_LEFT = 1 / 3
+"""A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr, with the same
+or the other sign. The share is not 0, because the temperatures are fitted. The limit is between what docs/measures.md
+has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is 0.00 and -0.01
+with the embedded model, and 0.20 and -0.07 with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it
+is 0.57 and 0.65. If those of a random half rise, or with noise, it is at least 2 with either sign."""
 
 _CALIBRATED = "calibrated_he_snr"
 
 
-def findings_of_change(before: Run, after: Run) -> Iterator[Finding]:
-    """The findings about two comparable runs, the most important first. A finding in several scopes is one line."""
-    found = changes(before, after)
+def findings_of_change(before: Run, after: Run, scopes: Sequence[str]) -> Iterator[ChangeFinding]:
+    """The findings about two runs, the most important first. A finding in several scopes is one line.
+
+    Args:
+        before: the earlier run.
+        after: the later run.
+        scopes: those that both runs have, and in which they are comparable.
+    """
+    found = changes(before, after, scopes)
     warmer = [change for change in found if _is_temperature(change)]
     other_sets = [SetChange.of(change) for change in found if change not in warmer]
     yield from _temperature(warmer)
@@ -39,28 +46,42 @@ def _is_temperature(change: Change) -> bool:
     values, calibrated = change.values("he_snr"), change.values(_CALIBRATED)
     if change.move("he_snr") is None or values is None or calibrated is None:
         return False
-    least, most = LEFT_AFTER_CALIBRATION
-    return least <= (calibrated[1] - calibrated[0]) / (values[1] - values[0]) <= most
+    return abs(calibrated[1] - calibrated[0]) <= LARGEST_LEFT * abs(values[1] - values[0])
 
 
-def _temperature(found: Sequence[Change]) -> Iterator[Finding]:
+def _temperature(found: Sequence[Change]) -> Iterator[ChangeFinding]:
     if found:
-        yield Finding(
+        finding = Finding(
             "temperature",
-            f"he_snr moves, but not at the temperature that fits each run: {in_scopes(found, 'he_snr', _CALIBRATED)}",
+            "he_snr moves, but not at the temperature that fits each run: "
+            + "; ".join(
+                f"{in_scopes([change], 'he_snr')}, {_CALIBRATED} {_with_intervals(change)}" for change in found
+            ),
             "one model is only more confident than the other, as after a change of the sampling temperature; compare "
             f"{_CALIBRATED}",
         )
+        yield ChangeFinding(finding, sizes(found, "he_snr"))
 
 
-def _opposite(found: Sequence[Change]) -> Iterator[Finding]:
+def _with_intervals(change: Change) -> str:
+    """calibrated_he_snr in both runs, each with its own interval: documents do not give its paired difference."""
+    values, runs = change.values(_CALIBRATED) or (), (change.before, change.after)
+    found = (run.config["summary"][change.scope]["intervals"].get(_CALIBRATED) for run in runs)
+    return " -> ".join(
+        f"{value:.4f} ({f'95 % {ends[0]:.4f} to {ends[1]:.4f}' if ends else 'no interval'})"
+        for value, ends in zip(values, found, strict=True)
+    )
+
+
+def _opposite(found: Sequence[Change]) -> Iterator[ChangeFinding]:
     if found:
-        yield Finding(
+        finding = Finding(
             "opposite",
             f"he_snr and ppl disagree about which run is better: {in_scopes(found, 'he_snr', 'ppl')}",
             "after a context extension this is the long-context tax on ppl, after fine-tuning the alignment tax on "
             f"he_snr; choose the checkpoint by the stage of training{_how_to_see_temperature(found)}",
         )
+        yield ChangeFinding(finding, sizes(found, "he_snr"))
 
 
 def _how_to_see_temperature(found: Sequence[Change]) -> str:
@@ -74,13 +95,14 @@ def _falls(change: Change) -> bool:
     return values is not None and values[1] < values[0] - SMALLEST_FALL
 
 
-def _topk_falls(found: Sequence[Change]) -> Iterator[Finding]:
+def _topk_falls(found: Sequence[Change]) -> Iterator[ChangeFinding]:
     if found:
-        yield Finding(
+        finding = Finding(
             "topk-falls",
             f"fewer true tokens are among the candidates: {in_scopes(found, 'topk_acc')}",
             "true tokens leave the set of candidates, which alone makes he_snr look better; raise k",
         )
+        yield ChangeFinding(finding, sizes(found, "topk_acc"))
 
 
 def _is_paired(change: Change) -> bool:
@@ -94,7 +116,7 @@ def _is_flat(change: Change) -> bool:
     if values is None:
         return False
     if found and found.interval:
-        return found.interval.low <= 0 <= found.interval.high
+        return not found.is_clear
     summaries = [run.config["summary"][change.scope] for run in (change.before, change.after)]
     intervals = [summary["intervals"].get("he_snr") for summary in summaries]
     if None in intervals:
@@ -102,14 +124,15 @@ def _is_flat(change: Change) -> bool:
     return all(low <= value <= high for (low, high), value in zip(intervals, reversed(values), strict=True))
 
 
-def _flat(found: Sequence[Change], paired: bool) -> Iterator[Finding]:
+def _flat(found: Sequence[Change], paired: bool) -> Iterator[ChangeFinding]:
     """Without numbers, so that a long series in which nothing moves is one line."""
+    if not found:
+        return
     scopes = ", ".join(change.scope for change in found)
-    if found and paired:
+    if paired:
         evidence = f"the 95 % interval of the paired difference of he_snr contains 0 ({scopes})"
         advice = "do not rank these runs by he_snr; hesnr measure A B says how many trajectories would tell them apart"
-        yield Finding("flat", evidence, advice)
-    elif found:
+    else:
         evidence = f"each value of he_snr is in the interval of the other ({scopes})"
         advice = "use the paired difference (hesnr measure A B) on the same trajectories, or add trajectories"
-        yield Finding("flat", evidence, advice)
+    yield ChangeFinding(Finding("flat", evidence, advice), {change.scope: 0 for change in found})

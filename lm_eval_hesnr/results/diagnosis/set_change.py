@@ -14,8 +14,8 @@ from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_tables
 from lm_eval_hesnr.results.compare.decompose import decompose
-from lm_eval_hesnr.results.diagnosis.change import Change, in_scopes
-from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.diagnosis.change import Change, in_scopes, sizes
+from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.token_tables import read_tables
 
@@ -61,11 +61,10 @@ class SetChange:
         parts = parts_of_change(change) if share <= _LARGEST_SHARE_WITH_TABLES or change.is_opposite else None
         if parts is None:
             return cls(change, hides=False, causes=False, may_hide=share <= LARGEST_SHARE_OF_PPL, parts=None)
-        total, within, interval = parts["total"].value, parts["within"].value, parts["within"].interval
-        is_real = interval is not None and not interval.low <= 0 <= interval.high
+        total, within = parts["total"].value, parts["within"].value
         return cls(
             change,
-            hides=is_real and abs(total) <= LARGEST_REST * abs(within),
+            hides=parts["within"].is_clear and abs(total) <= LARGEST_REST * abs(within),
             causes=change.move("he_snr") is not None and abs(within) <= LARGEST_WITHIN * abs(total),
             may_hide=False,
             parts=parts,
@@ -79,22 +78,27 @@ class SetChange:
         return f"{in_scopes([self.change], 'he_snr')} ({parts})"
 
 
-def set_moved(found: Iterable[SetChange]) -> Iterator[Finding]:
+def set_moved(found: Iterable[SetChange]) -> Iterator[ChangeFinding]:
     """The findings about changes in several scopes. Each is one line."""
     found = list(found)
     advice = "compare both runs on the same tokens: hesnr measure A B --set-of A, with their token tables"
-    if hiding := "; ".join(one.text for one in found if one.hides):
-        evidence = f"tokens that enter or leave the decisions hide at least half of a change: {hiding}"
-        yield Finding("set-moved", evidence, advice)
-    if causing := "; ".join(one.text for one in found if one.causes):
-        yield Finding("set-moved", f"he_snr moves because tokens enter or leave the decisions: {causing}", advice)
+    if hiding := [one for one in found if one.hides]:
+        evidence = "tokens that enter or leave the decisions hide at least half of a change: "
+        finding = Finding("set-moved", evidence + "; ".join(one.text for one in hiding), advice)
+        within = {f"{one.change.scope}, within": abs(one.parts["within"].value) for one in hiding if one.parts}
+        yield ChangeFinding(finding, within)
+    if causing := [one for one in found if one.causes]:
+        evidence = "he_snr moves because tokens enter or leave the decisions: "
+        finding = Finding("set-moved", evidence + "; ".join(one.text for one in causing), advice)
+        yield ChangeFinding(finding, sizes((one.change for one in causing), "he_snr"))
     if unknown := [one.change for one in found if one.may_hide]:
-        yield Finding(
+        finding = Finding(
             "set-moved",
             f"ppl moves and he_snr hardly: {in_scopes(unknown, 'he_snr', 'ppl')}",
             "tokens that enter or leave the decisions may hide a change; from token tables, hesnr measure A B shows it "
             "with --decompose and with --set-of A",
         )
+        yield ChangeFinding(finding, {f"{scope}, ppl": size for scope, size in sizes(unknown, "ppl").items()})
 
 
 def parts_of_change(change: Change) -> Mapping[str, Difference] | None:
@@ -136,7 +140,7 @@ def _tables(run: Run, scope: str, labels: frozenset[Label], epsilon: float) -> C
     if folder is None:
         return None
     scopes = {scope: labels}
-    return from_tables(read_tables(folder, scopes, epsilon), scopes, epsilon)
+    return from_tables(read_tables(folder, scopes, epsilon, temperatures=False), scopes, epsilon)
 
 
 def _folder(metadata: Any, task: str) -> Path | None:

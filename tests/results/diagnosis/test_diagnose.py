@@ -1,17 +1,20 @@
 import json
 import math
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
+from lm_eval_hesnr.results.compare.comparable import why_not
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.results_file import runs_of
 from lm_eval_hesnr.results.run import Run
-from tests.builders import token_scores
+from tests.builders import compared_run, token_scores
 
 
 def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.295, 0.305), **changes):
@@ -21,12 +24,15 @@ def run(name="a", he_snr=0.3, ppl=2.0, topk_acc=0.99, mass=0.996, interval=(0.29
         "documents": 500, "intervals": {"he_snr": list(interval) if interval else None}, "near_epsilon": 0.001,
         "largest_influence": {"document": 7, "share": 0.01}, "he_snr_interval_width_by_documents": {50: 0.3, 500: 0.05},
     }  # fmt: skip
-    config = {
-        "signature": {"model": "org/Alpha-7B", "dtype": "float32", "k": 10, "window": 4096, "stride": 2048},
+    config: dict[str, Any] = {
+        "signature": {
+            "model": "org/Alpha-7B", "dtype": "float32", "k": 10, "window": 4096, "stride": 2048, "rope": None,
+            "score": "all", "trajectories": "e",
+        },
         "trajectories": {"scored_tokens": 1000, "short_context_tokens": 0},
         "generated_by": {"google/gemini-3": 500},
         "summary": {"action": summary | changes.pop("summary", {})},
-    }
+    }  # fmt: skip
     for key, value in changes.items():
         config[key] = config.get(key, {}) | value
     return Run(name, "swe_hesnr", results, config)
@@ -276,6 +282,39 @@ def test_the_first_and_the_last_run_repeat_nothing_that_neighbours_say():
     assert found == [("opposite", (("a", "b"),)), ("opposite", (("b", "c"),))]
 
 
+@pytest.mark.parametrize(
+    ("topk_acc", "expected"),
+    [
+        ((0.80, 0.79, 0.50), [("a", "b"), ("b", "c"), ("a", "c")]),
+        ((0.80, 0.50, 0.55), [("a", "b")]),
+        ((0.80, 0.90, 0.75), [("b", "c")]),
+    ],
+)
+def test_the_first_and_the_last_run_repeat_a_finding_whose_change_is_larger(topk_acc, expected):
+    series = [run(name, topk_acc=value, interval=None) for name, value in zip("abc", topk_acc, strict=True)]
+    found = [pair for one in diagnose(series) if one.code == "topk-falls" for pair in one.pairs]
+    assert found == expected
+
+
+def with_second_scope(one, **values):
+    """The same run with a second scope, `all`, in which these values are different."""
+    one = in_two_scopes(one)
+    return one._replace(results=one.results | {f"{name},all": value for name, value in values.items()})
+
+
+def test_the_first_and_the_last_run_repeat_a_finding_in_another_scope():
+    """In `all`, topk_acc falls too little from run to run."""
+    series = [
+        with_second_scope(run(name, topk_acc=action, interval=None), topk_acc=everywhere)
+        for name, action, everywhere in (("a", 0.80, 0.80), ("b", 0.70, 0.796), ("c", 0.73, 0.792))
+    ]
+    topk = [(one.pairs, one.evidence.partition(": ")[2]) for one in diagnose(series) if one.code == "topk-falls"]
+    assert topk == [
+        ((("a", "b"),), "action topk_acc 0.8000 -> 0.7000"),
+        ((("a", "c"),), "action topk_acc 0.8000 -> 0.7300; all topk_acc 0.8000 -> 0.7920"),
+    ]
+
+
 def test_a_finding_with_the_same_evidence_in_several_runs_names_them_once():
     runs = [
         run(name, generated_by={"other/alpha-70b": 3}, mass=mass) for name, mass in (("a", 1), ("b", 0.9), ("c", 1))
@@ -292,6 +331,34 @@ def test_pairs_that_do_not_follow_each_other_are_separate():
     runs = [run("a"), run("b", signature={"k": 20}), run("c", signature={"k": 20}, he_snr=0.4), run("d")]
     (finding,) = [str(one) for one in diagnose(runs) if one.code == "not-comparable"]
     assert finding.startswith("not-comparable: swe_hesnr, a -> b, c -> d: the runs differ in k; ")
+
+
+def test_settings_are_compared_by_the_rule_of_measure():
+    """A setting that one run does not know is not compared, and of the scopes only the definition of each one."""
+    before, after = (
+        in_two_scopes(run(name, interval=None, topk_acc=value)) for name, value in (("a", 0.9), ("b", 0.8))
+    )
+    del after.config["signature"]["dtype"]
+    before.config["signature"]["scopes"] = {"action": ["code"], "all": ["code", "comment"]}
+    after.config["signature"]["scopes"] = {"action": ["code"], "all": ["code"]}
+    totals = {scope: compared_run("x", [0.1]).totals["action"] for scope in ("action", "all")}
+    runs = [
+        replace(compared_run("x", [0.1]), signature=one.config["signature"], totals=totals) for one in (before, after)
+    ]
+    assert why_not(runs[0], runs[1], "action") is None
+    assert str(why_not(runs[0], runs[1], "all")).startswith("they differ in scopes (")
+    found = [(one.code, one.evidence) for one in diagnose([before, after]) if one.pairs]
+    assert found == [
+        ("not-comparable", "the runs differ in scopes (all)"),
+        ("topk-falls", "fewer true tokens are among the candidates: action topk_acc 0.9000 -> 0.8000"),
+    ]
+
+
+def test_a_scope_that_only_one_run_has_is_named():
+    before, after = in_two_scopes(run("a", interval=None)), run("b", interval=None, topk_acc=0.8)
+    found = [(one.code, one.evidence) for one in diagnose([before, after]) if one.pairs]
+    assert found[0] == ("not-comparable", "only one of the runs has scope all")
+    assert [code for code, _ in found[1:]] == ["topk-falls"]
 
 
 def test_two_runs_of_two_tasks_are_compared_task_by_task():
@@ -325,27 +392,47 @@ def with_value(one, **values):
     ("calibrated", "expected"),
     [
         ((0.29, 0.291), ["temperature"]),
-        ((0.29, 0.275), ["temperature"]),
-        ((0.29, 0.32), ["opposite"]),
-        ((0.29, 0.26), ["opposite"]),
+        ((0.29, 0.301), ["temperature"]),
+        ((0.29, 0.279), ["temperature"]),
+        ((0.29, 0.303), ["opposite"]),
+        ((0.29, 0.277), ["opposite"]),
         ((0.29, None), ["opposite"]),
     ],
 )
 def test_a_change_that_calibration_removes_is_one_of_temperature(calibrated, expected):
-    """As after the temperature .8: he_snr and ppl rise by 12 and 28 %."""
+    """As after the temperature .8: he_snr and ppl rise by 12 and 28 %. A third of the change of he_snr is 0.012."""
     before = with_value(run("a"), calibrated_he_snr=calibrated[0])
     after = with_value(run("b", he_snr=0.336, ppl=2.56, interval=(0.33, 0.34)), calibrated_he_snr=calibrated[1])
     assert codes(before, after) == expected
 
 
-def test_a_finding_about_two_runs_in_two_scopes_is_one_line():
-    before = in_two_scopes(with_value(run("a"), calibrated_he_snr=0.29))
-    after = in_two_scopes(with_value(run("b", he_snr=0.336, interval=(0.33, 0.34)), calibrated_he_snr=0.29))
-    (finding,) = diagnose([before, after])
-    assert finding.evidence == (
-        "he_snr moves, but not at the temperature that fits each run: action he_snr 0.3000 -> 0.3360, "
-        "calibrated_he_snr 0.2900 -> 0.2900; all he_snr 0.3000 -> 0.3360, calibrated_he_snr 0.2900 -> 0.2900"
+MEASURED = {  # he_snr and calibrated_he_snr of the tables in docs/measures.md, of the embedded model and of SmolLM2
+    "nothing": ((0.1040, 0.0980), (0.1407, 0.1389)),
+    "easiest +1": ((0.0702, 0.0787), (0.1040, 0.1149)),
+    "half +1": ((0.1052, 0.1019), (0.1455, 0.1486)),
+    "noise": ((0.1044, 0.0971), (0.1433, 0.1450)),
+    "T = 0.8": ((0.1150, 0.0980), (0.1447, 0.1397)),
+    "T = 1.25": ((0.0854, 0.0981), (0.1273, 0.1398)),
+}
+
+
+@pytest.mark.parametrize("model", [0, 1])
+@pytest.mark.parametrize("change", list(MEASURED)[1:])
+def test_of_the_measured_changes_only_those_of_temperature_are_called_so(model, change):
+    before, after = (
+        with_value(run(name, he_snr=he_snr, interval=None), calibrated_he_snr=calibrated)
+        for name, (he_snr, calibrated) in (("a", MEASURED["nothing"][model]), ("b", MEASURED[change][model]))
     )
+    assert ("temperature" in codes(before, after)) == change.startswith("T")
+
+
+def test_a_finding_about_two_runs_in_two_scopes_is_one_line():
+    interval = {"intervals": {"he_snr": [0.33, 0.34], "calibrated_he_snr": [0.285, 0.295]}}
+    before = in_two_scopes(with_value(run("a"), calibrated_he_snr=0.29))
+    after = in_two_scopes(with_value(run("b", he_snr=0.336, summary=interval), calibrated_he_snr=0.29))
+    (finding,) = diagnose([before, after])
+    one = "he_snr 0.3000 -> 0.3360, calibrated_he_snr 0.2900 (no interval) -> 0.2900 (95 % 0.2850 to 0.2950)"
+    assert finding.evidence == (f"he_snr moves, but not at the temperature that fits each run: action {one}; all {one}")
 
 
 def scored(name, better):
