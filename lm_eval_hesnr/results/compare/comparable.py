@@ -25,6 +25,9 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
             return f"{run.name} has no scope {scope}"
     if differing := _differing(a, b, COMPARED, scope):
         return f"they differ in {differing}"
+    found = [run.thresholds.get(scope) for run in (b, a)]
+    if None not in found and found[0] != found[1]:
+        return f"they differ in the threshold found ({found[0]:.6g} in {b.name}, {found[1]:.6g} in {a.name})"
     if sorted(a.digests) != sorted(b.digests):
         only = sorted(set(a.ids) ^ set(b.ids))
         if not only and len(a.ids) == len(b.ids):
@@ -35,15 +38,16 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
 
 
 def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
-    """The settings of the context that differ, with B's value and A's; None if they are equal."""
+    """The settings of the context that differ, with the value of each run; None if they are equal."""
     return _differing(a, b, CONTEXT, scope) or None
 
 
 def _differing(a: ComparedRun, b: ComparedRun, keys: Sequence[str], scope: str) -> str:
-    """The settings that both runs know and that differ, with B's value and A's: `dtype (bfloat16, float32)`."""
+    """The settings that both runs know and that differ: `dtype (bfloat16 in B, float32 in A)`."""
     both = [key for key in keys if key in a.signature and key in b.signature]
     values = {key: (_setting(b, key, scope), _setting(a, key, scope)) for key in both}
-    return ", ".join(f"{key} ({of_b}, {of_a})" for key, (of_b, of_a) in values.items() if of_b != of_a)
+    differing = {key: pair for key, pair in values.items() if pair[0] != pair[1]}
+    return ", ".join(f"{key} ({of_b} in {b.name}, {of_a} in {a.name})" for key, (of_b, of_a) in differing.items())
 
 
 def _setting(run: ComparedRun, key: str, scope: str) -> str:

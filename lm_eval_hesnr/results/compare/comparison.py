@@ -38,7 +38,8 @@ def compare(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> Compa
     """
     values = {run.name: _estimates(run, scope) for run in runs}
     first = runs[baseline]
-    alike = [run for run in runs if run is first or why_not(first, run, scope) is None]
+    reasons = {run.name: why_not(first, run, scope) for run in runs if run is not first}
+    alike = [run for run in runs if reasons.get(run.name) is None]
     alike.sort(key=lambda run: -(values[run.name][HEADLINE].value or 0))
     others = [run for run in runs if not any(run is one for one in alike)]
     return Comparison(
@@ -47,7 +48,7 @@ def compare(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> Compa
         baseline=first,
         values=values,
         verdicts={verdict.run: verdict for verdict in verdicts(runs, scope, baseline)},
-        choice=choice(alike, scope, values, [run.name for run in others]),
+        choice=choice(alike, scope, values, {name: why for name, why in reasons.items() if why is not None}),
     )
 
 

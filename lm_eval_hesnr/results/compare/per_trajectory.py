@@ -13,7 +13,7 @@ from lm_eval_hesnr.results.compare.comparable import why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison
 from lm_eval_hesnr.results.compare.verdict import HEADLINE
-from lm_eval_hesnr.results.text_table import aligned
+from lm_eval_hesnr.results.text_table import aligned, number, shortened_name
 
 
 def moved(found: Comparison) -> list[dict[str, Any]]:
@@ -69,11 +69,10 @@ def moved_lines(found: Comparison, room: int = 48) -> list[str]:
 
 def _cells(row: dict[str, Any], room: int) -> Sequence[str]:
     name, (before, after) = row["trajectory"], (row[f"{HEADLINE}_{when}"] for when in ("before", "after"))
-    change = "N/A" if before is None or after is None else f"{after - before:+.4f}"
-    decisions = [f"{row[f'decisions_{when}']:.0f}" for when in ("before", "after")]
-    values = ["N/A" if value is None else f"{value:.4f}" for value in (before, after)]
-    effect = "N/A" if row["effect"] is None else f"{row['effect']:+.4f}"
-    return (name if len(name) <= room else f"{name[: room - 3]}...", *decisions, *values, change, effect)
+    change = None if before is None or after is None else after - before
+    decisions = [number(row[f"decisions_{when}"], ".0f") for when in ("before", "after")]
+    moves = [number(value, "+.4f") for value in (change, row["effect"])]
+    return (shortened_name(name, room), *decisions, number(before), number(after), *moves)
 
 
 def _known(value: np.floating[Any]) -> float | None:

@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
+from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.comparison import Comparison
 from lm_eval_hesnr.results.compare.verdict import HEADLINE
-from lm_eval_hesnr.results.text_table import aligned, number
+from lm_eval_hesnr.results.text_table import aligned, interval_cell, number, shortened_name
 
 WIDTH = 120
 """Characters of a line."""
@@ -84,7 +84,7 @@ def _table(found: Comparison, columns: Mapping[str, str]) -> list[str]:
 
 def _row(values: Mapping[str, Estimate], columns: Mapping[str, str]) -> list[str]:
     cells = [number(values[HEADLINE].value), interval_cell(values[HEADLINE].interval)]
-    return cells + [_formatted(values[name].value, form) for name, form in columns.items()]
+    return cells + [number(values[name].value, form) for name, form in columns.items()]
 
 
 def _directions(shown: Sequence[str]) -> str:
@@ -108,7 +108,7 @@ def differences_lines(found: Comparison) -> list[str]:
         rows = [("measure", "difference", "95 % interval", "p")]
         for name, one in verdict.differences.items():
             value, interval, p_value = one or (None, None, None)
-            rows.append((name, _formatted(value, "+.4f"), interval_cell(interval, "+.4f"), _p(p_value)))
+            rows.append((name, number(value, "+.4f"), interval_cell(interval, "+.4f"), number(p_value, ".2g")))
         if verdict.differences:
             lines += ["", f"{verdict.run} minus {verdict.baseline}:", *aligned(rows, right=(1, 2, 3))]
     return lines
@@ -128,28 +128,9 @@ def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None])
     for name, found in parts.items():
         value, interval, p_value = found or (None, None, None)
         form = ".4f" if name == "kept" else "+.4f"
-        p = "" if name == "kept" else _p(p_value)
-        rows.append((name, _formatted(value, form), interval_cell(interval, form), p, about[name]))
+        p = "" if name == "kept" else number(p_value, ".2g")
+        rows.append((name, number(value, form), interval_cell(interval, form), p, about[name]))
     return aligned(rows, right=(1, 2, 3))
-
-
-def interval_cell(interval: Interval | None, form: str = ".4f") -> str:
-    """An interval, or N/A."""
-    return "N/A" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
-
-
-def shortened_name(name: str, room: int) -> str:
-    """The name in at most so many characters, without its middle if it is longer."""
-    half = (room - 3) // 2
-    return name if len(name) <= room else f"{name[: room - 3 - half]}...{name[-half:]}"
-
-
-def _formatted(value: float | None, form: str) -> str:
-    return "N/A" if value is None else f"{value:{form}}"
-
-
-def _p(p_value: float | None) -> str:
-    return "N/A" if p_value is None else f"{p_value:.2g}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
