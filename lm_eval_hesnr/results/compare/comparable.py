@@ -23,7 +23,7 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
     for run in (a, b):
         if scope not in run.totals:
             return f"{run.name} has no scope {scope}"
-    if differing := _differing(a, b, COMPARED, scope):
+    if differing := other_settings(a, b, scope):
         return f"they differ in {differing}"
     found = [run.thresholds.get(scope) for run in (b, a)]
     if None not in found and found[0] != found[1]:
@@ -35,6 +35,11 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
         which = f"; only in one of them: {only[0]}" if only else ""
         return f"they have other trajectories ({len(b.ids)} and {len(a.ids)}{which})"
     return None
+
+
+def other_settings(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
+    """The settings that must be equal and differ, with the value of each run; None if they are equal."""
+    return _differing(a, b, COMPARED, scope) or None
 
 
 def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:

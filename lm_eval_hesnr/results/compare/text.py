@@ -60,13 +60,10 @@ def choice_lines(found: Comparison) -> list[str]:
 
 def _heading(found: Comparison, set_of: str | None) -> str:
     signature = found.baseline.signature
-    epsilon = signature.get("epsilon")
+    epsilon = found.baseline.thresholds.get(found.scope, signature.get("epsilon"))
     threshold = signature.get("threshold", "static")
-    at = (
-        f"threshold {threshold}"
-        if threshold != "static" or not isinstance(epsilon, float)
-        else f"epsilon {epsilon:.4f}"
-    )
+    known = f"epsilon {epsilon:.4f}" if isinstance(epsilon, float) else "epsilon not known"
+    at = known if threshold == "static" else f"threshold {threshold}"
     over = f", over the decisions of {set_of}" if set_of else ""
     sizes = sorted({len(run.ids) for run in found.runs})
     n = ("" if len(sizes) == 1 else f"{sizes[0]} to ") + counted(sizes[-1], "trajectory")
@@ -101,12 +98,31 @@ def _verdict_lines(found: Comparison, run: str) -> Iterator[str]:
         yield from _wrapped(f"caution: {caution}.", "    ")
 
 
+def left_out_lines(found: Comparison, what: str) -> list[str]:
+    """One paragraph for each run that cannot be compared with the baseline: why something is missing.
+
+    Args:
+        found: the comparison.
+        what: what is missing, such as `parts are not known`.
+    """
+    lines = []
+    for run, why in found.left_out.items():
+        lines += ["", *_wrapped(f"{run} and {found.baseline.name}: {what}: {why}.", "")]
+    return lines
+
+
 def differences_lines(found: Comparison) -> list[str]:
-    """The paired difference of every measure, one line each, of each run that has a verdict or could be paired."""
+    """The paired difference of every measure, one line each, of each run that has a verdict or could be paired.
+
+    On a set of tokens, the number of decisions is the same for all runs, and has no line.
+    """
+    constant = ("decisions",) if found.baseline.signature.get("set_of") else ()
     lines = []
     for verdict in found.verdicts.values():
         rows = [("measure", "difference", "95 % interval", "p")]
         for name, one in verdict.differences.items():
+            if name in constant:
+                continue
             value, interval, p_value = one or (None, None, None)
             rows.append((name, number(value, "+.4f"), interval_cell(interval, "+.4f"), number(p_value, ".2g")))
         if verdict.differences:
