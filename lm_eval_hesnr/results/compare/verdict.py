@@ -26,11 +26,14 @@ from lm_eval_hesnr.metrics.bootstrap import (
     paired_difference,
 )
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, weights
+from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.comparable import other_context, why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 
 BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
 HEADLINE = "he_snr"
+
+_TOKENS = SUMS.index("tokens")
 
 _FEWEST = 5
 """With fewer trajectories there is no interval, and no verdict."""
@@ -170,6 +173,8 @@ class _Pair:
             known = any(run.thresholds.get(self.scope) is not None for run in unknown)
             return f"the decisions of {names} are not known" if known else f"no threshold was found in {names}"
         least, name = min((int(np.count_nonzero(n_decisions)), run.name) for run, n_decisions in runs)
+        if least == 0 and (empty := [run.name for run, _ in runs if not run.totals[self.scope][:, _TOKENS].any()]):
+            return f"{' and '.join(empty)} scored no tokens in scope {self.scope}"
         if least < _FEWEST:
             return f"{name} has decisions in {counted(least, 'trajectory')}; at least {_FEWEST} are needed"
         return (
@@ -236,7 +241,7 @@ class _Pair:
         if least < ALPHA / 5:
             return advice
         after = " after Holm" if n_tested > 1 else ""
-        return f"{advice}; {n_documents} trajectories cannot give a p-value below {least:.2g}{after}"
+        return f"{advice}; the smallest possible p-value with {n_documents} trajectories is {least:.2g}{after}"
 
     def _cautions(self, kind: str) -> list[str]:
         found = []

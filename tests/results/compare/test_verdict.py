@@ -104,8 +104,8 @@ def test_few_trajectories_say_the_least_p_value_that_they_can_give():
     runs = [base(8), *(compared_run(f"b{i}", BASE[:8] + NOISE[i, :8]) for i in range(1, 6))]
     for found in verdicts(runs, "action"):
         assert found.kind == "not distinguishable"
-        assert found.sentence.endswith("8 trajectories cannot give a p-value below 0.089 after Holm")
-    assert "cannot give" not in verdict(compared_run("b", BASE + NOISE[1])).sentence
+        assert found.sentence.endswith("the smallest possible p-value with 8 trajectories is 0.089 after Holm")
+    assert "smallest possible" not in verdict(compared_run("b", BASE + NOISE[1])).sentence
     tail = stats.norm.ppf(1 - 1 / (RESAMPLES + 1)) * math.sqrt(7 / 8)
     assert 5 * 2 * stats.t.sf(tail, 7) == pytest.approx(0.089, abs=0.0005)
 
@@ -126,7 +126,9 @@ def five_far_better(times):
 
 def test_the_advised_number_can_give_a_small_p_value():
     (number,) = {int(found.sentence.split("; about ")[1].split()[0]) for found in five_far_better(1)}
-    assert five_far_better(1)[0].sentence.endswith("10 trajectories cannot give a p-value below 0.21 after Holm")
+    assert five_far_better(1)[0].sentence.endswith(
+        "the smallest possible p-value with 10 trajectories is 0.21 after Holm"
+    )
     assert 20 < number <= 40
     assert {found.kind for found in five_far_better(2)} == {"not distinguishable"}
     assert {found.kind for found in five_far_better(4)} == {"better"}
@@ -139,7 +141,9 @@ def test_the_least_p_value_is_not_above_the_p_value_when_other_runs_differ_clear
     *better, one, two = verdicts(runs, "action")
     assert {found.kind for found in better} == {"better"}
     for found in (one, two):
-        assert found.sentence.endswith(f"30 trajectories cannot give a p-value below {found.p_value:.2g} after Holm")
+        assert found.sentence.endswith(
+            f"the smallest possible p-value with 30 trajectories is {found.p_value:.2g} after Holm"
+        )
 
 
 def test_so_many_comparisons_that_no_p_value_is_small_are_too_many():
@@ -211,6 +215,12 @@ def test_a_resample_without_decisions_allows_no_verdict():
     assert verdict(compared_run("b", BASE + 0.1, decisions=few)).reason == (
         "b has decisions in only 5 of 30 trajectories, so some resamples have no decisions"
     )
+
+
+def test_a_scope_without_tokens_has_no_verdict():
+    nothing = compared_run("b", BASE, decisions=0)
+    nothing.totals["action"][:] = 0
+    assert verdict(nothing).reason == "b scored no tokens in scope action"
 
 
 def without_decisions(name, threshold):
