@@ -12,9 +12,12 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET
+from lm_eval_hesnr.metrics.profile import SUMS
+from lm_eval_hesnr.results.compare.comparison import compare
+from lm_eval_hesnr.results.compare.per_trajectory import moved_lines
+from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET, comparison_lines
 from lm_eval_hesnr.scoring.token_table import write_token_table
-from tests.builders import token_scores
+from tests.builders import compared_run, token_scores
 
 
 def write(folder: Path, better=0.0, n_docs=8, **changes):
@@ -138,6 +141,14 @@ def test_a_run_that_cannot_be_compared_says_why_something_is_missing(tmp_path, c
     for what in ("no verdict", "no parts", "trajectories are not compared"):
         reason = f"bfloat16 and float32: {what}: they differ in dtype (bfloat16 in bfloat16, float32 in float32)."
         assert reason in [line.strip() for line in lines]
+
+
+def test_a_trajectory_without_a_threshold_has_no_numbers():
+    a, b = compared_run("a", [0.1] * 6), compared_run("b", [0.1] * 6)
+    b.totals["action"][:, len(SUMS) :] = np.nan
+    found = compare([a, b], "action")
+    assert moved_lines(found)[3].split() == ["run", "0", "100", "N/A", "0.1000", "N/A", "N/A", "N/A"]
+    assert ", epsilon not known; " in comparison_lines(found)[0]
 
 
 def test_the_number_of_decisions_has_no_difference_on_a_set(tmp_path, capsys):
