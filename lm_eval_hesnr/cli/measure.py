@@ -6,6 +6,8 @@ import argparse
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,19 @@ from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
-from lm_eval_hesnr.results.compare.comparable import why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison, compare
 from lm_eval_hesnr.results.compare.data import comparison_csv, comparison_data, csv_text, parts_data
 from lm_eval_hesnr.results.compare.decompose import decompose
 from lm_eval_hesnr.results.compare.per_trajectory import moved, moved_lines
 from lm_eval_hesnr.results.compare.set_of import ReferenceSet
-from lm_eval_hesnr.results.compare.text import choice_lines, comparison_lines, differences_lines, parts_lines
+from lm_eval_hesnr.results.compare.text import (
+    choice_lines,
+    comparison_lines,
+    differences_lines,
+    left_out_lines,
+    parts_lines,
+)
 from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
 from lm_eval_hesnr.results.reading import Reader
 from lm_eval_hesnr.results.run_paths import Source, one_folder_of_tables
@@ -84,7 +91,8 @@ def _add_what_is_measured(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> bool:
     """Print the measures of one run, or the comparison of several. Return whether all of them could be read."""
     options = _options(arguments)
-    reader = Reader(scopes=options.scopes, epsilon=arguments.epsilon, task=arguments.task, note=print_note)
+    note = cache(print_note)  # a run may be read twice, also as the one of --set-of
+    reader = Reader(scopes=options.scopes, epsilon=arguments.epsilon, task=arguments.task, note=note)
     sources = reader.sources(arguments.runs)
     if len(sources) == 1:
         for name in _SEVERAL:
@@ -95,7 +103,7 @@ def run(arguments: argparse.Namespace) -> bool:
     if options.threshold != "static":
         raise InputError("several runs are compared with one fixed threshold: give --epsilon instead of --threshold")
     if arguments.scopes is None:
-        reader = Reader(scopes={"action": SCOPES["action"]}, epsilon=reader.epsilon, task=reader.task, note=print_note)
+        reader = replace(reader, scopes={"action": SCOPES["action"]})
     return _print_comparison(arguments, reader, sources)
 
 
@@ -149,7 +157,7 @@ def _print_comparison(arguments: argparse.Namespace, reader: Reader, sources: Se
         print_lines(_json({scope: _data(found, parts[scope], arguments) for scope, found in compared.items()}))
     else:
         for scope, found in compared.items():
-            print_lines(_page(found, parts[scope], set_of, per_trajectory=arguments.per_trajectory))
+            print_lines(_page(found, parts[scope], set_of, arguments))
     return all_good
 
 
@@ -168,7 +176,8 @@ def _read(sources: Sequence[Source], reader: Reader, at_least: int = 1) -> list[
 
 
 def _reference(arguments: argparse.Namespace, reader: Reader) -> ReferenceSet:
-    return ReferenceSet.of(one_folder_of_tables(arguments.set_of), reader.scopes, reader.table_epsilon)
+    tables = reader.tables(one_folder_of_tables(arguments.set_of))
+    return ReferenceSet.of(tables, reader.scopes, reader.table_epsilon)
 
 
 def _note_same_folders(sources: Sequence[Source]) -> None:
@@ -198,19 +207,24 @@ def _parts(found: Comparison, reader: Reader) -> dict[str, Mapping[str, Differen
     return {
         run.name: decompose(found.baseline, run, labels, reader.table_epsilon)
         for run in found.runs
-        if run is not found.baseline and why_not(found.baseline, run, found.scope) is None
+        if run is not found.baseline and run.name not in found.left_out
     }
 
 
 def _page(
-    found: Comparison, parts: Mapping[str, Mapping[str, Difference | None]], set_of: str | None, *, per_trajectory: bool
+    found: Comparison,
+    parts: Mapping[str, Mapping[str, Difference | None]],
+    set_of: str | None,
+    arguments: argparse.Namespace,
 ) -> list[str]:
     lines = comparison_lines(found, set_of=set_of)
     if len(found.runs) == 2:
         lines += differences_lines(found)
     for run, one in parts.items():
         lines += ["", *parts_lines(found.baseline.name, run, one)]
-    if per_trajectory:
+    if arguments.decompose:
+        lines += left_out_lines(found, "no parts")
+    if arguments.per_trajectory:
         lines += moved_lines(found)
     return [*lines, "", *choice_lines(found)]
 

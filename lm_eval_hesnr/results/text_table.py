@@ -19,19 +19,27 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> li
     ]
 
 
-def number(value: float | None) -> str:
-    """The value with four decimals, or N/A."""
-    return "N/A" if value is None else f"{value:.4f}"
+def number(value: float | None, form: str = ".4f") -> str:
+    """The value in a format (four decimals by default), or N/A."""
+    return "N/A" if value is None else f"{value:{form}}"
+
+
+def interval_cell(interval: tuple[float, float] | None, form: str = ".4f") -> str:
+    """Both ends of an interval in a format, or N/A."""
+    return "N/A" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
+
+
+def shortened_name(name: str, room: int) -> str:
+    """The name in at most so many characters, without its middle if it is longer."""
+    half = (room - 3) // 2
+    return name if len(name) <= room else f"{name[: room - 3 - half]}...{name[-half:]}"
 
 
 def scopes_table(scopes: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
     """One line per scope, in the given order: the measures of the paper's ablation, and the interval of he_snr."""
     rows = [("scope", "he_snr", "95 % interval", "he_ppl", "ppl", "topk_acc", "decisions")]
     for scope, found in scopes.items():
-        ends = found["he_snr"].interval
-        interval = "N/A" if ends is None else f"{ends.low:.4f} to {ends.high:.4f}"
-        decisions = found["decisions"].value
-        count = "N/A" if decisions is None else f"{decisions:.0f}"
         he_snr, he_ppl, ppl, topk_acc = (number(found[name].value) for name in ("he_snr", "he_ppl", "ppl", "topk_acc"))
-        rows.append((scope, he_snr, interval, he_ppl, ppl, topk_acc, count))
+        decisions = number(found["decisions"].value, ".0f")
+        rows.append((scope, he_snr, interval_cell(found["he_snr"].interval), he_ppl, ppl, topk_acc, decisions))
     return aligned(rows)

@@ -12,9 +12,12 @@ import pytest
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET
+from lm_eval_hesnr.metrics.profile import SUMS
+from lm_eval_hesnr.results.compare.comparison import compare
+from lm_eval_hesnr.results.compare.per_trajectory import moved_lines
+from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET, comparison_lines
 from lm_eval_hesnr.scoring.token_table import write_token_table
-from tests.builders import token_scores
+from tests.builders import compared_run, token_scores
 
 
 def write(folder: Path, better=0.0, n_docs=8, **changes):
@@ -125,6 +128,45 @@ def test_json_has_all_differences_and_csv_one_row_per_run(tmp_path, capsys):
     assert lines[0] == "scope,measure,value,stderr,low,high"
 
 
+def test_runs_that_scored_only_actions_have_no_parts_in_another_scope(tmp_path, capsys):
+    runs = [write(tmp_path / name, better, score="action") for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--decompose", "--scopes", "all")
+    parts = [line.split() for line in lines if line.split()[:1] and line.split()[0] in PARTS]
+    assert [cells[:3] for cells in parts] == [[name, "N/A", "N/A"] for name in PARTS]
+
+
+def test_a_run_that_cannot_be_compared_says_why_something_is_missing(tmp_path, capsys):
+    runs = [write(tmp_path / name, better, dtype=name) for name, better in (("float32", 0), ("bfloat16", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--decompose", "--per-trajectory")
+    for what in ("no verdict", "no parts", "trajectories are not compared"):
+        reason = f"bfloat16 and float32: {what}: they differ in dtype (bfloat16 in bfloat16, float32 in float32)."
+        assert reason in [line.strip() for line in lines]
+
+
+def test_a_trajectory_without_a_threshold_has_no_numbers():
+    a, b = compared_run("a", [0.1] * 6), compared_run("b", [0.1] * 6)
+    b.totals["action"][:, len(SUMS) :] = np.nan
+    found = compare([a, b], "action")
+    assert moved_lines(found)[3].split() == ["run", "0", "100", "N/A", "0.1000", "N/A", "N/A", "N/A"]
+    assert ", epsilon not known; " in comparison_lines(found)[0]
+
+
+def test_the_number_of_decisions_has_no_difference_on_a_set(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--set-of", runs[0])
+    assert any(line.startswith("he_ppl ") for line in lines)
+    assert not any(line.startswith("decisions ") for line in lines)
+
+
+def test_another_epsilon_of_the_run_of_the_set_is_noted_once(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    ref = write(tmp_path / "ref", epsilon=1.0)
+    _, err = lines_of(capsys, *runs, "--set-of", ref)
+    assert err.count("ref was scored with epsilon 1; now measured with 1.24245") == err.count("\n") == 1
+    _, err = lines_of(capsys, runs[0], ref, "--set-of", ref)
+    assert err.count("\n") == 1
+
+
 def test_the_effects_of_the_trajectories_add_up_to_the_difference(tmp_path, capsys):
     runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
     lines, _ = lines_of(capsys, *runs, "--json", "--per-trajectory")
@@ -171,7 +213,7 @@ def test_the_same_folder_twice_is_noted(tmp_path, capsys):
     (tmp_path / "link").symlink_to(folder)
     lines, err = lines_of(capsys, folder, str(tmp_path / "link"))
     assert err == f"note: {folder} and {tmp_path / 'link'} are the same folder\n"
-    assert "both are equal in every trajectory" in " ".join(line.strip() for line in lines)
+    assert "both are equal to rounding in every trajectory" in " ".join(line.strip() for line in lines)
 
 
 def test_a_run_that_cannot_be_read_is_named_and_the_others_are_compared(tmp_path, capsys):

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
-from lm_eval_hesnr.results.compare.verdict import HEADLINE, NO_VERDICT, NOT_DISTINGUISHABLE, WORSE, Verdict, verdicts
+from lm_eval_hesnr.results.compare.verdict import (
+    ALPHA,
+    HEADLINE,
+    NO_VERDICT,
+    NOT_DISTINGUISHABLE,
+    ROUNDING,
+    Verdict,
+    holm,
+    verdicts,
+)
+from lm_eval_hesnr.results.text_table import number
 
 Values = Mapping[str, Mapping[str, Estimate]]
 """Run to measure to estimate."""
+Verdicts = Mapping[str, Verdict]
+"""Each other run to its verdict, compared with one of them."""
 
 _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
@@ -28,116 +41,183 @@ class Choice:
     take: Sequence[str]
     """One run, or several if neither he_snr nor ppl decides. Empty without any verdict."""
     highest: str | None
-    """The run with the highest he_snr."""
+    """The run with the highest he_snr, of those with a verdict."""
     as_good: Sequence[str]
-    """The runs that are not distinguishable from it. With 95 % confidence, the truly best run is `highest` or one of
-    these: each other run is worse than `highest` by a test at 0.05 over all comparisons."""
+    """The runs that are not distinguishable from it. With 95 % confidence, the truly best run of those with a verdict
+    is `highest` or one of these: each other run is worse than `highest` by a test at 0.05 over all comparisons."""
     sentences: Sequence[str]
 
 
-def choice(runs: Sequence[ComparedRun], scope: str, values: Values, left_out: Sequence[str] = ()) -> Choice:
+def choice(
+    runs: Sequence[ComparedRun], scope: str, values: Values, left_out: Mapping[str, str] | None = None
+) -> Choice:
     """The run to take.
 
-    The run with the highest he_snr is taken. If other runs are not distinguishable from it, the one of these with the
-    lowest ppl is taken, if its ppl is lower by more than chance.
+    The run with the highest he_snr is taken, of those that have a verdict against another run. If other runs are not
+    distinguishable from it, the one of these with the lowest ppl is taken, if its ppl is lower by more than chance.
 
     Args:
-        runs: those that can be compared with each other, the highest he_snr first.
+        runs: those that can be compared with the baseline, the highest he_snr first.
         scope: the scope in which they are compared.
         values: the measures of each run.
-        left_out: the names of the runs that cannot be compared with these.
+        left_out: the runs that cannot be compared with the baseline, and why.
     """
-    verdict_of = {one.run: one for one in (verdicts(runs, scope) if len(runs) > 1 else []) if one.kind != NO_VERDICT}
-    if not verdict_of:
+    best, found = _highest(runs, scope, values)
+    if best is None:
         return Choice(take=(), highest=None, as_good=(), sentences=[_NO_CHOICE])
-    best = runs[0].name
-    values = {name: values[name] for name in (best, *verdict_of)}
+    verdict_of: Verdicts = {one.run: one for one in found if one.kind != NO_VERDICT}
+    reasons = {one.run: str(one.reason) for one in found if one.kind == NO_VERDICT} | dict(left_out or {})
+    values = {name: values[name] for name in (best.name, *verdict_of)}
     as_good = [name for name, verdict in verdict_of.items() if verdict.kind == NOT_DISTINGUISHABLE]
-    take, sentence = _take(best, as_good, verdict_of, values)
-    on_a_set = "ppl" not in values[best]
-    cautions = list(
-        _not_supported(best, verdict_of) if on_a_set else _contradictions(best, as_good, verdict_of, values)
-    )
+    take, sentence = _take(best.name, as_good, verdict_of, values, is_complete=not reasons)
+    worse = [name for name in verdict_of if name not in as_good]
+    if take[0] != best.name:
+        verdict_of = _against(take[0], [run for run in runs if run.name in (take[0], *worse)], scope)
+    cautions = list(_cautions(take[0], {name: verdict_of[name] for name in worse if name in verdict_of}, values))
     sentences = [f"By {HEADLINE}, t{sentence[1:]}" if cautions else sentence, *cautions]
-    if left_out:
-        sentences.append(f"Not considered, as there is no verdict: {_and(left_out)}.")
-    return Choice(take=take, highest=best, as_good=as_good, sentences=sentences)
+    sentences += [f"Not considered, as there is no verdict: {name}: {why}." for name, why in reasons.items()]
+    return Choice(take=take, highest=best.name, as_good=as_good, sentences=sentences)
+
+
+def _highest(runs: Sequence[ComparedRun], scope: str, values: Values) -> tuple[ComparedRun | None, Sequence[Verdict]]:
+    """The run with the highest he_snr that has a verdict, and the verdicts on all others against it.
+
+    A run without an interval has no verdict. Of the others, two can be comparable with the baseline but not with each
+    other, if the baseline does not know all settings.
+    """
+    for run in runs:
+        if values[run.name][HEADLINE].interval is not None:
+            found = verdicts([run, *(one for one in runs if one is not run)], scope)
+            if any(one.kind != NO_VERDICT for one in found):
+                return run, found
+    return None, []
+
+
+def _against(name: str, runs: Sequence[ComparedRun], scope: str) -> Verdicts:
+    found = verdicts(runs, scope, [run.name for run in runs].index(name))
+    return {one.run: one for one in found if one.kind != NO_VERDICT}
 
 
 def _take(
-    best: str, as_good: Sequence[str], verdict_of: Mapping[str, Verdict], values: Values
+    best: str, as_good: Sequence[str], verdict_of: Verdicts, values: Values, *, is_complete: bool
 ) -> tuple[list[str], str]:
     """The runs to take, and the sentence that says so."""
-    number = _number(values[best][HEADLINE])
-    leads = [f"the {_extreme(name)} {name}" for name in _REASONS if _leader(name, values) == best]
-    why = _and([f"it has the highest {HEADLINE} ({number})", *leads])
+    highest, why = _highest_and_why(best, values, is_complete=is_complete)
     if not as_good:
-        return [best], f"Take {best}: {why}. {'The other run is' if len(values) == 2 else 'All other runs are'} worse."
+        return [best], f"Take {best}: {why}. {_are_worse(list(verdict_of), is_complete)}"
     other = "ppl" if "ppl" in values[best] else "he_ppl"
-    leader = _leader(other, {name: values[name] for name in (best, *as_good)}) or best
-    are = "is" if len(as_good) == 1 else "are"
-    if leader == best:
-        return [best], f"Take {best}: {why}. {_and(as_good)} {are} not distinguishable from it on these trajectories."
-    both = f"{best} has the highest {HEADLINE} ({number}), {leader} the lowest {other}"
+    leaders = _leaders(other, {name: values[name] for name in (best, *as_good)}) or [best]
+    if best in leaders:
+        are = f"{_and(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
+        return [best], f"Take {best}: {why}. {are}."
+    leader = leaders[0]
     pair = f"{_short(values[leader][other])} against {_short(values[best][other])}"
-    if verdict_of[leader].sign(other) > 0:
-        names = _and([name for name in (best, *as_good) if name != leader])
+    both = f"{highest}, {leader} the lowest {other} ({pair})"
+    if leader in _better(other, {name: verdict_of[name] for name in as_good}):
         return [leader], (
-            f"Take {leader}: {HEADLINE} does not distinguish it from {names} on these trajectories, and its {other} is "
-            f"lower by more than chance. {both} ({pair})."
+            f"Take {leader}: {HEADLINE} does not distinguish it from {best} on these trajectories, and its {other} is "
+            f"lower by more than chance. {both}."
         )
     return [best, *as_good], (
         f"Take {_and([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on these "
-        f"trajectories. {both} ({pair})."
+        f"trajectories. {both}."
     )
 
 
-def _contradictions(
-    best: str, as_good: Sequence[str], verdict_of: Mapping[str, Verdict], values: Values
-) -> Iterator[str]:
-    """A caution if a worse run is better by a measure of the same tokens, and not only by chance."""
-    found = []
+def _highest_and_why(best: str, values: Values, *, is_complete: bool) -> tuple[str, str]:
+    """That a run has the highest he_snr, in two forms: with its name, and with all that it is the best in."""
+    value = number(values[best][HEADLINE].value)
+    leaders = _leaders(HEADLINE, values)
+    if leaders != [best]:
+        run = "run" if is_complete else "run with a verdict"
+        return f"{_and(leaders)} have the highest {HEADLINE} ({value})", f"no {run} has a higher {HEADLINE} ({value})"
+    has = f"has the highest {HEADLINE}{'' if is_complete else ' of the runs with a verdict'} ({value})"
+    leads = [f"the {_extreme(name)} {name}" for name in _REASONS if _leaders(name, values) == [best]]
+    return f"{best} {has}", _and([f"it {has}", *leads])
+
+
+def _are_worse(worse: Sequence[str], is_complete: bool) -> str:
+    if not is_complete:
+        return f"{_and(worse)} {_are(worse)} worse."
+    return "The other run is worse." if len(worse) == 1 else "All other runs are worse."
+
+
+def _cautions(taken: str, worse: Verdicts, values: Values) -> Iterator[str]:
+    """A caution if he_snr alone decides.
+
+    Args:
+        taken: the run that is taken.
+        worse: the verdicts on the worse runs against it.
+        values: the measures of each run.
+    """
+    if "ppl" in values[taken]:
+        yield from _contradictions(taken, worse, values)
+    else:
+        yield from _not_supported(taken, worse)
+
+
+def _contradictions(taken: str, worse: Verdicts, values: Values) -> Iterator[str]:
+    """A caution if a worse run is better by a measure of the same tokens, by more than chance."""
+    found = {}
     for name in _SAME_TOKENS:
-        leader = _leader(name, values)
-        if leader is not None and leader in verdict_of and leader not in as_good and verdict_of[leader].sign(name) > 0:
-            here, there = _short(values[leader][name]), _short(values[best][name])
-            found.append(f"by {name}, {leader} is better than {best} ({here} against {there})")
+        better = _better(name, worse, of=_SAME_TOKENS)
+        for leader in _leaders(name, {run: values[run] for run in better})[:1]:
+            pair = f"{_short(values[leader][name])} against {_short(values[taken][name])}"
+            found[name] = f"by {name}, {leader} is better than {taken} ({pair})"
     if found:
+        longer = "After a context extension, ppl can be higher although the model is better. " if "ppl" in found else ""
         yield (
-            f"Caution: {_and(found)}. After a context extension this is the long-context tax on ppl. Otherwise {best} "
-            "may only be more confident, which also raises he_snr: --set-of shows top1_acc on the same decisions, and "
-            "--decompose which tokens changed."
+            f"Caution: {_and(list(found.values()))}. {longer}A model that is only more confident can also have a "
+            f"higher {HEADLINE}. Compare top1_acc on the same decisions (hesnr measure --set-of). See which tokens "
+            "changed (--decompose)."
         )
 
 
-def _not_supported(best: str, verdict_of: Mapping[str, Verdict]) -> Iterator[str]:
-    """A caution if, on a set of tokens, a run with a lower he_snr is not worse by top1_acc by more than chance."""
-    found = [name for name, one in verdict_of.items() if one.kind == WORSE and one.sign("top1_acc") >= 0]
+def _not_supported(taken: str, worse: Verdicts) -> Iterator[str]:
+    """A caution if, on a set of tokens, top1_acc does not say that a run with a lower he_snr is worse."""
+    better = _better("top1_acc", worse)
+    equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
+    found = [f"{_and(better)} {_are(better)} better than {taken}"] if better else []
+    found += [f"{_and(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
     if found:
-        yield (
-            f"Caution: by top1_acc on these tokens, {_and(found)} {'is' if len(found) == 1 else 'are'} not worse than "
-            f"{best}. So {best} may only be more confident."
-        )
+        yield f"Caution: by top1_acc on these tokens, {_and(found)}. So {taken} may only be more confident."
 
 
-def _leader(name: str, values: Values) -> str | None:
-    """The run with the best value of a measure; None if no run has a value."""
+def _better(name: str, verdict_of: Verdicts, of: Sequence[str] = ()) -> list[str]:
+    """The runs that are better by a measure: the p-value after Holm over all these runs is below 0.05.
+
+    Args:
+        name: the measure.
+        verdict_of: the runs that are looked at.
+        of: all measures that are looked at; only `name` if empty.
+    """
+    keys = [(measure, run) for measure in of or (name,) for run in verdict_of]
+    found = [verdict_of[run].differences.get(measure) for measure, run in keys]
+    adjusted = holm([1.0 if one is None or one.p_value is None else one.p_value for one in found])
+    small = {run for (measure, run), p_value in zip(keys, adjusted, strict=True) if measure == name and p_value < ALPHA}
+    return [run for run in verdict_of if run in small and verdict_of[run].sign(name) > 0]
+
+
+def _leaders(name: str, values: Values) -> list[str]:
+    """The runs with the best value of a measure. There are several if their values are equal to rounding."""
     known = {run: found[name].value for run, found in values.items() if name in found}
     numbers = {run: value for run, value in known.items() if value is not None}
-    pick = max if HIGHER_IS_BETTER[name] else min
-    return pick(numbers, key=lambda run: numbers[run]) if numbers else None
+    if not numbers:
+        return []
+    best = (max if HIGHER_IS_BETTER[name] else min)(numbers.values())
+    return [run for run, value in numbers.items() if math.isclose(value, best, rel_tol=ROUNDING)]
 
 
 def _extreme(name: str) -> str:
     return "highest" if HIGHER_IS_BETTER[name] else "lowest"
 
 
-def _number(found: Estimate) -> str:
-    return "N/A" if found.value is None else f"{found.value:.4f}"
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _short(found: Estimate) -> str:
-    return "N/A" if found.value is None else f"{found.value:.4g}"
+    return number(found.value, ".4g")
 
 
 def _and(parts: Sequence[str], word: str = "and") -> str:

@@ -24,8 +24,11 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
     for run in (a, b):
         if scope not in run.totals:
             return f"{run.name} has no scope {scope}"
-    if differing := _differing(a, b, COMPARED, scope):
+    if differing := other_settings(a, b, scope):
         return f"they differ in {differing}"
+    found = [run.thresholds.get(scope) for run in (b, a)]
+    if None not in found and found[0] != found[1]:
+        return f"they differ in the threshold found ({found[0]:.6g} in {b.name}, {found[1]:.6g} in {a.name})"
     if sorted(a.digests) != sorted(b.digests):
         only = sorted(set(a.ids) ^ set(b.ids))
         if not only and len(a.ids) == len(b.ids):
@@ -35,8 +38,13 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
     return None
 
 
+def other_settings(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
+    """The settings that must be equal and differ, with the value of each run; None if they are equal."""
+    return _differing(a, b, COMPARED, scope) or None
+
+
 def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
-    """The settings of the context that differ, with B's value and A's; None if they are equal."""
+    """The settings of the context that differ, with the value of each run; None if they are equal."""
     return _differing(a, b, CONTEXT, scope) or None
 
 
@@ -47,9 +55,9 @@ def differing_keys(a: Mapping[str, Any], b: Mapping[str, Any], keys: Sequence[st
 
 
 def _differing(a: ComparedRun, b: ComparedRun, keys: Sequence[str], scope: str) -> str:
-    """The settings that both runs know and that differ, with B's value and A's: `dtype (bfloat16, float32)`."""
+    """The settings that both runs know and that differ: `dtype (bfloat16 in B, float32 in A)`."""
     return ", ".join(
-        f"{key} ({_setting(b.signature, key, scope)}, {_setting(a.signature, key, scope)})"
+        f"{key} ({_setting(b.signature, key, scope)} in {b.name}, {_setting(a.signature, key, scope)} in {a.name})"
         for key in differing_keys(a.signature, b.signature, keys, scope)
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class ComparedRun:
     """D digests of token ids. Equal digests mean equal documents."""
     totals: Mapping[str, np.ndarray]
     """For each scope (D, 2 * len(SUMS)), see `measures.totals`. What is not known is NaN."""
+    thresholds: Mapping[str, float | None] = field(default_factory=dict)
+    """For each scope the threshold of the totals, nats; None if no threshold was found."""
     measures: Sequence[str] = tuple(HIGHER_IS_BETTER)
     """The measures that the totals give."""
     tables: Tables | None = None
@@ -66,6 +68,7 @@ def from_tables(tables: Tables, scopes: Scopes, epsilon: float) -> ComparedRun:
             scope: np.stack([totals(profile, epsilon) for profile in profiles])
             for scope, profiles in tables.profiles.items()
         },
+        thresholds=dict.fromkeys(scopes, epsilon),
         tables=tables,
     )
 
@@ -92,6 +95,7 @@ def from_results(run: Run, source: Path) -> ComparedRun:
         ids=[ids[i] for i in order],
         digests=[digests[i] for i in order],
         totals={scope: found[order] for scope, found in rows.items()},
+        thresholds=documents["epsilon"],
     )
 
 

@@ -20,6 +20,8 @@ class Comparison:
     scope: str
     runs: Sequence[ComparedRun]
     """The highest he_snr first; at the end those that cannot be compared with the baseline."""
+    left_out: Mapping[str, str]
+    """The runs that cannot be compared with the baseline, and why."""
     baseline: ComparedRun
     values: Mapping[str, Mapping[str, Estimate]]
     """Run to measure to estimate."""
@@ -38,16 +40,18 @@ def compare(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> Compa
     """
     values = {run.name: _estimates(run, scope) for run in runs}
     first = runs[baseline]
-    alike = [run for run in runs if run is first or why_not(first, run, scope) is None]
+    reasons = {run.name: why_not(first, run, scope) for run in runs if run is not first}
+    left_out = {name: why for name, why in reasons.items() if why is not None}
+    alike = [run for run in runs if run.name not in left_out]
     alike.sort(key=lambda run: -(values[run.name][HEADLINE].value or 0))
-    others = [run for run in runs if not any(run is one for one in alike)]
     return Comparison(
         scope=scope,
-        runs=[*alike, *others],
+        runs=[*alike, *(run for run in runs if run.name in left_out)],
+        left_out=left_out,
         baseline=first,
         values=values,
         verdicts={verdict.run: verdict for verdict in verdicts(runs, scope, baseline)},
-        choice=choice(alike, scope, values, [run.name for run in others]),
+        choice=choice(alike, scope, values, left_out),
     )
 
 

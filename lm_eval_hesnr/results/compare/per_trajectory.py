@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.metrics.measures import measure, weights
-from lm_eval_hesnr.results.compare.comparable import why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison
+from lm_eval_hesnr.results.compare.text import left_out_lines
 from lm_eval_hesnr.results.compare.verdict import HEADLINE
-from lm_eval_hesnr.results.text_table import aligned
+from lm_eval_hesnr.results.text_table import aligned, number, shortened_name
 
 
 def moved(found: Comparison) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def moved(found: Comparison) -> list[dict[str, Any]]:
     """
     rows = []
     for run in found.runs:
-        if run is not found.baseline and why_not(found.baseline, run, found.scope) is None:
+        if run is not found.baseline and run.name not in found.left_out:
             rows += _moved(found.baseline, run, found.scope)
     return rows
 
@@ -56,7 +56,7 @@ def _moved(baseline: ComparedRun, run: ComparedRun, scope: str) -> list[dict[str
 
 
 def moved_lines(found: Comparison, room: int = 48) -> list[str]:
-    """The rows of `moved` as text, one table per run."""
+    """The rows of `moved` as text, one table per run. A run that cannot be compared has one line that says why."""
     rows = moved(found)
     lines = []
     for name in dict.fromkeys(row["run"] for row in rows):
@@ -64,16 +64,15 @@ def moved_lines(found: Comparison, room: int = 48) -> list[str]:
         table = [head, *(_cells(row, room) for row in rows if row["run"] == name)]
         about = f"From {found.baseline.name} to {name}, by trajectory, the largest effect on the difference first:"
         lines += ["", about, *aligned(table, right=range(1, len(head)))]
-    return lines
+    return [*lines, *left_out_lines(found, "trajectories are not compared")]
 
 
 def _cells(row: dict[str, Any], room: int) -> Sequence[str]:
     name, (before, after) = row["trajectory"], (row[f"{HEADLINE}_{when}"] for when in ("before", "after"))
-    change = "N/A" if before is None or after is None else f"{after - before:+.4f}"
-    decisions = [f"{row[f'decisions_{when}']:.0f}" for when in ("before", "after")]
-    values = ["N/A" if value is None else f"{value:.4f}" for value in (before, after)]
-    effect = "N/A" if row["effect"] is None else f"{row['effect']:+.4f}"
-    return (name if len(name) <= room else f"{name[: room - 3]}...", *decisions, *values, change, effect)
+    change = None if before is None or after is None else after - before
+    decisions = [number(row[f"decisions_{when}"], ".0f") for when in ("before", "after")]
+    moves = [number(value, "+.4f") for value in (change, row["effect"])]
+    return (shortened_name(name, room), *decisions, number(before), number(after), *moves)
 
 
 def _known(value: np.floating[Any]) -> float | None:

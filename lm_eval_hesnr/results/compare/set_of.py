@@ -29,8 +29,9 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import SUMS
-from lm_eval_hesnr.results.compare.compared_run import ComparedRun, tables_of
-from lm_eval_hesnr.results.token_tables import Scopes, read_scores, read_tables
+from lm_eval_hesnr.results.compare.comparable import other_settings
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_tables, tables_of
+from lm_eval_hesnr.results.token_tables import Scopes, Tables, available, read_scores
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
 MEASURES = tuple(name for name in HIGHER_IS_BETTER if name not in ("ppl", "decision_rate", "self_he_snr"))
@@ -46,40 +47,55 @@ class ReferenceSet:
     folder: Path
     scopes: Scopes
     epsilon: float
-    k: int
+    run: ComparedRun
+    """The reference run."""
     positions: dict[str, dict[str, np.ndarray]]
     """For each document's digest, and each scope, the positions of the decisions."""
 
     @classmethod
-    def of(cls, folder: Path, scopes: Scopes, epsilon: float) -> ReferenceSet:
+    def of(cls, tables: Tables, scopes: Scopes, epsilon: float) -> ReferenceSet:
         """The decisions of the run of a folder of token tables.
 
+        Args:
+            tables: the token tables of the run, read with these scopes and this epsilon.
+            scopes: name to labels.
+            epsilon: the threshold, nats.
+
         Raises:
-            InputError: the token tables cannot be read.
+            InputError: the token tables cannot be read, or the run did not score all tokens of a scope.
         """
-        tables = read_tables(folder, {}, epsilon)
         positions = {}
         for path in tables.paths:
             scores = read_scores(path)[2]
+            for scope, labels in scopes.items():
+                if not available(scores, labels):
+                    raise InputError(
+                        f"{path}: score=action, so its decisions in scope {scope} are not known; use --scopes action, "
+                        "or score the run of --set-of with score=all"
+                    )
             decided = scores.decisions(epsilon)
             positions[scores.digest] = {
                 scope: np.flatnonzero(decided & scores.in_scope(labels)) for scope, labels in scopes.items()
             }
-        return cls(tables.folder, scopes, epsilon, tables.signature["k"], positions)
+        return cls(tables.folder, scopes, epsilon, from_tables(tables, scopes, epsilon), positions)
 
     def measured(self, run: ComparedRun) -> ComparedRun:
         """The run with its totals over this set.
 
         Raises:
-            InputError: the run has no token tables, another k, other documents, or did not score a token of the set.
+            InputError: the run has no token tables, another setting that two runs must have in common, other
+                documents, or did not score a token of the set.
         """
-        rows: dict[str, list[np.ndarray]] = {scope: [] for scope in self.scopes}
-        for path in tables_of(run, "--set-of").paths:
-            scores = read_scores(path)[2]
-            if scores.k != self.k:
+        tables = tables_of(run, "--set-of")
+        for scope in self.scopes:
+            if differing := other_settings(self.run.named("REF"), run.named("the run"), scope):
                 raise InputError(
-                    f"{path}: k = {scores.k}, but {self.folder} has k = {self.k}; score both with the same k"
+                    f"{run.source}: --set-of needs a run with the settings of {self.folder} (REF); they differ in "
+                    f"{differing}"
                 )
+        rows: dict[str, list[np.ndarray]] = {scope: [] for scope in self.scopes}
+        for path in tables.paths:
+            scores = read_scores(path)[2]
             if scores.digest not in self.positions:
                 raise InputError(
                     f"{path}: {self.folder} has no document with these tokens; --set-of needs a run with the same "

@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
+from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.comparison import Comparison
 from lm_eval_hesnr.results.compare.verdict import HEADLINE
-from lm_eval_hesnr.results.text_table import aligned, number
+from lm_eval_hesnr.results.text_table import aligned, interval_cell, number, shortened_name
 
 WIDTH = 120
 """Characters of a line."""
@@ -60,13 +60,10 @@ def choice_lines(found: Comparison) -> list[str]:
 
 def _heading(found: Comparison, set_of: str | None) -> str:
     signature = found.baseline.signature
-    epsilon = signature.get("epsilon")
+    epsilon = found.baseline.thresholds.get(found.scope, signature.get("epsilon"))
     threshold = signature.get("threshold", "static")
-    at = (
-        f"threshold {threshold}"
-        if threshold != "static" or not isinstance(epsilon, float)
-        else f"epsilon {epsilon:.4f}"
-    )
+    known = f"epsilon {epsilon:.4f}" if isinstance(epsilon, float) else "epsilon not known"
+    at = known if threshold == "static" else f"threshold {threshold}"
     over = f", over the decisions of {set_of}" if set_of else ""
     sizes = sorted({len(run.ids) for run in found.runs})
     n = ("" if len(sizes) == 1 else f"{sizes[0]} to ") + counted(sizes[-1], "trajectory")
@@ -84,7 +81,7 @@ def _table(found: Comparison, columns: Mapping[str, str]) -> list[str]:
 
 def _row(values: Mapping[str, Estimate], columns: Mapping[str, str]) -> list[str]:
     cells = [number(values[HEADLINE].value), interval_cell(values[HEADLINE].interval)]
-    return cells + [_formatted(values[name].value, form) for name, form in columns.items()]
+    return cells + [number(values[name].value, form) for name, form in columns.items()]
 
 
 def _directions(shown: Sequence[str]) -> str:
@@ -101,14 +98,33 @@ def _verdict_lines(found: Comparison, run: str) -> Iterator[str]:
         yield from _wrapped(f"caution: {caution}.", "    ")
 
 
+def left_out_lines(found: Comparison, what: str) -> list[str]:
+    """One paragraph for each run that cannot be compared with the baseline: why something is missing.
+
+    Args:
+        found: the comparison.
+        what: what is missing, such as `parts are not known`.
+    """
+    lines = []
+    for run, why in found.left_out.items():
+        lines += ["", *_wrapped(f"{run} and {found.baseline.name}: {what}: {why}.", "")]
+    return lines
+
+
 def differences_lines(found: Comparison) -> list[str]:
-    """The paired difference of every measure, one line each, of each run that has a verdict or could be paired."""
+    """The paired difference of every measure, one line each, of each run that has a verdict or could be paired.
+
+    On a set of tokens, the number of decisions is the same for all runs, and has no line.
+    """
+    constant = ("decisions",) if found.baseline.signature.get("set_of") else ()
     lines = []
     for verdict in found.verdicts.values():
         rows = [("measure", "difference", "95 % interval", "p")]
         for name, one in verdict.differences.items():
+            if name in constant:
+                continue
             value, interval, p_value = one or (None, None, None)
-            rows.append((name, _formatted(value, "+.4f"), interval_cell(interval, "+.4f"), _p(p_value)))
+            rows.append((name, number(value, "+.4f"), interval_cell(interval, "+.4f"), number(p_value, ".2g")))
         if verdict.differences:
             lines += ["", f"{verdict.run} minus {verdict.baseline}:", *aligned(rows, right=(1, 2, 3))]
     return lines
@@ -128,28 +144,9 @@ def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None])
     for name, found in parts.items():
         value, interval, p_value = found or (None, None, None)
         form = ".4f" if name == "kept" else "+.4f"
-        p = "" if name == "kept" else _p(p_value)
-        rows.append((name, _formatted(value, form), interval_cell(interval, form), p, about[name]))
+        p = "" if name == "kept" else number(p_value, ".2g")
+        rows.append((name, number(value, form), interval_cell(interval, form), p, about[name]))
     return aligned(rows, right=(1, 2, 3))
-
-
-def interval_cell(interval: Interval | None, form: str = ".4f") -> str:
-    """An interval, or N/A."""
-    return "N/A" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
-
-
-def shortened_name(name: str, room: int) -> str:
-    """The name in at most so many characters, without its middle if it is longer."""
-    half = (room - 3) // 2
-    return name if len(name) <= room else f"{name[: room - 3 - half]}...{name[-half:]}"
-
-
-def _formatted(value: float | None, form: str) -> str:
-    return "N/A" if value is None else f"{value:{form}}"
-
-
-def _p(p_value: float | None) -> str:
-    return "N/A" if p_value is None else f"{p_value:.2g}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri  # type: ignore[import-untyped]
@@ -26,19 +26,24 @@ from lm_eval_hesnr.metrics.bootstrap import (
     paired_difference,
 )
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, weights
+from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.comparable import other_context, why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 
 BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
 HEADLINE = "he_snr"
 
+_TOKENS = SUMS.index("tokens")
+
 _FEWEST = 5
 """With fewer trajectories there is no interval, and no verdict."""
-_ALPHA = 1 - LEVEL
+ALPHA = 1 - LEVEL
 _POWER = 0.8
 """The advised number of trajectories shows the difference in this share of cases."""
 _MOST_ADVISED = 10_000
 """No larger number of trajectories is advised."""
+ROUNDING = 1e-6
+"""Smaller relative differences come from the rounding of the sums in a results file."""
 _MAY_OPPOSE = ("ppl", "top1_acc")
 """Measures that are named in a caution if they say the opposite of he_snr. Both use all tokens of the scope."""
 
@@ -114,9 +119,9 @@ def smallest_shown(interval: Interval, n_documents: int, n_wanted: int, n_tested
         n_wanted: the other number of trajectories.
         n_tested: number of comparisons; the level of each one is 0.05 / n_tested.
     """
-    standard_errors = -ndtri(_ALPHA / 2 / n_tested) + ndtri(_POWER)
+    standard_errors = -ndtri(ALPHA / 2 / n_tested) + ndtri(_POWER)
     half = (interval.high - interval.low) / 2
-    return float(half / -ndtri(_ALPHA / 2) * standard_errors * math.sqrt(n_documents / n_wanted))
+    return float(half / -ndtri(ALPHA / 2) * standard_errors * math.sqrt(n_documents / n_wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +145,9 @@ class _Pair:
         if reason or sample is None:
             return cls(baseline, run, scope, reason)
         samples = sample, Sample.of(run.totals[scope])
-        found = {name: paired_difference(name, *samples) for name in run.measures}
-        return cls(baseline, run, scope, _nothing_to_test(found[HEADLINE], samples), samples, found)
+        found = {name: _difference(name, *samples) for name in run.measures}
+        pair = cls(baseline, run, scope, None, samples, found)
+        return replace(pair, reason=pair._nothing_to_test())
 
     @property
     def headline(self) -> Difference:
@@ -156,6 +162,25 @@ class _Pair:
     @property
     def _weights(self) -> list[np.ndarray]:
         return [weights(HEADLINE, sample.rows) for sample in self.samples]
+
+    def _nothing_to_test(self) -> str | None:
+        """The reason why the difference of he_snr has no p-value; None if it has one."""
+        if self.headline.p_value is not None:
+            return None
+        runs = list(zip((self.run, self.baseline), reversed(self._weights), strict=True))
+        if unknown := [run for run, n_decisions in runs if not np.isfinite(n_decisions).all()]:
+            names = " and ".join(run.name for run in unknown)
+            known = any(run.thresholds.get(self.scope) is not None for run in unknown)
+            return f"the decisions of {names} are not known" if known else f"no threshold was found in {names}"
+        least, name = min((int(np.count_nonzero(n_decisions)), run.name) for run, n_decisions in runs)
+        if least == 0 and (empty := [run.name for run, _ in runs if not run.totals[self.scope][:, _TOKENS].any()]):
+            return f"{' and '.join(empty)} scored no tokens in scope {self.scope}"
+        if least < _FEWEST:
+            return f"{name} has decisions in {counted(least, 'trajectory')}; at least {_FEWEST} are needed"
+        return (
+            f"{name} has decisions in only {least} of {counted(len(self.run.ids), 'trajectory')}, so some resamples "
+            "have no decisions"
+        )
 
     def no_verdict(self) -> Verdict:
         return self._verdict(
@@ -176,7 +201,7 @@ class _Pair:
         after = " after Holm" if n_tested > 1 else ""
         around = f"95 % {interval.low:+.4f} to {interval.high:+.4f}, p = {p_value:.2g}{after}"
         a, b, numbers = self.baseline.name, self.run.name, f"{HEADLINE} {value:+.4f} ({around})"
-        if p_value >= _ALPHA:
+        if p_value >= ALPHA:
             advice = self._advice(value, interval, least, n_tested)
             sentence = f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {advice}"
             return self._verdict(NOT_DISTINGUISHABLE, p_value, n_tested, sentence)
@@ -200,10 +225,10 @@ class _Pair:
     def _advice(self, value: float, interval: Interval, least: float, n_tested: int) -> str:
         """How many trajectories would show the difference, and the least p-value of so few if that is not small."""
         if interval.low == interval.high == value == 0:
-            return "both are equal in every trajectory"
+            return "both are equal to rounding in every trajectory"
         n_documents = len(self.run.ids)
         smallest = smallest_shown(interval, n_documents, _MOST_ADVISED, n_tested)
-        fewest = max(fewest_documents(one, _ALPHA / n_tested) for one in self._weights)
+        fewest = max(fewest_documents(one, ALPHA / n_tested) for one in self._weights)
         if fewest > _MOST_ADVISED:
             advice = f"even {_MOST_ADVISED} trajectories are too few for {n_tested} comparisons; compare fewer runs"
         elif abs(value) < smallest:
@@ -213,10 +238,10 @@ class _Pair:
             # more than those that do not show it, and enough for a small p-value
             number = _round_up(max(n_needed, int(fewest), n_documents + 1))
             advice = f"about {number} trajectories like these would show a difference of {abs(value):.4f}"
-        if least < _ALPHA / 5:
+        if least < ALPHA / 5:
             return advice
         after = " after Holm" if n_tested > 1 else ""
-        return f"{advice}; {n_documents} trajectories cannot give a p-value below {least:.2g}{after}"
+        return f"{advice}; the smallest possible p-value with {n_documents} trajectories is {least:.2g}{after}"
 
     def _cautions(self, kind: str) -> list[str]:
         found = []
@@ -243,12 +268,15 @@ def _sign(name: str, found: Difference | None) -> int:
     return 1 if (found.value > 0) == HIGHER_IS_BETTER[name] else -1
 
 
-def _nothing_to_test(found: Difference | None, samples: Sequence[Sample]) -> str | None:
-    """The reason why the difference of he_snr has no p-value; None if it has one."""
-    if found is not None and found.p_value is not None:
-        return None
-    least = min(int(np.count_nonzero(weights(HEADLINE, sample.rows))) for sample in samples)
-    return f"{counted(least, 'trajectory')} with decisions; at least {_FEWEST} are needed"
+def _difference(name: str, a: Sample, b: Sample) -> Difference | None:
+    """The paired difference of a measure; exactly 0 if only the rounding of the sums differs."""
+    found = paired_difference(name, a, b)
+    if found is None or found.interval is None:
+        return found
+    of_a, of_b = measure(name, a.rows), measure(name, b.rows)
+    pairs = [(of_a, of_b), (weights(name, a.rows), weights(name, b.rows))]
+    equal = all(np.allclose(*pair, rtol=ROUNDING, atol=0, equal_nan=True) for pair in pairs)
+    return Difference(0.0, Interval(0.0, 0.0), 1.0) if equal else found
 
 
 def _round_up(n: int) -> int:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.profile import SUMS
@@ -11,6 +12,8 @@ from tests.builders import compared_run
 N = 30
 NOISE = np.random.default_rng(0).normal(0, 0.002, (9, N))
 NOISE -= NOISE.mean(axis=1, keepdims=True)
+FEW = np.array([100.0] * 4 + [0.0] * (N - 4))
+"""Decisions in only four trajectories."""
 
 
 def run(name, he_snr, ppl=4.0, **signature):
@@ -24,6 +27,7 @@ def answer(*runs):
 
 def test_the_highest_he_snr_is_taken_if_all_others_are_worse():
     found = answer(run("a", 0.1), run("b", 0.12, ppl=3.5), run("c", 0.11))
+    assert "top1_acc" not in found.sentences[0]  # it is equal in all runs
     assert (found.take, found.highest, found.as_good) == (["b"], "b", [])
     assert found.sentences[0].startswith("Take b: it has the highest he_snr (0.1200)")
     assert "the lowest ppl" in found.sentences[0]
@@ -55,7 +59,7 @@ def test_a_worse_run_with_a_better_ppl_is_a_caution():
     found = answer(run("a", 0.1, ppl=3), run("b", 0.12))
     assert found.take == ["b"]
     assert found.sentences[0].startswith("By he_snr, take b: it has the highest he_snr (0.1200)")
-    assert found.sentences[1].startswith("Caution: by ppl, a is better than b (3 against 4). After a context ")
+    assert found.sentences[1].startswith("Caution: by ppl, a is better than b (3 against 4). After a context ext")
     assert len(answer(run("a", 0.1, ppl=5), run("b", 0.12)).sentences) == 1
 
 
@@ -65,9 +69,11 @@ def test_on_a_set_of_tokens_an_equal_top1_acc_is_a_caution():
     found = answer(a, b)
     assert found.sentences[0].startswith("By he_snr, take b: ")
     assert found.sentences[1:] == [
-        "Caution: by top1_acc on these tokens, a is not worse than b. So b may only be more confident."
+        "Caution: by top1_acc on these tokens, a is not distinguishable from b. So b may only be more confident."
     ]
-    b.totals["action"][:, SUMS.index("rank_1")] += 100
+    a.totals["action"][:, SUMS.index("rank_1")] += 100
+    assert "by top1_acc on these tokens, a is better than b. So" in answer(a, b).sentences[1]
+    b.totals["action"][:, SUMS.index("rank_1")] += 200
     assert len(answer(a, b).sentences) == 1
 
 
@@ -75,10 +81,57 @@ def test_runs_without_a_verdict_are_not_considered():
     other = run("z", 0.2, dtype="bfloat16")
     found = answer(run("a", 0.1), run("b", 0.12), other)
     assert found.take == ["b"]
-    assert found.sentences[-1] == "Not considered, as there is no verdict: z."
+    assert found.sentences[0].endswith(". a is worse.")
+    assert found.sentences[1:] == [
+        "Not considered, as there is no verdict: z: they differ in dtype (bfloat16 in z, float32 in a)."
+    ]
     alone = answer(run("a", 0.1), other)
     assert (alone.take, alone.highest) == ((), None)
     assert alone.sentences[0].startswith("No choice: ")
+
+
+@pytest.mark.parametrize("he_snr", [0.2, 0.05])
+def test_a_run_that_is_comparable_but_has_no_verdict_is_named_with_the_reason(he_snr):
+    few = replace(run("c", he_snr), totals=compared_run("c", [he_snr] * N, decisions=FEW).totals)
+    found = answer(run("a", 0.1), run("b", 0.08), few)
+    assert (found.take, found.highest) == (["a"], "a")
+    assert found.sentences[0].startswith("Take a: it has the highest he_snr of the runs with a verdict (0.1000)")
+    assert found.sentences[0].endswith(". b is worse.")
+    assert found.sentences[1:] == [
+        "Not considered, as there is no verdict: c: c has decisions in 4 trajectories; at least 5 are needed.",
+    ]
+
+
+def test_two_runs_may_be_comparable_with_the_baseline_and_not_with_each_other():
+    base = run("a", 0.1)
+    base = replace(base, signature={"k": 10})
+    found = answer(base, run("b", 0.12, score="action"), run("c", 0.14, score="all"))
+    assert found.take == ["c"]
+    assert found.sentences[0].endswith(". a is worse.")
+    assert found.sentences[1:] == [
+        "Not considered, as there is no verdict: b: they differ in score (action in b, all in c).",
+    ]
+
+
+def test_the_caution_is_about_the_run_that_is_taken():
+    found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5), run("c", 0.1, ppl=3.0))
+    assert found.take == ["b"]
+    assert found.sentences[1].startswith("Caution: by ppl, c is better than b (3 against 3.5). ")
+
+
+def test_equal_values_are_no_reason():
+    found = answer(run("a", 0.12), replace(run("a", 0.12 * (1 + 1e-8)), name="b"))
+    assert found.sentences == [
+        "Take b: no run has a higher he_snr (0.1200). a is not distinguishable from it on these trajectories."
+    ]
+
+
+def test_the_lowest_ppl_of_many_runs_needs_a_smaller_p_value():
+    pair = [run("a", 0.1201), run("b", 0.12, ppl=3.987)]
+    assert answer(*pair).take == ["b"]
+    found = answer(*pair, *(run(name, 0.12) for name in "cdefg"))
+    assert len(found.take) == 7
+    assert "neither he_snr nor ppl distinguishes the best of them" in found.sentences[0]
 
 
 def share_left_out():

@@ -17,7 +17,7 @@ ACTION = {"action": SCOPES["action"]}
 
 def reference(tmp_path, n_docs=6, **options):
     run = run_of_tables(tmp_path / "ref", [token_scores(seed=i, **options) for i in range(n_docs)])
-    return run, ReferenceSet.of(run.source, ACTION, EPSILON)
+    return run, ReferenceSet.of(run.tables, ACTION, EPSILON)
 
 
 def values(run):
@@ -76,7 +76,14 @@ def test_what_has_no_meaning_on_a_set_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda one: replace(one, k=11, signature=one.signature | {"k": 11}), r"k = 11, but .*ref has k = 10"),
+        (
+            lambda one: replace(one, k=11, signature=one.signature | {"k": 11}),
+            r"differ in k \(11 in the run, 10 in REF\)",
+        ),
+        (
+            lambda one: replace(one, signature=one.signature | {"label_rules": 2}),
+            r"b: --set-of needs a run with the settings of .*ref \(REF\); they differ in label_rules \(2 in the run, 1",
+        ),
         (lambda one: replace(one, token_ids=one.token_ids + 1), "ref has no document with these tokens"),
         (lambda one: replace(one, scored=np.arange(400) >= 300), "position [0-9]+ is not scored, but is a decision of"),
     ],
@@ -87,3 +94,11 @@ def test_runs_that_cannot_be_asked_about_the_set_are_refused(tmp_path, change, m
         chosen.measured(run_of_tables(tmp_path / "b", [change(token_scores(seed=0))]))
     with pytest.raises(InputError, match="b: --set-of needs token tables"):
         chosen.measured(compared_run("b", [0.1]))
+
+
+def test_a_reference_run_of_actions_has_no_set_in_another_scope(tmp_path):
+    one = token_scores(seed=0)
+    run = run_of_tables(tmp_path / "ref", [replace(one, signature=one.signature | {"score": "action"})])
+    assert ReferenceSet.of(run.tables, ACTION, EPSILON).positions
+    with pytest.raises(InputError, match="score=action, so its decisions in scope all are not known; use --scopes act"):
+        ReferenceSet.of(run.tables, {"all": SCOPES["all"]}, EPSILON)

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, Interval
+from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.verdict import holm, smallest_shown, verdicts
 from tests.builders import compared_run
 
@@ -87,15 +88,24 @@ def test_no_number_of_trajectories_is_advised_for_a_difference_of_nearly_nothing
     assert "even 10000 trajectories like these would only show a difference of 0.000" in found.sentence
     same = verdict(compared_run("b", BASE))
     assert (same.p_value, same.kind) == (1.0, "not distinguishable")
-    assert same.sentence.endswith("both are equal in every trajectory")
+    assert same.sentence.endswith("both are equal to rounding in every trajectory")
+
+
+@pytest.mark.parametrize("size", [1e-9, 5e-7])
+def test_differences_of_the_size_of_rounding_are_no_differences(size):
+    found = verdict(compared_run("b", BASE * (1 + size + size / 2 * NOISE[1]), ppl=4 * (1 + size)))
+    assert (found.kind, found.p_value) == ("not distinguishable", 1.0)
+    assert found.sentence.endswith("; both are equal to rounding in every trajectory")
+    assert found.differences["ppl"].p_value == 1.0
+    assert verdict(compared_run("b", BASE * (1 + 1e-5))).kind == "better"
 
 
 def test_few_trajectories_say_the_least_p_value_that_they_can_give():
     runs = [base(8), *(compared_run(f"b{i}", BASE[:8] + NOISE[i, :8]) for i in range(1, 6))]
     for found in verdicts(runs, "action"):
         assert found.kind == "not distinguishable"
-        assert found.sentence.endswith("8 trajectories cannot give a p-value below 0.089 after Holm")
-    assert "cannot give" not in verdict(compared_run("b", BASE + NOISE[1])).sentence
+        assert found.sentence.endswith("the smallest possible p-value with 8 trajectories is 0.089 after Holm")
+    assert "smallest possible" not in verdict(compared_run("b", BASE + NOISE[1])).sentence
     tail = stats.norm.ppf(1 - 1 / (RESAMPLES + 1)) * math.sqrt(7 / 8)
     assert 5 * 2 * stats.t.sf(tail, 7) == pytest.approx(0.089, abs=0.0005)
 
@@ -116,7 +126,9 @@ def five_far_better(times):
 
 def test_the_advised_number_can_give_a_small_p_value():
     (number,) = {int(found.sentence.split("; about ")[1].split()[0]) for found in five_far_better(1)}
-    assert five_far_better(1)[0].sentence.endswith("10 trajectories cannot give a p-value below 0.21 after Holm")
+    assert five_far_better(1)[0].sentence.endswith(
+        "the smallest possible p-value with 10 trajectories is 0.21 after Holm"
+    )
     assert 20 < number <= 40
     assert {found.kind for found in five_far_better(2)} == {"not distinguishable"}
     assert {found.kind for found in five_far_better(4)} == {"better"}
@@ -129,7 +141,9 @@ def test_the_least_p_value_is_not_above_the_p_value_when_other_runs_differ_clear
     *better, one, two = verdicts(runs, "action")
     assert {found.kind for found in better} == {"better"}
     for found in (one, two):
-        assert found.sentence.endswith(f"30 trajectories cannot give a p-value below {found.p_value:.2g} after Holm")
+        assert found.sentence.endswith(
+            f"the smallest possible p-value with 30 trajectories is {found.p_value:.2g} after Holm"
+        )
 
 
 def test_so_many_comparisons_that_no_p_value_is_small_are_too_many():
@@ -142,9 +156,12 @@ def test_so_many_comparisons_that_no_p_value_is_small_are_too_many():
 @pytest.mark.parametrize(
     ("signature", "reason"),
     [
-        ({"dtype": "bfloat16"}, "they differ in dtype (bfloat16, float32)"),
-        ({"k": 20, "dtype": "bfloat16"}, "they differ in k (20, 10), dtype (bfloat16, float32)"),
-        ({"scopes": {"action": ["code", "markup"]}}, "they differ in scopes (code markup, code)"),
+        ({"dtype": "bfloat16"}, "they differ in dtype (bfloat16 in b, float32 in base)"),
+        (
+            {"k": 20, "dtype": "bfloat16"},
+            "they differ in k (20 in b, 10 in base), dtype (bfloat16 in b, float32 in base)",
+        ),
+        ({"scopes": {"action": ["code", "markup"]}}, "they differ in scopes (code markup in b, code in base)"),
     ],
 )
 def test_other_settings_allow_no_verdict(signature, reason):
@@ -167,8 +184,8 @@ def test_another_context_is_a_caution():
     )
     assert found.kind == "better"
     assert found.cautions == [
-        "they differ in window (8192, 2048), rope (rope_type=yarn factor=4.0, None): the difference can come from the "
-        "model or from the context"
+        "they differ in window (8192 in b, 2048 in base), rope (rope_type=yarn factor=4.0 in b, None in base): the "
+        "difference can come from the model or from the context"
     ]
 
 
@@ -188,10 +205,44 @@ def test_fewer_than_five_trajectories_allow_no_verdict():
     assert verdict(compared_run("b", BASE[:4] + 0.1), base(4)).reason == "4 trajectories; at least 5 are needed"
     without = np.array([100.0] * 4 + [0] * 26)
     found = verdict(compared_run("b", BASE + 0.1, decisions=without))
-    assert found.reason == "4 trajectories with decisions; at least 5 are needed"
-    assert (
-        verdict(compared_run("b", BASE, decisions=0)).reason == "0 trajectories with decisions; at least 5 are needed"
+    assert found.reason == "b has decisions in 4 trajectories; at least 5 are needed"
+    nothing = verdict(compared_run("b", BASE, decisions=0))
+    assert nothing.reason == "b has decisions in 0 trajectories; at least 5 are needed"
+
+
+def test_a_resample_without_decisions_allows_no_verdict():
+    few = np.array([100.0] * 5 + [0] * 25)
+    assert verdict(compared_run("b", BASE + 0.1, decisions=few)).reason == (
+        "b has decisions in only 5 of 30 trajectories, so some resamples have no decisions"
     )
+
+
+def test_a_scope_without_tokens_has_no_verdict():
+    nothing = compared_run("b", BASE, decisions=0)
+    nothing.totals["action"][:] = 0
+    assert verdict(nothing).reason == "b scored no tokens in scope action"
+
+
+def without_decisions(name, threshold):
+    run = compared_run(name, BASE)
+    run.totals["action"][:, len(SUMS) :] = np.nan
+    return replace(run, thresholds={"action": threshold})
+
+
+def test_a_run_without_a_threshold_has_no_verdict():
+    none = without_decisions("b", None)
+    assert verdict(none).reason == "no threshold was found in b"
+    assert verdict(none, without_decisions("a", None)).reason == "no threshold was found in b and a"
+    assert verdict(without_decisions("b", 1.2)).reason == "the decisions of b are not known"
+
+
+def test_runs_with_different_thresholds_have_no_verdict():
+    a, b = (
+        replace(compared_run(name, values), thresholds={"action": threshold})
+        for name, values, threshold in (("a", BASE, 1.86), ("b", BASE + 0.1, 1.3))
+    )
+    assert verdict(b, a).reason == "they differ in the threshold found (1.3 in b, 1.86 in a)"
+    assert verdict(replace(b, thresholds=a.thresholds), a).kind == "better"
 
 
 def test_the_baseline_is_any_run():
