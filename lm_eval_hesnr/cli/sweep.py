@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import logging
 import os
 import sys
 import tempfile
@@ -145,23 +147,52 @@ def _request(arguments: argparse.Namespace) -> Request:
 def _checked_tasks(out: OutFolder, request: Request, checkpoint: Checkpoint) -> list[Any]:
     """Our tasks, with their trajectories, after the checks that every run makes before its model."""
     from lm_eval_hesnr import plugin  # the harness takes seconds to import
-    from lm_eval_hesnr.harness.check_run import further_options, tasks_of_run
+    from lm_eval_hesnr.harness.check_run import tasks_of_run
 
     plugin.install()
-    further_options(request.settings.further)
+    _further(request.settings.further)
     options = dataclasses.replace(request.options, tokens=False, store=False)
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "run.yaml"
         config.write_text(run_file(out.path, checkpoint, request.settings, options), encoding="utf-8")
-        return tasks_of_run(config, request.settings.further, plugin.MODELS, plugin.task_folder())
+        with _without_limit_warning():
+            return tasks_of_run(config, request.settings.further, plugin.MODELS, plugin.task_folder())
+
+
+def _further(words: tuple[str, ...]) -> argparse.Namespace:
+    """The options after `--`, which are `further:` in a file.
+
+    Raises:
+        InputError: one of them is wrong.
+    """
+    from lm_eval_hesnr.harness.check_run import further_options
+
+    try:
+        return further_options(words)
+    except InputError as error:
+        raise InputError(f"{error} (in --config, these options are the key further:)") from error
+
+
+@contextlib.contextmanager
+def _without_limit_warning() -> Iterator[None]:
+    """Without the harness's warning about --limit. Each run has it in its log."""
+    logger = logging.getLogger("lm_eval.config.evaluate_config")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("--limit SHOULD")
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _cost(request: Request, checkpoint: Checkpoint, tasks: list[Any]) -> Iterator[str]:
     from lm_eval_hesnr.cli.sweep_cost import cost_lines
-    from lm_eval_hesnr.harness.check_run import further_options
 
     model_args = model_args_of(checkpoint, request.settings)
-    return cost_lines(tasks, model_args, further_options(request.settings.further).limit)
+    return cost_lines(checkpoint.name, tasks, model_args, _further(request.settings.further).limit)
 
 
 def _dry_run(planner: Planner, plan: list[Planned], groups: list[tuple[str, ...]]) -> Iterator[str]:
