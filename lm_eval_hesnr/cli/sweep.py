@@ -100,6 +100,8 @@ def run(arguments: argparse.Namespace) -> bool:
     tasks: list[Any] = []
     if ready or request.options.watch is not None:
         tasks = _checked_tasks(planner.out, request, ready[0] if ready else Checkpoint("check", ""))
+        planner.out.trajectories = {task.config.task: task.loaded.digest for task in tasks}
+        planner.out.refuse_other(request.settings)
     if not arguments.dry_run:
         return _evaluated(planner, groups)
     print_lines(_dry_run(planner, plan, groups))
