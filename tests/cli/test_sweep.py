@@ -4,6 +4,7 @@ import pytest
 from lm_eval.models.utils import resolve_max_length
 from transformers import AutoConfig, AutoTokenizer
 
+from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.cli.sweep import _further, _without_limit_warning
 from lm_eval_hesnr.cli.sweep_cost import _windows
 from lm_eval_hesnr.errors import InputError
@@ -38,3 +39,11 @@ def test_only_the_warning_about_limit_is_left_out(caplog):
         logger.warning("another")
     logger.warning("--limit SHOULD ONLY BE USED FOR TESTING.")
     assert [record.msg.split()[0] for record in caplog.records] == ["another", "--limit"]
+
+
+def test_an_unknown_option_shows_the_usage_of_sweep_and_a_near_name(capsys):
+    assert main(["sweep", "runs", "-o", "OUT", "--gpus-per-modle", "2"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: hesnr sweep CHECKPOINT...")
+    assert "unrecognized arguments: --gpus-per-modle" in error
+    assert "did you mean '--gpus-per-model'" in error
