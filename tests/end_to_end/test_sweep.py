@@ -245,7 +245,7 @@ def test_other_settings_in_the_same_folder_are_refused(work, tiny_model, capsys)
     assert "OUT: was made with other settings: metadata (there " in capsys.readouterr().err
     assert sweep("--", "--limit", "1") == 2
     assert 'further (there [], now ["--limit", "1"])' in capsys.readouterr().err
-    first_turns(work / "t.jsonl", 1)
+    first_turns(work / "t.jsonl", 5)
     assert sweep() == 0, "nothing is to be evaluated"
     write(work, tiny_model, 2)
     assert sweep() == 2
