@@ -4,6 +4,10 @@ set -euo pipefail
 folder=${1:-out/watch}
 steps=${2:-120}
 
+if [ -e "$folder/checkpoints" ]; then
+    echo "$folder: has the checkpoints of an earlier training; remove this folder, or give another one" >&2
+    exit 2
+fi
 mkdir -p "$folder/checkpoints"
 python examples/training/train.py --out "$folder" --steps "$steps" --no-callback > "$folder/training.log" 2>&1 &
 training=$!

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import logging
 import os
 import sys
 import tempfile
@@ -11,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note
+from lm_eval_hesnr.cli.terminal import Parser, print_line, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, model_args_of, run_file, visible_gpus
 from lm_eval_hesnr.results.sweep.ending import ending, summary_line
@@ -37,8 +40,20 @@ CHECKPOINT is one of:
 """
 
 
+class _Parser(Parser):
+    """Refuses unknown options itself, with the usage of `hesnr sweep` and a near name."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            known = [option for action in self._actions for option in action.option_strings]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(unknown[0], known)}")
+        return found, unknown
+
+
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
+    commands._parser_class = _Parser
     command = commands.add_parser(
         "sweep",
         help="evaluate every checkpoint of a training run; the same command continues after a stop",
@@ -98,6 +113,8 @@ def run(arguments: argparse.Namespace) -> bool:
     tasks: list[Any] = []
     if ready or request.options.watch is not None:
         tasks = _checked_tasks(planner.out, request, ready[0] if ready else Checkpoint("check", ""))
+        planner.out.trajectories = {task.config.task: task.loaded.digest for task in tasks}
+        planner.out.refuse_other(request.settings)
     if not arguments.dry_run:
         return _evaluated(planner, groups)
     print_lines(_dry_run(planner, plan, groups))
@@ -145,23 +162,52 @@ def _request(arguments: argparse.Namespace) -> Request:
 def _checked_tasks(out: OutFolder, request: Request, checkpoint: Checkpoint) -> list[Any]:
     """Our tasks, with their trajectories, after the checks that every run makes before its model."""
     from lm_eval_hesnr import plugin  # the harness takes seconds to import
-    from lm_eval_hesnr.harness.check_run import further_options, tasks_of_run
+    from lm_eval_hesnr.harness.check_run import tasks_of_run
 
     plugin.install()
-    further_options(request.settings.further)
+    _further(request.settings.further)
     options = dataclasses.replace(request.options, tokens=False, store=False)
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "run.yaml"
         config.write_text(run_file(out.path, checkpoint, request.settings, options), encoding="utf-8")
-        return tasks_of_run(config, request.settings.further, plugin.MODELS, plugin.task_folder())
+        with _without_limit_warning():
+            return tasks_of_run(config, request.settings.further, plugin.MODELS, plugin.task_folder())
+
+
+def _further(words: tuple[str, ...]) -> argparse.Namespace:
+    """The options after `--`, which are `further:` in a file.
+
+    Raises:
+        InputError: one of them is wrong.
+    """
+    from lm_eval_hesnr.harness.check_run import further_options
+
+    try:
+        return further_options(words)
+    except InputError as error:
+        raise InputError(f"{error} (in --config, these options are the key further:)") from error
+
+
+@contextlib.contextmanager
+def _without_limit_warning() -> Iterator[None]:
+    """Without the harness's warning about --limit. Each run has it in its log."""
+    logger = logging.getLogger("lm_eval.config.evaluate_config")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("--limit SHOULD")
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _cost(request: Request, checkpoint: Checkpoint, tasks: list[Any]) -> Iterator[str]:
     from lm_eval_hesnr.cli.sweep_cost import cost_lines
-    from lm_eval_hesnr.harness.check_run import further_options
 
     model_args = model_args_of(checkpoint, request.settings)
-    return cost_lines(tasks, model_args, further_options(request.settings.further).limit)
+    return cost_lines(checkpoint.name, tasks, model_args, _further(request.settings.further).limit)
 
 
 def _dry_run(planner: Planner, plan: list[Planned], groups: list[tuple[str, ...]]) -> Iterator[str]:

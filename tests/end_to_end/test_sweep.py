@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.results.sweep.readiness import sizes_in
 from tests.builders import first_turns, results_json, write_slowly
 
 pytestmark = pytest.mark.end_to_end
@@ -164,32 +165,29 @@ def test_weights_that_are_cut_or_missing_are_incomplete_at_once(work, tiny_model
         weights.unlink()
         if n_bytes:
             weights.write_bytes(content[:n_bytes])
-    began = time.monotonic()
-    assert sweep() == 1
-    assert time.monotonic() - began < 50, "it did not wait for --settle, which is 60 s"
+    assert sweep("--settle", "1d") == 1, "it does not wait for --settle"
     out = capsys.readouterr().out
-    assert "checkpoint-1: incomplete; runs/checkpoint-1: model.safetensors is cut" in out
+    assert (
+        "checkpoint-1: incomplete; runs/checkpoint-1: model.safetensors: its length is not the one in its header" in out
+    )
     assert "checkpoint-2: incomplete; runs/checkpoint-2: has no weights" in out
     assert list(statuses(work).values()) == ["incomplete", "incomplete", "done"]
 
 
-def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, capsys):
+def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, capsys, monkeypatch):
     write(work, tiny_model, 1, 2, closed=False)
     write(work, tiny_model, 3)
-    changing = work / "runs" / "checkpoint-2"
-    ended = threading.Event()
 
-    def change():
-        while not ended.wait(0.2):
-            (changing / "generation_config.json").write_text(f'{{"t": {time.time_ns()}}}')
+    def changing(folder):
+        """A file of checkpoint-2 has changed at each look, however long the looks are apart."""
+        sizes = sizes_in(folder)
+        if folder.name == "checkpoint-2":
+            sizes["generation_config.json"] = (1, time.time_ns(), 2**62 + time.monotonic_ns() % 2**60)
+        return sizes
 
-    thread = threading.Thread(target=change, daemon=True)
-    thread.start()
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr("lm_eval_hesnr.results.sweep.readiness.sizes_in", changing)
         assert sweep("--settle", "2") == 1
-    finally:
-        ended.set()
-        thread.join()
     assert sorted(journal(work)) == ["checkpoint-1", "checkpoint-3"]
     assert "checkpoint-2: incomplete; runs/checkpoint-2: is still being written" in capsys.readouterr().out
     assert sweep("--settle", "0") == 0
@@ -247,6 +245,11 @@ def test_other_settings_in_the_same_folder_are_refused(work, tiny_model, capsys)
     assert "OUT: was made with other settings: metadata (there " in capsys.readouterr().err
     assert sweep("--", "--limit", "1") == 2
     assert 'further (there [], now ["--limit", "1"])' in capsys.readouterr().err
+    first_turns(work / "t.jsonl", 5)
+    assert sweep() == 0, "nothing is to be evaluated"
+    write(work, tiny_model, 2)
+    assert sweep() == 2
+    assert "OUT: the content of t.jsonl (swe_hesnr) has changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -281,7 +284,7 @@ def test_a_dry_run_shows_the_commands_and_the_gpus_and_writes_nothing(work, tiny
     assert re.search(rf"checkpoint-2: step 2; ready\n +CUDA_VISIBLE_DEVICES=6 {command}\n", out)
     assert "checkpoint-3: step 3; incomplete, has no config.json\n" in out
     assert "2 of 3 checkpoints would be evaluated, 2 at a time" in out
-    assert re.search(r"\neach checkpoint: \d \w+, [\d,]+ tokens: [\d,]+ to score, [\d,]+ to read in windows", out)
+    assert re.search(r"\nrun of checkpoint-1: \d \w+, [\d,]+ tokens: [\d,]+ to score, [\d,]+ to read in windows", out)
     assert "\nruns/checkpoint-1: 3.41 M parameters; at least " in out
     assert not (work / "OUT").exists()
     assert not (work / "journal").exists()
@@ -367,9 +370,11 @@ def test_ctrl_c_waits_for_the_running_checkpoint_and_a_second_one_does_not(work,
     assert statuses(work) == {"checkpoint-1": "done"}
     process = start()
     wait_for(work / "runs" / "checkpoint-2" / "began")
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    while "stops after 1 running checkpoint; press Ctrl-C again" not in process.stdout.readline():
+        pass  # two signals that come together are one
+    process.send_signal(signal.SIGINT)
     assert "the same command continues" in process.communicate()[0]
     assert process.returncode == 130
     assert statuses(work) == {"checkpoint-1": "done", "checkpoint-2": "waiting"}
@@ -404,7 +409,8 @@ def test_a_watch_evaluates_the_newest_first_and_ends_when_it_is_idle(work, tiny_
 def test_a_watch_waits_for_the_first_checkpoint(work, tiny_model):
     thread = threading.Timer(1, write, (work, tiny_model, 1))
     thread.start()
-    assert sweep("--watch", "0.2", "--until-idle", "5s") == 0
+    assert sweep("--watch", "0.2", "--until-step", "1") == 0
+    thread.join()
     assert journal(work) == ["checkpoint-1"]
 
 

@@ -19,12 +19,18 @@ _LARGEST_STATE_FILE = 2**28
 
 
 Key = tuple[str, str | None, str]
-"""What names a checkpoint: the folder or the name on the Hub, the revision, and its own model arguments."""
+"""What names a checkpoint: the absolute folder or the name on the Hub, the revision, and its own model arguments."""
 
 
 def key_of(pretrained: str, revision: str | None, model_args: Mapping[str, Any]) -> Key:
     """The key of a checkpoint. The same weights with other model arguments are another checkpoint."""
-    return pretrained, revision, json.dumps(model_args, sort_keys=True, default=str)
+    place = resolved(pretrained) if revision is None else pretrained
+    return place, revision, json.dumps(model_args, sort_keys=True, default=str)
+
+
+def resolved(path: str) -> str:
+    """The absolute path without links, which is the same for every way to write a path."""
+    return str(Path(path).expanduser().resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,11 @@ class Checkpoint:
     def run(self) -> str:
         """What the checkpoints of one training run share: the folder above them, or the name on the Hub."""
         return self.pretrained if self.revision is not None else str(Path(self.pretrained).absolute().parent)
+
+    @property
+    def place(self) -> str:
+        """The absolute folder, which another call finds from any working folder; or the name on the Hub."""
+        return self.pretrained if self.revision is not None else str(Path(self.pretrained).absolute())
 
     @property
     def source(self) -> str:

@@ -84,7 +84,7 @@ def gpu_groups(options: Options, visible: Callable[[], Sequence[str]]) -> list[t
     """The GPUs of each job that can run at the same time. One empty group means: one job, with all that is visible.
 
     Args:
-        options: `gpus` and `gpus_per_model`.
+        options: `gpus` and `gpus_per_model`. On a machine without a GPU, there is one job.
         visible: lists the GPUs of this machine. It is called only if `gpus` does not name some.
 
     Raises:
@@ -93,6 +93,8 @@ def gpu_groups(options: Options, visible: Callable[[], Sequence[str]]) -> list[t
     if not options.gpus and options.gpus_per_model is None:
         return [()]
     gpus = options.gpus or tuple(visible())
+    if not gpus:  # one job on the CPU
+        return [()]
     size = options.gpus_per_model or len(gpus)
     if size > len(gpus):
         raise InputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 
 SAME_REASON = 3
-"""So many checkpoints that fail one after the other for the same reason end the sweep."""
+"""So many checkpoints that fail one after the other for the same reason, also in their retries, end the sweep."""
 RETRY_AFTER = (60.0, 600.0)
 """Seconds after which `--watch` tries a failed checkpoint again."""
 
@@ -30,9 +30,9 @@ class Failures:
     def add(self, checkpoint: Checkpoint, reason: str, now: float) -> float | None:
         """Count a failure. The result is the number of seconds until the next attempt; None if there is none."""
         n = self._n[checkpoint.name] = self._n.get(checkpoint.name, 0) + 1
-        if n == 1:  # the same checkpoint again says nothing about the others
-            self._reasons.append(_without_names(reason, checkpoint))
         if n > len(self._waits):
+            if n == len(self._waits) + 1:  # a failure that a retry can mend says nothing about the others
+                self._reasons.append(_without_names(reason, checkpoint))
             return None
         self._again_at[checkpoint.name] = now + self._waits[n - 1]
         return self._waits[n - 1]

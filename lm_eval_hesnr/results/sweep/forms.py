@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import user_path
-from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, Key, key_of, step_of
+from lm_eval_hesnr.files import is_folder, user_path
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, Key, key_of, resolved, step_of
+from lm_eval_hesnr.results.sweep.state import FORMAT, VERSION, read_own_json
 
 Refs = Callable[[str], Mapping[str, str]]
 """From a name on the Hub to its branches and tags, each with its commit."""
@@ -25,6 +26,7 @@ _NAMED = re.compile(r"(?P<name>[^/\\=@*?\[\]]+)=(?P<rest>.+)", re.DOTALL)
 _RESERVED = {"store", "sweep.json", "table.csv", "table.md", "lock", "STOP"}
 """Names of the sweep's own files in OUT."""
 _LONGEST_NAME = 200
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 class Entry(NamedTuple):
@@ -38,9 +40,16 @@ class Entry(NamedTuple):
 
 
 def entry_of(given: str) -> Entry:
-    """The argument as an entry. `NAME=` before it is a name, unless a file has the whole text as its name."""
+    """The argument as an entry. `NAME=` before it is a name, unless the text is a path, such as `lr=1e-4/step*`."""
     found = _NAMED.fullmatch(given)
-    return Entry(found["rest"], found["name"]) if found and not Path(given).exists() else Entry(given)
+    is_path = is_folder(given) or is_folder(given.split("/")[0]) or (has_magic(given) and glob(given))  # noqa: PTH207
+    return Entry(given) if found is None or is_path else Entry(found["rest"], found["name"])
+
+
+def is_missing(entry: Entry) -> bool:
+    """Whether an entry is a folder that does not exist."""
+    is_hub = _HUB.fullmatch(entry.source) is not None
+    return not (is_hub or has_magic(entry.source) or user_path(entry.source).exists())
 
 
 def is_unfinished(name: str) -> bool:
@@ -56,6 +65,8 @@ class Found(NamedTuple):
     entry: Entry
     is_one: bool
     """Whether the entry has only this checkpoint. Then its NAME is the name."""
+    is_last: bool = False
+    """Whether it is the final model of a training run, in the folder above the checkpoints. It has no step."""
 
     @property
     def own_name(self) -> str:
@@ -73,14 +84,17 @@ class Found(NamedTuple):
         return self.entry.name if self.is_one else f"{self.entry.name}-{last}"
 
 
-def found_in(entry: Entry, refs: Refs, *, known: Collection[str] = (), may_be_missing: bool = False) -> list[Found]:
+def found_in(
+    entry: Entry, refs: Refs, *, known: Collection[str] = (), may_be_missing: bool = False, out: Path | None = None
+) -> list[Found]:
     """The checkpoints of one entry.
 
     Args:
         entry: the entry.
         refs: lists the branches and tags of a name on the Hub.
-        known: folders that an earlier call has seen. They may be gone.
+        known: absolute folders that an earlier call has seen. They may be gone.
         may_be_missing: whether a folder that does not exist yet is only empty (with --watch).
+        out: OUT. Nothing in it is a checkpoint.
 
     Raises:
         InputError: nothing is found.
@@ -97,10 +111,22 @@ def found_in(entry: Entry, refs: Refs, *, known: Collection[str] = (), may_be_mi
     elif path.is_dir():
         folders = _folders(path, is_given=True)
     else:
-        folders = [path] if str(path) in known else []
+        folders = [path] if resolved(str(path)) in known else []
+    folders = [one for one in folders if not _is_of_sweep(one, out)]
     if not folders and not may_be_missing:
         raise InputError(_nothing(entry.source, path))
-    return [Found(str(folder), None, entry, len(folders) == 1) for folder in folders]
+    runs = {one.parent for one in folders if _CHILD.fullmatch(one.name)}
+    return [Found(str(folder), None, entry, len(folders) == 1, folder in runs) for folder in folders]
+
+
+def _is_of_sweep(folder: Path, out: Path | None) -> bool:
+    """Whether a sweep has made a folder: it is in OUT, or has the state of a checkpoint."""
+    if out is not None and folder.resolve().is_relative_to(out.resolve()):
+        return True
+    try:
+        return read_own_json(folder / "state.json", FORMAT, VERSION) is not None
+    except InputError:  # a file of someone else
+        return False
 
 
 def _revisions(repo: str, given: str, refs: Refs) -> Iterator[str]:
@@ -115,16 +141,24 @@ def _revisions(repo: str, given: str, refs: Refs) -> Iterator[str]:
 
 
 def _folders(folder: Path, *, is_given: bool) -> list[Path]:
-    """The folder itself if it is a checkpoint, else the checkpoints in it."""
+    """The checkpoints in a folder, and at the end the folder itself if it is one."""
     if not is_given and is_unfinished(folder.name):
         return []
-    if (folder / "config.json").exists():
-        return [folder]
     children = [one for one in folder.iterdir() if _CHILD.fullmatch(one.name) and not is_unfinished(one.name)]
-    if folders := sorted((one for one in children if one.is_dir()), key=_natural):
+    folders = sorted((one for one in children if one.is_dir()), key=_natural)
+    if (folder / "config.json").exists():
+        folders = [one for one in folders if not _is_of_deepspeed(one)]
+        has_weights = any(any(folder.glob(pattern)) for pattern in _WEIGHTS)
+        return [*folders, folder] if has_weights or not folders else folders
+    if folders:
         return folders
     is_written = bool(_CHILD.fullmatch(folder.name)) or any(folder.glob("*.safetensors"))  # perhaps config.json is last
     return [folder] if is_written else []
+
+
+def _is_of_deepspeed(folder: Path) -> bool:
+    """Whether a folder in a checkpoint has only the state of the training: DeepSpeed names it `global_step500`."""
+    return folder.name.startswith("global_step") and not (folder / "config.json").exists()
 
 
 def _natural(path: Path) -> tuple[tuple[str, int], ...]:
@@ -163,7 +197,8 @@ def checkpoints_of(found: Iterable[Found], names: Mapping[Key, str]) -> list[Che
         if key not in given:
             given[key] = _unique(_checked(one), taken)
             taken.add(given[key])
-        step = step_of(one.revision or one.own_name) if one.entry.step is None else one.entry.step
+        read = None if one.is_last else step_of(one.revision or one.own_name)
+        step = read if one.entry.step is None else one.entry.step
         checkpoints[key] = Checkpoint(given[key], one.pretrained, one.revision, step, one.entry.model_args)
     return list(checkpoints.values())
 

@@ -52,7 +52,7 @@ class Job:
             self._log.write(f"== {now()} {command}\n".encode())
             self._log.flush()
             self._log_start = self._log.tell()
-        self._started = time.monotonic()
+        self._started = self._ends_at = time.monotonic()
         with writing(Path(command.words[0])):
             self._process = subprocess.Popen(  # noqa: S603 (the user's own command)
                 command.words,
@@ -79,20 +79,24 @@ class Job:
         return self._process.poll()
 
     def close(self) -> None:
-        """Unlock the checkpoint."""
+        """Unlock the checkpoint, after the end of what a launcher has started and left behind."""
+        self._signal(signal.SIGKILL)
         self._log.close()
         self._lock.close()
 
-    def stop(self, reason: str) -> None:
-        """End the process and everything it has started, first with SIGTERM.
+    def ask_to_end(self, reason: str) -> None:
+        """Send SIGTERM to the process and everything it has started. `end` follows.
 
         Args:
             reason: why, for `reason`.
         """
-        self._reason = reason
+        self._reason, self._ends_at = reason, time.monotonic() + _PATIENCE
         self._signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Wait for the end of the process, and kill what has not ended in time after `ask_to_end`."""
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
+            self._process.wait(max(0.0, self._ends_at - time.monotonic()))
         self._signal(signal.SIGKILL)
         self._process.wait()
 

@@ -34,6 +34,8 @@ class OutFolder:
             InputError: the folder has files, but none of a sweep; or a file is not ours.
         """
         self.path = path
+        self.trajectories: dict[str, str] = {}
+        """The digest of the trajectories of each of our tasks; empty if they are not loaded."""
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is not a folder; give another -o")
         self._content = read_own_json(path / "sweep.json", FORMAT, VERSION) if path.is_dir() else None
@@ -45,7 +47,7 @@ class OutFolder:
         check_writable(path, f"-o {path}")
 
     def refuse_other(self, settings: Settings) -> None:
-        """Compare the settings with those of an earlier call.
+        """Compare the settings, and the trajectories if they are loaded, with those of an earlier call.
 
         Raises:
             InputError: they differ.
@@ -53,6 +55,22 @@ class OutFolder:
         if self._content is not None:
             found = self._content.get("settings")
             settings.refuse_other(found if isinstance(found, dict) else {}, self.path)
+            self._refuse_other_trajectories(settings)
+
+    def _refuse_other_trajectories(self, settings: Settings) -> None:
+        digests = self._digests()
+        if changed := [name for name, digest in self.trajectories.items() if digests.get(name, digest) != digest]:
+            given = settings.metadata.get("trajectories", "the embedded set")
+            paths = given if isinstance(given, str) else ", ".join(map(str, given))
+            raise InputError(
+                f"{self.path}: the content of {paths} ({', '.join(changed)}) has changed since an earlier call; use "
+                "the same trajectories, or another -o"
+            )
+
+    def _digests(self) -> dict[str, str]:
+        """The digests of the trajectories in sweep.json."""
+        found = self._content.get("trajectories") if self._content is not None else None
+        return found if isinstance(found, dict) else {}
 
     def begin(self, settings: Settings) -> None:
         """Make the folder and sweep.json.
@@ -65,16 +83,19 @@ class OutFolder:
         with self.locked():
             self._content = read_own_json(self.path / "sweep.json", FORMAT, VERSION)
             self.refuse_other(settings)
+            digests = self._digests() | self.trajectories
             if self._content is None:
-                self._write({"settings": settings.as_json(), "checkpoints": []})
+                self._write({"settings": settings.as_json(), "trajectories": digests, "checkpoints": []})
+            elif digests != self._digests():
+                self._write({**self._content, "trajectories": digests})
 
     def set_checkpoints(self, names: list[str]) -> None:
         """Write the names of the checkpoints in their order. Call it under the lock."""
         if self._content is not None and self._content["checkpoints"] != names:
-            self._write({"settings": self._content["settings"], "checkpoints": names})
+            self._write({**self._content, "checkpoints": names})
 
     def _write(self, content: dict[str, Any]) -> None:
-        self._content = {"format": FORMAT, "version": VERSION, **content}
+        self._content = {**content, "format": FORMAT, "version": VERSION}
         with writing(self.path / "sweep.json"):
             replace_file(self.path / "sweep.json", json.dumps(self._content, indent=2, ensure_ascii=False) + "\n")
 

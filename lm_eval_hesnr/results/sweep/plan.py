@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lm_eval_hesnr.files import read_regular
-from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
-from lm_eval_hesnr.results.sweep.forms import Entry, Found, checkpoints_of, found_in
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, resolved
+from lm_eval_hesnr.results.sweep.forms import Entry, Found, checkpoints_of, found_in, is_missing
 from lm_eval_hesnr.results.sweep.hub import HubRefs
 from lm_eval_hesnr.results.sweep.order import by_step, in_shard, steps_filter
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder, names_of
 from lm_eval_hesnr.results.sweep.readiness import Readiness, Watcher, identity_of
+from lm_eval_hesnr.results.sweep.rows import results_of
 from lm_eval_hesnr.results.sweep.settings import Options, Settings
 from lm_eval_hesnr.results.sweep.state import State
-
-_LARGEST_RESULTS = 2**28
 
 
 class Planned(NamedTuple):
@@ -52,20 +51,30 @@ class Planner:
         """The checkpoints of this shard in the order of their steps, also those that were removed meanwhile.
 
         Raises:
-            InputError: an entry has no checkpoint, or a file in OUT is not ours.
+            InputError: an entry has no checkpoint, `--steps` keeps none, or a file in OUT is not ours.
         """
         states = self.out.states()
         keeps = steps_filter(self.options.steps)
         self.every |= {one.name: one for one in self._checkpoints(states)}
         kept = [one for one in self.every.values() if keeps(one.step)]
+        if self.every and not kept and self.options.watch is None:
+            steps = sorted({one.step for one in self.every.values() if one.step is not None})
+            there = f"their steps are {steps[0]} to {steps[-1]}" if steps else "no name contains a step"
+            raise InputError(
+                f"--steps {self.options.steps}: keeps none of {counted(len(self.every), 'checkpoint')}; {there}"
+            )
         return [self._planned(one, states.get(one.name)) for one in in_shard(by_step(kept), self.options.shard)]
 
+    def missing(self) -> list[str]:
+        """The entries that are folders and do not exist yet."""
+        return [one.source for one in self.entries if is_missing(one)]
+
     def _checkpoints(self, states: dict[str, State]) -> list[Checkpoint]:
-        known = {state.pretrained for state in states.values()}
+        known = {resolved(state.pretrained) for state in states.values() if state.revision is None}
         may_be_missing = self.options.watch is not None or bool(self.every)  # an earlier look has found them
         found: list[Found] = []
         for entry in self.entries:
-            found += found_in(entry, self.refs, known=known, may_be_missing=may_be_missing)
+            found += found_in(entry, self.refs, known=known, may_be_missing=may_be_missing, out=self.out.path)
         names = names_of(states.values()) | {one.key: one.name for one in self.every.values()}
         return checkpoints_of(found, names)
 
@@ -88,14 +97,3 @@ class Planner:
         if state is None or state.status != "done" or state.settings_sha256 != self.settings.digest(checkpoint):
             return False
         return self.identity(checkpoint) in (state.identity, None) and results_of(self.out, state) is not None
-
-
-def results_of(out: OutFolder, state: State) -> dict[str, object] | None:
-    """The decoded results file of a checkpoint; None if it is missing or is not a results file."""
-    if state.results is None:
-        return None
-    try:
-        content = json.loads(read_regular(out.folder(state.name) / state.results, at_most=_LARGEST_RESULTS))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) and isinstance(content.get("results"), dict) else None

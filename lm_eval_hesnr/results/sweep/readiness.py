@@ -121,4 +121,5 @@ class Watcher:
         age = self._wall_clock() - newest if self._trusts_times else 0.0
         if max(unchanged, age) >= self._settle or any(name in sizes for name in CLOSING):
             return Readiness("ready", "", unchanged)
-        return Readiness("settling", "may still be written", unchanged)
+        waits = f"may still be written; it is ready after {self._settle:g} s without a change"
+        return Readiness("settling", waits, unchanged)

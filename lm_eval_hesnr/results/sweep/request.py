@@ -145,6 +145,18 @@ def _json(option: str, value: Any) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise InputError(f'{option}: expected JSON such as \'{{"scopes": ["action"]}}\', found {value!r:.100}')
+    return _without_dates(option, content)
+
+
+def _without_dates(option: str, content: dict[Any, Any]) -> dict[str, Any]:
+    """The same content. YAML reads a text such as 2026-11-29 as a date, which JSON does not have."""
+    for key, value in content.items():
+        try:
+            json.dumps({key: value})
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"{option}: {key}: {value!s:.60}: is not a text or a number ({error}); quote it"
+            ) from error
     return content
 
 
@@ -159,7 +171,7 @@ def _model_args(option: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{option}: expected key=value,key=value, found {value!r:.100}")
     refuse_own_arguments(value, option)
-    return value
+    return _without_dates(option, value)
 
 
 def _count(option: str, value: Any) -> int:

@@ -53,22 +53,29 @@ def rows_of(out: OutFolder, states: Mapping[str, State], checkpoints: Iterable[C
 
 def runs_in(out: OutFolder, state: State) -> tuple[Run, ...]:
     """The results of a checkpoint on each of our tasks; empty if its results file is missing or has none."""
+    return results_of(out, state) or ()
+
+
+def results_of(out: OutFolder, state: State) -> tuple[Run, ...] | None:
+    """The results of a checkpoint on each of our tasks; None if its results file is missing or is not one."""
     if state.results is None:
-        return ()
+        return None
     path = out.folder(state.name) / state.results
     try:
         status = path.stat()
     except OSError:
-        return ()
+        return None
     return _read(path, state.name, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4096)
-def _read(path: Path, name: str, mtime: int, size: int) -> tuple[Run, ...]:
+def _read(path: Path, name: str, mtime: int, size: int) -> tuple[Run, ...] | None:
     try:
-        return tuple(runs_of(json.loads(read_regular(path, at_most=_LARGEST)), name))
+        content = json.loads(read_regular(path, at_most=_LARGEST))
+        is_results = isinstance(content, dict) and isinstance(content.get("results"), dict)
+        return tuple(runs_of(content, name)) if is_results else None
     except (OSError, ValueError, RecursionError):
-        return ()
+        return None
 
 
 def series(rows: Sequence[Row], task: str) -> list[list[tuple[Row, Run]]]:

@@ -84,7 +84,8 @@ class Running:
         for one in list(self._evaluations):
             code, limit = one.job.poll(), self._planner.options.timeout
             if code is None and limit is not None and one.job.seconds > limit:
-                one.job.stop(f"--timeout: was not finished after {duration(limit)}")
+                one.job.ask_to_end(f"--timeout: was not finished after {duration(limit)}")
+                one.job.end()
                 code = one.job.poll()
             if code is not None:
                 self._end(one, code)
@@ -112,8 +113,9 @@ class Running:
     def stop_all(self) -> None:
         """End all processes now. Their checkpoints wait for the next call."""
         for one in self._evaluations:
-            one.job.stop("stopped")
+            one.job.ask_to_end("stopped")
         for one in list(self._evaluations):
+            one.job.end()
             one.state.status, one.state.reason = "waiting", "stopped"
             self._close(one)
 
@@ -128,7 +130,7 @@ def new_state(planner: Planner, checkpoint: Checkpoint, before: State | None) ->
     """
     return State(
         name=checkpoint.name,
-        pretrained=checkpoint.pretrained,
+        pretrained=checkpoint.place,
         revision=checkpoint.revision,
         model_args=dict(checkpoint.model_args),
         step=checkpoint.step,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, resolved
 
 OWN_MODEL_ARGS = ("pretrained", "revision", "score_store")
 """Model arguments that the sweep sets itself."""
@@ -30,8 +30,12 @@ class Settings:
     """Further options of `lm_eval run`."""
 
     def as_json(self) -> dict[str, Any]:
-        """The settings as they are in sweep.json."""
+        """The settings as they are in sweep.json. Paths of trajectories are absolute: the working folder can change."""
         content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        paths = content["metadata"].get("trajectories")
+        if isinstance(paths, (str, list)):
+            found = [resolved(str(one)) for one in ([paths] if isinstance(paths, str) else paths)]
+            content["metadata"]["trajectories"] = found[0] if len(found) == 1 else found
         return content
 
     def digest(self, checkpoint: Checkpoint) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import IO
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.duration import duration
 from lm_eval_hesnr.results.sweep.failures import SAME_REASON, Failures
+from lm_eval_hesnr.results.sweep.job import now as time_now
 from lm_eval_hesnr.results.sweep.order import in_order
 from lm_eval_hesnr.results.sweep.plan import Planned, Planner
 from lm_eval_hesnr.results.sweep.progress import busy_line, done_line, failed_line, started_line, stop_line
@@ -49,6 +51,9 @@ class Sweep:
         self._next_look = self._settled_at = -1.0
         self._active_at = time.monotonic()
         self._gave_up = self._says_stop = False
+        self._began = time_now()
+        self._ends: dict[str, str | None] = {}  # name to the end of its last failure that is counted
+        self._error = ""
 
     def run(self) -> bool:
         """Evaluate the checkpoints; whether all of them are done.
@@ -64,6 +69,8 @@ class Sweep:
         if self._options.watch is not None:
             every = duration(self._options.watch)
             self._say(f"looks for new checkpoints every {every}; Ctrl-C, or a file {stop_file}, ends this")
+            for source in self._planner.missing():
+                self._say(f"{source}: there is no such folder yet")
         with self._stop.on_signals():
             try:
                 while not self._is_over():
@@ -138,8 +145,11 @@ class Sweep:
         except InputError as error:
             if self._next_look < 0:
                 raise
-            self._say(f"looks again later: {error}")  # the Hub or a disk may be back then
-            found = self._plan
+            if str(error) != self._error:
+                self._say(f"looks again later: {error}")  # the Hub or a disk may be back then
+            self._error, found = str(error), self._plan
+        else:
+            self._error = ""
         if found.keys() != self._plan.keys():
             self._active_at = now
         if self._next_look < 0:
@@ -220,6 +230,9 @@ class Sweep:
         if self._planner.is_done(one.checkpoint, state):  # by another process, meanwhile
             self._set(one, "done")
             return False
+        if state is not None and self._has_failed_elsewhere(one.checkpoint, state):
+            self._count_failure(one.checkpoint, state)
+            return False
         reading = self._planner.watcher.look(one.checkpoint)
         if reading.state != "ready":
             self._plan[one.checkpoint.name] = one._replace(readiness=reading)
@@ -237,7 +250,7 @@ class Sweep:
 
     def _report_end(self, one: Evaluation) -> None:
         checkpoint, state = one.checkpoint, one.state
-        name, planned = checkpoint.name, self._plan.get(checkpoint.name)
+        planned = self._plan.get(checkpoint.name)
         if state.status == "done":
             self._failures.clear(checkpoint)
             self._seconds.append(state.seconds or 0.0)
@@ -246,8 +259,17 @@ class Sweep:
             n_done = sum(one.is_done for one in self._plan.values())
             self._say(done_line(state, headline(self._out, state), n_done, len(self._plan), self._seconds_left()))
             return
+        self._count_failure(checkpoint, state)
+
+    def _has_failed_elsewhere(self, checkpoint: Checkpoint, state: State) -> bool:
+        """Whether another process has tried these weights since this call began."""
+        is_new = (state.ended or "") > self._began and state.ended != self._ends.get(checkpoint.name)
+        return state.status == "failed" and is_new and state.identity == self._planner.identity(checkpoint)
+
+    def _count_failure(self, checkpoint: Checkpoint, state: State) -> None:
+        self._ends[checkpoint.name] = state.ended
         wait = self._failures.add(checkpoint, state.reason or "", time.monotonic())
-        self._say(failed_line(state, self._out.folder(name) / "log.txt", wait))
+        self._say(failed_line(state, self._out.folder(checkpoint.name) / "log.txt", wait))
         if self._failures.are_all_alike:
             self._gave_up = True
             self._say(f"the last {SAME_REASON} checkpoints failed for the same reason: no further one is started")

@@ -43,7 +43,7 @@ def fault_of(folder: Path, *, needs_tokenizer: bool = True) -> str | None:
             if not path.is_file():
                 return f"{path.name} is missing"
             if not _is_whole(path):
-                return f"{path.name} is cut: it is shorter or longer than its header says"
+                return f"{path.name}: its length is not the one in its header"
     except ValueError as error:
         return str(error)
     if needs_tokenizer and not any(name in names for name in _TOKENIZERS):

@@ -22,6 +22,11 @@ def test_as_many_groups_as_the_gpus_allow(gpus, per_model, groups):
     assert gpu_groups(options, lambda: ["4", "5", "6", "7", "8"]) == groups
 
 
+@pytest.mark.parametrize("per_model", [None, 1, 2])
+def test_without_a_gpu_there_is_one_job_on_the_cpu(per_model):
+    assert gpu_groups(Options(gpus_per_model=per_model), lambda: []) == [()]
+
+
 def test_too_few_gpus_are_refused():
     with pytest.raises(InputError, match=r"--gpus-per-model 2: found only 1 GPU;"):
         gpu_groups(Options(gpus_per_model=2), lambda: ["0"])

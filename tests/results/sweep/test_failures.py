@@ -47,6 +47,15 @@ def test_a_watch_tries_a_failed_checkpoint_twice_more():
     assert not failures.are_all_alike, "one checkpoint says nothing about the others"
 
 
+def test_a_watch_counts_only_failures_after_all_retries():
+    failures = Failures(retries=True)
+    for attempt in range(3):
+        for one in (A, B, C):
+            assert not failures.are_all_alike, attempt
+            failures.add(one, reason(one), 0.0)
+    assert failures.are_all_alike
+
+
 def test_without_a_watch_a_failure_is_final():
     failures = Failures(retries=False)
     assert failures.add(A, reason(A), 0.0) is None

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.results.sweep.forms import Entry, checkpoints_of, entry_of, found_in
+from lm_eval_hesnr.results.sweep.forms import Entry, checkpoints_of, entry_of, found_in, is_missing
+from lm_eval_hesnr.results.sweep.state import State
 
 REFS = {name: f"{i:040x}" for i, name in enumerate(["main", "step1000", "step20", "step3", "v1"])}
 
@@ -82,7 +83,7 @@ def test_with_watch_a_training_run_that_has_not_begun_is_empty(runs):
 
 
 def test_a_folder_that_an_earlier_call_has_seen_may_be_gone(runs):
-    assert names("runs/checkpoint-7", known={str(Path("runs") / "checkpoint-7")}) == ["checkpoint-7"]
+    assert names("runs/checkpoint-7", known={str(runs / "checkpoint-7")}) == ["checkpoint-7"]
 
 
 def test_equal_names_get_numbers_which_stay_the_same_in_later_calls(runs):
@@ -98,6 +99,53 @@ def test_equal_names_get_numbers_which_stay_the_same_in_later_calls(runs):
 
 def test_a_checkpoint_that_two_arguments_name_is_taken_once(runs):
     assert names("runs/checkpoint-100", "runs") == ["checkpoint-100", "checkpoint-20"]
+
+
+def test_the_final_model_in_the_folder_of_a_run_is_its_last_checkpoint(runs):
+    for name in ("config.json", "model.safetensors"):
+        (runs / name).write_text("{}")
+    (runs / "global_step300").mkdir()  # the state of DeepSpeed
+    found = checkpoints_of(found_in(Entry("runs"), refs), {})
+    assert [(one.name, one.step) for one in found] == [("checkpoint-20", 20), ("checkpoint-100", 100), ("runs", None)]
+    (runs / "model.safetensors").unlink()
+    assert names("runs") == ["checkpoint-20", "checkpoint-100"]
+    runs.rename(runs.with_name("step7"))
+    (runs.with_name("step7") / "pytorch_model.bin").write_text("{}")
+    assert [one.step for one in checkpoints_of(found_in(Entry("step7"), refs), {})] == [20, 100, None]
+
+
+def test_every_way_to_write_a_path_is_the_same_checkpoint(runs, monkeypatch):
+    (runs.parent / "link").symlink_to(runs)
+    ways = ["runs", str(runs), "runs/../runs", "link", "./runs/checkpoint-*"]
+    assert names(*ways) == ["checkpoint-20", "checkpoint-100"]
+    found = checkpoints_of(found_in(Entry("runs"), refs), {})
+    known = {one.key: f"{one.name}-x" for one in found}
+    monkeypatch.chdir(runs)
+    again = checkpoints_of(found_in(Entry("."), refs), known)
+    assert [one.name for one in again] == ["checkpoint-20-x", "checkpoint-100-x"]
+
+
+def test_the_folders_of_a_sweep_are_not_its_checkpoints(runs):
+    for out in ("OUT", "OLD"):
+        (runs / out / "checkpoint-20" / "results").mkdir(parents=True)
+        (runs / out / "checkpoint-20" / "lock").write_text("")
+    State(name="checkpoint-20", pretrained="a").write(runs / "OLD" / "checkpoint-20")
+    (runs / "checkpoint-20" / "state.json").write_text('{"of": "the training"}')
+    assert names("runs/*", out=Path("runs/OUT")) == ["checkpoint-20", "checkpoint-100", "hf"]
+    with pytest.raises(InputError, match=r"has no config.json"):
+        names("runs/OLD")
+
+
+def test_a_path_with_an_equals_sign_is_a_path(runs):
+    for step in (1, 2):
+        (runs.parent / "lr=1e-4" / f"step{step}").mkdir(parents=True)
+    assert names("lr=1e-4/step*") == names("lr=1e-*/step*") == names("lr=1e-4") == ["step1", "step2"]
+    assert names("mine=lr=1e-4/step1") == ["mine"]
+
+
+def test_only_a_folder_that_does_not_exist_is_missing(runs):
+    given = ["runs", "rusn", "org/model@main", "runs/x*", "a=rusn"]
+    assert [one for one in given if is_missing(entry_of(one))] == ["rusn", "a=rusn"]
 
 
 def test_the_same_weights_with_other_model_arguments_are_another_checkpoint(runs):

@@ -113,6 +113,34 @@ def test_a_state_with_a_wrong_value_is_refused_by_name(tmp_path, change):
         read_state(tmp_path)
 
 
+def test_changed_trajectories_are_refused_by_name_if_they_are_known(tmp_path):
+    settings = Settings(metadata={"trajectories": "t.jsonl"})
+    for known in ({}, {"swe_hesnr": "a"}, {}, {"swe_hesnr": "a", "other": "c"}):
+        out = OutFolder(tmp_path / "OUT")
+        out.trajectories = known
+        out.begin(settings)
+        out.set_checkpoints([*known])
+    out.trajectories = {"swe_hesnr": "b", "other": "c"}
+    with pytest.raises(InputError, match=r"the content of t\.jsonl \(swe_hesnr\) has changed since an earlier call"):
+        out.refuse_other(settings)
+    content = json.loads((tmp_path / "OUT" / "sweep.json").read_text())
+    assert content["trajectories"] == {"swe_hesnr": "a", "other": "c"}
+    assert content["checkpoints"] == ["swe_hesnr", "other"]
+
+
+def test_the_same_trajectories_from_another_working_folder_are_the_same_settings(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    there = Settings(metadata={"trajectories": ["t/*.jsonl", "u"]})
+    began(tmp_path / "OUT", there)
+    monkeypatch.chdir(tmp_path / "sub")
+    began(tmp_path / "OUT", Settings(metadata={"trajectories": ["../t/*.jsonl", str(tmp_path / "u")]}))
+    with pytest.raises(InputError, match="other settings: metadata"):
+        began(tmp_path / "OUT", there)
+    one = Settings(metadata={"trajectories": "t"})
+    assert one.as_json() == Settings(metadata={"trajectories": [str(tmp_path / "sub" / "t")]}).as_json()
+
+
 def test_the_digest_of_the_settings_depends_on_the_checkpoints_own_arguments():
     one = Checkpoint("a", "p")
     other = Checkpoint("a", "p", model_args={"dtype": "float32"})

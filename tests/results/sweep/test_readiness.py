@@ -52,6 +52,11 @@ def test_a_folder_without_a_closing_file_is_ready_when_nothing_changes_for_a_whi
     assert look() == "ready"
 
 
+def test_a_folder_that_settles_says_how_long_it_waits(folder):
+    reason = Watcher(settle=90.0, trusts_times=False).look(Checkpoint("a", str(folder))).reason
+    assert reason == "may still be written; it is ready after 90 s without a change"
+
+
 def test_a_folder_that_was_written_long_ago_is_ready_at_once(folder):
     look, _ = looks(folder, age=61)
     assert look() == "ready"
@@ -78,13 +83,13 @@ def test_cut_weights_are_never_ready_even_with_a_closing_file(folder, n_bytes):
     (folder / "model.safetensors").write_bytes(whole[:n_bytes])
     look, _ = looks(folder, age=1000)
     assert look() == "incomplete"
-    assert "model.safetensors is cut" in (fault_of(folder) or "")
+    assert "model.safetensors: its length is not the one in its header" in (fault_of(folder) or "")
 
 
 def test_weights_with_bytes_after_the_end_are_not_ready(folder):
     with (folder / "model.safetensors").open("ab") as file:
         file.write(b"x")
-    assert "cut" in (fault_of(folder) or "")
+    assert "length" in (fault_of(folder) or "")
 
 
 def test_shards_are_ready_only_with_their_index_and_all_of_them(folder):
@@ -106,7 +111,7 @@ def test_pickled_weights_are_whole_zips(folder):
     assert fault_of(folder) is None
     content = (folder / "pytorch_model.bin").read_bytes()
     (folder / "pytorch_model.bin").write_bytes(content[: len(content) // 2])
-    assert fault_of(folder) == "pytorch_model.bin is cut: it is shorter or longer than its header says"
+    assert fault_of(folder) == "pytorch_model.bin: its length is not the one in its header"
 
 
 @pytest.mark.parametrize(

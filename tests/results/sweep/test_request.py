@@ -100,6 +100,20 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, text, message):
     assert str(tmp_path / "sweep.yaml") in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model_args: {date: 2026-11-29}", r"--model_args: date: 2026-11-29: is not a text or a number .*; quote it"),
+        ("metadata: {2026-11-29: 1}", r"--metadata: 2026-11-29: "),
+        ("checkpoints: [{pretrained: b, model_args: {a: [2026-11-29 12:00:00]}}]", r"checkpoints, b, model_args: a: "),
+    ],
+)
+def test_a_date_is_refused_by_name(tmp_path, text, message):
+    (tmp_path / "sweep.yaml").write_text(f"checkpoints: a\n{text}" if "checkpoints" not in text else text)
+    with pytest.raises(InputError, match=message):
+        request_of(read_config(tmp_path / "sweep.yaml"))
+
+
 def test_a_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"--config .*No such file"):
         read_config(tmp_path / "nothing.yaml")
