@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -67,19 +67,25 @@ class Scorer:
         with undisturbed(model), _findings_once(self._task):
             task, engine = together(accelerator, lambda: self._made(model))
             try:
-                found = evaluate(
-                    lm=engine,
-                    task_dict={"tasks": {TASK: task}, "groups": {}},
-                    limit=self.limit,
-                    log_samples=False,
-                    apply_chat_template=self.is_chat,
-                )
+                results = together(accelerator, lambda: self._results(task, engine))
             finally:
                 task.forget_answers()
             # only the first process has the results
-            results = [None if found is None else dict(found["results"][TASK])]
-            shared: list[Any] = broadcast_object_list(results) if accelerator.num_processes > 1 else results
+            shared: list[Any] = broadcast_object_list([results]) if accelerator.num_processes > 1 else [results]
         return dict(shared[0])
+
+    def _results(self, task: _RepeatedTask, engine: _TrainingModel) -> dict[str, Any] | None:
+        """The results of the task in the first process; None in the others."""
+        found = evaluate(
+            lm=engine,
+            task_dict={"tasks": {TASK: task}, "groups": {}},
+            limit=self.limit,
+            log_samples=False,
+            apply_chat_template=self.is_chat,
+        )
+        if task.failure is not None:
+            raise task.failure
+        return None if found is None else dict(found["results"][TASK])
 
     def _made(self, model: Any) -> tuple[_RepeatedTask, _TrainingModel]:
         if self._engine is None or self._engine.model is not model:
@@ -147,9 +153,11 @@ def together(accelerator: Any, work: Callable[[], T]) -> T:
 
 
 class _RepeatedTask(SweHesnr):
-    """The task with requests that are built once."""
+    """The task with requests that are built once. No step fails in one process alone, except the aggregation."""
 
     accelerator: Any
+    failure: Exception | None = None
+    """The first error of `process_results`. The caller raises it at the end: other processes wait for this one."""
 
     def build_all_requests(self, **options: Any) -> None:
         """Build the requests of this rank, or reset those of the last call."""
@@ -157,8 +165,21 @@ class _RepeatedTask(SweHesnr):
             together(self.accelerator, lambda: super(_RepeatedTask, self).build_all_requests(**options))
         self.results = {}
 
+    def apply_filters(self) -> Any:
+        """Apply the filters, after every process has its answers."""
+        return together(self.accelerator, super().apply_filters)
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
+        """The measures of a document; none of them after an error, which is kept in `failure`."""
+        try:
+            return super().process_results(doc, results)
+        except Exception as error:
+            self.failure = self.failure or error
+            return {}
+
     def forget_answers(self) -> None:
         """Make the requests as new. Their answers are large."""
+        self.failure = None
         requests: list[Any] = self._instances or []
         for request in requests:
             request.resps, request.filtered_resps, request.text_is_in = [], {}, None
