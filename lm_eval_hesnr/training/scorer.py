@@ -83,8 +83,7 @@ class Scorer:
             log_samples=False,
             apply_chat_template=self.is_chat,
         )
-        if task.failure is not None:
-            raise task.failure
+        task.raise_failure()
         return None if found is None else dict(found["results"][TASK])
 
     def _made(self, model: Any) -> tuple[_RepeatedTask, _TrainingModel]:
@@ -95,6 +94,7 @@ class Scorer:
             task.accelerator = self.trainer.accelerator
             task.prepare(apply_chat_template=self.is_chat, model_args={"tokenizer": self._engine.tokenizer})
             self._task = task
+        self._engine.check = self._task.raise_failure
         return self._task, self._engine
 
     def _copied_tokenizer(self) -> Any:
@@ -157,7 +157,7 @@ class _RepeatedTask(SweHesnr):
 
     accelerator: Any
     failure: Exception | None = None
-    """The first error of `process_results`. The caller raises it at the end: other processes wait for this one."""
+    """The first error of `process_results`. It is raised later, because other processes wait for this one."""
 
     def build_all_requests(self, **options: Any) -> None:
         """Build the requests of this rank, or reset those of the last call."""
@@ -177,6 +177,11 @@ class _RepeatedTask(SweHesnr):
             self.failure = self.failure or error
             return {}
 
+    def raise_failure(self) -> None:
+        """Raise the error that `process_results` kept, if there is one."""
+        if self.failure is not None:
+            raise self.failure
+
     def forget_answers(self) -> None:
         """Make the requests as new. Their answers are large."""
         self.failure = None
@@ -187,6 +192,9 @@ class _RepeatedTask(SweHesnr):
 
 class _TrainingModel(HFTopK):
     """`hf-topk` around a model in training. If there are copies of it in several processes, they share the work."""
+
+    check: Callable[[], None]
+    """Raises an error if this process has failed. It is called before the first process gets the values of all."""
 
     def __init__(self, trainer: Any, model: Any, tokenizer: Any, model_args: Mapping[str, Any]) -> None:
         precision = _PRECISIONS.get(trainer.accelerator.mixed_precision)
@@ -213,3 +221,8 @@ class _TrainingModel(HFTopK):
         return together(
             self.training_accelerator, lambda: super(_TrainingModel, self).loglikelihood(requests, disable_tqdm=hidden)
         )
+
+    def gather_object(self, obj: Any, dst: int = 0) -> Any:
+        """The objects of all processes in process `dst`, after no process has failed."""
+        together(self.training_accelerator, self.check)
+        return super().gather_object(obj, dst)

@@ -24,7 +24,9 @@ def gathered(monkeypatch):
 
 def score(monkeypatch, evaluate, failure=None):
     """Return the scores of one of two processes, with a function in place of the harness's."""
-    task = SimpleNamespace(failure=failure, forget_answers=lambda: None)
+    task = object.__new__(scorer._RepeatedTask)
+    task.failure = failure
+    monkeypatch.setattr(task, "forget_answers", lambda: None)
     trainer = SimpleNamespace(accelerator=SimpleNamespace(num_processes=2))
     one = scorer.Scorer(trainer, {}, limit=None, is_chat=False, tokenizer=None, model_args={})
     monkeypatch.setattr(one, "_made", lambda _: (task, None))
@@ -66,4 +68,8 @@ def test_an_error_of_the_other_process_is_raised_here(gathered, monkeypatch):
 def test_a_document_without_measures_keeps_its_error(gathered):
     task = object.__new__(scorer._RepeatedTask)
     assert task.process_results({"index": 0}, []) == {}
-    assert isinstance(task.failure, IndexError)
+    engine = object.__new__(scorer._TrainingModel)
+    engine.training_accelerator, engine.check = SimpleNamespace(num_processes=2), task.raise_failure
+    with pytest.raises(IndexError):
+        engine.gather_object({})
+    assert gathered[0] == ["IndexError('list index out of range')"]
