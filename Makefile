@@ -59,6 +59,6 @@ $(READY): pyproject.toml constraints.txt
 	PYTHON=$(PYTHON) scripts/make_vllm_env.sh .venv-vllm
 	touch .venv-vllm/.ready
 
-.venv-exports/.ready: scripts/make_exports_env.sh
+.venv-exports/.ready: scripts/make_exports_env.sh pyproject.toml
 	scripts/make_exports_env.sh .venv-exports
 	touch .venv-exports/.ready

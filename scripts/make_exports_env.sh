@@ -11,6 +11,13 @@ if ! python=$(scripts/python_for_exports.sh); then
     echo "no Python 3.12 or newer: set PYTHON_FOR_EXPORTS" >&2
     exit 1
 fi
+# the extras have their versions in pyproject.toml; installing `.[trackio]` would also install torch and the harness
+mapfile -t trackers < <("$python" -c '
+import tomllib
+from pathlib import Path
+extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
+print(*(line for name in ("trackio", "mlflow", "wandb") for line in extras[name]), sep="\n")
+')
 "$python" -m venv "$folder"
-"$folder/bin/python" -m pip --disable-pip-version-check install --quiet "every_eval_ever==0.3.0" \
-    "trackio>=0.40,<1" "mlflow>=3.17,<4" "wandb>=0.31,<1" numpy scipy pyyaml pyarrow pytest
+"$folder/bin/python" -m pip --disable-pip-version-check install --quiet "every_eval_ever==0.3.0" "${trackers[@]}" \
+    numpy scipy pyyaml pyarrow pytest

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -67,19 +67,24 @@ class Scorer:
         with undisturbed(model), _findings_once(self._task):
             task, engine = together(accelerator, lambda: self._made(model))
             try:
-                found = evaluate(
-                    lm=engine,
-                    task_dict={"tasks": {TASK: task}, "groups": {}},
-                    limit=self.limit,
-                    log_samples=False,
-                    apply_chat_template=self.is_chat,
-                )
+                results = together(accelerator, lambda: self._results(task, engine))
             finally:
                 task.forget_answers()
             # only the first process has the results
-            results = [None if found is None else dict(found["results"][TASK])]
-            shared: list[Any] = broadcast_object_list(results) if accelerator.num_processes > 1 else results
+            shared: list[Any] = broadcast_object_list([results]) if accelerator.num_processes > 1 else [results]
         return dict(shared[0])
+
+    def _results(self, task: _RepeatedTask, engine: _TrainingModel) -> dict[str, Any] | None:
+        """The results of the task in the first process; None in the others."""
+        found = evaluate(
+            lm=engine,
+            task_dict={"tasks": {TASK: task}, "groups": {}},
+            limit=self.limit,
+            log_samples=False,
+            apply_chat_template=self.is_chat,
+        )
+        task.raise_failure()
+        return None if found is None else dict(found["results"][TASK])
 
     def _made(self, model: Any) -> tuple[_RepeatedTask, _TrainingModel]:
         if self._engine is None or self._engine.model is not model:
@@ -89,6 +94,7 @@ class Scorer:
             task.accelerator = self.trainer.accelerator
             task.prepare(apply_chat_template=self.is_chat, model_args={"tokenizer": self._engine.tokenizer})
             self._task = task
+        self._engine.check = self._task.raise_failure
         return self._task, self._engine
 
     def _copied_tokenizer(self) -> Any:
@@ -147,9 +153,11 @@ def together(accelerator: Any, work: Callable[[], T]) -> T:
 
 
 class _RepeatedTask(SweHesnr):
-    """The task with requests that are built once."""
+    """The task with requests that are built once. No step fails in one process alone, except the aggregation."""
 
     accelerator: Any
+    failure: Exception | None = None
+    """The first error of `process_results`. It is raised later, because other processes wait for this one."""
 
     def build_all_requests(self, **options: Any) -> None:
         """Build the requests of this rank, or reset those of the last call."""
@@ -157,8 +165,26 @@ class _RepeatedTask(SweHesnr):
             together(self.accelerator, lambda: super(_RepeatedTask, self).build_all_requests(**options))
         self.results = {}
 
+    def apply_filters(self) -> Any:
+        """Apply the filters, after every process has its answers."""
+        return together(self.accelerator, super().apply_filters)
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
+        """The measures of a document; none of them after an error, which is kept in `failure`."""
+        try:
+            return super().process_results(doc, results)
+        except Exception as error:
+            self.failure = self.failure or error
+            return {}
+
+    def raise_failure(self) -> None:
+        """Raise the error that `process_results` kept, if there is one."""
+        if self.failure is not None:
+            raise self.failure
+
     def forget_answers(self) -> None:
         """Make the requests as new. Their answers are large."""
+        self.failure = None
         requests: list[Any] = self._instances or []
         for request in requests:
             request.resps, request.filtered_resps, request.text_is_in = [], {}, None
@@ -166,6 +192,9 @@ class _RepeatedTask(SweHesnr):
 
 class _TrainingModel(HFTopK):
     """`hf-topk` around a model in training. If there are copies of it in several processes, they share the work."""
+
+    check: Callable[[], None]
+    """Raises an error if this process has failed. It is called before the first process gets the values of all."""
 
     def __init__(self, trainer: Any, model: Any, tokenizer: Any, model_args: Mapping[str, Any]) -> None:
         precision = _PRECISIONS.get(trainer.accelerator.mixed_precision)
@@ -192,3 +221,8 @@ class _TrainingModel(HFTopK):
         return together(
             self.training_accelerator, lambda: super(_TrainingModel, self).loglikelihood(requests, disable_tqdm=hidden)
         )
+
+    def gather_object(self, obj: Any, dst: int = 0) -> Any:
+        """The objects of all processes in process `dst`, after no process has failed."""
+        together(self.training_accelerator, self.check)
+        return super().gather_object(obj, dst)

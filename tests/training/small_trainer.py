@@ -29,6 +29,11 @@ def trainer(folder, tokenizer=True, **arguments):
     )
 
 
+def logged(trained, key):
+    """Return the values of one key in the trainer's log."""
+    return [entry[key] for entry in trained.state.log_history if key in entry]
+
+
 def write_runs(path: Path) -> str:
     """Write two short trajectories; return the path."""
     scripts = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,17 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import read_regular
+from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.results.export.exported_run import ExportedRun
 from lm_eval_hesnr.results.results_file import read_results_file
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.run_paths import results_in
 from lm_eval_hesnr.results.sweep.checkpoint import step_of
+from lm_eval_hesnr.results.sweep.out_folder import FORMAT, VERSION
+from lm_eval_hesnr.results.sweep.state import read_own_json, read_state
 
 _STEP_WORD = re.compile("checkpoint|step|iter", re.IGNORECASE)
-_LARGEST_STATE = 2**24
-"""Bytes of the files of a sweep."""
 _LARGEST_K = 10**6
 _LATEST = 1e11
 """Seconds since 1970. Later dates cannot be written as a day."""
@@ -34,7 +33,7 @@ class Found(NamedTuple):
 
     runs: list[ExportedRun]
     bad: list[str]
-    """One line for each file that is not a results file."""
+    """One line for each path that is not there, and for each file that is not what it should be."""
     missing: list[str]
     """One line for each checkpoint of a sweep that has no results."""
 
@@ -49,10 +48,10 @@ def read_runs(paths: Iterable[Path]) -> Found:
     """The runs in these files and folders: a sweep in its own order, other folders in the order of their file names.
 
     Raises:
-        InputError: a folder has no results files.
+        InputError: a folder has no results files, or its sweep.json is not a file of `hesnr sweep`.
     """
     found = Found([], [], [])
-    for source in (source for path in paths for source in _sources(path, found.missing)):
+    for source in (source for path in paths for source in _sources(path, found)):
         try:
             found.runs.extend(_read(source))
         except InputError as error:
@@ -60,42 +59,35 @@ def read_runs(paths: Iterable[Path]) -> Found:
     return found._replace(runs=_with_unique_names(found.runs))
 
 
-def _sources(path: Path, missing: list[str]) -> list[_Source]:
+def _sources(path: Path, found: Found) -> list[_Source]:
     if not path.is_dir():
-        return [_Source(path)]
-    if (path / "sweep.json").is_file():
-        return list(_sweep(path, missing))
-    sources = [_Source(found.path) for found in results_in(path)]
+        if path.exists():
+            return [_Source(path)]
+        found.bad.append(f"{path}: there is no such file or folder; check the path")
+        return []
+    if (sweep := read_own_json(path / "sweep.json", FORMAT, VERSION)) is not None:
+        return list(_sweep(path, sweep.get("checkpoints"), found))
+    sources = [_Source(one.path) for one in results_in(path)]
     if not sources:
         raise InputError(f"{path}: has no results_*.json; give a folder that lm_eval --output_path wrote, or a sweep")
     return sources
 
 
-def _sweep(folder: Path, missing: list[str]) -> Iterator[_Source]:
-    """The results of each finished checkpoint of a sweep."""
-    names = _object(folder / "sweep.json").get("checkpoints")
+def _sweep(folder: Path, names: Any, found: Found) -> Iterator[_Source]:
+    """The results of each finished checkpoint of a sweep. The sweep may run meanwhile."""
     for name in map(str, names if isinstance(names, list) else []):
-        state = _object(folder / name / "state.json")
-        results, step = state.get("results"), state.get("step")
-        if state.get("status") == "done" and isinstance(results, str):
-            yield _Source(folder / name / results, name, step if type(step) is int else None)
+        try:
+            state = read_state(folder / name)
+            if state is None or state.status != "done" or state.results is None:
+                found.missing.append(f"{folder / name}: left out, its state is {state.status if state else 'waiting'}")
+                continue
+            file = user_path(folder / name / state.results)
+            if not file.is_file():
+                raise InputError(f"{file}: there is no such file, but {name} is done; run the sweep again")
+        except InputError as error:
+            found.bad.append(str(error))
         else:
-            missing.append(f"{folder / name}: left out, its state is {state.get('status', 'unknown')}")
-
-
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(_content(path))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not JSON ({error}); run the sweep again, or give its results files") from error
-    return data if isinstance(data, dict) else {}
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return read_regular(path, at_most=_LARGEST_STATE)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
+            yield _Source(file, name, state.step)
 
 
 def _read(source: _Source) -> Iterator[ExportedRun]:

@@ -6,7 +6,8 @@ All runs of an export become one run of the tracker, in the order of their steps
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lm_eval_hesnr.errors import InputError
@@ -21,9 +22,10 @@ class Point(NamedTuple):
     """The values of one checkpoint."""
 
     step: int
-    """The step of training; the number of the run, from 0, if the step of any run is not known."""
+    """The step of training. If the step of any run is not known, the runs of each task are numbered from 0."""
     values: Mapping[str, float]
-    """`hesnr/<measure>/<scope>` to value. Missing values are left out."""
+    """`hesnr/<measure>/<scope>` to value; `hesnr/<task>/<measure>/<scope>` if there are several tasks. Missing values
+    are left out."""
 
 
 def send(request: Request, tracker: str, project: str) -> str:
@@ -43,7 +45,7 @@ def send(request: Request, tracker: str, project: str) -> str:
         raise InputError(f"--to {tracker}: it is not installed; run pip install 'lm_eval_hesnr[{tracker}]'") from error
     found = list(points(request))
     try:
-        _SENDERS[tracker](client, found, project, _settings(request.runs[0]))
+        _SENDERS[tracker](client, found, project, _settings(request.runs))
     except Exception as error:  # each client has errors of its own
         raise InputError(f"--to {tracker}: {type(error).__name__}: {error}") from error
     return f"{tracker}: {counted(len(found), 'run')} sent as one run of {project}"
@@ -53,31 +55,39 @@ def points(request: Request) -> Iterator[Point]:
     """One point per run, in ascending order of steps."""
     runs = list(request.runs)
     has_steps = all(run.step is not None for run in runs)
-    steps = [run.step or 0 if has_steps else i for i, run in enumerate(runs)]
+    has_tasks = len({run.task for run in runs}) > 1
+    n_earlier: Counter[str] = Counter()
+    steps = []
+    for run in runs:
+        steps.append(run.step if run.step is not None and has_steps else n_earlier[run.task])
+        n_earlier[run.task] += 1
     for step, run in sorted(zip(steps, runs, strict=True), key=lambda pair: pair[0]):
+        prefix = f"hesnr/{run.task}" if has_tasks else "hesnr"
         yield Point(
             step,
             {
-                f"hesnr/{found.measure}/{found.scope}": found.value
+                f"{prefix}/{found.measure}/{found.scope}": found.value
                 for found in request.every_value(run)
                 if found.value is not None
             },
         )
 
 
-def _settings(run: ExportedRun) -> dict[str, Any]:
+def _settings(runs: Sequence[ExportedRun]) -> dict[str, str]:
+    """The settings of the runs. If they have different ones, all of them are named."""
     names = ("k", "epsilon", "threshold", "render", "label_rules", "trajectories", "dtype", "tokenizer")
-    return {"task": run.task, **{name: run.setting(name) for name in names}}
+    each = [{"task": run.task, **{name: run.setting(name) for name in names}} for run in runs]
+    return {name: ", ".join(dict.fromkeys(one[name] for one in each)) for name in each[0]}
 
 
-def _send_to_trackio(client: Any, found: list[Point], project: str, settings: dict[str, Any]) -> None:
+def _send_to_trackio(client: Any, found: list[Point], project: str, settings: dict[str, str]) -> None:
     client.init(project=project, config=settings)
     for point in found:
         client.log(dict(point.values), step=point.step)
     client.finish()
 
 
-def _send_to_mlflow(client: Any, found: list[Point], project: str, settings: dict[str, Any]) -> None:
+def _send_to_mlflow(client: Any, found: list[Point], project: str, settings: dict[str, str]) -> None:
     client.set_experiment(project)
     with client.start_run():
         client.log_params(settings)
@@ -85,7 +95,7 @@ def _send_to_mlflow(client: Any, found: list[Point], project: str, settings: dic
             client.log_metrics(dict(point.values), step=point.step)
 
 
-def _send_to_wandb(client: Any, found: list[Point], project: str, settings: dict[str, Any]) -> None:
+def _send_to_wandb(client: Any, found: list[Point], project: str, settings: dict[str, str]) -> None:
     with client.init(project=project, config=settings) as run:
         # with `step=`, W&B drops a point whose step is smaller than that of the point before
         run.define_metric("hesnr/step")

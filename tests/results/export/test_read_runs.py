@@ -1,9 +1,11 @@
 import json
+import shutil
 
 import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.export.read_runs import read_runs
+from lm_eval_hesnr.results.sweep.state import State
 from tests.results.export.results_files import results, write_results, write_sweep
 
 
@@ -19,12 +21,35 @@ def test_a_file_a_folder_and_a_sweep(tmp_path):
     assert [run.value("he_snr", "action").value for run in found.runs] == [0.1, 0.1, 0.2, 0.3]
 
 
-def test_an_unfinished_checkpoint_of_a_sweep_is_named(tmp_path):
-    sweep = write_sweep(tmp_path, {"checkpoint-1": (1, 0.2), "checkpoint-2": (2, 0.3)})
-    (tmp_path / "checkpoint-2" / "state.json").write_text('{"status": "failed", "step": 2}')
+def test_unfinished_checkpoints_of_a_running_sweep_are_named(tmp_path):
+    """`hesnr sweep` writes the names of all checkpoints at its start, and the state of each when it begins."""
+    names = [f"checkpoint-{i}" for i in range(1, 5)]
+    sweep = write_sweep(tmp_path, {name: (i, 0.2) for i, name in enumerate(names)})
+    for name, status in (("checkpoint-2", "failed"), ("checkpoint-3", "running")):
+        State(name=name, pretrained=f"/runs/{name}", status=status).write(sweep / name)
+    shutil.rmtree(sweep / "checkpoint-4")
     found = read_runs([sweep])
     assert [run.checkpoint for run in found.runs] == ["checkpoint-1"]
-    assert found.missing == [f"{tmp_path / 'checkpoint-2'}: left out, its state is failed"]
+    states = zip(names[1:], ("failed", "running", "waiting"), strict=True)
+    assert found.missing == [f"{sweep / name}: left out, its state is {state}" for name, state in states]
+    assert found.bad == []
+
+
+def test_a_checkpoint_without_what_its_state_names_is_an_error_and_the_others_are_kept(tmp_path):
+    sweep = write_sweep(tmp_path, {name: (i, 0.2) for i, name in enumerate("abc")})
+    shutil.rmtree(sweep / "a" / "results")
+    (sweep / "b" / "state.json").write_text('{"status": "done"}')
+    found = read_runs([sweep])
+    assert [run.checkpoint for run in found.runs] == ["c"]
+    assert len(found.bad) == 2
+    assert found.bad[0].endswith(".json: there is no such file, but a is done; run the sweep again")
+    assert found.bad[1].startswith(f"{sweep / 'b' / 'state.json'}: is not a file of this version of hesnr sweep")
+
+
+def test_another_sweep_json_is_refused(tmp_path):
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(InputError, match=r"sweep\.json: is not a file of this version of hesnr sweep"):
+        read_runs([tmp_path])
 
 
 def test_a_bad_file_is_named_and_the_others_are_kept(tmp_path):
@@ -34,7 +59,7 @@ def test_a_bad_file_is_named_and_the_others_are_kept(tmp_path):
     found = read_runs([bad, good, tmp_path / "none.json"])
     assert len(found.runs) == 1
     assert found.bad[0].startswith(f"{bad}: is not a results file (it has no swe_hesnr results")
-    assert found.bad[1].startswith(f"{tmp_path / 'none.json'}: No such file")
+    assert found.bad[1] == f"{tmp_path / 'none.json'}: there is no such file or folder; check the path"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Exports to trackers. Each tracker's own part runs where it is installed: `make test-exports`."""
 
+import json
 import sqlite3
 import struct
 import sys
@@ -10,7 +11,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.export.read_runs import read_runs
 from lm_eval_hesnr.results.export.request import Request
 from lm_eval_hesnr.results.export.trackers import points, send
-from tests.results.export.results_files import write_results, write_sweep
+from tests.results.export.results_files import results, write_results, write_sweep
 
 
 @pytest.fixture
@@ -34,6 +35,21 @@ def test_runs_without_steps_are_counted(tmp_path):
     first, second = points(Request(runs=read_runs(paths).runs))
     assert (first.step, second.step) == (0, 1)
     assert "hesnr/he_snr/action" not in second.values
+
+
+@pytest.mark.parametrize(("models", "steps"), [(("a", "b"), [0, 0, 1, 1]), (("step9", "step3"), [3, 3, 9, 9])])
+def test_several_tasks_have_keys_of_their_own(tmp_path, models, steps):
+    paths = [write_results(tmp_path / model, model=model) for model in models]
+    for path in paths:
+        data, other = json.loads(path.read_text()), results({"he_snr": 0.2}, task="other", model=path.parent.name)
+        for key in ("results", "configs"):
+            data[key] |= other[key]
+        path.write_text(json.dumps(data))
+    found = list(points(Request(runs=read_runs(paths).runs, scope="action", measures=("he_snr",))))
+    assert [point.step for point in found] == steps
+    for one, two in (found[:2], found[2:]):
+        assert one.values == {"hesnr/swe_hesnr/he_snr/action": 0.1}
+        assert two.values == {"hesnr/other/he_snr/action": 0.2}
 
 
 def test_a_tracker_that_is_not_installed(late, monkeypatch):
