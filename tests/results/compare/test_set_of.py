@@ -17,6 +17,7 @@ ACTION = {"action": SCOPES["action"]}
 
 def reference(tmp_path, n_docs=6, **options):
     run = run_of_tables(tmp_path / "ref", [token_scores(seed=i, **options) for i in range(n_docs)])
+    assert run.tables is not None
     return run, ReferenceSet.of(run.tables, ACTION, EPSILON)
 
 
@@ -99,6 +100,7 @@ def test_runs_that_cannot_be_asked_about_the_set_are_refused(tmp_path, change, m
 def test_a_reference_run_of_actions_has_no_set_in_another_scope(tmp_path):
     one = token_scores(seed=0)
     run = run_of_tables(tmp_path / "ref", [replace(one, signature=one.signature | {"score": "action"})])
+    assert run.tables is not None
     assert ReferenceSet.of(run.tables, ACTION, EPSILON).positions
     with pytest.raises(InputError, match="score=action, so its decisions in scope all are not known; use --scopes act"):
         ReferenceSet.of(run.tables, {"all": SCOPES["all"]}, EPSILON)
