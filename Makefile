@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo test test-all test-vllm test-exports real check format clean
+.PHONY: help demo test test-all test-vllm test-exports real check format dist clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -45,8 +45,11 @@ format: $(READY)  ## fix lint and format where ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dist:  ## build the wheel and the sdist, and check both: make dist PYTHONS="python3.10 python3.12 python3.13"
+	scripts/dist.sh $(or $(PYTHONS),$(PYTHON))
+
 clean:  ## remove all environments
-	rm -rf $(VENV) .venv-vllm .venv-exports .packages-real
+	rm -rf $(VENV) .venv-vllm .venv-exports .venv-dist .packages-real
 
 $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"
