@@ -176,7 +176,7 @@ def _read(sources: Sequence[Source], reader: Reader, at_least: int = 1) -> list[
 
 
 def _reference(arguments: argparse.Namespace, reader: Reader) -> ReferenceSet:
-    tables = reader.tables(one_folder_of_tables(arguments.set_of))
+    tables = reader.tables(one_folder_of_tables(arguments.set_of), temperatures=False)
     return ReferenceSet.of(tables, reader.scopes, reader.table_epsilon)
 
 

@@ -6,9 +6,14 @@ import lm_eval_hesnr.errors  # noqa: F401 (every module that logs imports it)
 
 PACKAGE = Path(__file__).parents[2] / "lm_eval_hesnr"
 LOGGER = "lm_eval.hesnr"
-ALLOWED = {("models/completions.py", "name"), ("models/progress.py", "name"), ("training/scorer.py", "name")}
+ALLOWED = {
+    ("cli/sweep.py", "lm_eval.config.evaluate_config"),
+    ("models/completions.py", "name"),
+    ("models/progress.py", "name"),
+    ("training/scorer.py", "name"),
+}
 """Loggers of other packages, to which the module adds a filter; all loggers, whose lines should not touch the bar;
-loggers of the harness, which are quiet during a training."""
+loggers of the harness, which are quiet during a training or before a sweep."""
 
 HOSTILE = "\x1b]0;title\x07\r\u202e\u3164\nERROR a forged line"
 SAFE = "\\x1b]0;title\\x07\\r\\u202e\\u3164\\nERROR a forged line"

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import replace_file, writing
-from lm_eval_hesnr.files.own_files import open_own_file
+from lm_eval_hesnr.files import read_regular, replace_file, writing
 from lm_eval_hesnr.results.sweep.checkpoint import Key, key_of
 
 FORMAT, VERSION = "hesnr-sweep-checkpoint", 1
@@ -100,14 +99,12 @@ def read_own_json(path: Path, expected: str, version: int) -> dict[str, Any] | N
     Raises:
         InputError: it is a file of someone else, or of another version.
     """
-    with writing(path):
-        try:
-            with open_own_file(path) as file:
-                text = file.read(_LARGEST + 1)
-        except FileNotFoundError:
-            return None
     try:
-        content = json.loads(text) if len(text) <= _LARGEST else None
+        content = json.loads(read_regular(path, at_most=_LARGEST))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; move it, or use another -o") from error
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (expected, version):
