@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lm_eval_hesnr.metrics.bootstrap import Interval
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.choice import choice
@@ -141,7 +142,7 @@ def share_left_out():
     for _ in range(8):
         found = {f"r{i}": 0.1 + rng.normal(0, 0.01, 30) for i in range(10)}
         order = sorted(found, key=lambda name: -found[name].mean())
-        values = {name: {"he_snr": Estimate(found[name].mean(), None, (0.0, 1.0))} for name in order}
+        values = {name: {"he_snr": Estimate(found[name].mean(), None, Interval(0.0, 1.0))} for name in order}
         left_out += 9 - len(choice([compared_run(name, found[name]) for name in order], "action", values).as_good)
     return left_out / 80
 
