@@ -47,7 +47,8 @@ class _Parser(Parser):
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             known = [option for action in self._actions for option in action.option_strings]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(unknown[0], known)}")
+            hint = did_you_mean(unknown[0], known).rstrip()
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint and '; '}{hint}")
         return found, unknown
 
 

@@ -79,6 +79,10 @@ def test_runs_on_the_set_of_a_reference_run(tmp_path, capsys):
         "2 runs, 8 trajectories, scope action, epsilon 1.2425, over the decisions of base; the highest he_snr first:"
     )
     assert [name for name in lines[2].split() if name in HIGHER_IS_BETTER] == ["he_snr", *SHOWN_ON_A_SET]
+    assert any(line.startswith("Caution: these are the tokens where base itself is uncertain.") for line in lines)
+    other = write(tmp_path / "other", 0.1)
+    lines, _ = lines_of(capsys, *runs, "--set-of", other)
+    assert not any("itself is uncertain" in line for line in lines)
     lines, _ = lines_of(capsys, *runs, "--set-of", runs[0], "--json")
     found = json.loads("\n".join(lines))["action"]
     assert found["set_of"] == runs[0]

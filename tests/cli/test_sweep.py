@@ -46,4 +46,4 @@ def test_an_unknown_option_shows_the_usage_of_sweep_and_a_near_name(capsys):
     error = capsys.readouterr().err
     assert error.startswith("usage: hesnr sweep CHECKPOINT...")
     assert "unrecognized arguments: --gpus-per-modle" in error
-    assert "did you mean '--gpus-per-model'" in error
+    assert "2; did you mean '--gpus-per-model'?" in error

@@ -41,10 +41,19 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
         "",
         *_table(found, {name: COLUMNS[name] for name in shown}),
         *_wrapped(_directions(shown), ""),
+        *(_wrapped(_own_set(set_of), "") if set_of in {run.name for run in found.runs} else ()),
         "",
         *_wrapped(_compared_with(found), ""),
         *(line for run in found.runs if run is not found.baseline for line in _verdict_lines(found, run.name)),
     ]
+
+
+def _own_set(name: str | None) -> str:
+    """Why a run cannot be compared with others on its own decisions."""
+    return (
+        f"Caution: these are the tokens where {name} itself is uncertain. So every other run has an advantage over "
+        f"{name} here. Compare only the others with each other, or use a run as reference that is not compared."
+    )
 
 
 def _compared_with(found: Comparison) -> str:
