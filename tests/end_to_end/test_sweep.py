@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -193,7 +194,9 @@ def test_folders_that_may_still_be_written_wait_together_once(work, tiny_model, 
     assert sweep("--settle", "0") == 0
 
 
-def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, capsys):
+@contextmanager
+def checkpoint_2_is_removed(work, tiny_model):
+    """Write three checkpoints. While the first one is evaluated, the second one is removed."""
     write(work, tiny_model, 1, does="slow")
     write(work, tiny_model, 2, 3)
 
@@ -204,27 +207,22 @@ def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, caps
 
     thread = threading.Thread(target=remove, daemon=True)
     thread.start()
-    assert sweep() == 1
+    yield
     thread.join()
+
+
+def test_a_folder_that_is_removed_before_its_turn_is_gone(work, tiny_model, capsys):
+    with checkpoint_2_is_removed(work, tiny_model):
+        assert sweep() == 1
     assert "checkpoint-2: gone; runs/checkpoint-2: the folder was removed\n" in capsys.readouterr().out
     assert list(statuses(work).values()) == ["done", "gone", "done"]
     assert "checkpoint-2" in (work / "OUT" / "table.md").read_text()
 
 
 def test_a_named_folder_that_is_removed_does_not_stop_the_others(work, tiny_model, capsys):
-    write(work, tiny_model, 1, does="slow")
-    write(work, tiny_model, 2, 3)
-
-    def remove():
-        wait_for(work / "runs" / "checkpoint-1" / "began")
-        shutil.rmtree(work / "runs" / "checkpoint-2")
-        (work / "runs" / "checkpoint-1" / "go").write_text("")
-
-    thread = threading.Thread(target=remove, daemon=True)
-    thread.start()
     names = [f"runs/checkpoint-{step}" for step in (1, 2, 3)]
-    assert main(["sweep", *names, *arguments()[2:]]) == 1
-    thread.join()
+    with checkpoint_2_is_removed(work, tiny_model):
+        assert main(["sweep", *names, *arguments()[2:]]) == 1
     assert list(statuses(work).values()) == ["done", "gone", "done"]
 
 
