@@ -40,7 +40,7 @@ class Change:
         """The relative change of a measure.
 
         None if a value is missing or 0, or the change counts as no change: it is below `SMALLEST_MOVE`, or the 95 %
-        interval of the paired difference contains 0.
+        interval of the paired difference contains 0. Fewer than five trajectories have no interval, so no change.
         """
         values = self.values(name)
         if values is None or not values[0]:
@@ -49,7 +49,7 @@ class Change:
         if not abs(relative) >= SMALLEST_MOVE:  # also not a number
             return None
         found = self.difference(name)
-        return None if found and found.interval and not found.is_clear else relative
+        return None if found and not found.is_clear else relative
 
     @property
     def is_opposite(self) -> bool:

@@ -9,9 +9,9 @@ from lm_eval_hesnr.results.run import Run
 from tests.builders import token_scores
 
 
-def sample(better):
-    """The totals of eight made-up documents; `better` moves every log-probability towards 0."""
-    scores = [token_scores(seed=i, better=better) for i in range(8)]
+def sample(better, n_docs=8):
+    """The totals of made-up documents; `better` moves every log-probability towards 0."""
+    scores = [token_scores(seed=i, better=better) for i in range(n_docs)]
     return Sample.of(np.stack([totals(one.profile(one.scored, EPSILON), EPSILON) for one in scores]))
 
 
@@ -40,6 +40,11 @@ def test_a_change_whose_paired_interval_contains_0_is_no_move():
     same, better = sample(0), sample(0.1)
     assert change(0.3, 0.33, (same, same)).move("he_snr") is None
     assert change(0.3, 0.33, (same, better)).move("he_snr") == pytest.approx(0.1)
+
+
+def test_the_change_of_four_documents_is_no_move():
+    assert change(0.3, 0.33, (sample(0, 5), sample(0.1, 5))).move("he_snr") == pytest.approx(0.1)
+    assert change(0.3, 0.33, (sample(0, 4), sample(0.1, 4))).move("he_snr") is None
 
 
 def test_a_measure_that_documents_do_not_have_is_not_paired():
