@@ -31,7 +31,7 @@ RESAMPLES = 2000
 SEED = 1234
 LEVEL = 0.95
 
-_LEAST = 5
+FEWEST_DOCUMENTS = 5
 """The smallest number of documents for which there is an interval."""
 _MOST_SEARCHED = 1_000_000
 """The largest effective number of documents that `fewest_documents` considers."""
@@ -124,9 +124,9 @@ def effective_documents(document_weights: np.ndarray) -> float | None:
     With five documents, the percentile is the outermost replicate. The result is None, and there is no interval, if
     fewer than five documents have a weight above 0.
     """
-    if not np.isfinite(document_weights).all() or np.count_nonzero(document_weights) < _LEAST:
+    if not np.isfinite(document_weights).all() or np.count_nonzero(document_weights) < FEWEST_DOCUMENTS:
         return None
-    return max(float(_LEAST), float(document_weights.sum() ** 2 / (document_weights**2).sum()))
+    return max(float(FEWEST_DOCUMENTS), float(document_weights.sum() ** 2 / (document_weights**2).sum()))
 
 
 def interval(values: np.ndarray | None, effective: float | None, target: float | None = None) -> Interval | None:
@@ -142,7 +142,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     """
     if values is None or effective is None or not np.isfinite(values).all():
         return None
-    t = stdtrit(max(_LEAST, target or effective) - 1, (1 + LEVEL) / 2)
+    t = stdtrit(max(FEWEST_DOCUMENTS, target or effective) - 1, (1 + LEVEL) / 2)
     nth = math.floor(ndtr(-t * math.sqrt(effective / (effective - 1))) * (RESAMPLES + 1))
     values = np.sort(values)
     return Interval(float(values[nth - 1]), float(values[-nth]))
@@ -214,12 +214,12 @@ def fewest_documents(document_weights: np.ndarray, level: float) -> float:
         document_weights: (D,); the effective number is in proportion to the number of documents.
         level: in (0, 1).
     """
-    candidates = range(_LEAST, _MOST_SEARCHED)
+    candidates = range(FEWEST_DOCUMENTS, _MOST_SEARCHED)
     i = bisect_left(candidates, True, key=lambda effective: least_p(effective) < level)
     if i == len(candidates):
         return math.inf
     share = document_weights.sum() ** 2 / (document_weights**2).sum() / len(document_weights)
-    return _LEAST if i == 0 else math.ceil(candidates[i] / share)
+    return FEWEST_DOCUMENTS if i == 0 else math.ceil(candidates[i] / share)
 
 
 def _p_of_tail(n_beyond: int, effective: float) -> float:

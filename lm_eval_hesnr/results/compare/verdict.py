@@ -16,6 +16,7 @@ from scipy.special import ndtri  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.bootstrap import (
+    FEWEST_DOCUMENTS,
     LEVEL,
     Difference,
     Interval,
@@ -35,8 +36,6 @@ HEADLINE = "he_snr"
 
 _TOKENS = SUMS.index("tokens")
 
-_FEWEST = 5
-"""With fewer trajectories there is no interval, and no verdict."""
 ALPHA = 1 - LEVEL
 _POWER = 0.8
 """The advised number of trajectories shows the difference in this share of cases."""
@@ -140,8 +139,8 @@ class _Pair:
     @classmethod
     def of(cls, baseline: ComparedRun, sample: Sample | None, run: ComparedRun, scope: str) -> _Pair:
         reason = why_not(baseline, run, scope)
-        if reason is None and len(run.ids) < _FEWEST:
-            reason = f"{counted(len(run.ids), 'trajectory')}; at least {_FEWEST} are needed"
+        if reason is None and len(run.ids) < FEWEST_DOCUMENTS:
+            reason = f"{counted(len(run.ids), 'trajectory')}; at least {FEWEST_DOCUMENTS} are needed"
         if reason or sample is None:
             return cls(baseline, run, scope, reason)
         samples = sample, Sample.of(run.totals[scope])
@@ -175,8 +174,8 @@ class _Pair:
         least, name = min((int(np.count_nonzero(n_decisions)), run.name) for run, n_decisions in runs)
         if least == 0 and (empty := [run.name for run, _ in runs if not run.totals[self.scope][:, _TOKENS].any()]):
             return f"{' and '.join(empty)} scored no tokens in scope {self.scope}"
-        if least < _FEWEST:
-            return f"{name} has decisions in {counted(least, 'trajectory')}; at least {_FEWEST} are needed"
+        if least < FEWEST_DOCUMENTS:
+            return f"{name} has decisions in {counted(least, 'trajectory')}; at least {FEWEST_DOCUMENTS} are needed"
         return (
             f"{name} has decisions in only {least} of {counted(len(self.run.ids), 'trajectory')}, so some resamples "
             "have no decisions"
@@ -263,7 +262,7 @@ class _Pair:
 
 
 def _sign(name: str, found: Difference | None) -> int:
-    if found is None or found.interval is None or found.interval.low <= 0 <= found.interval.high:
+    if found is None or not found.is_clear:
         return 0
     return 1 if (found.value > 0) == HIGHER_IS_BETTER[name] else -1
 
