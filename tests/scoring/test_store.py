@@ -363,14 +363,16 @@ def test_two_writers_killed_leave_only_whole_entries(tmp_path, harness_logs):
         for writer in writers:
             assert writer.stdout.readline() == b"ready\n"
         store, many = opened(tmp_path), [token_scores(n_tokens=3000, seed=seed) for seed in range(3)]
-        for scores in many * 200:
-            store.read(scores.token_ids, positions_of(scores), k=10)
+        deadline = time.monotonic() + 120  # on a busy machine the first entry of a writer comes late
+        while store.n_read <= 200 and time.monotonic() < deadline:
+            for scores in many:
+                store.read(scores.token_ids, positions_of(scores), k=10)
     finally:
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
             writer.wait()
             writer.stdout.close()
-    assert store.n_read > 10
+    assert store.n_read > 200
     for scores in many:
         stored = store.read(scores.token_ids, positions_of(scores), k=10)
         assert_equal(stored, scores, leave_out=("signature", "short_context", "labels"))
