@@ -81,33 +81,45 @@ def calibrated(documents: Sequence[ByTemperature], digests: Sequence[str], epsil
     value = number_or_none(_value(documents, digests, inverse))
     if value is None:
         return Calibration(Estimate(None, None, None), temperatures, _why_not_fitted(halves, inverse))
-    values = _values(_resampled_halves(rows))
-    found = Estimate(value, spread(values, len(rows)), interval(values, effective_documents(_decisions(rows))))
-    return Calibration(found, temperatures, None)
+    return Calibration(
+        estimate_of(Replicates(value, _values(_resampled_halves(rows)), _decisions(rows))), temperatures, None
+    )
 
 
-def calibrated_difference(
-    a: Sequence[ByTemperature], b: Sequence[ByTemperature], digests: Sequence[str]
-) -> Difference | None:
-    """The calibrated he_snr of run B minus that of run A, paired: each resample has the same documents in both.
+class Replicates(NamedTuple):
+    """The calibrated he_snr of a run, and its values in all resamples. Those of two runs are paired."""
+
+    value: float
+    values: np.ndarray
+    """(R,)"""
+    decisions: np.ndarray
+    """(D,): the number of decisions of each document at temperature 1."""
+
+
+def replicates(documents: Sequence[ByTemperature], digests: Sequence[str]) -> Replicates | None:
+    """The calibrated he_snr over D documents, with resamples; None if it has no value.
 
     Args:
-        a: D documents of run A, with an epsilon of at least ln 2.
-        b: the same documents of run B.
+        documents: with an epsilon of at least ln 2.
         digests: one per document.
-
-    Returns:
-        None if one of the runs has no value.
     """
-    both = [_rows(documents, digests) for documents in (a, b)]
-    halves = [_two_halves(rows) for rows in both]
-    if any(_impossible(one, LEAST_ENTROPY) for one in halves):
+    rows = _rows(documents, digests)
+    halves = _two_halves(rows)
+    if _impossible(halves, LEAST_ENTROPY):
         return None
-    value_a, value_b = (
-        _value(documents, digests, _fitted(one[None])[0]) for documents, one in zip((a, b), halves, strict=True)
-    )
-    values_a, values_b = (_values(_resampled_halves(rows)) for rows in both)
-    return difference(value_b - value_a, values_b - values_a, [_decisions(rows) for rows in both])
+    value = number_or_none(_value(documents, digests, _fitted(halves[None])[0]))
+    return None if value is None else Replicates(value, _values(_resampled_halves(rows)), _decisions(rows))
+
+
+def estimate_of(found: Replicates) -> Estimate:
+    """The value with its standard error and interval."""
+    n_docs, effective = len(found.decisions), effective_documents(found.decisions)
+    return Estimate(found.value, spread(found.values, n_docs), interval(found.values, effective))
+
+
+def calibrated_difference(a: Replicates, b: Replicates) -> Difference | None:
+    """The calibrated he_snr of run B minus that of run A, which has the same documents."""
+    return difference(b.value - a.value, b.values - a.values, [a.decisions, b.decisions])
 
 
 def _in_order(documents: Sequence[ByTemperature], digests: Sequence[str]) -> list[ByTemperature]:

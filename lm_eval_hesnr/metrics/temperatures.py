@@ -90,9 +90,7 @@ def by_temperature(
         candidates = top_logits[rows].astype(np.float64)
         entropies = np.stack([_entropy(candidates * inverse)[0] for inverse in INVERSE_TEMPERATURES], axis=1) @ _TO_FINE
         # the bound on the entropy is for tokens far below every epsilon, whose values are not used
-        snr = np.exp(-nll[rows] @ _TO_FINE) / np.maximum(
-            entropies, LEAST_ENTROPY / 2
-        )
+        snr = np.exp(-nll[rows] @ _TO_FINE) / np.maximum(entropies, LEAST_ENTROPY / 2)
         decided = entropies > epsilon  # (n, F); an entropy falls with 1/T, so these are the first ones of each row
         sums[1:] += decided.sum(axis=0), np.where(decided, snr, 0).sum(axis=0)
         crossings.append(_crossings(candidates, entropies, snr, epsilon))

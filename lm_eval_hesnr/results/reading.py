@@ -60,7 +60,7 @@ class Reader:
 
     def _compared(self, source: Source) -> ComparedRun:
         if source.has_tokens:
-            tables = self.tables(source.path, temperatures=False)
+            tables = self.tables(source.path)
             run = from_tables(tables, self.scopes, self.table_epsilon)
             return replace(run, tables=replace(tables, profiles={}))  # the profiles of many runs need much memory
         return from_results(self.results(source.path), source.path)

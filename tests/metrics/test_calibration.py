@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from scipy.special import logsumexp  # type: ignore[import-untyped]
 
-from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibrated_difference, calibration
+from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibrated_difference, calibration, replicates
 from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from tests.builders import recorded
@@ -66,34 +66,26 @@ def test_a_warmer_or_colder_model_has_the_same_value_and_another_temperature(sca
     assert there.estimate.value == pytest.approx(here.estimate.value, rel=0.001)
 
 
-def differences(scale, noise=0.0):
-    """Of the same model at another temperature and with noise, in a text drawn from the model."""
-    found, random = list(texts()), np.random.default_rng(5)
-    worse = [(logits + random.normal(0, noise, logits.shape) if noise else logits, y) for logits, y in found]
-    a, b = ([one.temperatures for one in profiles_of(of, by)] for of, by in ((found, 1.0), (worse, scale)))
-    there, back = calibrated_difference(a, b, NAMES), calibrated_difference(b, a, NAMES)
-    assert there is not None
-    assert back is not None
-    return there, back
+def in_resamples(found, scale=1.0):
+    return replicates([one.temperatures for one in profiles_of(found, scale)], NAMES[: len(found)])
 
 
 def test_a_paired_difference_ignores_the_temperature_and_sees_a_worse_model():
-    same, _ = differences(1.25)
+    found, random = list(texts()), np.random.default_rng(5)
+    plain, warm = in_resamples(found), in_resamples(found, 1.25)
+    noisy = in_resamples([(logits + random.normal(0, 1, logits.shape), targets) for logits, targets in found], 1.25)
+    same, worse, better = (calibrated_difference(a, b) for a, b in ((plain, warm), (plain, noisy), (noisy, plain)))
     assert abs(same.value) < 1e-4
-    worse, better = differences(1.25, noise=1.0)
     assert worse.is_clear
     assert worse.value < 0
-    assert better.value == -worse.value
-    assert worse.p_value == better.p_value
-    assert worse.interval is not None
+    assert (better.value, better.p_value) == (-worse.value, worse.p_value)
     assert better.interval == pytest.approx((-worse.interval.high, -worse.interval.low))
 
 
-def test_a_paired_difference_needs_a_value_of_both_runs():
-    cold, hot = ([one.temperatures for one in profiles_of(texts(T, n_docs=4))] for T in (1.0, 3.0))
-    assert calibrated_difference(cold, hot, NAMES[:4]) is None
-    unknown = [EntropyProfile.of_tokens(*np.ones((4, 1)), k=K).temperatures] * 4
-    assert calibrated_difference(cold, unknown, NAMES[:4]) is None
+def test_a_run_without_a_value_has_no_resamples():
+    assert in_resamples(list(texts(3.0, n_docs=4))) is None
+    unknown = EntropyProfile.of_tokens(*np.ones((4, 1)), k=K).temperatures
+    assert replicates([unknown] * 4, NAMES[:4]) is None
 
 
 def test_the_order_of_the_documents_changes_nothing():

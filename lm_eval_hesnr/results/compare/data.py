@@ -11,7 +11,8 @@ from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.results.compare.comparison import Comparison
-from lm_eval_hesnr.results.compare.verdict import HEADLINE, Verdict
+from lm_eval_hesnr.results.compare.pair import HEADLINE
+from lm_eval_hesnr.results.compare.verdict import Verdict
 
 Parts = Mapping[str, Mapping[str, Difference | None]]
 """Run to the parts of its difference from the baseline."""
