@@ -24,8 +24,10 @@ _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
 _SAME_TOKENS = ("ppl", "top1_acc")
 """Measures that ask all models about the same tokens, and that may contradict he_snr."""
+SEE_PARTS = " See which tokens changed (--decompose)."
 _MOST_NAMES = 4
-_NO_CHOICE = "No choice: there is no verdict about any run. See the reasons, or try another --baseline."
+_NO_CHOICE = "No choice: there is no verdict about any run."
+_OTHER_BASELINE = f"{_NO_CHOICE} There may be one with another --baseline."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,8 @@ def choice(
     """
     best, found = _highest(family, runs, values)
     if best is None:
-        return Choice(take=(), highest=None, as_good=(), reasons=[_NO_CHOICE], not_considered=dict(left_out or {}))
+        reason = _OTHER_BASELINE if len(left_out or ()) > 1 else _NO_CHOICE
+        return Choice(take=(), highest=None, as_good=(), reasons=[reason], not_considered=dict(left_out or {}))
     by_name = {run.name: run for run in runs}
     kinds = {one.run: one.kind for one in found if one.kind != NO_VERDICT}
     without = {one.run: str(one.reason) for one in found if one.kind == NO_VERDICT} | dict(left_out or {})
@@ -79,7 +82,8 @@ def choice(
         sentence += _other_context(best, by_name[take[0]], found[0].scope)
     worse = {name: family.pair(by_name[take[0]], by_name[name]) for name in kinds if name not in as_good}
     cautions = list(_cautions(take[0], {name: one for name, one in worse.items() if one.reason is None}, values))
-    reasons = [f"By {HEADLINE}, t{sentence[1:]}" if cautions else sentence, *cautions]
+    by_headline = cautions and take[0] == best.name
+    reasons = [f"By {HEADLINE}, t{sentence[1:]}" if by_headline else sentence, *cautions]
     return Choice(take=take, highest=best.name, as_good=as_good, reasons=reasons, not_considered=without)
 
 
@@ -118,8 +122,7 @@ def _take(
         are = f"{_and(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
         return [best], f"Take {best}: {why}. {are}."
     leader = leaders[0]
-    pair = f"{_short(values[leader][other])} against {_short(values[best][other])}"
-    both = f"{highest}, {leader} the lowest {other} ({pair})"
+    both = f"{highest}, {leader} the lowest {other} ({_against(leader, best, [other], values)})"
     if leader in _better(other, {name: pairs[name] for name in as_good}):
         return [leader], (
             f"Take {leader}: {HEADLINE} does not distinguish it from {best} on these trajectories, and its {other} is "
@@ -165,19 +168,30 @@ def _cautions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
 
 def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
     """A caution if a worse run is better by a measure of the same tokens, by more than chance."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for name in _SAME_TOKENS:
         better = _better(name, worse, of=_SAME_TOKENS)
         for leader in _leaders(name, {run: values[run] for run in better})[:1]:
-            pair = f"{_short(values[leader][name])} against {_short(values[taken][name])}"
-            found[name] = f"by {name}, {leader} is better than {taken} ({pair})"
+            found.setdefault(leader, []).append(name)
     if found:
-        longer = "After a context extension, ppl can be higher although the model is better. " if "ppl" in found else ""
-        yield (
-            f"Caution: {_and(list(found.values()))}. {longer}A model that is only more confident can also have a "
-            f"higher {HEADLINE}. Compare top1_acc on the decisions of a third run (hesnr measure --set-of). See which "
-            "tokens changed (--decompose)."
+        said = [
+            f"by {_and(names)}, {leader} is better than {taken} ({_against(leader, taken, names, values)})"
+            for leader, names in found.items()
+        ]
+        longer = (
+            "After a context extension, ppl can be higher although the model is better. "
+            if any("ppl" in names for names in found.values())
+            else ""
         )
+        yield (
+            f"Caution: {_and(said)}. {longer}A model that is only more confident can also have a "
+            f"higher {HEADLINE}. Compare top1_acc on the decisions of a third run (hesnr measure --set-of).{SEE_PARTS}"
+        )
+
+
+def _against(leader: str, taken: str, names: Sequence[str], values: Values) -> str:
+    """The values of measures in two runs: `3 against 4, 0.26 against 0.25`."""
+    return ", ".join(f"{_short(values[leader][name])} against {_short(values[taken][name])}" for name in names)
 
 
 def _not_supported(taken: str, worse: Pairs) -> Iterator[str]:

@@ -10,6 +10,7 @@ from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import Estimate
+from lm_eval_hesnr.results.compare.choice import SEE_PARTS
 from lm_eval_hesnr.results.compare.comparable import contexts
 from lm_eval_hesnr.results.compare.comparison import Comparison
 from lm_eval_hesnr.results.compare.pair import HEADLINE
@@ -43,15 +44,15 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
     has_calibrated = any(CALIBRATED in values for values in found.values.values())
     shown = SHOWN_ON_A_SET if set_of else SHOWN_CALIBRATED if has_calibrated else SHOWN
     return [
-        *_wrapped(_heading(found, set_of), ""),
+        *wrapped(_heading(found, set_of), ""),
         "",
         *_table(found, {name: COLUMNS[name] for name in shown}),
-        *_wrapped(_directions(shown), ""),
+        *wrapped(_directions(shown), ""),
         "",
-        *_wrapped(_compared_with(found), ""),
+        *wrapped(_compared_with(found), ""),
         *_verdict_lines(found.verdicts[run.name] for run in found.runs if run is not found.baseline),
         *_rivals_lines(found),
-        *(line for text in (_other_contexts(found), _without_difference(found)) for line in _wrapped(text, "")),
+        *(line for text in (_other_contexts(found), _without_difference(found)) for line in wrapped(text, "")),
     ]
 
 
@@ -70,9 +71,10 @@ def _rivals_lines(found: Comparison) -> list[str]:
     """The verdicts on the run to take, compared with its rivals."""
     if not found.rivals:
         return []
-    taken, rivals = found.rivals[0].run, [verdict.baseline for verdict in found.rivals]
-    head = f"{taken}, the run of the answer, compared with {listed(rivals)}:"
-    return [*_wrapped(head, ""), *_verdict_lines(found.rivals)]
+    taken, rivals = found.rivals[0].run, [_quoted(verdict.baseline) for verdict in found.rivals]
+    head = f"{_quoted(taken)}, the run of the answer, compared with {listed(rivals)}:"
+    in_answer = len(found.choice.reasons) > 1  # the answer has a caution
+    return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not in_answer)]
 
 
 def _other_contexts(found: Comparison) -> str:
@@ -82,15 +84,16 @@ def _other_contexts(found: Comparison) -> str:
     if not differing:
         return ""
     largest = max(groups, key=lambda values: len(groups[values]))
+    others = "the others" if len(groups[largest]) > 1 else listed(groups[largest])
     described = [
-        f"{listed(values)} in {listed(groups[values]) if values != largest else 'the others'}"
-        for values in sorted(groups, key=lambda values: values == largest)
+        f"{listed(values)} in {listed([_quoted(name) for name in names])}"
+        for values, names in groups.items()
+        if values != largest
     ]
-    if len(runs) == 2:
-        described = [f"{listed(values)} in {listed(names)}" for values, names in groups.items()]
+    described.append(f"{listed(largest)} in {others}")
     return (
-        f"Caution: the runs differ in {listed(differing)}: {'; '.join(described)}. A difference between runs with other "
-        "contexts can come from the model or from the context."
+        f"Caution: the runs differ in {listed(differing)}: {'; '.join(described)}. A difference between runs with "
+        "other contexts can come from the model or from the context."
     )
 
 
@@ -102,11 +105,16 @@ def _without_difference(found: Comparison) -> str:
     return f"Results files give no paired difference of {CALIBRATED}: give the folders of the token tables."
 
 
-def choice_lines(found: Comparison) -> list[str]:
-    """Which run to take, and why. A reason that the verdicts have given is not repeated."""
+def choice_lines(found: Comparison, *, with_advice: bool = True) -> list[str]:
+    """Which run to take, and why. A reason that the verdicts have given is not repeated.
+
+    Args:
+        found: the comparison.
+        with_advice: whether to advise --decompose.
+    """
     chosen = found.choice
     given = {run for run, verdict in found.verdicts.items() if verdict.kind == NO_VERDICT}
-    sentences = [*chosen.reasons]
+    sentences = [one if with_advice else one.removesuffix(SEE_PARTS) for one in chosen.reasons]
     if chosen.take:
         if repeated := [name for name in chosen.not_considered if name in given]:
             sentences.append(f"Not considered, as there is no verdict: {listed(repeated)}.")
@@ -115,7 +123,7 @@ def choice_lines(found: Comparison) -> list[str]:
             for name, why in chosen.not_considered.items()
             if name not in given
         ]
-    return [line for sentence in sentences for line in _wrapped(sentence, "")]
+    return [line for sentence in sentences for line in wrapped(sentence, "")]
 
 
 def _heading(found: Comparison, set_of: str | None) -> str:
@@ -152,13 +160,13 @@ def _directions(shown: Sequence[str]) -> str:
     return f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
 
 
-def _verdict_lines(verdicts: Iterable[Verdict]) -> Iterator[str]:
+def _verdict_lines(verdicts: Iterable[Verdict], *, with_opposite: bool = True) -> Iterator[str]:
     """Each verdict with its cautions. Other contexts are said once, for all runs."""
     for verdict in verdicts:
-        yield from _wrapped(f"{verdict.sentence}.", "  ")
+        yield from wrapped(f"{verdict.sentence}.", "  ")
         for caution in verdict.cautions:
-            if caution != verdict.context:
-                yield from _wrapped(f"caution: {caution}.", "    ")
+            if caution != verdict.context and (with_opposite or caution != verdict.opposite):
+                yield from wrapped(f"caution: {caution}.", "    ")
 
 
 def left_out_lines(found: Comparison, what: str) -> list[str]:
@@ -170,7 +178,7 @@ def left_out_lines(found: Comparison, what: str) -> list[str]:
     """
     lines = []
     for run, why in found.left_out.items():
-        lines += ["", *_wrapped(f"{run} and {found.baseline.name}: {what}: {why}.", "")]
+        lines += ["", *wrapped(f"{run} and {found.baseline.name}: {what}: {why}.", "")]
     return lines
 
 
@@ -212,7 +220,13 @@ def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None])
     return aligned(rows, right=(1, 2, 3))
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _quoted(name: str) -> str:
+    """The name, in quotes if it could be read as several names."""
+    return f'"{name}"' if ", " in name or " and " in name else name
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """The text in lines of at most `WIDTH` characters, with an indent."""
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  " if indent else "",
         break_long_words=False, break_on_hyphens=False,

@@ -22,6 +22,9 @@ from lm_eval_hesnr.results.compare.pair import HEADLINE, Pair, Samples, sign
 
 BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
 
+_EXPECTED = {BETTER: 1, WORSE: -1}
+"""The sign that other measures should have."""
+
 ALPHA = 1 - LEVEL
 _POWER = 0.8
 """The advised number of trajectories shows the difference in this share of cases."""
@@ -59,6 +62,8 @@ class Verdict:
     """Number of comparisons over which Holm multiplied; 0 without a verdict."""
     context: str | None
     """The caution about different contexts, which is one of `cautions`; None if the contexts are equal."""
+    opposite: str | None
+    """The caution that ppl or top1_acc says the opposite, which is one of `cautions`; None if none of them does."""
     cautions: Sequence[str]
     sentence: str
     """The verdict in words, without the cautions."""
@@ -210,6 +215,7 @@ def _made(
     context = None
     if kind != NO_VERDICT and (differing := other_context(pair.baseline, pair.run, pair.scope)):
         context = f"they differ in {differing}: the difference can come from the model or from the context"
+    opposite = _opposite(pair, _EXPECTED.get(kind, 0))
     return Verdict(
         run=pair.run.name,
         baseline=pair.baseline.name,
@@ -222,7 +228,8 @@ def _made(
         least_p=least,
         comparisons=n_tested,
         context=context,
-        cautions=[*([context] if context else []), *_cautions(pair, kind)],
+        opposite=opposite,
+        cautions=[one for one in (context, opposite, _only_confident(pair, _EXPECTED.get(kind, 0))) if one],
         sentence=sentence,
     )
 
@@ -253,24 +260,25 @@ def _advice(pair: Pair, value: float, interval: Interval, n_tested: int) -> str:
     return f"about {number} trajectories like these would show a difference of {abs(value):.4f}"
 
 
-def _cautions(pair: Pair, kind: str) -> list[str]:
-    """Measures that do not say what he_snr says."""
-    expected = {BETTER: 1, WORSE: -1}.get(kind, 0)
-    found = []
-    if opposite := [name for name in _MAY_OPPOSE if pair.sign(name) * expected < 0]:
-        moves = ", ".join("{} ({:.4g} -> {:.4g})".format(name, *pair.values(name)) for name in opposite)
-        found.append(f"{moves} says the opposite")
-    left = pair.differences.get(CALIBRATED)
-    if expected and left and left.value * expected <= LARGEST_LEFT * abs(pair.headline.value):
-        more, not_so = ("more", "better") if expected > 0 else ("less", "worse")
-        if pair.sign(CALIBRATED) * expected < 0:
-            found.append(f"{CALIBRATED} says the opposite: {pair.run.name} is {more} confident, and not {not_so}")
-        else:
-            found.append(
-                f"{CALIBRATED} does not say so: at the temperature that fits each run, little of the difference is "
-                f"left. {pair.run.name} is {more} confident, and not {not_so}"
-            )
-    return found
+def _opposite(pair: Pair, expected: int) -> str | None:
+    """A caution if ppl or top1_acc has the other sign than he_snr; `expected` is that of he_snr."""
+    opposite = [name for name in _MAY_OPPOSE if pair.sign(name) * expected < 0]
+    moves = ", ".join("{} ({:.4g} -> {:.4g})".format(name, *pair.values(name)) for name in opposite)
+    return f"{moves} says the opposite" if opposite else None
+
+
+def _only_confident(pair: Pair, expected: int) -> str | None:
+    """A caution if the difference of he_snr is one of temperature; `expected` is the sign of he_snr."""
+    found = pair.differences.get(CALIBRATED)
+    if not expected or found is None or found.value * expected > LARGEST_LEFT * abs(pair.headline.value):
+        return None
+    more, not_so = ("more", "better") if expected > 0 else ("less", "worse")
+    if pair.sign(CALIBRATED) * expected < 0:
+        return f"{CALIBRATED} says the opposite: {pair.run.name} is {more} confident, and not {not_so}"
+    return (
+        f"{CALIBRATED} does not say so: at the temperature that fits each run, little of the difference is left. "
+        f"{pair.run.name} is {more} confident, and not {not_so}"
+    )
 
 
 def _round_up(n: int) -> int:
