@@ -119,23 +119,27 @@ def _crossings(candidates: np.ndarray, entropies: np.ndarray, snr: np.ndarray, e
     return np.stack([inverse, snr[i, left], snr[i, left + 1]], axis=1)
 
 
-def decision_sums(tokens: ByTemperature, inverse: float) -> tuple[float, float]:
-    """The number of decisions and the sum of p / entropy over them at one temperature.
+def decision_sums(tokens: ByTemperature, inverse: np.ndarray) -> np.ndarray:
+    """(2, n): the number of decisions, and the sum of p / entropy over them, at n temperatures.
 
     Tokens that stay decisions between two points of the finer grid have a p / entropy that is interpolated linearly.
 
     Args:
         tokens: the tokens.
-        inverse: 1/T, inside the grid.
+        inverse: (n,) 1/T, inside the grid.
     """
-    left = min(int(np.searchsorted(FINE, inverse, side="right")) - 1, len(FINE) - 2)
+    crossings = tokens.crossings[np.argsort(tokens.crossings[:, 0])]
+    upto = np.concatenate([np.zeros((1, 2)), np.cumsum(crossings[:, 1:], axis=0)])  # p / entropy of the first ones
+    left = np.clip(np.searchsorted(FINE, inverse, side="right") - 1, 0, len(FINE) - 2)
+    first, last = (
+        np.searchsorted(crossings[:, 0], FINE[left + side]) for side in (0, 1)
+    )  # those that cross in between
+    here = np.searchsorted(crossings[:, 0], inverse, side="right")  # these are no decisions any more
+    n_decisions, snr = tokens.sums[1:]
     share = (inverse - FINE[left]) / _STEP
-    leave = tokens.crossings[(tokens.crossings[:, 0] >= FINE[left]) & (tokens.crossings[:, 0] < FINE[left + 1])]
-    n_decisions, snr = tokens.sums[1:, left]
-    still = leave[leave[:, 0] > inverse]
-    stays = snr - leave[:, 1].sum(), tokens.sums[2, left + 1]
-    total = (1 - share) * (stays[0] + still[:, 1].sum()) + share * (stays[1] + still[:, 2].sum())
-    return float(n_decisions - len(leave) + len(still)), float(total)
+    before = snr[left] - (upto[here, 0] - upto[first, 0])
+    after = snr[left + 1] + upto[last, 1] - upto[here, 1]
+    return np.stack([n_decisions[left] - (here - first), (1 - share) * before + share * after])
 
 
 def pooled_temperatures(found: Sequence[ByTemperature]) -> ByTemperature:

@@ -135,7 +135,7 @@ def at_temperatures_of_their_own(seed, sigma, n_docs=150):
 
 def test_calibrated_he_snr_is_covered_in_92_to_99_percent(monkeypatch):
     monkeypatch.setattr(bootstrap, "RESAMPLES", 500)  # four times as fast
-    documents, rng, n_docs, repetitions = at_temperatures_of_their_own(3, 0.6), np.random.default_rng(4), 20, 150
+    documents, rng, n_docs, repetitions = at_temperatures_of_their_own(3, 0.6), np.random.default_rng(4), 20, 80
     truth: Any = calibrated(documents * 4, [f"{i:04}" for i in range(4 * len(documents))], EPSILON).estimate.value
     covered: Any = 0
     for _ in range(repetitions):

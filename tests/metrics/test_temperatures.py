@@ -61,8 +61,10 @@ def test_every_temperature_equals_full_logits():
         is_exact = inverse in INVERSE_TEMPERATURES
         assert found[:, i] == pytest.approx(expected, rel=1e-5 if is_exact else 0.01)
         assert found[0, i] == pytest.approx(expected[0], rel=1e-4)
-    for inverse in random.uniform(0.5, 2, 40):  # between the points, too, each decision counts
-        assert decision_sums(tokens, inverse) == (_expected(inverse)[1], pytest.approx(_expected(inverse)[2], rel=1e-3))
+    between = random.uniform(0.5, 2, 40)
+    decisions, snr = decision_sums(tokens, between)
+    assert decisions.tolist() == [_expected(inverse)[1] for inverse in between]  # every token, not only on average
+    assert snr == pytest.approx([_expected(inverse)[2] for inverse in between], rel=1e-3)
 
 
 def test_at_temperature_1_they_are_the_sums_of_he_snr():
