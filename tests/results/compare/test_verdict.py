@@ -150,7 +150,7 @@ def test_the_least_p_value_is_not_above_the_p_value_when_other_runs_differ_clear
 
 
 def test_many_comparisons_have_more_resamples():
-    runs = [base(), *(compared_run(f"b{i}", BASE + 0.05 + NOISE[1]) for i in range(60))]
+    runs = [base(), *(compared_run(f"b{i}", BASE + 0.05 + NOISE[1]) for i in range(51))]
     assert {one.kind for one in verdicts(runs, "action")} == {"better"}
 
 
