@@ -72,8 +72,14 @@ def in_resamples(found, scale=1.0):
 
 def test_a_paired_difference_ignores_the_temperature_and_sees_a_worse_model():
     found, random = list(texts()), np.random.default_rng(5)
-    plain, warm = in_resamples(found), in_resamples(found, 1.25)
-    noisy = in_resamples([(logits + random.normal(0, 1, logits.shape), targets) for logits, targets in found], 1.25)
+    plain: Any = in_resamples(found)
+    warm: Any = in_resamples(found, 1.25)
+    noisy: Any = in_resamples(
+        [(logits + random.normal(0, 1, logits.shape), targets) for logits, targets in found], 1.25
+    )
+    same: Any
+    worse: Any
+    better: Any
     same, worse, better = (calibrated_difference(a, b) for a, b in ((plain, warm), (plain, noisy), (noisy, plain)))
     assert abs(same.value) < 1e-4
     assert worse.is_clear

@@ -18,7 +18,8 @@ from lm_eval_hesnr.metrics.bootstrap import LEVEL, Difference, Interval, fewest_
 from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.results.compare.comparable import other_context, why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
-from lm_eval_hesnr.results.compare.pair import HEADLINE, Pair, Samples, sign
+from lm_eval_hesnr.results.compare.pair import HEADLINE as HEADLINE
+from lm_eval_hesnr.results.compare.pair import Pair, Samples, sign
 
 BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
 

@@ -10,8 +10,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.pair import HEADLINE
-from lm_eval_hesnr.results.compare.verdict import verdicts
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, verdicts
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.diagnosis.finding import finding_lines
 from lm_eval_hesnr.results.run import Run

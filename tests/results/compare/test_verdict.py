@@ -134,7 +134,7 @@ def five_far_better(times):
 
 def test_the_advised_number_can_give_a_small_p_value():
     (number,) = {int(found.sentence.split("; about ")[1].split()[0]) for found in five_far_better(1)}
-    assert least_p_line(five_far_better(1)).startswith("p = 0.15 is the least that 10 trajectories can give")
+    assert least_p_line(five_far_better(1)) == "p = 0.15 is the least that 10 trajectories can give in 5 comparisons"
     assert 20 < number <= 40
     assert {found.kind for found in five_far_better(2)} == {"not distinguishable"}
     assert {found.kind for found in five_far_better(4)} == {"better"}
