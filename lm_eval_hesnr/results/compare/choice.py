@@ -122,15 +122,17 @@ def _take(
         are = f"{_and(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
         return [best], f"Take {best}: {why}. {are}."
     leader = leaders[0]
-    both = f"{highest}, {leader} the lowest {other} ({_against(leader, best, [other], values)})"
+    against = _against(leader, best, [other], values)
     if leader in _better(other, {name: pairs[name] for name in as_good}):
+        rest = [name for name in as_good if name != leader]
+        also = f" Also not distinguishable from {best}: {_and(rest)}." if rest else ""
         return [leader], (
             f"Take {leader}: {HEADLINE} does not distinguish it from {best} on these trajectories, and its {other} is "
-            f"lower by more than chance. {both}."
+            f"lower by more than chance ({against}). {highest}.{also}"
         )
     return [best, *as_good], (
         f"Take {_and([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on these "
-        f"trajectories. {both}."
+        f"trajectories. {highest}, and {leader} the lowest {other} of these ({against})."
     )
 
 

@@ -47,8 +47,14 @@ def test_ppl_decides_between_runs_that_he_snr_does_not_distinguish():
     assert (found.take, found.highest, found.as_good) == (["b"], "a", ["b"])
     assert found.sentences == [
         "Take b: he_snr does not distinguish it from a on these trajectories, and its ppl is lower by more than "
-        "chance. a has the highest he_snr (0.1200), b the lowest ppl (3.5 against 4)."
+        "chance (3.5 against 4). a has the highest he_snr (0.1200)."
     ]
+
+
+def test_all_that_may_be_the_best_are_named():
+    found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5), run("c", 0.1198), run("d", 0.1))
+    assert found.take == ["b"]
+    assert found.sentences[0].endswith(" a has the highest he_snr (0.1200). Also not distinguishable from a: c.")
 
 
 def test_several_are_named_if_neither_decides():
