@@ -11,13 +11,14 @@ import pytest
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.metrics.decomposition import PARTS
+from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.comparison import compare
 from lm_eval_hesnr.results.compare.per_trajectory import moved_lines
 from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET, comparison_lines
 from lm_eval_hesnr.scoring.token_table import write_token_table
-from tests.builders import compared_run, recorded, token_scores
+from tests.builders import compared_run, recorded, results_json, token_scores
 
 
 def write(folder: Path, better=0.0, n_docs=8, **changes):
@@ -243,6 +244,32 @@ def test_a_model_that_is_only_more_confident_is_named(tmp_path, capsys):
     ]
     assert float(row["calibrated_he_snr_difference"]) == difference["value"]
     assert float(row["calibrated_he_snr_difference_low"]) == difference["interval"][0]
+
+
+def test_results_files_say_that_they_give_no_difference_of_calibrated_he_snr():
+    runs = [
+        replace(compared_run(name, [0.1] * 6), calibrated={"action": Estimate(value, 0.001, None)})
+        for name, value in (("a", 0.11), ("b", 0.12))
+    ]
+    page = " ".join(comparison_lines(compare(runs, "action")))
+    assert "calibrated_he_snr" in page.split("Compared with")[0]
+    assert "Results files give no paired difference of calibrated_he_snr: give the folders of the token tables." in page
+
+
+@pytest.mark.parametrize(
+    ("signature", "by"),
+    [({}, "an older version of lm_eval_hesnr"), ({"lm_eval_hesnr": "0.0.1"}, "lm_eval_hesnr 0.0.1")],
+)
+def test_an_old_results_file_is_named_with_what_to_do(tmp_path, capsys, signature, by):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results_1.json").write_text(json.dumps(results_json(0.1, **signature)))
+    _, err = lines_of(capsys, str(tmp_path), status=2)
+    assert err.startswith(
+        f"error: {tmp_path}/a/results_1.json: {by} wrote this results file, without the sums of each "
+    )
+    assert err.endswith("Give the folder of its token tables, or score it again with this version\n")
+    assert err.count("\n") == 1
 
 
 def test_the_effects_of_the_trajectories_add_up_to_the_difference(tmp_path, capsys):
