@@ -5,7 +5,7 @@ half, T is the temperature with the highest mean logprob over the scope. It is a
 pools the decisions of both halves. A model that is only warmer or colder than another one has the same value.
 
 The sums of -logprob, which are convex in 1/T, are interpolated by a cubic spline. The decisions at a temperature are
-exact (`temperatures.decision_sums`). In the resamples, they are interpolated linearly between 257 temperatures, from
+exact (`temperatures.decision_sums`). In the resamples, they are interpolated linearly between 129 temperatures, from
 the lowest to the highest one that is fitted.
 """
 
@@ -39,7 +39,7 @@ from lm_eval_hesnr.metrics.temperatures import (
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES as GRID
 
 _ON_GRID = np.isin(FINE, GRID)
-_POINTS = 257
+_POINTS = 129
 """The number of temperatures between which the decisions of resamples are interpolated."""
 
 CALIBRATED = "calibrated_he_snr"
@@ -150,7 +150,7 @@ def _resampled_values(documents: Sequence[ByTemperature]) -> np.ndarray:
     if np.isnan(applied).all():
         return applied[:, 0]
     grid = np.linspace(np.nanmin(applied), np.nanmax(applied), _POINTS)
-    rows = np.stack([decision_sums(one, grid).ravel() for one in documents])  # (D, 2 * 257)
+    rows = np.stack([decision_sums(one, grid).ravel() for one in documents])  # (D, 2 * 129)
     place = (applied - grid[0]) / max(grid[1] - grid[0], 1e-12)
     left = np.clip(np.nan_to_num(place), 0, _POINTS - 2).astype(int)
     total = np.zeros((2, len(applied)))

@@ -60,14 +60,17 @@ def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
 def contexts(runs: Sequence[ComparedRun], scope: str) -> tuple[list[str], dict[tuple[str, ...], list[str]]]:
     """The settings of the context that differ between runs, and their values with the names of the runs that have them.
 
-    Runs that do not know all of these settings are left out.
+    Runs that know none of these settings are left out.
     """
-    found = {key: [_setting(run.signature, key, scope) for run in runs if key in run.signature] for key in CONTEXT}
-    differing = [key for key, values in found.items() if len(set(values)) > 1]
+
+    def _value(run: ComparedRun, key: str) -> str:
+        return _setting(run.signature, key, scope) if key in run.signature else "not known"
+
+    differing = [key for key in CONTEXT if len({_value(run, key) for run in runs if key in run.signature}) > 1]
     groups: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
-        if differing and all(key in run.signature for key in differing):
-            groups.setdefault(tuple(_setting(run.signature, key, scope) for key in differing), []).append(run.name)
+        if any(key in run.signature for key in differing):
+            groups.setdefault(tuple(_value(run, key) for key in differing), []).append(run.name)
     return differing, groups
 
 
