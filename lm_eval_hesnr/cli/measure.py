@@ -192,7 +192,7 @@ def _note_same_folders(sources: Sequence[Source]) -> None:
 def _baseline(given: str | None, runs: Sequence[ComparedRun]) -> int:
     """The index of the baseline: the run that the user names, or the first one that did not choose the tokens."""
     if given is None:
-        return next(i for i, run in enumerate(runs) if not run.chose_tokens)
+        return next((i for i, run in enumerate(runs) if not run.chose_tokens), 0)
     found = run_named(given, runs, "--baseline")
     if isinstance(found, Path):
         names = ", ".join(run.name for run in runs)

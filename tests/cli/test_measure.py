@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
 from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.comparison import compare
+from lm_eval_hesnr.results.compare.page import Extras, page_lines
 from lm_eval_hesnr.results.compare.per_trajectory import moved_lines
 from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET, comparison_lines
 from lm_eval_hesnr.scoring.token_table import write_token_table
@@ -194,9 +196,25 @@ def test_with_the_run_of_the_set_the_others_are_compared_with_each_other(tmp_pat
 def test_decompose_ends_with_what_the_common_decisions_say(tmp_path, capsys):
     runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
     lines, _ = lines_of(capsys, *runs, "--decompose")
-    assert lines[-1] == (
-        "Parts: at the tokens that are decisions of both runs (within), compared with base, top is better."
-    )
+    assert lines[-1] == "Parts: at the tokens that are decisions of both runs (within), top is better than base."
+
+
+def test_common_decisions_that_do_not_say_what_he_snr_says_are_named():
+    runs = [compared_run("a", [0.1] * 6), compared_run("b", np.array([0.11, 0.12, 0.11, 0.12, 0.11, 0.12]))]
+    found = compare(runs, "action")
+    assert found.verdicts["b"].kind == "better"
+    within = {"within": Difference(-0.01, Interval(-0.02, -0.005), 0.001)}
+    lines = page_lines(found, Extras(parts={"b": dict.fromkeys(PARTS) | within}))
+    assert lines[-2:] == [
+        "Parts: at the tokens that are decisions of both runs (within), b is worse than a.",
+        "For b, he_snr does not say the same, because other tokens enter or leave the decisions.",
+    ]
+
+
+def test_a_run_twice_on_its_own_set_has_no_verdict(tmp_path, capsys):
+    folder = write(tmp_path / "a")
+    (tmp_path / "b").symlink_to(folder)
+    assert "No choice" in " ".join(lines_of(capsys, folder, str(tmp_path / "b"), "--set-of", "a")[0])
 
 
 def test_other_contexts_are_one_caution(tmp_path, capsys):

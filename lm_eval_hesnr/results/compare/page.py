@@ -18,7 +18,7 @@ from lm_eval_hesnr.results.compare.text import (
     parts_lines,
     wrapped,
 )
-from lm_eval_hesnr.results.compare.verdict import ALPHA, holm
+from lm_eval_hesnr.results.compare.verdict import ALPHA, BETTER, NO_VERDICT, NOT_DISTINGUISHABLE, WORSE, holm
 
 Parts = Mapping[str, Difference | None]
 """Part to its value."""
@@ -63,17 +63,15 @@ def _within(found: Comparison, parts: Mapping[str, Parts]) -> list[str]:
     signs = {run: _sign(known[run], p_value) for run, p_value in adjusted.items()}
     if not signs:
         return []
-    words = {1: "better", -1: "worse", 0: "not distinguishable"}
+    words = {1: (BETTER, "than"), -1: (WORSE, "than"), 0: (NOT_DISTINGUISHABLE, "from")}
     said = []
-    for sign, word in words.items():
+    for sign, (kind, than) in words.items():
         if runs := [run for run, one in signs.items() if one == sign]:
-            said.append(f"{_names(runs)} {'is' if len(runs) == 1 else 'are'} {word}")
-    after = " after Holm" if len(signs) > 1 else ""
-    sentences = [
-        f"Parts: at the tokens that are decisions of both runs (within), compared with {found.baseline.name}{after}, "
-        f"{'; '.join(said)}."
-    ]
-    if other := [run for run, sign in signs.items() if words[sign] != found.verdicts[run].kind]:
+            said.append(f"{_names(runs)} {'is' if len(runs) == 1 else 'are'} {kind} {than} {found.baseline.name}")
+    after = " (after Holm)" if len(signs) > 1 else ""
+    sentences = [f"Parts: at the tokens that are decisions of both runs (within), {'; '.join(said)}{after}."]
+    kinds = {run: found.verdicts[run].kind for run in signs}
+    if other := [run for run, sign in signs.items() if kinds[run] not in (words[sign][0], NO_VERDICT)]:
         sentences.append(
             f"For {_names(other)}, {HEADLINE} does not say the same, because other tokens enter or leave the decisions."
         )
