@@ -280,7 +280,7 @@ def test_an_old_results_file_is_named_with_what_to_do(tmp_path, capsys):
         (tmp_path / name / "results_1.json").write_text(json.dumps(results_json(0.1)))
     _, err = lines_of(capsys, str(tmp_path), status=2)
     assert err.startswith(
-        f"error: {tmp_path}/a/results_1.json: {by} wrote this results file, without the sums of each "
+        f"error: {tmp_path}/a/results_1.json: an older version of lm_eval_hesnr wrote this results file"
     )
     assert err.endswith("Give the folder of its token tables, or score it again with this version\n")
     assert err.count("\n") == 1

@@ -100,8 +100,8 @@ def from_results(run: Run, source: Path) -> ComparedRun:
     if not documents:
         raise InputError(
             f"{source}: an older version of lm_eval_hesnr wrote this results file, without the sums of each trajectory "
-            f"(configs, {run.task}, documents). So this run cannot be compared with others. Give the folder of its token "
-            "tables, or score it again with this version"
+            f"(configs, {run.task}, documents). So this run cannot be compared with others. Give the folder of its "
+            "token tables, or score it again with this version"
         )
     rows = document_totals(documents)
     digests, ids = documents["sha256"], documents["ids"]
