@@ -59,7 +59,7 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
 def _compared_with(found: Comparison) -> str:
     every = [*found.verdicts.values(), *found.rivals]
     n_tested = max((verdict.comparisons for verdict in every), default=0)
-    after = f"; p-values after Holm over {n_tested} comparisons, those of the answer included" if n_tested > 1 else ""
+    after = f"; p-values after Holm over {n_tested} comparisons, which include those with the highest {HEADLINE}" if n_tested > 1 else ""
     least = least_p_line(every)
     return (
         f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}"
@@ -72,7 +72,7 @@ def _rivals_lines(found: Comparison) -> list[str]:
     if not found.rivals:
         return []
     taken, rivals = found.rivals[0].run, [_quoted(verdict.baseline) for verdict in found.rivals]
-    head = f"{_quoted(taken)}, the run of the answer, compared with {listed(rivals)}:"
+    head = f"{_quoted(taken)}, the run to take by the last lines, compared with {listed(rivals)}:"
     in_answer = len(found.choice.reasons) > 1  # the answer has a caution
     return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not in_answer)]
 
@@ -157,7 +157,11 @@ def _directions(shown: Sequence[str]) -> str:
     higher, lower = (
         ", ".join(name for name in (HEADLINE, *shown) if DIRECTIONS[name] is better) for better in (True, False)
     )
-    return f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+    means = (
+        f"{HEADLINE} is the mean of probability / entropy over the decisions of a run: tokens where its entropy is above "
+        "epsilon and the true token is among its k candidates. "
+    )
+    return f"{'' if shown is SHOWN_ON_A_SET else means}Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
 
 
 def _verdict_lines(verdicts: Iterable[Verdict], *, with_opposite: bool = True) -> Iterator[str]:
