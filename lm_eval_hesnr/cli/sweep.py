@@ -32,7 +32,8 @@ from lm_eval_hesnr.results.sweep.sweep import Sweep
 _FORMS = """\
 CHECKPOINT is one of:
   a folder with config.json             one checkpoint
-  a folder of a training run            the folders in it named checkpoint-*, step*, iter_*, global_step* or a number
+  a folder of a training run            the folders in it named checkpoint-*, step*, iter_*, global_step* or a number;
+                                        if there are none, the folders in it with config.json
   'a quoted glob'                       every checkpoint that matches
   org/name@main, org/name@step1,step2   revisions on the Hub
   'org/name@step*'                      every branch and tag that matches
@@ -118,7 +119,7 @@ def run(arguments: argparse.Namespace) -> bool:
         planner.out.refuse_other(request.settings)
     if not arguments.dry_run:
         return _evaluated(planner, groups)
-    print_lines(_dry_run(planner, plan, groups))
+    print_lines([*planner.lines(), *_dry_run(planner, plan, groups)])
     if ready and tasks:
         print_lines(_cost(request, ready[0], tasks))
     return True
@@ -141,6 +142,8 @@ def _evaluated(planner: Planner, groups: list[tuple[str, ...]]) -> bool:
         sys.stdout.flush()  # it may go to a file that someone watches
         said.append(line)
 
+    for line in planner.lines():
+        say(line)
     sweep = Sweep(planner, groups, say)
     try:
         all_done = sweep.run()
