@@ -46,6 +46,8 @@ def main(argv: list[str] | None = None) -> int:
         arguments = _parser(own).parse_args(own, argparse.Namespace(further=further))
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
+    except KeyboardInterrupt:  # the import of a command takes seconds on a busy machine
+        return INTERRUPTED
     try:
         all_good: bool = arguments.run(arguments)
         sys.stdout.flush()  # a full disk is an error here, and not after the exit status is decided

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
-from lm_eval_hesnr.cli import COMMANDS
+from lm_eval_hesnr.cli import COMMANDS, main
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from tests.builders import results_json, token_scores
 
@@ -98,3 +98,11 @@ def test_every_command_has_its_own_line_in_the_list():
     for name in COMMANDS:
         importlib.import_module(f"lm_eval_hesnr.cli.{name}").add_to(commands)
     assert {action.dest: action.help for action in commands._choices_actions} == COMMANDS
+
+
+def test_ctrl_c_while_a_command_is_imported_has_no_traceback(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", interrupted)
+    assert main(["sweep", "runs", "-o", "OUT"]) == 130

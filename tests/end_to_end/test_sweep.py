@@ -46,15 +46,6 @@ out.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture
-def ends_in_any_case():
-    """Ends the process if a test waits for ever. Starting Python three times needs a minute on a busy machine."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(600)
-    yield
-    signal.alarm(0)
-
-
-@pytest.fixture
 def work(tmp_path, monkeypatch, ends_in_any_case):
     """The current folder, with the program and short trajectories."""
     monkeypatch.chdir(tmp_path)
