@@ -12,8 +12,8 @@ from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
 from lm_eval_hesnr.results.compare.comparison import compare
 from lm_eval_hesnr.results.compare.verdict import HEADLINE, verdicts
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
-from lm_eval_hesnr.results.diagnosis.finding import finding_lines
 from lm_eval_hesnr.results.run import Run
+from lm_eval_hesnr.results.sweep.findings import lines_by_kind
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
 from lm_eval_hesnr.results.sweep.state import STATUSES
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table
@@ -34,7 +34,7 @@ def ending(rows: Sequence[Row]) -> Iterator[str]:
     if compared:
         yield from (*compared, "")
     findings = diagnose([run for row in rows for run in row.runs])
-    yield from finding_lines(findings)
+    yield from lines_by_kind(findings)
     yield counted(len(findings), "finding") if findings else "no findings"
 
 
