@@ -1,0 +1,74 @@
+"""The first words of the page: which run to take, and what may be wrong with that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
+from lm_eval_hesnr.results.report.subject import Subject
+from lm_eval_hesnr.results.text_table import interval_cell, number
+
+_CAUTIONS = ("candidates-too-few", "opposite", "topk-falls", "windows", "own-family", "temperature", "other-context")
+"""The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
+
+
+class Words(NamedTuple):
+    """The first words of a page."""
+
+    verdict: list[str]
+    """Sentences, the answer first."""
+    cautions: list[str]
+
+
+def first_words(subject: Subject, findings: Sequence[Finding]) -> Words:
+    """The verdict, in the sentences of `hesnr measure`, and its cautions."""
+    return Words(list(_verdict(subject)), list(_cautions(subject, findings)))
+
+
+def _verdict(subject: Subject) -> Iterator[str]:
+    if subject.comparison is None or len(subject.runs) == 1:
+        yield _alone(subject)
+        if len(subject.runs) > 1:
+            yield f"No verdict: {subject.baseline.name}: {subject.baseline.not_compared}."
+        return
+    yield from subject.comparison.choice.sentences
+    verdicts = subject.comparison.verdicts
+    if subject.focus is not None:
+        yield f"{verdicts[subject.focus.name].sentence}."
+    elif len(verdicts) == 1:
+        yield from (f"{verdict.sentence}." for verdict in verdicts.values())
+
+
+def _alone(subject: Subject) -> str:
+    run, scope = subject.baseline.run, subject.scope
+    summary = run.config["summary"][scope]
+    interval = interval_cell(summary["intervals"].get(HEADLINE))
+    n = counted(summary["documents"], "trajectory")
+    return f"{run.name}: {HEADLINE} {number(run.value(HEADLINE, scope))} (95 % {interval}), {n}, scope {scope}."
+
+
+def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
+    verdicts = subject.comparison.verdicts if subject.comparison else {}
+    if subject.focus is not None:
+        yield from (f"{caution}." for caution in verdicts[subject.focus.name].cautions)
+    main = (subject.focus or subject.baseline).name
+    yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
+
+
+def _is_about(finding: Finding, name: str) -> bool:
+    if finding.task is None or name in finding.runs:
+        return True
+    return any(name == after for _, after in finding.pairs)
+
+
+def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
+    """The verdict on each other run, with its cautions."""
+    comparison = subject.comparison
+    if comparison is None:
+        return []
+    ordered = [run.name for run in comparison.runs if run.name in comparison.verdicts]
+    found = [comparison.verdicts[name] for name in ordered]
+    return [(f"{one.sentence}.", [f"{caution}." for caution in one.cautions]) for one in found]
