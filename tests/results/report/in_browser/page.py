@@ -101,7 +101,9 @@ class Page:
 
     def evaluate_later(self, body: str, *values: Any) -> Any:
         """Return what the body of an async JavaScript function returns."""
-        script = f"const done = arguments[arguments.length - 1]; (async () => {{{body}}})().then(done, e => done('' + e))"
+        script = (
+            f"const done = arguments[arguments.length - 1]; (async () => {{{body}}})().then(done, e => done('' + e))"
+        )
         return self.driver.execute_async_script(script, *values)
 
     def text(self, selector: str) -> str:

@@ -85,7 +85,9 @@ def documents(n_documents: int, n_tokens: int, *, seed: int = 0) -> list[Documen
     return found
 
 
-def scores(one: Document, *, better: float = 0.0, run: int = 0, signature: Mapping[str, Any] | None = None) -> TokenScores:
+def scores(
+    one: Document, *, better: float = 0.0, run: int = 0, signature: Mapping[str, Any] | None = None
+) -> TokenScores:
     """Return scores as a trained model gives them: it is sure of most tokens, and has some decisions in each line.
 
     Two runs agree on most tokens. `better` moves every log-probability towards 0.

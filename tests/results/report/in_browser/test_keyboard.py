@@ -1,6 +1,5 @@
 """The token view with the keyboard alone."""
 
-
 TAB, ENTER = "\ue004", "\ue007"
 """The keys, as WebDriver names them."""
 FOCUSED = "(e => e.id || e.name || e.tagName)(document.activeElement)"
