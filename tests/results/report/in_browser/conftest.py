@@ -52,7 +52,7 @@ def reported(tmp_path_factory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def two_runs(tmp_path_factory) -> tuple[Path, Path]:
-    """The folders of two runs, A and B, on the same eight trajectories of 3000 tokens, with token tables. B is better."""
+    """The folders of two runs, A and B, on the same eight trajectories of 3000 tokens, with tables. B is better."""
     folder = tmp_path_factory.mktemp("runs")
     runs = documents(8, 3000)
     for number, name in enumerate("AB"):

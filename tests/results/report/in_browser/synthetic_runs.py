@@ -1,4 +1,4 @@
-"""Runs as lm_eval leaves them, results files with token tables, made without a model. `benchmarks/report.py` uses them too.
+"""Runs as lm_eval leaves them, results files with token tables, made without a model; also for `benchmarks/report.py`.
 
 This module imports nothing of the harness, so that the tests of the report can run in an environment without it.
 """

@@ -51,7 +51,8 @@ def test_in_forced_colours_decisions_and_the_chosen_token_are_still_marked(page,
     page.evaluate("document.querySelector('[data-action=worst]').click()")
     page.frame()
     style = page.evaluate(
-        "(s => [s.outlineStyle, s.textDecorationLine])(getComputedStyle(document.querySelector('#text [aria-current]')))"
+        "(s => [s.outlineStyle, s.textDecorationLine])"
+        "(getComputedStyle(document.querySelector('#text [aria-current]')))"
     )
     assert style[0] != "none"
     assert "underline" in style[1]
