@@ -20,7 +20,7 @@ from lm_eval_hesnr.results.report.inputs import Inputs, read_inputs
 from lm_eval_hesnr.results.report.page_data import as_json, page_data
 from lm_eval_hesnr.results.report.render import MARK, render
 from lm_eval_hesnr.results.report.request import ReportRequest
-from lm_eval_hesnr.results.report.sentences import Words, first_words, verdict_lines
+from lm_eval_hesnr.results.report.sentences import Words, certainty, first_words, verdict_lines
 from lm_eval_hesnr.results.report.subject import Document, Subject, documents_of, subject_of
 from lm_eval_hesnr.results.report.views import View, views_of
 
@@ -146,6 +146,7 @@ def _context(
         "title": request.title or _title(subject),
         "subject": subject,
         "words": words,
+        "sure": certainty(subject),
         "verdicts": verdict_lines(subject),
         "notes": [one_line(note) for note in notes],
         "findings": finding_lines(findings),
@@ -169,7 +170,8 @@ def _tables(subject: Subject, documents: Sequence[Document], places: Mapping[int
         "shift": html_tables.shift_table(subject),
         "scopes": html_tables.scopes_table(subject),
         "documents": html_tables.documents_table(subject, documents, places),
-        "signature": html_tables.signature_table(subject),
+        "differing": html_tables.differing_table(subject),
+        "shared": html_tables.shared_table(subject),
         "inputs": html_tables.inputs_table(subject),
     }
 
