@@ -162,14 +162,18 @@ function drawMap() {
     const change = isChange() ? b.s(i) - a.s(i) : 1;
     (change > 0 ? up : down)[Math.floor((i * width) / doc.n)] += Math.min(1, Math.abs(change));
   }
+  for (let x = 0; x < width; x++) {
+    up[x] /= all[x] || 1;
+    down[x] /= all[x] || 1;
+  }
+  const most = Math.max(...up, ...down) || 1;
   pen.clearRect(0, 0, width, height);
   const base = isChange() ? height / 2 : height;
   for (let x = 0; x < width; x++) {
-    if (!all[x]) continue;
     pen.fillStyle = style.getPropertyValue(isChange() ? "--s2" : "--s1");
-    pen.fillRect(x, base, 1, (-base * up[x]) / all[x]);
+    pen.fillRect(x, base, 1, (-base * up[x]) / most);
     pen.fillStyle = style.getPropertyValue("--s1");
-    pen.fillRect(x, base, 1, (base * down[x]) / all[x]);
+    pen.fillRect(x, base, 1, (base * down[x]) / most);
   }
   if (state.on >= 0) {
     pen.fillStyle = style.getPropertyValue("--fg");
