@@ -103,7 +103,7 @@ const charts = {
         line(rows.filter((row) => row.i === data.baseline), { stroke: "var(--s2)", strokeWidth: 2.5, strokeDasharray: "5 3" }),
         line(rows.filter((row) => row.i === data.focus), { stroke: "var(--s1)", strokeWidth: 2.5 }),
         data.epsilon === null ? null : Plot.ruleX([data.epsilon], { stroke: "currentColor", strokeDasharray: "2 3" }),
-        Plot.text(ends, { x: "epsilon", y: "he_snr", text: (row) => short(row.name), dx: 6, dy: (row) => 0,
+        Plot.text(ends, { x: "epsilon", y: "he_snr", text: (row) => short(row.name), dx: 6,
           textAnchor: "start", fill: (row) => colour(row.i) }),
         Plot.tip(rows, Plot.pointer({ x: "epsilon", y: "he_snr", title: (row) =>
           `${row.name}\nthreshold ${row.epsilon.toFixed(4)}\nhe_snr ${row.he_snr.toFixed(4)}` })),
