@@ -245,11 +245,13 @@ function paint(block) {
   const made = document.createDocumentFragment(), { doc } = state;
   let plain = "";
   for (let i = block.first; i < block.end; i++) {
-    const className = (classOf(i) + (i === state.on ? " on" : "")).trim();
-    if (!className) { plain += doc.token(i); continue; }
+    const className = classOf(i).trim();
+    if (!className && i !== state.on) { plain += doc.token(i); continue; }
     if (plain) { made.append(plain); plain = ""; }
-    made.append(element("span", doc.token(i), className));
-    made.lastChild.dataset.i = i;
+    const span = element("span", doc.token(i), className);
+    span.dataset.i = i;
+    if (i === state.on) span.setAttribute("aria-current", "true");
+    made.append(span);
   }
   if (plain) made.append(plain);
   block.element.replaceChildren(made);
@@ -359,7 +361,7 @@ function show(i) {
   if (old >= 0 && old < state.doc.n) paint(blockOf(old));
   const block = blockOf(i);
   paint(block);
-  block.element.querySelector(".on")?.scrollIntoView({ block: "center" });
+  block.element.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
   $("chosen").textContent = about(i);
   $("candidates").replaceChildren(...candidateTables(i).map(([name, found]) =>
     element("p", `Candidates of ${name}: ${found.map(([token, p]) => `${JSON.stringify(token)} ${p.toPrecision(2)}`).join(", ")}`)));
@@ -373,11 +375,11 @@ async function open(number) {
   state.doc = decoded.get(number);
   state.on = -1;
   $("trajectory").value = number;
-  const names = data.views[number].runs, options = names.map((name, i) => [i, name]);
-  if (names.length > 1) options.unshift(["change", "change from A to B"]);
+  const names = data.views[number].runs, options = names.map((name, i) => [`${i}`, `${"AB"[i]}: ${name}`]);
+  if (names.length > 1) options.push(["change", "change from A to B"]);
   const before = $("checkpoint").value;
   $("checkpoint").replaceChildren(...options.map(([value, name]) => new Option(name, value)));
-  if (options.some(([value]) => String(value) === before)) $("checkpoint").value = before;
+  $("checkpoint").value = (options.find(([value]) => value === before) ?? options[options.length - 1])[0];
   build();
   repaint();
 }

@@ -197,7 +197,9 @@ def entropy_table(subject: Subject) -> HtmlTable | None:
         [Cell(f"{i * BIN:.2f} to {(i + 1) * BIN:.2f}"), *(Cell(str(_at(counts, i))) for _, counts in shown)]
         for i in range(n_bins)
     ]
-    return HtmlTable("Numbers of these bars: tokens by entropy, nats", ["entropy", *(run.name for run, _ in shown)], rows)
+    return HtmlTable(
+        "Numbers of these bars: tokens by entropy, nats", ["entropy", *(run.name for run, _ in shown)], rows
+    )
 
 
 def _at(counts: Sequence[int], place: int) -> int:
@@ -207,7 +209,7 @@ def _at(counts: Sequence[int], place: int) -> int:
 def shift_table(subject: Subject) -> HtmlTable | None:
     """How much of the mass near ln 3 and ln 4 is near ln 3."""
     found = [(run, shift(run.run.config["summary"].get(subject.scope) or {})) for run in subject.runs]
-    rows = [[_name(run), Cell(number(one[0])), Cell(interval_cell(one[1] and tuple(one[1])))] for run, one in found if one]
+    rows = [[_name(run), Cell(number(one[0])), Cell(interval_cell(one[1]))] for run, one in found if one]
     return HtmlTable("ln3_ln4_shift", ["checkpoint", "shift", "95 % interval"], rows) if rows else None
 
 
@@ -234,7 +236,10 @@ def documents_table(subject: Subject, documents: Sequence[Document], views: Mapp
     for one in documents:
         (n_before, n_after), (before, after) = one.decisions, one.he_snr
         change = None if before is None or after is None else after - before
-        cells = [Cell(one.id, link=views.get(one.index)), Cell("N/A" if one.tokens is None else str(one.tokens), sort=one.tokens)]
+        cells = [
+            Cell(one.id, link=views.get(one.index)),
+            Cell("N/A" if one.tokens is None else str(one.tokens), sort=one.tokens),
+        ]
         cells += [Cell(number(n_before, ".0f"), sort=n_before)]
         cells += [Cell(number(n_after, ".0f"), sort=n_after)] if subject.focus else []
         cells += [Cell(number(before), sort=before)]

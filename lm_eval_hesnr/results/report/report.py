@@ -126,7 +126,9 @@ def _left_out(views: Sequence[View], max_size: int) -> list[str]:
         return []
     names = ", ".join(view.document.id for view in views)
     n = counted(len(views), "trajectory")
-    return [f"note: the tokens of {n} are left out, because the page has at most {max_size} bytes (--max-size): {names}"]
+    return [
+        f"note: the tokens of {n} are left out, because the page has at most {max_size} bytes (--max-size): {names}"
+    ]
 
 
 def _context(

@@ -108,13 +108,11 @@ class Document:
 
 def documents_of(subject: Subject) -> list[Document]:
     """The trajectories, the largest effect first; empty if they are not known."""
-    baseline, focus = (run and run.compared for run in (subject.baseline, subject.focus))
+    baseline = subject.baseline.compared
+    focus = subject.focus.compared if subject.focus else None
     if baseline is None or subject.scope not in baseline.totals:
         return []
-    if focus is None:
-        rows = _alone(baseline, subject.scope)
-    else:
-        rows = moved_between(baseline, focus, subject.scope)
+    rows = _alone(baseline, subject.scope) if focus is None else moved_between(baseline, focus, subject.scope)
     tokens = baseline.totals[subject.scope][:, _TOKENS]
     found = [
         Document(

@@ -32,7 +32,7 @@ def histogram(summary: Mapping[str, Any]) -> list[int] | None:
     given = summary.get("histogram")
     found = given if isinstance(given, dict) else {}
     edges, tokens = (_numbers(found.get(key)) for key in ("edges", "tokens"))
-    if edges is None or tokens is None or len(edges) != len(tokens) or not (0 <= edges).all() or edges.max() > 20:
+    if edges is None or tokens is None or len(edges) != len(tokens) or not (edges >= 0).all() or edges.max() > 20:
         return None
     if not (tokens >= 0).all() or tokens.sum() > 2**53 or not tokens.sum():
         return None
@@ -40,13 +40,15 @@ def histogram(summary: Mapping[str, Any]) -> list[int] | None:
     return [round(count) for count in np.bincount(places, weights=tokens)]
 
 
-def shift(summary: Mapping[str, Any]) -> tuple[float, list[float] | None] | None:
+def shift(summary: Mapping[str, Any]) -> tuple[float, tuple[float, float] | None] | None:
     """The shift from ln 4 to ln 3 with its interval; None if the file does not have it."""
     shape = summary.get("shape")
     if not isinstance(shape, dict):
         return None
     value, interval = finite(shape.get("ln3_ln4_shift")), shape.get("ln3_ln4_shift_interval")
-    return None if value is None else (value, interval if is_interval(interval) else None)
+    if value is None:
+        return None
+    return value, (interval[0], interval[1]) if interval and is_interval(interval) else None
 
 
 def finite(value: Any) -> float | None:

@@ -79,8 +79,8 @@ def table_of(folder: Path, name: str, digest: str, *, with_text: bool) -> Table 
         InputError: the table is damaged.
     """
     for path in _by_name(folder).get(file_name(name), ()):
-        _, found, scores = read_scores(path, Extras(candidates=True))
-        if found == name and scores.digest == digest:
+        scores = read_scores(path, Extras(candidates=True))[2]
+        if scores.digest == digest:
             return Table(scores, _texts(path, len(scores.token_ids)) if with_text else None)
     return None
 
@@ -109,5 +109,3 @@ def _texts(path: Path, n_tokens: int) -> list[str] | None:
         raise InputError(f"{path}: column text has missing values, or too much text; write the tables again")
     texts: list[str] = column.to_pylist()
     return texts
-
-

@@ -1,17 +1,17 @@
-"""One trajectory as the page contains it: base64 of gzip of arrays, little endian.
+"""One trajectory as the page contains it: base64 of gzip of arrays, little endian. n is the number of tokens.
 
-    u16 n_checkpoints, u16 flags, u32 n
-    u32 length[n]           UTF-16 units of each token; only with flag TEXT
-    u8  label[n]
-    for each checkpoint:
-        u16 surprisal[n]    -ln p, in 1/2048 nats; at most 65534. 65535: not scored
-        u16 entropy[n]      in ln k / 65535
-        u8  rank[n]         at most 255; 0: not scored
-        u8  decision[ceil(n / 8)]   bits, the lowest first; from the exact values
-    with flag CANDIDATES, for each checkpoint:
-        u32 m, u32 position[m], u32 token_id[m * k], u8 surprisal[m * k] in 1/16 nat, at most 255
-    with flag TEXT:
-        UTF-8 text, the characters of all tokens
+| part | arrays |
+|---|---|
+| head | u16 n_checkpoints, u16 flags, u32 n |
+| with flag `TEXT` | u32 length[n]: UTF-16 units of each token |
+| labels | u8 label[n] |
+| each checkpoint | u16 surprisal[n]: -ln p in 1/2048 nats, at most 65534; 65535 where not scored |
+| | u16 entropy[n], in ln k / 65535 |
+| | u8 rank[n], at most 255; 0 where not scored |
+| | u8 decision[ceil(n / 8)]: bits, the lowest first, from the exact values |
+| with flag `CANDIDATES`, each checkpoint | u32 m, u32 position[m], u32 token_id[m * k] |
+| | u8 surprisal[m * k], in 1/16 nat, at most 255 |
+| with flag `TEXT` | UTF-8: the characters of all tokens |
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _checkpoint(scores: TokenScores, epsilon: float | None) -> bytes:
 
 def _candidates(scores: TokenScores) -> bytes:
     ids, logprobs = scores.top_ids, scores.top_logprobs
-    assert ids is not None and logprobs is not None
+    assert ids is not None
+    assert logprobs is not None
     positions = np.flatnonzero(ids[:, 0] >= 0)
     surprisal = _parts(-logprobs[positions].astype(np.float64), CANDIDATE_UNIT, 255)
     return b"".join(
