@@ -113,7 +113,7 @@ def table_folder(folder: str | Path) -> Path:
 
 def table_folder_of_task(folder: str | Path, task: str) -> Path:
     """As `table_folder`, for one of several tasks: a folder with the task's name, inside the folder."""
-    name = _file_name(task)
+    name = file_name(task)
     return table_folder(user_path(folder) / (name if name.strip(".") else "_"))
 
 
@@ -142,10 +142,10 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores,
 
 
 def _path(folder: Path, doc_id: int, name: str) -> Path:
-    return folder / f"{doc_id:05d}-{_file_name(name)}.parquet"
+    return folder / f"{doc_id:05d}-{file_name(name)}.parquet"
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A name as a part of a path: at most 100 letters, digits, dots, `_` and `-`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100]
 

@@ -1,0 +1,106 @@
+"""The first words of the page: which run to take, and what may be wrong with that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
+from lm_eval_hesnr.results.report.subject import Subject
+from lm_eval_hesnr.results.text_table import interval_cell, number
+
+_CAUTIONS = ("candidates-too-few", "opposite", "topk-falls", "windows", "own-family", "temperature", "other-context")
+"""The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
+
+
+class Words(NamedTuple):
+    """The first words of a page."""
+
+    verdict: list[str]
+    """Sentences, the answer first."""
+    cautions: list[str]
+
+
+def first_words(subject: Subject, findings: Sequence[Finding]) -> Words:
+    """The verdict, in the sentences of `hesnr measure`, and its cautions."""
+    return Words(list(_verdict(subject)), list(_cautions(subject, findings)))
+
+
+def _verdict(subject: Subject) -> Iterator[str]:
+    if subject.comparison is None or len(subject.runs) == 1:
+        yield _alone(subject)
+        if len(subject.runs) > 1:
+            yield f"No verdict: {subject.baseline.name}: {subject.baseline.not_compared}."
+        return
+    yield from subject.comparison.choice.sentences
+    verdicts = subject.comparison.verdicts
+    if subject.focus is not None:
+        yield f"{verdicts[subject.focus.name].sentence}."
+    elif len(verdicts) == 1:
+        yield from (f"{verdict.sentence}." for verdict in verdicts.values())
+
+
+def _alone(subject: Subject) -> str:
+    run, scope = subject.baseline.run, subject.scope
+    summary = run.config["summary"][scope]
+    interval = interval_cell(summary["intervals"].get(HEADLINE))
+    n = counted(summary["documents"], "trajectory")
+    return f"{run.name}: {HEADLINE} {number(run.value(HEADLINE, scope))} (95 % {interval}), {n}, scope {scope}."
+
+
+def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
+    verdicts = subject.comparison.verdicts if subject.comparison else {}
+    if subject.focus is not None:
+        yield from (f"{caution}." for caution in verdicts[subject.focus.name].cautions)
+    main = (subject.focus or subject.baseline).name
+    yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
+
+
+def _is_about(finding: Finding, name: str) -> bool:
+    if finding.task is None or name in finding.runs:
+        return True
+    return any(name == after for _, after in finding.pairs)
+
+
+def certainty(subject: Subject) -> list[str]:
+    """Which runs may be the best one, and how the interval of he_snr depends on the number of trajectories."""
+    return [*_as_good(subject), *_widths(subject)]
+
+
+def _as_good(subject: Subject) -> Iterator[str]:
+    """With 95 % confidence, the truly best run is the highest one or one that is not distinguishable from it."""
+    found = subject.comparison.choice if subject.comparison else None
+    if found is None or found.highest is None:
+        return
+    if found.as_good:
+        names = ", ".join([found.highest, *found.as_good])
+        yield f"With 95 % confidence, the run with the truly highest {HEADLINE} is one of these: {names}."
+    else:
+        yield f"With 95 % confidence, {found.highest} is the run with the truly highest {HEADLINE}."
+
+
+def _widths(subject: Subject) -> Iterator[str]:
+    run = subject.focus or subject.baseline
+    summary = run.run.config["summary"][subject.scope]
+    interval = summary["intervals"].get(HEADLINE)
+    widths = summary.get("he_snr_interval_width_by_documents") or {}
+    if interval is None or not widths:
+        return
+    n_documents = summary["documents"]
+    others = ", ".join(f"{float(width):.4f} with {size}" for size, width in widths.items() if int(size) > n_documents)
+    if others:
+        n = counted(n_documents, "trajectory")
+        own = f"{interval[1] - interval[0]:.4f}"
+        yield f"The interval of {run.name} is {own} wide with {n}. It would be {others} like these."
+
+
+def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
+    """The verdict on each other run, with its cautions."""
+    comparison = subject.comparison
+    if comparison is None:
+        return []
+    ordered = [run.name for run in comparison.runs if run.name in comparison.verdicts]
+    found = [comparison.verdicts[name] for name in ordered]
+    return [(f"{one.sentence}.", [f"{caution}." for caution in one.cautions]) for one in found]
