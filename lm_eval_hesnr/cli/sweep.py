@@ -20,13 +20,14 @@ from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, model_args_of, run_file, visible_gpus
-from lm_eval_hesnr.results.sweep.ending import ending, summary_line
+from lm_eval_hesnr.results.sweep.ending import REPORT, ending, summary_line, write_new_report
 from lm_eval_hesnr.results.sweep.hub import HubRefs
 from lm_eval_hesnr.results.sweep.order import ORDERS, in_order
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder
 from lm_eval_hesnr.results.sweep.plan import Planned, Planner
 from lm_eval_hesnr.results.sweep.readiness import Watcher
 from lm_eval_hesnr.results.sweep.request import Request, read_config, request_of
+from lm_eval_hesnr.results.sweep.rows import Row
 from lm_eval_hesnr.results.sweep.sweep import Sweep
 
 _FORMS = """\
@@ -144,7 +145,14 @@ def _evaluated(planner: Planner, groups: list[tuple[str, ...]]) -> bool:
 
     for line in planner.lines():
         say(line)
-    sweep = Sweep(planner, groups, say)
+
+    def report(rows: list[Row]) -> bool:
+        reason = write_new_report(rows, planner.out.path)
+        if reason and reason not in said:
+            say(reason)
+        return reason is None
+
+    sweep = Sweep(planner, groups, say, report if planner.options.watch is not None else None)
     try:
         all_done = sweep.run()
     except KeyboardInterrupt:
@@ -153,6 +161,9 @@ def _evaluated(planner: Planner, groups: list[tuple[str, ...]]) -> bool:
     rows = sweep.rows()
     print_lines([*([""] if said else []), *ending(rows)])
     print_line(summary_line(rows, planner.out.path))
+    path = planner.out.path / REPORT
+    if report(rows) and path.exists():
+        print_line(f"{path}: the report, for a browser")
     return all_done
 
 

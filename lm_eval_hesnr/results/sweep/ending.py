@@ -1,4 +1,4 @@
-"""What a sweep prints at its end: the table, signal-to-noise, verdicts, the choice, and what may be wrong."""
+"""The end of a sweep: the table, signal-to-noise, verdicts, the choice, what may be wrong, and the report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from lm_eval_hesnr.results.sweep.findings import lines_by_kind
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
 from lm_eval_hesnr.results.sweep.state import STATUSES
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table
+
+REPORT = "report.html"
+"""The report's name in OUT."""
 
 
 def ending(rows: Sequence[Row]) -> Iterator[str]:
@@ -43,6 +46,25 @@ def summary_line(rows: Sequence[Row], out: Path) -> str:
     statuses = Counter(row.status for row in rows)
     known = ", ".join(f"{statuses[status]} {status}" for status in STATUSES if statuses[status])
     return f"{out / 'table.csv'}: {counted(len(rows), 'checkpoint')}: {known or 'none'}"
+
+
+def write_new_report(rows: Sequence[Row], out: Path) -> str | None:
+    """Write OUT/report.html, if a checkpoint has results and has ended since the report was written.
+
+    Returns:
+        The reason if it cannot be written. This never ends the sweep.
+    """
+    path = out / REPORT
+    newest = max((one.stat().st_mtime_ns for one in out.glob("*/state.json")), default=0)
+    if not tasks_in(rows) or (path.is_file() and path.stat().st_mtime_ns >= newest):
+        return None
+    from lm_eval_hesnr.results.report.report import write_report  # it needs templates, which a dry run does not
+
+    try:
+        write_report([out], path)
+    except Exception as error:  # a long evaluation must not end because its page cannot be made
+        return f"no new report: {error}"
+    return None
 
 
 def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:

@@ -23,7 +23,7 @@ _UNFINISHED = re.compile(r"\..*|tmp.*|.*\.tmp|.*\.partial|.*-unfinished", re.DOT
 """Names that a writer gives to a folder until it is complete."""
 _HUB = re.compile(r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)@(?P<revisions>[^\s@]+)")
 _NAMED = re.compile(r"(?P<name>[^/\\=@*?\[\]]+)=(?P<rest>.+)", re.DOTALL)
-_RESERVED = {"store", "sweep.json", "table.csv", "table.md", "lock", "STOP"}
+_RESERVED = {"store", "sweep.json", "table.csv", "table.md", "report.html", "lock", "STOP"}
 """Names of the sweep's own files in OUT."""
 _LONGEST_NAME = 200
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")

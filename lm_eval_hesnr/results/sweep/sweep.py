@@ -31,18 +31,25 @@ _BUSY = 1.0
 class Sweep:
     """One call of `hesnr sweep`."""
 
-    def __init__(self, planner: Planner, groups: list[tuple[str, ...]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        groups: list[tuple[str, ...]],
+        say: Callable[[str], None],
+        after: Callable[[list[Row]], object] | None = None,
+    ) -> None:
         """Look at nothing yet.
 
         Args:
             planner: looks for checkpoints.
             groups: the GPUs of each process that can run at the same time.
             say: gets each line about the progress.
+            after: gets the rows of the table after each checkpoint.
         """
         self._planner, self._out, self._options = planner, planner.out, planner.options
         self._running = Running(planner, groups)
         self._failures = Failures(retries=self._options.watch is not None)
-        self._say = say
+        self._say, self._after = say, after
         self._stop = Stop()
         self._plan: dict[str, Planned] = {}
         self._reported: dict[str, str] = {}  # name to the last reason why it is not evaluated
@@ -103,6 +110,8 @@ class Sweep:
             self._active_at = time.monotonic()
             self._report_end(one)
             self.write()
+            if self._after is not None:
+                self._after(self.rows())
         if not self._stop.soon and not self._gave_up:
             self._start()
 

@@ -1,11 +1,14 @@
+import os
 from pathlib import Path
+
+import pytest
 
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, step_of
-from lm_eval_hesnr.results.sweep.ending import ending, summary_line, verdict_lines
+from lm_eval_hesnr.results.sweep.ending import ending, summary_line, verdict_lines, write_new_report
 from lm_eval_hesnr.results.sweep.rows import Row
 from tests.builders import token_scores
 
@@ -66,3 +69,45 @@ def test_the_verdicts_come_after_the_table_and_before_the_findings():
     assert lines[0] == "swe_hesnr, scope action"
     assert "finding" in lines[-1]
     assert 3 < verdict < len(lines) - 1
+
+
+@pytest.fixture
+def reports(tmp_path, monkeypatch):
+    """The reports that are made in a folder with the state of one checkpoint."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "state.json").write_text("")
+    made = []
+
+    def make(inputs, path):
+        made.append(inputs)
+        path.write_text("report")
+
+    monkeypatch.setattr("lm_eval_hesnr.results.report.report.write_report", make)
+    return made
+
+
+ROWS = [Row(Checkpoint("a", "a"), "done", None, (run("a", 0.1),))]
+
+
+def test_the_report_is_made_again_only_after_a_checkpoint_has_ended(tmp_path, reports):
+    assert write_new_report(ROWS, tmp_path) is None
+    assert write_new_report(ROWS, tmp_path) is None
+    assert reports == [[tmp_path]]
+    written = (tmp_path / "report.html").stat().st_mtime
+    os.utime(tmp_path / "a" / "state.json", (written + 1, written + 1))
+    assert write_new_report(ROWS, tmp_path) is None
+    assert len(reports) == 2
+
+
+def test_without_results_there_is_no_report(tmp_path, reports):
+    assert write_new_report([ROWS[0]._replace(runs=())], tmp_path) is None
+    assert reports == []
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), KeyError("he_snr")])
+def test_a_report_that_cannot_be_made_does_not_end_the_sweep(tmp_path, reports, monkeypatch, error):
+    def fail(inputs, path):
+        raise error
+
+    monkeypatch.setattr("lm_eval_hesnr.results.report.report.write_report", fail)
+    assert write_new_report(ROWS, tmp_path) == f"no new report: {error}"
