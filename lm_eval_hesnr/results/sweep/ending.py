@@ -37,8 +37,10 @@ def ending(rows: Sequence[Row]) -> Iterator[str]:
     if compared:
         yield from (*compared, "")
     findings = diagnose([run for row in rows for run in row.runs])
-    yield from lines_by_kind(findings)
-    yield counted(len(findings), "finding") if findings else "no findings"
+    lines = list(lines_by_kind(findings))
+    yield from lines
+    where = "; the report has the numbers of each one" if len(lines) < len(findings) else ""
+    yield counted(len(findings), "finding") + where if findings else "no findings"
 
 
 def summary_line(rows: Sequence[Row], out: Path) -> str:
@@ -55,13 +57,12 @@ def write_new_report(rows: Sequence[Row], out: Path) -> str | None:
         The reason if it cannot be written. This never ends the sweep.
     """
     path = out / REPORT
-    newest = max((one.stat().st_mtime_ns for one in out.glob("*/state.json")), default=0)
-    if not tasks_in(rows) or (path.is_file() and path.stat().st_mtime_ns >= newest):
-        return None
-    from lm_eval_hesnr.results.report.report import write_report  # it needs templates, which a dry run does not
-
     try:
-        write_report([out], path)
+        ended = max((one.stat().st_mtime_ns for one in out.glob("*/state.json")), default=0)
+        if tasks_in(rows) and not (path.is_file() and path.stat().st_mtime_ns >= ended):
+            from lm_eval_hesnr.results.report.report import write_report  # slow to import, and seldom needed
+
+            write_report([out], path)
     except Exception as error:  # a long evaluation must not end because its page cannot be made
         return f"no new report: {error}"
     return None
