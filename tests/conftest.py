@@ -7,11 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL, TRAJECTORIES
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # hypothesis measures time, which a busy machine does not have
 
 REAL = Path(__file__).parent.parent.parent / "shared" / "trajectories"
 
