@@ -6,7 +6,7 @@ import argparse
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_note
 from lm_eval_hesnr.files import user_path
-from lm_eval_hesnr.results.report.report import make_report
+from lm_eval_hesnr.results.report.report import check_page, make_report
 from lm_eval_hesnr.results.report.request import ReportRequest, size_in_bytes
 
 _OUT = "report.html"
@@ -42,6 +42,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(arguments: argparse.Namespace) -> bool:
     """Write the report. Return whether every given file could be read."""
     out = user_path(arguments.out)
+    check_page(out, force=arguments.force)
     report = make_report(
         ReportRequest(
             paths=[user_path(path) for path in arguments.results],
