@@ -12,8 +12,8 @@ from tests.results.report.in_browser.synthetic_runs import documents, write_run
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The folders of two runs on five trajectories."""
-    folder, texts = tmp_path_factory.mktemp("runs"), documents(5, 200)
+    """The folders of two runs on six trajectories."""
+    folder, texts = tmp_path_factory.mktemp("runs"), documents(6, 300)
     return [
         str(write_run(folder / n, texts, number=i, better=0.2 * i).parent) for i, n in enumerate(("first", "second"))
     ]

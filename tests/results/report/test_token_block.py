@@ -85,6 +85,8 @@ def test_very_unlikely_tokens_are_scored():
 
 def test_candidates_are_decoded():
     scores = with_extras(60)
+    assert scores.top_ids is not None
+    assert scores.top_logprobs is not None
     (found,) = Decoded(token_block([scores], EPSILON, None), scores.k).candidates
     assert sorted(found) == np.flatnonzero(scores.top_ids[:, 0] >= 0).tolist()
     assert found
