@@ -10,8 +10,6 @@ const rowsOf = (name, scope = data.scope) =>
       ? { i, name: run.name, step: run.step, value: found.value, low: found.interval?.[0], high: found.interval?.[1] }
       : null;
   }).filter(Boolean);
-const steps = runs.map((run) => run.step);
-const overSteps = runs.length > 1 && !steps.includes(null) && new Set(steps).size === steps.length;
 const leftMargin = () => Math.min(170, 20 + 6.2 * Math.max(...runs.map((run) => run.name.length)));
 const short = (name) => (name.length > 24 ? `${name.slice(0, 11)}…${name.slice(-11)}` : name);
 
@@ -34,11 +32,11 @@ const charts = {
   curves(width) {
     const columns = width > 700 ? 2 : 1;
     return data.curves.map((name) => {
-      const rows = rowsOf(name), log = name === "ppl";
+      const rows = rowsOf(name).sort((a, b) => (data.has_steps ? a.step - b.step : 0)), log = name === "ppl";
       const size = { width: Math.floor((width - 16 * (columns - 1)) / columns) };
       const scale = { label: name, type: log ? "log" : "linear" };
       if (!rows.length) return null;
-      if (!overSteps) return [name, dots(rows, { ...size, x: scale })];
+      if (!data.has_steps) return [name, dots(rows, { ...size, x: scale })];
       const banded = rows.filter((row) => row.low !== undefined);
       return [name, Plot.plot({
         ...size, height: 220, grid: true, marginLeft: 60, x: { label: "step" }, y: { ...scale, zero: false },

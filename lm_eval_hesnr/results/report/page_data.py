@@ -50,6 +50,7 @@ def page_data(
             "runs": [{"name": run.name, "tokens": counts} for run, counts in histogram_runs(subject)],
         },
         "curves": list(CURVES),
+        "has_steps": subject.has_steps,
         "documents": [_document(one) for one in documents],
         "views": [_view(one) for one in views],
         "labels": [label.label_name for label in Label],

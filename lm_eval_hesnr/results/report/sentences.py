@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
 from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.report.subject import Subject
@@ -65,8 +67,23 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 
 def certainty(subject: Subject) -> list[str]:
-    """Which runs may be the best one, and how the interval of he_snr depends on the number of trajectories."""
-    return [*_as_good(subject), *_widths(subject)]
+    """Which runs may be the best one, the noise between checkpoints, and what more trajectories would give."""
+    return [*_as_good(subject), *_widths(subject), *_noise(subject)]
+
+
+def _noise(subject: Subject) -> Iterator[str]:
+    """The signal-to-noise of the measures over the checkpoints, if they are those of one training run."""
+    if not subject.has_steps:
+        return
+    runs = sorted(subject.runs, key=lambda run: run.step or 0)
+    found = {}
+    for name, better in HIGHER_IS_BETTER.items():
+        values = scaled(name, [run.run.value(name, subject.scope) for run in runs])
+        if better is not None and (ratio := signal_to_noise([values])) is not None:
+            found[name] = ratio
+    if found:
+        shown = ", ".join(f"{name} {ratio:.1f}" for name, ratio in found.items())
+        yield f"Signal-to-noise, the range of all checkpoints divided by the noise from one to the next: {shown}."
 
 
 def _as_good(subject: Subject) -> Iterator[str]:

@@ -41,6 +41,12 @@ class Subject:
         return reasons | dict(self.comparison.left_out if self.comparison else {})
 
     @property
+    def has_steps(self) -> bool:
+        """Whether the runs have different steps, so that curves over steps can be drawn."""
+        steps = {run.step for run in self.runs}
+        return len(self.runs) > 1 and len(steps) == len(self.runs) and None not in steps
+
+    @property
     def pair(self) -> list[ReportRun]:
         """The baseline, and the run in focus if there is one."""
         return [self.baseline, *([self.focus] if self.focus else [])]
