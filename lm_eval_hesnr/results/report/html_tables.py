@@ -253,16 +253,26 @@ def documents_table(subject: Subject, documents: Sequence[Document], views: Mapp
     return HtmlTable("Trajectories, the largest effect first", head, rows, can_sort=len(rows) > 1)
 
 
-def signature_table(subject: Subject) -> HtmlTable:
-    """The settings of each run. Settings that differ are marked."""
+def differing_table(subject: Subject) -> HtmlTable | None:
+    """The settings that differ between the runs, one line for each run."""
     settings = [dict(_settings(run)) for run in subject.runs]
-    keys = list(dict.fromkeys(key for one in settings for key in one))
-    rows = []
-    for key in keys:
-        values = [one.get(key, "") for one in settings]
-        mark = "differs" if len(set(values)) > 1 else ""
-        rows.append([Cell(key, mark=mark), *(Cell(value, is_strong=bool(mark)) for value in values)])
-    return HtmlTable("Settings that determine the numbers", ["setting", *(run.name for run in subject.runs)], rows)
+    keys = [key for key in _keys(settings) if len({one.get(key) for one in settings}) > 1]
+    rows = [
+        [_name(run), *(Cell(one.get(key, "")) for key in keys)] for run, one in zip(subject.runs, settings, strict=True)
+    ]
+    return HtmlTable("Settings that differ", ["checkpoint", *keys], rows) if keys else None
+
+
+def shared_table(subject: Subject) -> HtmlTable:
+    """The settings that are the same in all runs."""
+    settings = [dict(_settings(run)) for run in subject.runs]
+    keys = [key for key in _keys(settings) if len({one.get(key) for one in settings}) == 1]
+    caption = "Settings of all runs" if len(settings) > 1 else "Settings"
+    return HtmlTable(caption, ["setting", "value"], [[Cell(key), Cell(settings[0][key])] for key in keys])
+
+
+def _keys(settings: Sequence[Mapping[str, str]]) -> list[str]:
+    return list(dict.fromkeys(key for one in settings for key in one))
 
 
 def _settings(run: ReportRun) -> Iterator[tuple[str, str]]:

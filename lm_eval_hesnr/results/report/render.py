@@ -17,8 +17,10 @@ from lm_eval_hesnr.messages.characters import one_line
 
 MARK = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="generator" content="hesnr report'
 """The first characters of every page."""
-_SCRIPTS = ("plot.js", "page.js")
-"""The scripts of the page, in this order. The first is made by assets_src/report_charts."""
+_LIBRARY = "plot.js"
+"""Made by assets_src/report_charts."""
+_OWN_SCRIPTS = ("page.js", "charts.js", "tokens.js")
+"""They are one script of the page, in this order."""
 
 
 def render(context: dict[str, Any]) -> str:
@@ -27,7 +29,7 @@ def render(context: dict[str, Any]) -> str:
     Args:
         context: the values of the template.
     """
-    scripts = [_own_text(name) for name in _SCRIPTS if (REPORT / name).exists()]
+    scripts = [_own_text(_LIBRARY), "\n".join(map(_own_text, _OWN_SCRIPTS))]
     return _template().render(
         version=__version__,
         style=Markup(_own_text("page.css")),  # noqa: S704 (our own file)

@@ -1,28 +1,27 @@
-"""One HTML file about several runs: read, compare, choose trajectories, and render."""
+"""One HTML file about several runs: for the command, for notebooks, and for the end of a sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import check_output, kind_of, open_regular, replace_file, user_path, writing
-from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
-from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
-from lm_eval_hesnr.results.report import html_tables
 from lm_eval_hesnr.results.report.inputs import Inputs, read_inputs
-from lm_eval_hesnr.results.report.page_data import as_json, page_data
-from lm_eval_hesnr.results.report.render import MARK, render
-from lm_eval_hesnr.results.report.request import ReportRequest
-from lm_eval_hesnr.results.report.sentences import Words, first_words, verdict_lines
-from lm_eval_hesnr.results.report.subject import Document, Subject, documents_of, subject_of
-from lm_eval_hesnr.results.report.views import View, views_of
+from lm_eval_hesnr.results.report.page import Page
+from lm_eval_hesnr.results.report.render import MARK
+from lm_eval_hesnr.results.report.request import ReportRequest, size_in_bytes
+from lm_eval_hesnr.results.report.sentences import Words, first_words
+from lm_eval_hesnr.results.report.subject import Subject, documents_of, subject_of
+from lm_eval_hesnr.results.report.views import views_of
+
+_FRAME = Markup(
+    '<iframe title="hesnr report" sandbox="allow-scripts" style="width:100%;height:85vh;border:0" srcdoc="{}"></iframe>'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +36,19 @@ class Report:
     notes: Sequence[str]
     """What the user should know, one line each."""
 
+    def __repr__(self) -> str:
+        return "\n".join(self.words.verdict)
+
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""
-        return str(
-            Markup(
-                '<iframe title="hesnr report" sandbox="allow-scripts" style="width:100%;height:85vh;border:0" '
-                'srcdoc="{}"></iframe>'
-            ).format(escape(self.html))
-        )
+        return str(_FRAME.format(self.html))
 
     def save(self, out: str | Path, *, force: bool = False) -> Path:
-        """Write the page to a file, and return its path. Another file is replaced only if it is a report, or `force`.
+        """Write the page to a file, and return its path. An earlier report is replaced.
+
+        Args:
+            out: the file.
+            force: replace it also if it is another file.
 
         Raises:
             InputError: there is another file, or it cannot be written.
@@ -66,6 +67,44 @@ def _is_report(path: Path) -> bool:
         return file.read(len(MARK)) == MARK.encode()
 
 
+def report(
+    *results: str | Path,
+    baseline: str | None = None,
+    scope: str | None = None,
+    task: str | None = None,
+    show: int | str = 3,
+    max_size: str = "25MB",
+    text: bool = True,
+    title: str | None = None,
+) -> Report:
+    """The report of `hesnr report`. A notebook shows it; `save` writes it to a file.
+
+    Args:
+        results: results files, folders of them, sweeps, or folders of token tables.
+        baseline: the name of the run that all others are compared with; the first if None.
+        scope: the scope of the page; `action` if None.
+        task: one of several tasks in the results; the first if None.
+        show: how many trajectories to show token by token, or their ids, separated by commas.
+        max_size: show fewer if the page would be larger.
+        text: whether the page has the words of the trajectories.
+        title: the heading of the page.
+
+    Raises:
+        InputError: there is no run; or there is no such baseline, scope, task or trajectory.
+    """
+    request = ReportRequest(
+        paths=[user_path(path) for path in results],
+        baseline=baseline,
+        scope=scope,
+        task=task,
+        show=str(show),
+        max_size=size_in_bytes(max_size, "max_size"),
+        with_text=text,
+        title=title,
+    )
+    return make_report(request)
+
+
 def write_report(inputs: Sequence[Path], out: Path) -> None:
     """Write the report about these inputs to a file, with the default options. An earlier report is replaced.
 
@@ -76,7 +115,7 @@ def write_report(inputs: Sequence[Path], out: Path) -> None:
 
 
 def make_report(request: ReportRequest) -> Report:
-    """The report about the runs at the paths of the request.
+    """The report that is asked for.
 
     Raises:
         InputError: there is no run; or there is no such baseline, scope, task or trajectory; or the page is too large.
@@ -84,97 +123,21 @@ def make_report(request: ReportRequest) -> Report:
     inputs = read_inputs(request.paths, request.task)
     subject = subject_of(inputs.runs, request.baseline, request.scope)
     findings = diagnose([run.run for run in inputs.runs])
-    words = first_words(subject, findings)
-    documents = documents_of(subject)
+    words, documents = first_words(subject, findings), documents_of(subject)
     views, notes = views_of(subject, documents, request.show, with_text=request.with_text)
-    notes = [*inputs.notes, *_about(inputs), *notes]
-    html, left_out = _within(request, subject, words, documents, views, findings, notes)
+    notes = [*inputs.notes, *_other_tasks(inputs), *notes]
+    title = request.title or _title(subject)
+    page = Page(title=title, subject=subject, words=words, documents=documents, findings=findings, notes=notes)
+    html, left_out = page.html(views, request.max_size)
     return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out])
 
 
-def _about(inputs: Inputs) -> list[str]:
+def _other_tasks(inputs: Inputs) -> list[str]:
     if not inputs.other_tasks:
         return []
-    others = ", ".join(inputs.other_tasks)
-    return [f"note: this is task {inputs.task}; the results also have {others} (--task)"]
-
-
-def _within(
-    request: ReportRequest,
-    subject: Subject,
-    words: Words,
-    documents: Sequence[Document],
-    views: Sequence[View],
-    findings: Sequence[Finding],
-    notes: Sequence[str],
-) -> tuple[str, list[str]]:
-    """The page with as many of the views as fit into the largest size, and a line about the others."""
-    for n_shown in range(len(views), -1, -1):
-        left_out = _left_out(views[n_shown:], request.max_size)
-        html = render(_context(request, subject, words, documents, views[:n_shown], findings, [*notes, *left_out]))
-        size = len(html.encode())
-        if size <= request.max_size:
-            return html, left_out
-    raise InputError(
-        f"--max-size: the page has {size} bytes without any token view, expected at most {request.max_size}; give a "
-        "larger size, or fewer runs"
-    )
-
-
-def _left_out(views: Sequence[View], max_size: int) -> list[str]:
-    if not views:
-        return []
-    names = ", ".join(view.document.id for view in views)
-    n = counted(len(views), "trajectory")
-    return [
-        f"note: the tokens of {n} are left out, because the page has at most {max_size} bytes (--max-size): {names}"
-    ]
-
-
-def _context(
-    request: ReportRequest,
-    subject: Subject,
-    words: Words,
-    documents: Sequence[Document],
-    views: Sequence[View],
-    findings: Sequence[Finding],
-    notes: Sequence[str],
-) -> dict[str, Any]:
-    places = {view.document.index: i for i, view in enumerate(views)}
-    data = as_json(page_data(subject, words, documents, views, findings))
-    return {
-        "title": request.title or _title(subject),
-        "subject": subject,
-        "words": words,
-        "verdicts": verdict_lines(subject),
-        "notes": [one_line(note) for note in notes],
-        "findings": finding_lines(findings),
-        "companions": html_tables.COMPANIONS,
-        "ranking": html_tables.ranking_sentence(subject),
-        "tables": _tables(subject, documents, places),
-        "views": views,
-        "with_text": request.with_text,
-        "data": Markup(data),  # noqa: S704 (JSON without <, > and &)
-    }
-
-
-def _tables(subject: Subject, documents: Sequence[Document], places: Mapping[int, int]) -> dict[str, Any]:
-    return {
-        "checkpoints": html_tables.checkpoints_table(subject),
-        "companions": html_tables.companions_table(subject),
-        "curves": html_tables.curves_table(subject),
-        "differences": html_tables.differences_table(subject),
-        "thresholds": html_tables.thresholds_table(subject),
-        "entropy": html_tables.entropy_table(subject),
-        "shift": html_tables.shift_table(subject),
-        "scopes": html_tables.scopes_table(subject),
-        "documents": html_tables.documents_table(subject, documents, places),
-        "signature": html_tables.signature_table(subject),
-        "inputs": html_tables.inputs_table(subject),
-    }
+    return [f"note: this is task {inputs.task}; the results also have {', '.join(inputs.other_tasks)} (--task)"]
 
 
 def _title(subject: Subject) -> str:
     n_documents = subject.baseline.run.config["summary"][subject.scope]["documents"]
-    runs = counted(len(subject.runs), "checkpoint")
-    return f"HE-SNR: {runs}, {counted(n_documents, 'trajectory')}"
+    return f"HE-SNR: {counted(len(subject.runs), 'checkpoint')}, {counted(n_documents, 'trajectory')}"

@@ -64,6 +64,38 @@ def _is_about(finding: Finding, name: str) -> bool:
     return any(name == after for _, after in finding.pairs)
 
 
+def certainty(subject: Subject) -> list[str]:
+    """Which runs may be the best one, and how the interval of he_snr depends on the number of trajectories."""
+    return [*_as_good(subject), *_widths(subject)]
+
+
+def _as_good(subject: Subject) -> Iterator[str]:
+    """With 95 % confidence, the truly best run is the highest one or one that is not distinguishable from it."""
+    found = subject.comparison.choice if subject.comparison else None
+    if found is None or found.highest is None:
+        return
+    if found.as_good:
+        names = ", ".join([found.highest, *found.as_good])
+        yield f"With 95 % confidence, the run with the truly highest {HEADLINE} is one of these: {names}."
+    else:
+        yield f"With 95 % confidence, {found.highest} is the run with the truly highest {HEADLINE}."
+
+
+def _widths(subject: Subject) -> Iterator[str]:
+    run = subject.focus or subject.baseline
+    summary = run.run.config["summary"][subject.scope]
+    interval = summary["intervals"].get(HEADLINE)
+    widths = summary.get("he_snr_interval_width_by_documents") or {}
+    if interval is None or not widths:
+        return
+    n_documents = summary["documents"]
+    others = ", ".join(f"{float(width):.4f} with {size}" for size, width in widths.items() if int(size) > n_documents)
+    if others:
+        n = counted(n_documents, "trajectory")
+        own = f"{interval[1] - interval[0]:.4f}"
+        yield f"The interval of {run.name} is {own} wide with {n}. It would be {others} like these."
+
+
 def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
     """The verdict on each other run, with its cautions."""
     comparison = subject.comparison
