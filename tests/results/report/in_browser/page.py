@@ -122,7 +122,10 @@ class Page:
 
     def picture(self, path: Path, *, whole: bool = False) -> Path:
         """Write a PNG of what is in view, or of the whole page; return its path."""
+        self.command("Emulation.setScrollbarsHidden", hidden=True)
+        self.frame()
         answer = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        self.command("Emulation.setScrollbarsHidden", hidden=False)
         path.write_bytes(base64.b64decode(answer["data"]))
         return path
 

@@ -1,4 +1,4 @@
-"""Pictures of a page of `hesnr report`: `python scripts/report_pictures.py report.html FOLDER`, from the root.
+"""Pictures of a page of `hesnr report`: `python -m benchmarks.report_pictures report.html FOLDER`.
 
 It needs the environment of `make test-report`, and Chromium with its driver. It writes `light.png`, `dark.png` and
 `narrow.png` (360 px) of the whole page, `tokens.png` of the token view at its worst token, and `first.png`, the first
@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.results.report.in_browser.page import Page, browser_and_driver, chromium
 
