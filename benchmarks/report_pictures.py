@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.results.report.in_browser.page import Page, browser_and_driver, chromium
 
-FIRST = (1000, 640)
+FIRST = (1250, 900)
 """Width and height of the first screen, in pixels."""
 
 
@@ -37,14 +37,14 @@ def main() -> int:
 def write(page: Page, report: Path, folder: Path) -> None:
     """Write all pictures of a report into the folder."""
     for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"), ("narrow", 360, "light")):
-        page.open(report, width=width, scheme=scheme)
+        page.open(report, width=width, scheme=scheme, scrollbars=False)
         page.picture(folder / f"{name}.png", whole=True)
-    page.open(report)
+    page.open(report, scrollbars=False)
     page.evaluate("document.querySelector('[data-action=worst]')?.click()")
     page.evaluate("document.getElementById('view')?.scrollIntoView()")
     page.frame()
     page.picture(folder / "tokens.png")
-    page.open(report, width=FIRST[0], height=FIRST[1])
+    page.open(report, width=FIRST[0], height=FIRST[1], scrollbars=False)
     page.picture(folder / "first.png")
 
 

@@ -66,14 +66,15 @@ class Page:
         scheme: str = "light",
         forced_colors: bool = False,
         javascript: bool = True,
+        scrollbars: bool = True,
     ) -> Page:
         """Open a report and wait until all of it is usable."""
         self.command("Emulation.setScriptExecutionDisabled", value=not javascript)
         self.command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
+        self.command("Emulation.setScrollbarsHidden", hidden=not scrollbars)
         self.media(scheme, forced_colors=forced_colors)
-        self.command("Page.setBypassCSP", enabled=False)
         self.driver.get("about:blank")
         self._collect()
         self.events, self.logged = [], []
@@ -122,10 +123,7 @@ class Page:
 
     def picture(self, path: Path, *, whole: bool = False) -> Path:
         """Write a PNG of what is in view, or of the whole page; return its path."""
-        self.command("Emulation.setScrollbarsHidden", hidden=True)
-        self.frame()
         answer = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        self.command("Emulation.setScrollbarsHidden", hidden=False)
         path.write_bytes(base64.b64decode(answer["data"]))
         return path
 
