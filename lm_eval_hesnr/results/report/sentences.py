@@ -55,7 +55,9 @@ def _alone(subject: Subject) -> str:
 def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
     verdicts = subject.comparison.verdicts if subject.comparison else {}
     if subject.focus is not None:
-        yield from (f"{caution}." for caution in verdicts[subject.focus.name].cautions)
+        both = f"{subject.focus.name} and {subject.baseline.name}"
+        for caution in verdicts[subject.focus.name].cautions:
+            yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
     main = (subject.focus or subject.baseline).name
     yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
 
