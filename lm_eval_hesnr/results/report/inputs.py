@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -177,13 +176,11 @@ def _names(runs: Sequence[ReportRun]) -> Iterator[str]:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names. One that an earlier run has gets `-2`, `-3` at its end."""
-    seen: Counter[str] = Counter()
     unique: list[str] = []
     for name in names:
-        seen[name] += 1
-        new = name
+        new, n = name, 1
         while new in unique:
-            seen[name] += 1
-            new = f"{name}-{seen[name] - (new == name)}"
+            n += 1
+            new = f"{name}-{n}"
         unique.append(new)
     return unique

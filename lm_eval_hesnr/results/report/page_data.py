@@ -12,7 +12,7 @@ from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.results.compare.data import parts_data
 from lm_eval_hesnr.results.diagnosis.finding import Finding
-from lm_eval_hesnr.results.report.html_tables import CURVES, histogram_runs
+from lm_eval_hesnr.results.report.chart_tables import CURVES, histogram_runs
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.sentences import Words
 from lm_eval_hesnr.results.report.subject import Document, Subject
