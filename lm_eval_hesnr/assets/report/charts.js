@@ -39,7 +39,7 @@ const charts = {
       if (!data.x) return [name, dots(rows, { ...size, x: scale })];
       const banded = rows.filter((row) => row.low !== undefined);
       return [name, Plot.plot({
-        ...size, height: 220, grid: true, marginLeft: 60, x: { label: data.x }, y: { ...scale, zero: false },
+        ...size, height: 220, inset: 6, grid: true, marginLeft: 60, x: { label: data.x }, y: { ...scale, zero: false },
         marks: [
           Plot.areaY(banded, { x: "x", y1: "low", y2: "high", fill: "var(--s1)", fillOpacity: 0.2 }),
           Plot.lineY(rows, { x: "x", y: "value", stroke: "var(--s1)" }),

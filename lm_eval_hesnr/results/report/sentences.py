@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
@@ -108,11 +108,18 @@ def _widths(subject: Subject) -> Iterator[str]:
     if interval is None or not widths:
         return
     n_documents = summary["documents"]
-    others = ", ".join(f"{float(width):.4f} ({size})" for size, width in widths.items() if int(size) > n_documents)
-    if others:
-        n = counted(n_documents, "trajectory")
-        own = f"{interval[1] - interval[0]:.4f}"
-        yield f"The interval of {run.name} is {own} wide. With more than {n} like these, it would be {others}."
+    larger = {size: f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
+    if larger:
+        own, n = f"{interval[1] - interval[0]:.4f}", counted(n_documents, "trajectory")
+        yield (
+            f"The interval of {run.name} is {own} wide with {n}. With {_or(larger)} like these, it would be "
+            f"{_or(larger.values())}."
+        )
+
+
+def _or(parts: Iterable[str]) -> str:
+    *others, last = parts
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
