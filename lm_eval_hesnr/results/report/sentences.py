@@ -108,7 +108,7 @@ def _widths(subject: Subject) -> Iterator[str]:
     if interval is None or not widths:
         return
     n_documents = summary["documents"]
-    larger = {size: f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
+    larger = {str(size): f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
     if larger:
         own, n = f"{interval[1] - interval[0]:.4f}", counted(n_documents, "trajectory")
         yield (
