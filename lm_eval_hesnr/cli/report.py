@@ -6,7 +6,7 @@ import argparse
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_note
 from lm_eval_hesnr.files import user_path
-from lm_eval_hesnr.results.report.report import make_report
+from lm_eval_hesnr.results.report.report import check_page, make_report
 from lm_eval_hesnr.results.report.request import ReportRequest, size_in_bytes
 
 _OUT = "report.html"
@@ -22,7 +22,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="results_*.json files, folders of them, folders of hesnr sweep, or folders of token tables",
     )
     command.add_argument("-o", "--out", default=_OUT, metavar="FILE", help=f"output file (default: {_OUT})")
-    command.add_argument("--baseline", metavar="NAME", help="compare with this run (default: the first)")
+    command.add_argument("--baseline", metavar="RUN", help="compare with this run, by name or path (default: first)")
     command.add_argument("--scope", metavar="NAME", help="scope of the page (default: action)")
     command.add_argument("--task", metavar="NAME", help="one of several tasks in the results (default: the first)")
     command.add_argument(
@@ -42,6 +42,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(arguments: argparse.Namespace) -> bool:
     """Write the report. Return whether every given file could be read."""
     out = user_path(arguments.out)
+    check_page(out, force=arguments.force)
     report = make_report(
         ReportRequest(
             paths=[user_path(path) for path in arguments.results],

@@ -238,12 +238,14 @@ function step(direction) {
 }
 
 function search() {
-  const wanted = $("find").value.toLowerCase(), { doc, on } = state;
+  const wanted = $("find").value, { doc, on } = state;
   if (!wanted) return $("find").focus();
-  const text = doc.text.toLowerCase();
-  const found = [text.indexOf(wanted, on < 0 ? 0 : doc.ends[on]), text.indexOf(wanted)].find((place) => place >= 0);
-  if (found === undefined) $("chosen").textContent = `${JSON.stringify(wanted)} is not in this trajectory.`;
-  else show(tokenAt(found));
+  // not toLowerCase(): some letters have another length in lower case
+  const pattern = new RegExp(wanted.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
+  pattern.lastIndex = on < 0 ? 0 : doc.ends[on];
+  const found = pattern.exec(doc.text) ?? pattern.exec(doc.text); // a failed search starts again from 0
+  if (!found) $("chosen").textContent = `${JSON.stringify(wanted)} is not in this trajectory.`;
+  else show(tokenAt(found.index));
 }
 
 // the token that has a character
@@ -301,7 +303,14 @@ async function startTokens() {
   $("scope").replaceChildren(...Object.keys(data.scopes).map((name) => new Option(name, name)));
   $("scope").value = data.scope;
   $("view").hidden = false;
-  for (const details of document.querySelectorAll("details.worst")) details.open = false;
+  const lists = [...document.querySelectorAll("details.worst")];
+  let opened = [];
+  for (const list of lists) list.open = false;
+  addEventListener("beforeprint", () => { // a print has these lists instead of the text
+    opened = lists.filter((list) => list.open);
+    for (const list of lists) list.open = true;
+  });
+  addEventListener("afterprint", () => { for (const list of lists) list.open = opened.includes(list); });
   $("trajectory").onchange = (event) => openView(+event.target.value);
   for (const id of ["checkpoint", "colour", "scope"]) $(id).onchange = repaint;
   for (const button of document.querySelectorAll("[data-action]")) button.onclick = () => actions[button.dataset.action]();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from lm_eval_hesnr.results.export.read_runs import read_runs
 from lm_eval_hesnr.results.report.table_runs import run_of_tables
 from lm_eval_hesnr.results.report.tables import folders_of_tables, given_folder, table_signature
 from lm_eval_hesnr.results.run import Run
-from lm_eval_hesnr.results.run_paths import Source, results_in, short_names
+from lm_eval_hesnr.results.run_paths import Source, results_in, short_names, unique_names
+from lm_eval_hesnr.results.sweep.state import read_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class ReportRun:
     source: Path
     """The results file, or the folder of token tables."""
     step: int | None = None
+    tokens_seen: int | None = None
+    """Tokens of the training until this checkpoint, as a sweep knows them."""
     sha256: str | None = None
     """The digest of the results file, 64 hexadecimal digits."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -69,7 +71,8 @@ def read_inputs(paths: Sequence[Path], task: str | None) -> Inputs:
     notes: list[str] = []
     found = [run for path in paths for run in _runs_at(path, bad, notes)]
     if not found:
-        raise InputError(bad[0] if bad else "no results: give results_*.json, a folder of them, or of hesnr sweep")
+        notes = [f"no results: {note.removeprefix('note: ')}" for note in notes]
+        raise InputError([*bad, *notes, "no results: give results_*.json, folders of them, or a sweep"][0])
     tasks = list(dict.fromkeys(run.run.task for run in found))
     if task is not None and task not in tasks:
         raise InputError(f"--task {task}: {did_you_mean(task, tasks)}the results have {', '.join(tasks)}")
@@ -88,8 +91,9 @@ def _runs_at(path: Path, bad: list[str], notes: list[str]) -> list[ReportRun]:
     if path.is_dir():
         runs.sort(key=lambda run: (run.step is None, run.step or 0))
     if not (path / "sweep.json").exists():  # the names of a sweep are those of its checkpoints
-        runs = [run.named("") for run in runs]
-    return runs
+        return [run.named("") for run in runs]
+    states = {run.name: read_state(path / run.name) for run in runs}
+    return [replace(run, tokens_seen=state.tokens_seen if (state := states[run.name]) else None) for run in runs]
 
 
 def _report_run(found: ExportedRun) -> ReportRun:
@@ -163,7 +167,7 @@ def _is_equal(table: Mapping[str, object], results: Mapping[str, object]) -> boo
 
 def _named(runs: Sequence[ReportRun]) -> list[ReportRun]:
     """The runs with different names: that of the checkpoint in a sweep, else the part of the path that differs."""
-    return [run.named(name) for run, name in zip(runs, _unique(list(_names(runs))), strict=True)]
+    return [run.named(name) for run, name in zip(runs, unique_names(list(_names(runs))), strict=True)]
 
 
 def _names(runs: Sequence[ReportRun]) -> Iterator[str]:
@@ -173,17 +177,3 @@ def _names(runs: Sequence[ReportRun]) -> Iterator[str]:
     short = iter(short_names(sources, models) if unnamed else [])
     for run in runs:
         yield run.name or next(short)
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """The names. One that an earlier run has gets `-2`, `-3` at its end."""
-    seen: Counter[str] = Counter()
-    unique: list[str] = []
-    for name in names:
-        seen[name] += 1
-        new = name
-        while new in unique:
-            seen[name] += 1
-            new = f"{name}-{seen[name] - (new == name)}"
-        unique.append(new)
-    return unique

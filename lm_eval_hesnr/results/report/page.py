@@ -11,7 +11,7 @@ from markupsafe import Markup
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
-from lm_eval_hesnr.results.report import html_tables
+from lm_eval_hesnr.results.report import chart_tables, made_tables, run_tables
 from lm_eval_hesnr.results.report.page_data import as_json, page_data
 from lm_eval_hesnr.results.report.render import render
 from lm_eval_hesnr.results.report.sentences import Words, certainty, verdict_lines
@@ -65,8 +65,8 @@ class Page:
             "verdicts": verdict_lines(subject),
             "notes": [*self.notes, *left_out],
             "findings": finding_lines(self.findings),
-            "companions": html_tables.COMPANIONS,
-            "ranking": html_tables.ranking_sentence(subject),
+            "companions": run_tables.COMPANIONS,
+            "ranking": chart_tables.ranking_sentence(subject),
             "tables": _tables(subject, self.documents, views),
             "views": views,
             "data": Markup(as_json(data)),  # noqa: S704 (JSON without <, > and &)
@@ -85,16 +85,16 @@ def _left_out(views: Sequence[View], max_size: int) -> list[str]:
 def _tables(subject: Subject, documents: Sequence[Document], views: Sequence[View]) -> dict[str, Any]:
     numbers = {view.document.index: number for number, view in enumerate(views)}
     return {
-        "checkpoints": html_tables.checkpoints_table(subject),
-        "companions": html_tables.companions_table(subject),
-        "curves": html_tables.curves_table(subject),
-        "differences": html_tables.differences_table(subject),
-        "thresholds": html_tables.thresholds_table(subject),
-        "entropy": html_tables.entropy_table(subject),
-        "shift": html_tables.shift_table(subject),
-        "scopes": html_tables.scopes_table(subject),
-        "documents": html_tables.documents_table(subject, documents, numbers),
-        "differing": html_tables.differing_table(subject),
-        "shared": html_tables.shared_table(subject),
-        "inputs": html_tables.inputs_table(subject),
+        "checkpoints": run_tables.checkpoints_table(subject),
+        "companions": run_tables.companions_table(subject),
+        "curves": chart_tables.curves_table(subject),
+        "differences": run_tables.differences_table(subject),
+        "thresholds": chart_tables.thresholds_table(subject),
+        "entropy": chart_tables.entropy_table(subject),
+        "shift": chart_tables.shift_table(subject),
+        "scopes": chart_tables.scopes_table(subject),
+        "documents": run_tables.documents_table(subject, documents, numbers),
+        "differing": made_tables.differing_table(subject),
+        "shared": made_tables.shared_table(subject),
+        "inputs": made_tables.inputs_table(subject),
     }

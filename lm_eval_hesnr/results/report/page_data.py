@@ -12,7 +12,7 @@ from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.results.compare.data import parts_data
 from lm_eval_hesnr.results.diagnosis.finding import Finding
-from lm_eval_hesnr.results.report.html_tables import CURVES, histogram_runs
+from lm_eval_hesnr.results.report.chart_tables import CURVES, histogram_runs
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.sentences import Words
 from lm_eval_hesnr.results.report.subject import Document, Subject
@@ -50,6 +50,7 @@ def page_data(
             "runs": [{"name": run.name, "tokens": counts} for run, counts in histogram_runs(subject)],
         },
         "curves": list(CURVES),
+        "x": subject.places[0] if subject.places else None,
         "documents": [_document(one) for one in documents],
         "views": [_view(one) for one in views],
         "labels": [label.label_name for label in Label],
@@ -66,6 +67,7 @@ def _checkpoint(run: ReportRun, scope: str) -> dict[str, Any]:
     return {
         "name": run.name,
         "step": run.step,
+        "tokens_seen": run.tokens_seen,
         "values": {name: _values(run, name) for name in summaries},
         "thresholds": threshold_points(summaries.get(scope) or {}),
     }

@@ -13,12 +13,14 @@ from markupsafe import Markup
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.assets import REPORT
-from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.characters import visible
 
 MARK = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="generator" content="hesnr report'
 """The first characters of every page."""
 _LIBRARY = "plot.js"
 """Made by assets_src/report_charts."""
+_LICENCES = "LICENSES.txt"
+"""They must be in every copy of the library."""
 _OWN_SCRIPTS = ("page.js", "charts.js", "tokens.js")
 """They are one script of the page, in this order."""
 
@@ -35,6 +37,7 @@ def render(context: dict[str, Any]) -> str:
         style=Markup(_own_text("page.css")),  # noqa: S704 (our own file)
         scripts=[Markup(script) for script in scripts],  # noqa: S704 (our own files)
         policy=_policy(scripts),
+        licences=_own_text(_LICENCES),
         **context,
     )
 
@@ -64,7 +67,7 @@ def _template() -> Any:
 
 def _visible(value: Any) -> Any:
     """A text with escapes for control characters, before the template escapes markup."""
-    return one_line(value) if type(value) is str else value  # `Markup` is a str too
+    return visible(value) if type(value) is str else value  # `Markup` is a str too
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from lm_eval_hesnr.files import check_output, kind_of, open_regular, replace_file, user_path, writing
+from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.report.inputs import Inputs, read_inputs
@@ -18,6 +19,7 @@ from lm_eval_hesnr.results.report.request import ReportRequest, size_in_bytes
 from lm_eval_hesnr.results.report.sentences import Words, first_words
 from lm_eval_hesnr.results.report.subject import Subject, documents_of, subject_of
 from lm_eval_hesnr.results.report.views import views_of
+from lm_eval_hesnr.results.run import Run
 
 _FRAME = Markup(
     '<iframe title="hesnr report" sandbox="allow-scripts" style="width:100%;height:85vh;border:0" srcdoc="{}"></iframe>'
@@ -37,7 +39,7 @@ class Report:
     """What the user should know, one line each."""
 
     def __repr__(self) -> str:
-        return "\n".join(self.words.verdict)
+        return "\n".join(map(one_line, self.words.verdict))
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""
@@ -54,10 +56,20 @@ class Report:
             InputError: there is another file, or it cannot be written.
         """
         path = user_path(out)
+        check_page(path, force=force)
         with writing(path):
-            check_output(path, force=force or _is_report(path))
             replace_file(path, self.html)
         return path
+
+
+def check_page(out: Path, *, force: bool = False) -> None:
+    """Check that a report may be written to this path.
+
+    Raises:
+        InputError: there is another file, and `force` is off; or it is not a regular file.
+    """
+    with writing(out):
+        check_output(out, force=force or _is_report(out))
 
 
 def _is_report(path: Path) -> bool:
@@ -122,7 +134,7 @@ def make_report(request: ReportRequest) -> Report:
     """
     inputs = read_inputs(request.paths, request.task)
     subject = subject_of(inputs.runs, request.baseline, request.scope)
-    findings = diagnose([run.run for run in inputs.runs])
+    findings = diagnose([_without_tables(run.run) for run in inputs.runs])
     words, documents = first_words(subject, findings), documents_of(subject)
     views, notes = views_of(subject, documents, request.show, with_text=request.with_text)
     notes = [*inputs.notes, *_other_tasks(inputs), *notes]
@@ -130,6 +142,13 @@ def make_report(request: ReportRequest) -> Report:
     page = Page(title=title, subject=subject, words=words, documents=documents, findings=findings, notes=notes)
     html, left_out = page.html(views, request.max_size)
     return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out])
+
+
+def _without_tables(run: Run) -> Run:
+    """The run without the folder of its token tables: to read all tables of many runs takes minutes."""
+    metadata = run.config.get("metadata")
+    kept = {key: value for key, value in metadata.items() if key != "token_table"} if isinstance(metadata, dict) else {}
+    return run._replace(config={**run.config, "metadata": kept})
 
 
 def _other_tasks(inputs: Inputs) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.messages.counts import counted, listed
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.report.subject import Subject
 from lm_eval_hesnr.results.text_table import interval_cell, number
@@ -53,7 +55,9 @@ def _alone(subject: Subject) -> str:
 def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
     verdicts = subject.comparison.verdicts if subject.comparison else {}
     if subject.focus is not None:
-        yield from (f"{caution}." for caution in verdicts[subject.focus.name].cautions)
+        both = f"{subject.focus.name} and {subject.baseline.name}"
+        for caution in verdicts[subject.focus.name].cautions:
+            yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
     main = (subject.focus or subject.baseline).name
     yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
 
@@ -65,8 +69,23 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 
 def certainty(subject: Subject) -> list[str]:
-    """Which runs may be the best one, and how the interval of he_snr depends on the number of trajectories."""
-    return [*_as_good(subject), *_widths(subject)]
+    """Which runs may be the best one, the noise between checkpoints, and what more trajectories would give."""
+    return [*_as_good(subject), *_widths(subject), *_noise(subject)]
+
+
+def _noise(subject: Subject) -> Iterator[str]:
+    """The signal-to-noise of the measures over the checkpoints, if they are those of one training run."""
+    if subject.places is None:
+        return
+    runs = [run for _, run in sorted(zip(subject.places[1], subject.runs, strict=True), key=lambda pair: pair[0])]
+    found = {}
+    for name, better in HIGHER_IS_BETTER.items():
+        values = scaled(name, [run.run.value(name, subject.scope) for run in runs])
+        if better is not None and (ratio := signal_to_noise([values])) is not None:
+            found[name] = ratio
+    if found:
+        shown = ", ".join(f"{name} {ratio:.1f}" for name, ratio in found.items())
+        yield f"Signal-to-noise, the range of all checkpoints divided by the noise from one to the next: {shown}."
 
 
 def _as_good(subject: Subject) -> Iterator[str]:
@@ -89,18 +108,18 @@ def _widths(subject: Subject) -> Iterator[str]:
     if interval is None or not widths:
         return
     n_documents = summary["documents"]
-    others = ", ".join(f"{float(width):.4f} with {size}" for size, width in widths.items() if int(size) > n_documents)
-    if others:
-        n = counted(n_documents, "trajectory")
-        own = f"{interval[1] - interval[0]:.4f}"
-        yield f"The interval of {run.name} is {own} wide with {n}. It would be {others} like these."
+    larger = {str(size): f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
+    if larger:
+        own, n = f"{interval[1] - interval[0]:.4f}", counted(n_documents, "trajectory")
+        sizes, values = listed(list(larger), "or"), listed(list(larger.values()), "or")
+        yield f"The interval of {run.name} is {own} wide with {n}. With {sizes} like these, it would be {values}."
 
 
 def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
-    """The verdict on each other run, with its cautions."""
+    """The verdicts on the run to take, compared with its rivals, and on each run, compared with the baseline."""
     comparison = subject.comparison
     if comparison is None:
         return []
     ordered = [run.name for run in comparison.runs if run.name in comparison.verdicts]
-    found = [comparison.verdicts[name] for name in ordered]
+    found = [*comparison.rivals, *(comparison.verdicts[name] for name in ordered)]
     return [(f"{one.sentence}.", [f"{caution}." for caution in one.cautions]) for one in found]

@@ -20,7 +20,7 @@ from lm_eval_hesnr.results.report.tables import Table, table_of
 from lm_eval_hesnr.results.report.token_block import shown_text, token_block
 from lm_eval_hesnr.results.token_tables import available
 
-_WORST = 10
+_WORST = 20
 """The number of tokens in the list of a trajectory."""
 _AROUND = 10
 """Tokens of the text before and after one of them."""

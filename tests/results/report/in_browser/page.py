@@ -66,14 +66,15 @@ class Page:
         scheme: str = "light",
         forced_colors: bool = False,
         javascript: bool = True,
+        scrollbars: bool = True,
     ) -> Page:
         """Open a report and wait until all of it is usable."""
         self.command("Emulation.setScriptExecutionDisabled", value=not javascript)
         self.command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
+        self.command("Emulation.setScrollbarsHidden", hidden=not scrollbars)
         self.media(scheme, forced_colors=forced_colors)
-        self.command("Page.setBypassCSP", enabled=False)
         self.driver.get("about:blank")
         self._collect()
         self.events, self.logged = [], []

@@ -118,6 +118,18 @@ def scores(
     )
 
 
+def with_candidates(found: TokenScores) -> TokenScores:
+    """Return the scores with the candidates of every decision: the token itself, and other tokens of the text."""
+    decided = found.scored & (found.entropy > np.log(2)) & (found.rank <= K)
+    ids = np.stack([np.roll(found.token_ids, i) for i in range(K)], axis=1)
+    p = np.exp(found.logprob.astype(np.float64))[:, None] * 0.9 ** np.arange(K)
+    return replace(
+        found,
+        top_ids=np.where(decided[:, None], ids, -1).astype(np.int32),
+        top_logprobs=np.where(decided[:, None], np.log(p), np.nan).astype(np.float16),
+    )
+
+
 def _after_first(values: np.ndarray) -> np.ndarray:
     """The values as float32; NaN for the first token, which nothing predicts."""
     return np.concatenate([[np.nan], values[1:]]).astype(np.float32)
@@ -141,6 +153,7 @@ def write_run(
     better: float = 0.0,
     number: int = 0,
     with_tables: Collection[int] | None = None,
+    candidates: bool = False,
     **others: Any,
 ) -> Path:
     """Write the results file and the token tables of one run; return the path of the results file.
@@ -152,6 +165,7 @@ def write_run(
         better: as in `scores`.
         number: another number makes other scores.
         with_tables: the documents that get a token table; by default, all.
+        candidates: whether the token tables have candidates.
         others: further keys of the signature.
     """
     signature = settings(model or f"/models/{folder.name}", **others)
@@ -159,6 +173,7 @@ def write_run(
     digests = []
     for i, one in enumerate(runs):
         found = scores(one, better=better, run=number, signature=signature)
+        found = with_candidates(found) if candidates else found
         if with_tables is None or i in with_tables:
             write_token_table(folder / "tokens", i, one.name.encode("utf-8", "replace").decode(), found, one.text)
         digests.append(found.digest)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.results.report.in_browser.synthetic_runs import documents
+from tests.results.report.in_browser.synthetic_runs import document, documents, write_run
 
 
 def choose(page, select, value):
@@ -83,6 +83,38 @@ def test_every_trajectory_colour_checkpoint_and_scope_can_be_chosen(page, pair):
             page.evaluate("document.querySelector('[data-action=worst]').click()")
             page.frame()
             assert is_in_view(page), (select, value)
+    assert page.errors() == []
+
+
+def test_another_trajectory_keeps_what_is_chosen(page, pair):
+    page.open(pair)
+    for select in ("checkpoint", "colour", "scope"):
+        choose(page, select, 1)
+    before = page.evaluate("['checkpoint', 'colour', 'scope'].map(id => document.getElementById(id).value)")
+    choose(page, "trajectory", 1)
+    page.evaluate_later("await new Promise(r => setTimeout(r, 200))")
+    assert page.evaluate("['checkpoint', 'colour', 'scope'].map(id => document.getElementById(id).value)") == before
+
+
+def test_a_search_after_letters_that_get_longer_in_lower_case_finds_the_word(page, reported, tmp_path):
+    runs = [document("letters", [("action", "\u0130" * 50 + " needle in a haystack\n" * 3)]), *documents(5, 300)]
+    paths = [write_run(tmp_path / name, runs, number=i, better=0.1 * i) for i, name in enumerate("AB")]
+    page.open(reported(*paths, "--show", "letters"))
+    page.evaluate("(e => { e.value = 'NEEDLE' })(document.getElementById('find'))")
+    page.evaluate("document.querySelector('[data-action=search]').click()")
+    assert "needle" in page.evaluate("document.querySelector('#text [aria-current]').textContent")
+
+
+def test_the_candidates_of_a_chosen_decision_are_named(page, reported, tmp_path):
+    runs = documents(6, 600)
+    paths = [write_run(tmp_path / name, runs, number=i, better=0.1 * i, candidates=True) for i, name in enumerate("AB")]
+    page.open(reported(*paths))
+    choose(page, "checkpoint", 0)
+    page.evaluate("document.querySelector('[data-action=worst]').click()")
+    token = page.evaluate("document.querySelector('#text [aria-current]').textContent")
+    candidates = page.text("#candidates")
+    assert "A" in candidates
+    assert token.strip() in candidates
     assert page.errors() == []
 
 
