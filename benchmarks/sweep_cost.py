@@ -85,22 +85,33 @@ class Benchmark:
         command = [sys.executable, "-m", "lm_eval_hesnr", "run", "--config", str(folder / "run.yaml")]
         return timed(command, folder / "log.txt")
 
-    def killed(self, name: str, moments: Sequence[float]) -> list[str]:
-        """Kill a sweep at each of these moments, in seconds after its start, then let it end; what was killed."""
+    def killed(self, name: str, moments: Sequence[tuple[int, float]]) -> list[str]:
+        """Kill a sweep at each of these moments, then let it end; what was killed.
+
+        Args:
+            name: the folder of the sweep.
+            moments: how many checkpoints are done, and seconds after that.
+        """
         shutil.rmtree(self.out / name, ignore_errors=True)
         found = []
-        for number, moment in enumerate(moments):
+        for number, (n_done, seconds) in enumerate(moments):
             with (self.out / f"{name}_{number}.log").open("w") as log:
                 process = subprocess.Popen(self.sweep_command(name), stdout=log, stderr=log, env=ENVIRONMENT)
-            time.sleep(moment)
+            while process.poll() is None and len(self._names(name, "done")) < n_done:
+                time.sleep(0.1)
+            time.sleep(seconds)
             process.kill()
             process.wait()
-            running = [state for state in self._states(name) if state["status"] == "running"]
-            for state in running if number % 2 else []:
-                os.killpg(state["pid"], signal.SIGKILL)
-            found.append(f"after {moment:.1f} s, in {', '.join(state['name'] for state in running) or 'no checkpoint'}")
+            for state in self._states(name) if number % 2 else []:
+                if state["status"] == "running":
+                    os.killpg(state["pid"], signal.SIGKILL)
+            done, running = (self._names(name, status) for status in ("done", "running"))
+            found.append(f"with {len(done)} of {len(self.members)} done, in {', '.join(running) or 'no checkpoint'}")
         timed(self.sweep_command(name), self.out / f"{name}.log")
         return found
+
+    def _names(self, name: str, status: str) -> list[str]:
+        return [state["name"] for state in self._states(name) if state["status"] == status]
 
     def _states(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(path.read_text()) for path in sorted((self.out / name).glob("*/state.json"))]
@@ -135,10 +146,10 @@ def main() -> None:
     benchmark = Benchmark(arguments.out, arguments.members, arguments.trajectories, arguments.max_trajectories)
     figures = Figures(arguments.out / "figures.json")
     report_cost(benchmark, figures)
-    moments = random.Random(arguments.seed)
-    wall = figures.get("sweep", lambda: {})["wall"]
-    first, second = sorted(moments.uniform(0.05, 0.95) * wall for _ in range(2))
-    kills = figures.get("kills", lambda: benchmark.killed("killed", [first, second - first]))
+    rng, n = random.Random(arguments.seed), len(arguments.members)
+    seconds = min(figures.get(f"single {one.name}", dict)["wall"] for one in arguments.members)
+    moments = [(n_done, rng.uniform(0, seconds / 2)) for n_done in sorted(rng.sample(range(n), 2))]
+    kills = figures.get("kills", lambda: benchmark.killed("killed", moments))
     is_equal = benchmark.is_equal("sweep", "killed")
     print(f"(c) killed {' and '.join(kills)}: the tables are {'the same' if is_equal else 'NOT THE SAME'}")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
+from lm_eval_hesnr.results.compare.compared_run import from_results
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.verdict import HEADLINE, verdicts
+from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.findings import lines_by_kind
@@ -83,15 +83,10 @@ def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:
     except InputError as error:
         yield f"no verdict: {error}"
         return
-    for sentence in _sentences(compared, [run.value(HEADLINE, scope) or 0.0 for run in known], scope):
-        yield f"{sentence}."
-    yield from compare(compared, scope).choice.sentences
-
-
-def _sentences(runs: Sequence[ComparedRun], values: Sequence[float], scope: str) -> Iterator[str]:
-    best = max(range(len(runs)), key=lambda i: values[i])
+    page, values = compare(compared, scope), [run.value(HEADLINE, scope) or 0.0 for run in known]
+    best = max(range(len(known)), key=lambda i: values[i])
     others = dict.fromkeys(i for i in (0, best - 1) if i >= 0 and i != best)
-    chosen = [runs[best], *(runs[i] for i in others)]
-    for verdict in verdicts(chosen, scope) if others else []:
-        yield verdict.sentence
-        yield from (f"caution: {caution}" for caution in verdict.cautions)
+    for verdict in page.family.verdicts((compared[best], compared[i]) for i in others):
+        yield f"{verdict.sentence}."
+        yield from (f"caution: {caution}." for caution in verdict.cautions)
+    yield from page.choice.sentences

@@ -5,6 +5,8 @@ import pytest
 
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.scope_result import scope_result
+from lm_eval_hesnr.results.compare.compared_run import from_results
+from lm_eval_hesnr.results.compare.comparison import compare
 from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, step_of
@@ -14,8 +16,8 @@ from tests.builders import token_scores
 
 
 def run(name, better, *, with_documents=True):
-    """A run over eight made-up trajectories; `better` moves every log-probability towards 0."""
-    scores = {f"run {i}": token_scores(seed=i, better=better) for i in range(8)}
+    """A run over twelve made-up trajectories; `better` moves every log-probability towards 0."""
+    scores = {f"run {i}": token_scores(seed=i, better=better) for i in range(12)}
     profiles = [one.profile(one.scored, EPSILON) for one in scores.values()]
     digests = [one.digest for one in scores.values()]
     found = scope_result(profiles, list(scores), method="static", epsilon=EPSILON, digests=digests)
@@ -34,6 +36,17 @@ def test_the_best_is_compared_with_the_first_and_with_the_one_before_it():
     assert lines[1].startswith("step2 is ")
     assert " step3: he_snr " in lines[1]
     assert any(line.startswith("Take step3: it has the highest he_snr") for line in lines[2:])
+
+
+def test_the_verdicts_have_the_p_values_of_measure():
+    runs = [run(f"step{i}", better) for i, better in enumerate((0.0, 0.02, 0.021, 0.03, 0.029, 0.01))]
+    page = compare([from_results(one, Path(one.name)).named(one.name) for one in runs], "action")
+    best = page.runs[0].name
+    lines = list(verdict_lines(runs))
+    assert lines[0].startswith("step0 is ")
+    assert f" {best}: he_snr -" in lines[0]
+    assert f"p = {page.verdicts[best].p_value:.2g} after Holm" in lines[0]
+    assert lines[2:] == list(page.choice.sentences)
 
 
 def test_a_best_that_is_the_first_is_compared_with_no_other():
