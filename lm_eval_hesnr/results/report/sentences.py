@@ -58,6 +58,7 @@ def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
         both = f"{subject.focus.name} and {subject.baseline.name}"
         for caution in verdicts[subject.focus.name].cautions:
             yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
+    yield from (f"{run.name} is not compared: {run.not_compared}." for run in subject.runs if run.not_compared)
     main = (subject.focus or subject.baseline).name
     yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
 
