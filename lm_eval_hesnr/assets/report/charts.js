@@ -7,7 +7,7 @@ const rowsOf = (name, scope = data.scope) =>
   runs.map((run, i) => {
     const found = (run.values[scope] || {})[name];
     return found && found.value !== null
-      ? { i, name: run.name, step: run.step, value: found.value, low: found.interval?.[0], high: found.interval?.[1] }
+      ? { i, name: run.name, x: data.x === "step" ? run.step : run.tokens_seen, value: found.value, low: found.interval?.[0], high: found.interval?.[1] }
       : null;
   }).filter(Boolean);
 const leftMargin = () => Math.min(170, 20 + 6.2 * Math.max(...runs.map((run) => run.name.length)));
@@ -32,18 +32,18 @@ const charts = {
   curves(width) {
     const columns = width > 700 ? 2 : 1;
     return data.curves.map((name) => {
-      const rows = rowsOf(name).sort((a, b) => (data.has_steps ? a.step - b.step : 0)), log = name === "ppl";
+      const rows = rowsOf(name).sort((a, b) => (a.x - b.x)), log = name === "ppl";
       const size = { width: Math.floor((width - 16 * (columns - 1)) / columns) };
       const scale = { label: name, type: log ? "log" : "linear" };
       if (!rows.length) return null;
-      if (!data.has_steps) return [name, dots(rows, { ...size, x: scale })];
+      if (!data.x) return [name, dots(rows, { ...size, x: scale })];
       const banded = rows.filter((row) => row.low !== undefined);
       return [name, Plot.plot({
-        ...size, height: 220, grid: true, marginLeft: 60, x: { label: "step" }, y: { ...scale, zero: false },
+        ...size, height: 220, inset: 6, grid: true, marginLeft: 60, x: { label: data.x }, y: { ...scale, zero: false },
         marks: [
-          Plot.areaY(banded, { x: "step", y1: "low", y2: "high", fill: "var(--s1)", fillOpacity: 0.2 }),
-          Plot.lineY(rows, { x: "step", y: "value", stroke: "var(--s1)" }),
-          Plot.dot(rows, { x: "step", y: "value", fill: (row) => colour(row.i), stroke: "var(--fg)",
+          Plot.areaY(banded, { x: "x", y1: "low", y2: "high", fill: "var(--s1)", fillOpacity: 0.2 }),
+          Plot.lineY(rows, { x: "x", y: "value", stroke: "var(--s1)" }),
+          Plot.dot(rows, { x: "x", y: "value", fill: (row) => colour(row.i), stroke: "var(--fg)",
             title: (row) => `${row.name}: ${row.value}` }),
         ],
       })];

@@ -16,6 +16,7 @@ from lm_eval_hesnr.results.report.table_runs import run_of_tables
 from lm_eval_hesnr.results.report.tables import folders_of_tables, given_folder, table_signature
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.run_paths import Source, results_in, short_names
+from lm_eval_hesnr.results.sweep.state import read_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class ReportRun:
     source: Path
     """The results file, or the folder of token tables."""
     step: int | None = None
+    tokens_seen: int | None = None
+    """Tokens of the training until this checkpoint, as a sweep knows them."""
     sha256: str | None = None
     """The digest of the results file, 64 hexadecimal digits."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -68,7 +71,8 @@ def read_inputs(paths: Sequence[Path], task: str | None) -> Inputs:
     notes: list[str] = []
     found = [run for path in paths for run in _runs_at(path, bad, notes)]
     if not found:
-        raise InputError(bad[0] if bad else "no results: give results_*.json, a folder of them, or of hesnr sweep")
+        notes = [f"no results: {note.removeprefix('note: ')}" for note in notes]
+        raise InputError([*bad, *notes, "no results: give results_*.json, folders of them, or a sweep"][0])
     tasks = list(dict.fromkeys(run.run.task for run in found))
     if task is not None and task not in tasks:
         raise InputError(f"--task {task}: {did_you_mean(task, tasks)}the results have {', '.join(tasks)}")
@@ -87,8 +91,9 @@ def _runs_at(path: Path, bad: list[str], notes: list[str]) -> list[ReportRun]:
     if path.is_dir():
         runs.sort(key=lambda run: (run.step is None, run.step or 0))
     if not (path / "sweep.json").exists():  # the names of a sweep are those of its checkpoints
-        runs = [run.named("") for run in runs]
-    return runs
+        return [run.named("") for run in runs]
+    states = {run.name: read_state(path / run.name) for run in runs}
+    return [replace(run, tokens_seen=state.tokens_seen if (state := states[run.name]) else None) for run in runs]
 
 
 def _report_run(found: ExportedRun) -> ReportRun:

@@ -50,7 +50,7 @@ def page_data(
             "runs": [{"name": run.name, "tokens": counts} for run, counts in histogram_runs(subject)],
         },
         "curves": list(CURVES),
-        "has_steps": subject.has_steps,
+        "x": subject.places[0] if subject.places else None,
         "documents": [_document(one) for one in documents],
         "views": [_view(one) for one in views],
         "labels": [label.label_name for label in Label],
@@ -67,6 +67,7 @@ def _checkpoint(run: ReportRun, scope: str) -> dict[str, Any]:
     return {
         "name": run.name,
         "step": run.step,
+        "tokens_seen": run.tokens_seen,
         "values": {name: _values(run, name) for name in summaries},
         "thresholds": threshold_points(summaries.get(scope) or {}),
     }

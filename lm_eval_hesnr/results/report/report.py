@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from lm_eval_hesnr.files import check_output, kind_of, open_regular, replace_file, user_path, writing
+from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.report.inputs import Inputs, read_inputs
@@ -38,7 +39,7 @@ class Report:
     """What the user should know, one line each."""
 
     def __repr__(self) -> str:
-        return "\n".join(self.words.verdict)
+        return "\n".join(map(one_line, self.words.verdict))
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.report.cells import Cell, HtmlTable, interval_cell_of, name_cell, step_cell, value_cell
 from lm_eval_hesnr.results.report.inputs import ReportRun
@@ -72,7 +72,7 @@ def differences_table(subject: Subject) -> HtmlTable | None:
     rows = []
     for name, one in subject.comparison.verdicts[subject.focus.name].differences.items():
         value, interval, p_value = one or (None, None, None)
-        better = {True: "higher is better", False: "lower is better", None: "diagnostic"}[HIGHER_IS_BETTER[name]]
+        better = {True: "higher is better", False: "lower is better", None: "diagnostic"}[DIRECTIONS.get(name)]
         cells = number(value, "+.4f"), interval_cell(interval, "+.4f"), number(p_value, ".2g")
         rows.append([Cell(name, mark=better), *map(Cell, cells)])
     caption = f"{subject.focus.name} minus {subject.baseline.name}, paired by trajectory"

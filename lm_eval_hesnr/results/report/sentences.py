@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
@@ -75,9 +75,9 @@ def certainty(subject: Subject) -> list[str]:
 
 def _noise(subject: Subject) -> Iterator[str]:
     """The signal-to-noise of the measures over the checkpoints, if they are those of one training run."""
-    if not subject.has_steps:
+    if subject.places is None:
         return
-    runs = sorted(subject.runs, key=lambda run: run.step or 0)
+    runs = [run for _, run in sorted(zip(subject.places[1], subject.runs, strict=True), key=lambda pair: pair[0])]
     found = {}
     for name, better in HIGHER_IS_BETTER.items():
         values = scaled(name, [run.run.value(name, subject.scope) for run in runs])
@@ -108,11 +108,18 @@ def _widths(subject: Subject) -> Iterator[str]:
     if interval is None or not widths:
         return
     n_documents = summary["documents"]
-    others = ", ".join(f"{float(width):.4f} with {size}" for size, width in widths.items() if int(size) > n_documents)
-    if others:
-        n = counted(n_documents, "trajectory")
-        own = f"{interval[1] - interval[0]:.4f}"
-        yield f"The interval of {run.name} is {own} wide with {n}. It would be {others} like these."
+    larger = {size: f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
+    if larger:
+        own, n = f"{interval[1] - interval[0]:.4f}", counted(n_documents, "trajectory")
+        yield (
+            f"The interval of {run.name} is {own} wide with {n}. With {_or(larger)} like these, it would be "
+            f"{_or(larger.values())}."
+        )
+
+
+def _or(parts: Iterable[str]) -> str:
+    *others, last = parts
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:

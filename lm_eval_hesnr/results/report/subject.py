@@ -41,10 +41,19 @@ class Subject:
         return reasons | dict(self.comparison.left_out if self.comparison else {})
 
     @property
-    def has_steps(self) -> bool:
-        """Whether the runs have different steps, so that curves over steps can be drawn."""
-        steps = {run.step for run in self.runs}
-        return len(self.runs) > 1 and len(steps) == len(self.runs) and None not in steps
+    def places(self) -> tuple[str, list[int]] | None:
+        """What the curves have on their x axis, and the place of each run there.
+
+        It is the step, or the tokens seen if the steps are not all known and different. None if neither is.
+        """
+        for name, values in (
+            ("step", [run.step for run in self.runs]),
+            ("tokens seen", [run.tokens_seen for run in self.runs]),
+        ):
+            known = [value for value in values if value is not None]
+            if len(values) > 1 and len(set(known)) == len(values):
+                return name, known
+        return None
 
     @property
     def pair(self) -> list[ReportRun]:
