@@ -1,7 +1,13 @@
 """People who use other devices, colours, sizes, or no JavaScript can use the page."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.results.report.in_browser.synthetic_runs import documents, write_sweep
+
+ESCAPE = "\ue00c"
+"""The key, as WebDriver names it."""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -33,6 +39,26 @@ def test_a_narrow_page_does_not_scroll_sideways(page, name, width, request):
     page.frame()
     wide, room = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.documentElement)")
     assert wide <= room <= width
+
+
+def test_long_names_do_not_make_the_page_scroll_sideways(page, reported, tmp_path):
+    runs = [replace(one, name=f"{i} trajectory_" + "of_a_long_name_" * 15) for i, one in enumerate(documents(5, 300))]
+    steps = {f"{i} checkpoint_" + "of_a_long_name_" * 10: i for i in range(3)}
+    page.open(reported(write_sweep(tmp_path, steps, runs)), width=360)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    page.evaluate("document.querySelector('[data-action=worst]').click()")
+    page.frame()
+    wide, room = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.documentElement)")
+    assert wide <= room
+
+
+def test_escape_hides_what_hovers_over_the_text(page, pair):
+    page.open(pair)
+    page.evaluate("document.querySelector('[data-action=worst]').click()")
+    page.hover("#text [aria-current]")
+    assert page.evaluate("document.getElementById('hover').hidden") is False
+    page.press(ESCAPE)
+    assert page.evaluate("document.getElementById('hover').hidden") is True
 
 
 def test_without_javascript_the_verdict_and_the_tables_are_there(page, pair):
