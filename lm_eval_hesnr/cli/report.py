@@ -22,7 +22,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="results_*.json files, folders of them, folders of hesnr sweep, or folders of token tables",
     )
     command.add_argument("-o", "--out", default=_OUT, metavar="FILE", help=f"output file (default: {_OUT})")
-    command.add_argument("--baseline", metavar="NAME", help="compare with this run (default: the first)")
+    command.add_argument("--baseline", metavar="RUN", help="compare with this run, by name or path (default: first)")
     command.add_argument("--scope", metavar="NAME", help="scope of the page (default: action)")
     command.add_argument("--task", metavar="NAME", help="one of several tasks in the results (default: the first)")
     command.add_argument(

@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lm_eval_hesnr.cli.terminal import Parser, print_line, print_lines, print_note
+from lm_eval_hesnr.cli.terminal import print_line, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, model_args_of, run_file, visible_gpus
 from lm_eval_hesnr.results.sweep.ending import ending, summary_line
@@ -40,21 +39,8 @@ CHECKPOINT is one of:
 """
 
 
-class _Parser(Parser):
-    """Refuses unknown options itself, with the usage of `hesnr sweep` and a near name."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            known = [option for action in self._actions for option in action.option_strings]
-            hint = did_you_mean(unknown[0], known).rstrip()
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint and '; '}{hint}")
-        return found, unknown
-
-
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    commands._parser_class = _Parser
     command = commands.add_parser(
         "sweep",
         help="evaluate every checkpoint of a training run; the same command continues after a stop",

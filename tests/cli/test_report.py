@@ -70,7 +70,10 @@ def test_what_is_not_a_file_is_not_replaced(runs, tmp_path, capsys, kind):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--baseline", "secnd"], "--baseline secnd: did you mean 'second'? the runs are first, second"),
+        (
+            ["--baseline", "secnd"],
+            "--baseline should be a path, or one of first, second; found secnd; did you",
+        ),
         (["--scope", "actoin"], "--scope actoin: did you mean 'action'? first has action, all"),
         (["--task", "swe"], "--task swe: the results have swe_hesnr"),
         (["--show", "run-0"], "--show run-0: did you mean 'run-00"),

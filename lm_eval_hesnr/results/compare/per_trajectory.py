@@ -11,8 +11,8 @@ import numpy as np
 from lm_eval_hesnr.metrics.measures import measure, weights
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.compare.text import left_out_lines
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.text_table import aligned, number, shortened_name
 
 

@@ -81,7 +81,10 @@ class SetChange:
 def set_moved(found: Iterable[SetChange]) -> Iterator[ChangeFinding]:
     """The findings about changes in several scopes. Each is one line."""
     found = list(found)
-    advice = "compare both runs on the same tokens: hesnr measure A B --set-of A, with their token tables"
+    advice = (
+        "look at the common decisions (within in hesnr measure A B --decompose), or compare both runs on the decisions "
+        "of a third run C (--set-of C)"
+    )
     if hiding := [one for one in found if one.hides]:
         evidence = "tokens that enter or leave the decisions hide at least half of a change: "
         finding = Finding("set-moved", evidence + "; ".join(one.text for one in hiding), advice)
@@ -96,7 +99,7 @@ def set_moved(found: Iterable[SetChange]) -> Iterator[ChangeFinding]:
             "set-moved",
             f"ppl moves and he_snr hardly: {in_scopes(unknown, 'he_snr', 'ppl')}",
             "tokens that enter or leave the decisions may hide a change; from token tables, hesnr measure A B shows it "
-            "with --decompose and with --set-of A",
+            "with --decompose",
         )
         yield ChangeFinding(finding, {f"{scope}, ppl": size for scope, size in sizes(unknown, "ppl").items()})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.compare.text import COLUMNS
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.text_table import interval_cell, number
 

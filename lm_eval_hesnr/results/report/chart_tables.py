@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.report.cells import Cell, HtmlTable, name_cell, step_cell, with_interval
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.subject import Subject

@@ -15,7 +15,7 @@ from lm_eval_hesnr.results.export.read_runs import read_runs
 from lm_eval_hesnr.results.report.table_runs import run_of_tables
 from lm_eval_hesnr.results.report.tables import folders_of_tables, given_folder, table_signature
 from lm_eval_hesnr.results.run import Run
-from lm_eval_hesnr.results.run_paths import Source, results_in, short_names
+from lm_eval_hesnr.results.run_paths import Source, results_in, short_names, unique_names
 from lm_eval_hesnr.results.sweep.state import read_state
 
 
@@ -167,7 +167,7 @@ def _is_equal(table: Mapping[str, object], results: Mapping[str, object]) -> boo
 
 def _named(runs: Sequence[ReportRun]) -> list[ReportRun]:
     """The runs with different names: that of the checkpoint in a sweep, else the part of the path that differs."""
-    return [run.named(name) for run, name in zip(runs, _unique(list(_names(runs))), strict=True)]
+    return [run.named(name) for run, name in zip(runs, unique_names(list(_names(runs))), strict=True)]
 
 
 def _names(runs: Sequence[ReportRun]) -> Iterator[str]:
@@ -177,15 +177,3 @@ def _names(runs: Sequence[ReportRun]) -> Iterator[str]:
     short = iter(short_names(sources, models) if unnamed else [])
     for run in runs:
         yield run.name or next(short)
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """The names. One that an earlier run has gets `-2`, `-3` at its end."""
-    unique: list[str] = []
-    for name in names:
-        new, n = name, 1
-        while new in unique:
-            n += 1
-            new = f"{name}-{n}"
-        unique.append(new)
-    return unique

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.report.cells import Cell, HtmlTable, interval_cell_of, name_cell, step_cell, value_cell
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.subject import Document, Subject

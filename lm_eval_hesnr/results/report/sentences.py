@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, listed
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.report.subject import Subject
 from lm_eval_hesnr.results.text_table import interval_cell, number
@@ -108,25 +108,18 @@ def _widths(subject: Subject) -> Iterator[str]:
     if interval is None or not widths:
         return
     n_documents = summary["documents"]
-    larger = {size: f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
+    larger = {str(size): f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
     if larger:
         own, n = f"{interval[1] - interval[0]:.4f}", counted(n_documents, "trajectory")
-        yield (
-            f"The interval of {run.name} is {own} wide with {n}. With {_or(larger)} like these, it would be "
-            f"{_or(larger.values())}."
-        )
-
-
-def _or(parts: Iterable[str]) -> str:
-    *others, last = parts
-    return f"{', '.join(others)} or {last}" if others else last
+        sizes, values = listed(list(larger), "or"), listed(list(larger.values()), "or")
+        yield f"The interval of {run.name} is {own} wide with {n}. With {sizes} like these, it would be {values}."
 
 
 def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
-    """The verdict on each other run, with its cautions."""
+    """The verdicts on the run to take, compared with its rivals, and on each run, compared with the baseline."""
     comparison = subject.comparison
     if comparison is None:
         return []
     ordered = [run.name for run in comparison.runs if run.name in comparison.verdicts]
-    found = [comparison.verdicts[name] for name in ordered]
+    found = [*comparison.rivals, *(comparison.verdicts[name] for name in ordered)]
     return [(f"{one.sentence}.", [f"{caution}." for caution in one.cautions]) for one in found]

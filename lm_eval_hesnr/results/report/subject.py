@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from lm_eval_hesnr.metrics.measures import measure, number_or_none, weights
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison, compare
+from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.compare.per_trajectory import moved_between
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.reading import run_named
 from lm_eval_hesnr.results.report.inputs import ReportRun
 
 _TOKENS = SUMS.index("tokens")
@@ -66,16 +68,13 @@ def subject_of(runs: Sequence[ReportRun], baseline: str | None, scope: str | Non
 
     Args:
         runs: with different names.
-        baseline: the name of the baseline; None for the first run.
+        baseline: the name or the path of the baseline; None for the first run.
         scope: None for `action`, or the first scope of the baseline.
 
     Raises:
         InputError: there is no such run, or it does not have this scope.
     """
-    names = [run.name for run in runs]
-    if baseline is not None and baseline not in names:
-        raise InputError(f"--baseline {baseline}: {did_you_mean(baseline, names)}the runs are {', '.join(names)}")
-    first = runs[names.index(baseline) if baseline is not None else 0]
+    first = runs[0] if baseline is None else _named(baseline, runs)
     scopes = list(first.run.config["summary"])
     if scope is not None and scope not in scopes:
         raise InputError(f"--scope {scope}: {did_you_mean(scope, scopes)}{first.name} has {', '.join(scopes)}")
@@ -86,6 +85,17 @@ def subject_of(runs: Sequence[ReportRun], baseline: str | None, scope: str | Non
     return Subject(
         scope=chosen, runs=runs, baseline=first, focus=_focus(runs, first, comparison), comparison=comparison
     )
+
+
+def _named(given: str, runs: Sequence[ReportRun]) -> ReportRun:
+    """The run that the user names by its name or its path."""
+    by_name = {run.name: run for run in runs}
+    if given in by_name:
+        return by_name[given]
+    found = run_named(given, [run.compared for run in runs if run.compared], "--baseline")
+    if isinstance(found, Path):
+        raise InputError(f"--baseline {given}: it is not one of the runs {', '.join(by_name)}")
+    return by_name[found.name]
 
 
 def _compared(runs: Sequence[ReportRun], baseline: ReportRun, scope: str) -> Comparison | None:
