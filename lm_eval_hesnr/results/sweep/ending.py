@@ -10,7 +10,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.verdict import HEADLINE, verdicts
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, least_p_line, verdicts
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.diagnosis.finding import finding_lines
 from lm_eval_hesnr.results.run import Run
@@ -69,6 +69,9 @@ def _sentences(runs: Sequence[ComparedRun], values: Sequence[float], scope: str)
     best = max(range(len(runs)), key=lambda i: values[i])
     others = dict.fromkeys(i for i in (0, best - 1) if i >= 0 and i != best)
     chosen = [runs[best], *(runs[i] for i in others)]
-    for verdict in verdicts(chosen, scope) if others else []:
+    found = verdicts(chosen, scope) if others else []
+    for verdict in found:
         yield verdict.sentence
         yield from (f"caution: {caution}" for caution in verdict.cautions)
+    if least := least_p_line(found):
+        yield least
