@@ -2,7 +2,7 @@
 
 It needs the environment of `make test-report`, and Chromium with its driver. It writes `light.png`, `dark.png` and
 `narrow.png` (360 px) of the whole page, `tokens.png` of the token view at its worst token, and `first.png`, the first
-screen, which README.md shows.
+screen, which is `docs/report.png`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from tests.results.report.in_browser.page import Page, browser_and_driver, chrom
 
 FIRST = (1250, 900)
 """Width and height of the first screen, in pixels."""
+
+_DRAW_ALL = """(() => {
+  for (const block of document.querySelectorAll('#text div')) block.style.contentVisibility = 'visible';
+  document.getElementById('view')?.scrollIntoView();
+})()"""
+"""The browser draws only the part of the text that is near the window."""
 
 
 def main() -> int:
@@ -38,14 +44,26 @@ def write(page: Page, report: Path, folder: Path) -> None:
     """Write all pictures of a report into the folder."""
     for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"), ("narrow", 360, "light")):
         page.open(report, width=width, scheme=scheme, scrollbars=False)
+        page.evaluate(_DRAW_ALL)
+        page.frame()
+        page.evaluate("scrollTo(0, 0)")
         page.picture(folder / f"{name}.png", whole=True)
     page.open(report, scrollbars=False)
     page.evaluate("document.querySelector('[data-action=worst]')?.click()")
     page.evaluate("document.getElementById('view')?.scrollIntoView()")
     page.frame()
-    page.picture(folder / "tokens.png")
+    few_colours(page.picture(folder / "tokens.png"))
     page.open(report, width=FIRST[0], height=FIRST[1], scrollbars=False)
-    page.picture(folder / "first.png")
+    few_colours(page.picture(folder / "first.png"))
+
+
+def few_colours(path: Path) -> None:
+    """Make a PNG smaller: 64 colours are enough for text."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        found = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    found.save(path, optimize=True)
 
 
 if __name__ == "__main__":

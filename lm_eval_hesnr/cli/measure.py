@@ -88,7 +88,13 @@ def run(arguments: argparse.Namespace) -> bool:
     """Print the measures of one run, or the comparison of several. Return whether all of them could be read."""
     options = _options(arguments)
     note = cache(print_note)  # a run may be read twice, also as the one of --set-of
-    reader = Reader(scopes=options.scopes, epsilon=arguments.epsilon, task=arguments.task, note=note)
+    reader = Reader(
+        scopes=options.scopes,
+        epsilon=arguments.epsilon,
+        task=arguments.task,
+        temperatures=not arguments.set_of,
+        note=note,
+    )
     sources = reader.sources(arguments.runs)
     if len(sources) == 1:
         for name in _SEVERAL:

@@ -27,6 +27,8 @@ class Reader:
     """Nats; None for the default threshold of token tables, and for each results file's own."""
     task: str | None = None
     """The task to take from results files with several of our tasks."""
+    temperatures: bool = True
+    """Whether runs that are compared have `calibrated_he_snr`, if their token tables have temperatures."""
     note: Callable[[str], None] = field(default=lambda _: None)
     """Gets what the user should know, one line each."""
 
@@ -61,7 +63,7 @@ class Reader:
 
     def _compared(self, source: Source) -> ComparedRun:
         if source.has_tokens:
-            tables = self.tables(source.path)
+            tables = self.tables(source.path, temperatures=self.temperatures)
             run = from_tables(tables, self.scopes, self.table_epsilon)
             return replace(run, tables=replace(tables, profiles={}))  # the profiles of many runs need much memory
         return from_results(self.results(source.path), source.path)

@@ -323,6 +323,7 @@ async function startTokens() {
   $("text").onclick = (event) => { const i = pointed(event); if (i !== null && getSelection().isCollapsed) show(i); };
   $("text").onpointermove = hover;
   $("text").onpointerleave = () => { $("hover").hidden = true; };
+  addEventListener("keydown", (event) => { if (event.key === "Escape") $("hover").hidden = true; });
   $("map").onclick = (event) => show(Math.min(state.doc.n - 1, Math.floor((event.offsetX / event.target.clientWidth) * state.doc.n)));
   addEventListener("hashchange", openAddress);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);

@@ -98,12 +98,10 @@ def from_results(run: Run, source: Path) -> ComparedRun:
     """
     documents = run.config.get("documents")
     if not documents:
-        version = run.config["signature"].get("lm_eval_hesnr")
-        by = f"lm_eval_hesnr {version}" if isinstance(version, str) else "an older version of lm_eval_hesnr"
         raise InputError(
-            f"{source}: {by} wrote this results file, without the sums of each trajectory (configs, {run.task}, "
-            "documents). So this run cannot be compared with others. Give the folder of its token tables, or score it "
-            "again with this version"
+            f"{source}: an older version of lm_eval_hesnr wrote this results file, without the sums of each trajectory "
+            f"(configs, {run.task}, documents). So this run cannot be compared with others. Give the folder of its "
+            "token tables, or score it again with this version"
         )
     rows = document_totals(documents)
     digests, ids = documents["sha256"], documents["ids"]

@@ -35,8 +35,11 @@ def _keys(settings: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _settings(run: ReportRun) -> Iterator[tuple[str, str]]:
-    for key, value in run.run.config["signature"].items():
+    """The signature, and the versions of packages that are not in it."""
+    signature = run.run.config["signature"]
+    for key, value in signature.items():
         yield str(key), _short(value)
+    yield from ((name, version) for name, version in run.versions.items() if name not in signature)
 
 
 def _short(value: Any, room: int = 120) -> str:
@@ -51,9 +54,7 @@ def _short(value: Any, room: int = 120) -> str:
 
 def inputs_table(subject: Subject) -> HtmlTable:
     """The files that the page is made from."""
-    rows = []
-    for run in subject.runs:
-        versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-        cells = [run.date or "", versions, str(run.source), run.sha256 or ""]
-        rows.append([name_cell(run), *map(Cell, cells)])
-    return HtmlTable("Inputs", ["checkpoint", "date", "versions", "file", "SHA-256"], rows)
+    rows = [
+        [name_cell(run), Cell(run.date or ""), Cell(str(run.source)), Cell(run.sha256 or "")] for run in subject.runs
+    ]
+    return HtmlTable("Inputs", ["checkpoint", "date", "file", "SHA-256"], rows)

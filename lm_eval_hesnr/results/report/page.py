@@ -14,7 +14,7 @@ from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.report import chart_tables, made_tables, run_tables
 from lm_eval_hesnr.results.report.page_data import as_json, page_data
 from lm_eval_hesnr.results.report.render import render
-from lm_eval_hesnr.results.report.sentences import Words, certainty, verdict_lines
+from lm_eval_hesnr.results.report.sentences import Words, certainty, rival_lines, verdict_lines
 from lm_eval_hesnr.results.report.subject import Document, Subject
 from lm_eval_hesnr.results.report.views import View
 
@@ -62,6 +62,7 @@ class Page:
             "subject": subject,
             "words": self.words,
             "sure": certainty(subject),
+            "rivals": rival_lines(subject),
             "verdicts": verdict_lines(subject),
             "notes": [*self.notes, *left_out],
             "findings": finding_lines(self.findings),

@@ -9,6 +9,7 @@ from lm_eval_hesnr.messages.counts import counted, listed
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
 from lm_eval_hesnr.results.compare.pair import HEADLINE
+from lm_eval_hesnr.results.compare.verdict import Verdict
 from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.report.subject import Subject
 from lm_eval_hesnr.results.text_table import interval_cell, number
@@ -58,6 +59,7 @@ def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
         both = f"{subject.focus.name} and {subject.baseline.name}"
         for caution in verdicts[subject.focus.name].cautions:
             yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
+    yield from (f"{run.name} is not compared: {run.not_compared}." for run in subject.runs if run.not_compared)
     main = (subject.focus or subject.baseline).name
     yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
 
@@ -115,11 +117,18 @@ def _widths(subject: Subject) -> Iterator[str]:
         yield f"The interval of {run.name} is {own} wide with {n}. With {sizes} like these, it would be {values}."
 
 
-def verdict_lines(subject: Subject) -> list[tuple[str, list[str]]]:
-    """The verdicts on the run to take, compared with its rivals, and on each run, compared with the baseline."""
+def rival_lines(subject: Subject) -> list[str]:
+    """The verdicts on the run to take, compared with the runs that are nearest to it."""
+    return [_with_cautions(one) for one in subject.comparison.rivals] if subject.comparison else []
+
+
+def verdict_lines(subject: Subject) -> list[str]:
+    """The verdict on each run, compared with the baseline; the highest he_snr first."""
     comparison = subject.comparison
     if comparison is None:
         return []
-    ordered = [run.name for run in comparison.runs if run.name in comparison.verdicts]
-    found = [*comparison.rivals, *(comparison.verdicts[name] for name in ordered)]
-    return [(f"{one.sentence}.", [f"{caution}." for caution in one.cautions]) for one in found]
+    return [_with_cautions(comparison.verdicts[run.name]) for run in comparison.runs if run.name in comparison.verdicts]
+
+
+def _with_cautions(verdict: Verdict) -> str:
+    return " ".join([f"{verdict.sentence}.", *(f"Caution: {caution}." for caution in verdict.cautions)])

@@ -10,7 +10,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.compare.compared_run import from_results
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, least_p_line
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.findings import lines_by_kind
@@ -86,7 +86,10 @@ def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:
     page, values = compare(compared, scope), [run.value(HEADLINE, scope) or 0.0 for run in known]
     best = max(range(len(known)), key=lambda i: values[i])
     others = dict.fromkeys(i for i in (0, best - 1) if i >= 0 and i != best)
-    for verdict in page.family.verdicts((compared[best], compared[i]) for i in others):
+    found = page.family.verdicts((compared[best], compared[i]) for i in others)
+    for verdict in found:
         yield f"{verdict.sentence}."
         yield from (f"caution: {caution}." for caution in verdict.cautions)
+    if least := least_p_line(found):
+        yield f"{least}."
     yield from page.choice.sentences

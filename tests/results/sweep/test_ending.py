@@ -35,7 +35,8 @@ def test_the_best_is_compared_with_the_first_and_with_the_one_before_it():
     assert "after Holm" in lines[0]
     assert lines[1].startswith("step2 is ")
     assert " step3: he_snr " in lines[1]
-    assert any(line.startswith("Take step3: it has the highest he_snr") for line in lines[2:])
+    assert lines[2].endswith(" is the least that 8 trajectories can give in 2 comparisons.")
+    assert any(line.startswith("Take step3: it has the highest he_snr") for line in lines[3:])
 
 
 def test_the_verdicts_have_the_p_values_of_measure():

@@ -117,6 +117,15 @@ class Page:
         for key in keys:
             ActionChains(self.driver).send_keys(key).perform()
 
+    def hover(self, selector: str) -> None:
+        """Move the mouse over the first element with this selector."""
+        place = self.evaluate(
+            "(r => [r.left + r.width / 2, r.top + r.height / 2])"
+            "(document.querySelector(arguments[0]).getBoundingClientRect())",
+            selector,
+        )
+        self.command("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
+
     def frame(self) -> None:
         """Wait until the browser has drawn twice."""
         self.evaluate_later("await new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")

@@ -233,7 +233,7 @@ def many_documents(result: ScopeResult, n_documents: int) -> ScopeResult:
 def write_sweep(folder: Path, steps: Mapping[str, int], runs: Sequence[Document], **options: Any) -> Path:
     """Write the folder of a finished sweep; `steps` maps a checkpoint to its step. Later ones are better. Return it."""
     for number, (name, step) in enumerate(steps.items()):
-        path = write_run(folder / name, runs, number=number, better=0.08 * number, **options)
+        path = write_run(folder / name, runs, number=number, better=0.4 * number / len(steps), **options)
         state = {
             "format": "hesnr-sweep-checkpoint", "version": 1, "name": name, "pretrained": f"/models/{name}",
             "step": step, "status": "done", "results": path.name, "token_table": "tokens",

@@ -1,7 +1,13 @@
 """People who use other devices, colours, sizes, or no JavaScript can use the page."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.results.report.in_browser.synthetic_runs import documents, write_sweep
+
+ESCAPE = "\ue00c"
+"""The key, as WebDriver names it."""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -12,8 +18,7 @@ def violations(page, axe):
     return [(one["id"], len(one["nodes"]), one["nodes"][0]["html"][:200]) for one in found]
 
 
-@pytest.mark.parametrize("name", ["pair", "family"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("name", "scheme"), [("pair", "light"), ("family", "dark")])
 def test_axe_finds_no_violation_of_wcag_22_aa(page, axe, name, scheme, request):
     page.open(request.getfixturevalue(name), scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
@@ -21,7 +26,7 @@ def test_axe_finds_no_violation_of_wcag_22_aa(page, axe, name, scheme, request):
 
 
 def test_axe_finds_no_violation_after_a_token_is_chosen(page, axe, pair):
-    page.open(pair)
+    page.open(pair, scheme="dark")
     page.evaluate("document.querySelector('[data-action=worst]').click()")
     assert violations(page, axe) == []
 
@@ -34,6 +39,26 @@ def test_a_narrow_page_does_not_scroll_sideways(page, name, width, request):
     page.frame()
     wide, room = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.documentElement)")
     assert wide <= room <= width
+
+
+def test_long_names_do_not_make_the_page_scroll_sideways(page, reported, tmp_path):
+    runs = [replace(one, name=f"{i} trajectory_" + "of_a_long_name_" * 15) for i, one in enumerate(documents(5, 300))]
+    steps = {f"{i} checkpoint_" + "of_a_long_name_" * 10: i for i in range(3)}
+    page.open(reported(write_sweep(tmp_path, steps, runs)), width=360)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    page.evaluate("document.querySelector('[data-action=worst]').click()")
+    page.frame()
+    wide, room = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.documentElement)")
+    assert wide <= room
+
+
+def test_escape_hides_what_hovers_over_the_text(page, pair):
+    page.open(pair)
+    page.evaluate("document.querySelector('[data-action=worst]').click()")
+    page.hover("#text [aria-current]")
+    assert page.evaluate("document.getElementById('hover').hidden") is False
+    page.press(ESCAPE)
+    assert page.evaluate("document.getElementById('hover').hidden") is True
 
 
 def test_without_javascript_the_verdict_and_the_tables_are_there(page, pair):
