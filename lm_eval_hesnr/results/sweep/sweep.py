@@ -18,7 +18,7 @@ from lm_eval_hesnr.results.sweep.progress import busy_line, done_line, failed_li
 from lm_eval_hesnr.results.sweep.rows import Row, rows_of
 from lm_eval_hesnr.results.sweep.running import Evaluation, Running, new_state
 from lm_eval_hesnr.results.sweep.state import State
-from lm_eval_hesnr.results.sweep.stopping import Stop
+from lm_eval_hesnr.results.sweep.stopping import Stop, end_of_watch
 from lm_eval_hesnr.results.sweep.table import headline, write_tables
 
 STALE = 600.0
@@ -124,21 +124,10 @@ class Sweep:
         is_open = [one for one in planned if self._is_open(one)]
         if options.watch is None or any(one.readiness.state in ("ready", "busy") for one in is_open):
             return not is_open
-        return self._watch_is_over(planned, is_open)
-
-    def _watch_is_over(self, planned: list[Planned], is_open: list[Planned]) -> bool:
-        """Whether a watch ends, if it has nothing to do now."""
-        options = self._options
-        ended = [one for one in planned if one not in is_open and one.readiness.state != "incomplete"]
-        if options.until_step is not None and any((one.checkpoint.step or 0) >= options.until_step for one in ended):
-            self._say(f"step {options.until_step} is reached")
-            return True
-        written = [one.readiness.unchanged_for for one in planned if one.readiness.state in ("incomplete", "settling")]
-        idle = min([time.monotonic() - self._active_at, *written])
-        if options.until_idle is not None and idle >= options.until_idle:
-            self._say(f"nothing new for {duration(options.until_idle)}")
-            return True
-        return False
+        why = end_of_watch(options, planned, is_open, time.monotonic() - self._active_at)
+        if why:
+            self._say(why)
+        return bool(why)
 
     def _is_open(self, one: Planned) -> bool:
         """Whether a checkpoint may still be evaluated in this call."""
