@@ -100,6 +100,8 @@ class Benchmark:
             while process.poll() is None and len(self._names(name, "done")) < n_done:
                 time.sleep(0.1)
             time.sleep(seconds)
+            if process.poll() is not None:
+                raise SystemExit(f"the sweep ended before it was killed; see {self.out / f'{name}_{number}.log'}")
             process.kill()
             process.wait()
             for state in self._states(name) if number % 2 else []:
