@@ -28,6 +28,7 @@ COMMANDS = {
     "sweep": "evaluate every checkpoint of a training run; the same command continues after a stop",
     "diagnose": "list what may be wrong with results, with evidence and advice",
     "export": "write results for a table, a leaderboard, a model card or a tracker",
+    "correlate": "say whether measures of checkpoints predict their downstream scores",
     "sample": "list the embedded trajectories, or write one in an agent's format",
 }
 """The name of each module in this folder that is a subcommand, and its line in the list of commands."""
