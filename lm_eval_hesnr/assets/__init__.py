@@ -9,3 +9,6 @@ TRAJECTORIES = Path(__file__).parent / "swe_mini" / "trajectories.jsonl"
 
 EMBEDDED_MODEL = Path(__file__).parent / "tiny_swe_lm"
 """The tiny model's folder, as `transformers` loads it."""
+
+CORRELATE_PAGE = Path(__file__).parent / "correlate" / "page.html.j2"
+"""The template of the page of `hesnr correlate --html`."""

@@ -11,7 +11,7 @@ from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, resampled
 
 
 def logit(passed: np.ndarray, trials: np.ndarray) -> np.ndarray:
-    """The logit of a pass rate from counts: ln((passed + 1/2) / (trials - passed + 1/2)), finite also at 0 and 100 %."""
+    """The logit of a pass rate: ln((passed + 1/2) / (trials - passed + 1/2)), which is finite also at 0 and 100 %."""
     return np.asarray(np.log((passed + 0.5) / (trials - passed + 0.5)))
 
 

@@ -15,7 +15,6 @@ from lm_eval_hesnr.metrics.correlation.noise_of_axes import Noise, noise_of, std
 from lm_eval_hesnr.metrics.correlation.one_measure import (
     FEWEST_FOR_STATISTICS,
     Coefficient,
-    Kendall,
     is_constant,
     kendall,
     pearson,
@@ -38,7 +37,8 @@ class Row:
     reason: str | None = None
     pearson: Coefficient | None = None
     spearman: Coefficient | None = None
-    kendall: Kendall | None = None
+    tau: float | None = None
+    """Kendall's tau-b."""
     decisions: Decisions | None = None
     resolvable: Decisions | None = None
     regret: float | None = None
@@ -161,7 +161,7 @@ def _no_differences(points: Points) -> str | None:
 def _swaps(
     points: Points, usable: Sequence[Predictor]
 ) -> tuple[str | None, dict[str, tuple[float, float, float]], int | None]:
-    """Why there are no p-values; for each measure its correlation, p-value and corrected one; number of permutations."""
+    """Why there are no p-values; label to correlation, p-value and corrected p-value; number of permutations."""
     if points.design in (ONE_RUN, FEW_FAMILIES):
         return _no_differences(points) or "", {}, None
     if points.design == INDEPENDENT:
@@ -194,7 +194,7 @@ def _row(points: Points, one: Predictor, swap: tuple[float, float, float] | None
         predictor=one,
         pearson=pearson(one.x, points.y),
         spearman=spearman(one.x, points.y),
-        kendall=kendall(one.x, points.y),
+        tau=kendall(one.x, points.y),
         decisions=pairs.decisions(one.x, points.y),
         resolvable=pairs.resolvable(one.x, points.y, stderr_of_differences(points.drawn_y)),
         regret=pairs.regret(one.x, points.passed / points.trials),

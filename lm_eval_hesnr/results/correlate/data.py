@@ -78,7 +78,7 @@ def _row(row: Row) -> dict[str, Any]:
         "reason": row.reason,
         "pearson": row.pearson and row.pearson._asdict(),
         "spearman": row.spearman and row.spearman._asdict(),
-        "kendall": row.kendall and {"tau": row.kendall.tau},
+        "kendall_tau": row.tau,
         "decision_accuracy": row.decisions and row.decisions._asdict(),
         "clear_pairs": row.resolvable and row.resolvable._asdict(),
         "regret": row.regret,

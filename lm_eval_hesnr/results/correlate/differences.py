@@ -17,6 +17,8 @@ from lm_eval_hesnr.results.compare.verdict import holm
 from lm_eval_hesnr.results.correlate.points import FAMILIES, INDEPENDENT, Points, Predictor
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"
+NO_TEST = "no test fits the checkpoints"
+"""The reason if the checkpoints come from too few training runs."""
 USEFUL_GAIN = 0.05
 """A smaller gain of r is of no use: a measure whose interval is below it is said not to predict better."""
 
@@ -36,7 +38,7 @@ class Difference:
     same_as: str | None = None
     """An earlier rival, or the measure itself, of which the rival is a linear function: the same predictor."""
     test: Contrast | None = None
-    """The test that fits the data: Williams and Zou for independent trainings, the jackknife over training runs else."""
+    """The test that fits the data: Williams and Zou for independent trainings, else the jackknife over training runs."""
     if_independent: Contrast | None = None
     """Williams' test and Zou's interval, as if the checkpoints were independent."""
     p_value: float | None = None
@@ -103,4 +105,4 @@ def _difference(
         return replace(found, test=found.if_independent)
     if points.design == FAMILIES:
         return replace(found, test=family_jackknife(one.x, rival.x, points.y, points.families))
-    return replace(found, reason=f"no test for {points.design}")
+    return replace(found, reason=NO_TEST)

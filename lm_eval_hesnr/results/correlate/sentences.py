@@ -8,7 +8,7 @@ from lm_eval_hesnr.messages.counts import counted, first_names
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import LEAST_RELIABILITY
 from lm_eval_hesnr.results.compare.comparable import other_context
 from lm_eval_hesnr.results.correlate.correlation import Correlation
-from lm_eval_hesnr.results.correlate.differences import NO, USEFUL_GAIN, YES, Difference
+from lm_eval_hesnr.results.correlate.differences import NO, NO_TEST, USEFUL_GAIN, YES, Difference
 from lm_eval_hesnr.results.correlate.points import FAMILIES, INDEPENDENT, NULL, ONE_RUN
 
 _STRONG_TREND = 0.8
@@ -38,7 +38,7 @@ def headline(found: Correlation) -> list[str]:
 def _answer(found: Correlation, one: Difference) -> str:
     rs = "" if one.r is None or one.r_rival is None else f" r is {one.r:.3f} and {one.r_rival:.3f}."
     if one.test is None or one.p_value is None:
-        reason = one.reason if one.reason and not one.reason.startswith("no test") else found.no_differences
+        reason = found.no_differences if one.reason == NO_TEST else one.reason
         return f"NOT KNOWN: {reason or 'the test is not defined for these numbers'}.{rs}"
     low, high = one.test.interval
     numbers = f"{rs} Difference {one.test.difference:+.3f}, 95 % {low:+.3f} to {high:+.3f}, p = {_p(one.p_value)}"
@@ -107,11 +107,11 @@ def _about_measures(found: Correlation) -> Iterator[str]:
                 "is too low. More trajectories are needed."
             )
         if not row.predictor.has_direction and row.reason is None:
-            yield f"{row.predictor.label} is a diagnostic: neither higher nor lower is better, so its sign means nothing."
+            yield f"{row.predictor.label} is a diagnostic: neither higher nor lower is better, so the sign of r means nothing."
         if opposite := [family for family, r in row.within.items() if r < 0 and row.pearson and row.pearson.value > 0]:
             yield (
-                f"{row.predictor.label}: r is above 0 over all checkpoints, but below 0 inside {first_names(opposite)}. "
-                "It may tell training runs apart, and not the checkpoints of one run."
+                f"{row.predictor.label}: r is above 0 over all checkpoints, but below 0 inside {first_names(opposite)}."
+                " It may tell training runs apart, and not the checkpoints of one run."
             )
     null = found.row(NULL)
     if null.reason is not None and found.no_statistics is None:
