@@ -52,6 +52,19 @@ class World:
         """Whether three variables can have these correlations."""
         return bool(np.linalg.eigvalsh(self.correlations).min() > _LEAST_EIGENVALUE)
 
+    @property
+    def possible_between(self) -> str:
+        """Which correlations of the two measures are possible, in words."""
+        middle = self.candidate * self.rival
+        half = math.sqrt((1 - self.candidate**2) * (1 - self.rival**2))
+        return f"give one above {middle - half:.3f} and below {middle + half:.3f}"
+
+
+def logit_range(low: float, high: float) -> tuple[float, float]:
+    """Mean and standard deviation of normal logits of which 95 % are between those of two pass rates."""
+    ends = [math.log(rate / (1 - rate)) for rate in (low, high)]
+    return sum(ends) / 2, (ends[1] - ends[0]) / 2 / float(stats.norm.ppf((1 + LEVEL) / 2))
+
 
 def power(world: World, families: int, per_family: int, trials: int | None, seed: int) -> float:
     """The power of the test with so many checkpoints.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,10 +21,10 @@ from lm_eval_hesnr.metrics.correlation.one_measure import (
     spearman,
 )
 from lm_eval_hesnr.metrics.correlation.partial import dummies, left_out_error, partial
-from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FOR_DIFFERENCES
+from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FOR_DIFFERENCES, are_same
 from lm_eval_hesnr.metrics.noise import signal_to_noise, smoothed
 from lm_eval_hesnr.results.correlate.differences import Difference, differences
-from lm_eval_hesnr.results.correlate.points import FAMILIES, FEW_FAMILIES, INDEPENDENT, ONE_RUN, Points, Predictor
+from lm_eval_hesnr.results.correlate.points import FAMILIES, FEW_FAMILIES, INDEPENDENT, NULL, ONE_RUN, Points, Predictor
 
 _FEWEST_FAMILIES_LEFT_OUT = 3
 
@@ -35,6 +35,8 @@ class Row:
 
     predictor: Predictor
     reason: str | None = None
+    same_as: str | None = None
+    """An earlier predictor of which this one is a linear function, so that it predicts the same."""
     pearson: Coefficient | None = None
     spearman: Coefficient | None = None
     tau: float | None = None
@@ -143,8 +145,15 @@ def correlate(points: Points, measures: Sequence[Predictor], rivals: Sequence[Pr
         ways=ways,
         differences=differences(points, measures, [*rivals, null], reasons) if compared else [],
         given=_given(points, [one for one in measures if one in usable], rivals[:1]) if compared else [],
-        predictions=_predictions(points, measures, rivals, null, reasons) if compared else [],
+        predictions=_predictions(points, measures, [one for one in rivals if one.label in new], null, reasons)
+        if compared
+        else [],
     )
+
+
+def _same(one: Predictor, usable: Sequence[Predictor]) -> str | None:
+    earlier = usable[: usable.index(one)]
+    return next((other.label for other in earlier if are_same(one.x, other.x)), None)
 
 
 def _no_differences(points: Points) -> str | None:
@@ -152,7 +161,9 @@ def _no_differences(points: Points) -> str | None:
     if n < FEWEST_FOR_DIFFERENCES:
         return f"{n} checkpoints; at least {FEWEST_FOR_DIFFERENCES} are needed to compare two measures"
     if points.design == ONE_RUN:
-        return "all checkpoints come from one training run, as far as it is known"
+        if points.scores[0].family is None:
+            return "no column names the training runs, so all checkpoints count as one run"
+        return "all checkpoints come from one training run"
     if points.design == FEW_FAMILIES:
         return f"the checkpoints come from {len(set(points.families))} training runs; at least 4 are needed"
     return None
@@ -198,7 +209,7 @@ def _row(points: Points, one: Predictor, swap: tuple[float, float, float] | None
         decisions=pairs.decisions(one.x, points.y),
         resolvable=pairs.resolvable(one.x, points.y, stderr_of_differences(points.drawn_y)),
         regret=pairs.regret(one.x, points.passed / points.trials),
-        signal_to_noise=signal_to_noise([one.x[places] for places in runs.values()]),
+        signal_to_noise=None if one.label == NULL else signal_to_noise([one.x[places] for places in runs.values()]),
         r_smoothed=pearson(smooth[known], points.y[known]).value if can_smooth else None,
         within=_within(points, one, runs),
         noise=noise_of(one.x, points.y, one.drawn, points.drawn_y),

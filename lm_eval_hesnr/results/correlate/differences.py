@@ -38,7 +38,7 @@ class Difference:
     same_as: str | None = None
     """An earlier rival, or the measure itself, of which the rival is a linear function: the same predictor."""
     test: Contrast | None = None
-    """The test that fits the data: Williams and Zou for independent trainings, else the jackknife over training runs."""
+    """The test that fits the data: Williams and Zou for independent trainings, else the jackknife over runs."""
     if_independent: Contrast | None = None
     """Williams' test and Zou's interval, as if the checkpoints were independent."""
     p_value: float | None = None

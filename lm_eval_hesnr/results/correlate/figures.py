@@ -22,7 +22,7 @@ _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0
 
 
 def figures(found: Correlation) -> list[dict[str, Any]]:
-    """One figure per predictor that has statistics, in the order of the rows. Positions are pixels from the top left."""
+    """One figure per predictor that has statistics, in the order of the rows. Positions are in pixels."""
     points = found.points
     half_y = _NORMAL * np.asarray(points_stderr(points.drawn_y))
     y_of, y_range = _axis(points.y, half_y, HEIGHT - _BOTTOM, _TOP)
@@ -31,7 +31,9 @@ def figures(found: Correlation) -> list[dict[str, Any]]:
         for rate in _RATES
         if y_range[0] <= (value := math.log(rate / (1 - rate))) <= y_range[1]
     ]
-    return [_figure(found, row, y_of, half_y, ticks) for row in found.rows if row.pearson is not None]
+    return [
+        _figure(found, row, y_of, half_y, ticks) for row in found.rows if row.pearson is not None and not row.same_as
+    ]
 
 
 def families(found: Correlation) -> dict[str, str]:

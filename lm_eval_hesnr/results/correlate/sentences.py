@@ -107,7 +107,7 @@ def _about_measures(found: Correlation) -> Iterator[str]:
                 "is too low. More trajectories are needed."
             )
         if not row.predictor.has_direction and row.reason is None:
-            yield f"{row.predictor.label} is a diagnostic: neither higher nor lower is better, so the sign of r means nothing."
+            yield f"{row.predictor.label} has no better direction, so the sign of its r means nothing."
         if opposite := [family for family, r in row.within.items() if r < 0 and row.pearson and row.pearson.value > 0]:
             yield (
                 f"{row.predictor.label}: r is above 0 over all checkpoints, but below 0 inside {first_names(opposite)}."

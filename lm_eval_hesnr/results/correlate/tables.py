@@ -102,9 +102,13 @@ def _about_p(found: Correlation) -> str:
     if len(known) > 1:
         p_value, label = min(known)
         after = f"; {p_value:.2g} for {label} if it was chosen as the best of these measures (max-T)"
-    of = "the checkpoints" if found.points.design == INDEPENDENT else "the training runs at the same steps"
+    of = (
+        "permutations of the checkpoints"
+        if found.points.design == INDEPENDENT
+        else "ways to swap the training runs' outcomes"
+    )
     least = f"the least possible p is {1 / (found.ways or 1):.2g}"
-    return f"p: one-sided, from {found.ways} permutations of {of}; {least}{after}"
+    return f"p: one-sided, from {found.ways} {of}; {least}{after}"
 
 
 def _differences(found: Correlation) -> Table:
@@ -141,7 +145,7 @@ def _noise(found: Correlation) -> Table:
     rows = [_NOISE]
     for row in found.rows:
         noise = row.noise
-        if noise is None or row.pearson is None:
+        if noise is None or row.pearson is None or row.same_as:
             continue
         exact = None if not noise.ceiling else min(1.0, abs(row.pearson.value) / noise.ceiling)
         errors = [noise.of_x, noise.of_y, noise.of_both, noise.of_checkpoints]
@@ -155,7 +159,7 @@ def _noise(found: Correlation) -> Table:
         ])  # fmt: skip
     note = (
         "± is one standard error of r, if the trajectories, the tasks with their attempts and seeds, or the "
-        "checkpoints had been others. if exact: r divided by the root of both reliabilities, at most 1, without interval."
+        "checkpoints had been others. if exact: r divided by the root of both reliabilities, at most 1."
     )
     return Table(rows, [note])
 

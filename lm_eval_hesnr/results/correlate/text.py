@@ -32,6 +32,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 
 
 def about(points: Points) -> str:
+    """What the data are, in one sentence."""
     rates = [score.rate for score in points.scores]
     runs = len(set(points.families))
     of_runs = "" if points.scores[0].family is None else f" of {counted(runs, 'training run')}"
