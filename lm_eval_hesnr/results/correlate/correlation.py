@@ -130,9 +130,12 @@ def correlate(points: Points, measures: Sequence[Predictor], rivals: Sequence[Pr
     usable = [one for one in predictors if reasons[one.label] is None]
     no_p_values, swaps, ways = _swaps(points, usable)
     rows = [
-        Row(predictor=one, reason=reasons[one.label]) if reasons[one.label] else _row(points, one, swaps.get(one.label))
+        Row(predictor=one, reason=reasons[one.label])
+        if reasons[one.label]
+        else replace(_row(points, one, swaps.get(one.label)), same_as=_same(one, usable))
         for one in predictors
     ]
+    repeated = {row.predictor.label for row in rows if row.same_as}
     no_differences = too_few or _no_differences(points)
     compared = n >= FEWEST_FOR_DIFFERENCES and too_few is None
     return Correlation(
@@ -145,7 +148,7 @@ def correlate(points: Points, measures: Sequence[Predictor], rivals: Sequence[Pr
         ways=ways,
         differences=differences(points, measures, [*rivals, null], reasons) if compared else [],
         given=_given(points, [one for one in measures if one in usable], rivals[:1]) if compared else [],
-        predictions=_predictions(points, measures, [one for one in rivals if one.label in new], null, reasons)
+        predictions=_predictions(points, measures, [one for one in rivals if one.label not in repeated], null, reasons)
         if compared
         else [],
     )

@@ -60,7 +60,7 @@ class Spec:
         return cls(name, scope)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictor:
     """A measure, or training time, over n checkpoints."""
 
