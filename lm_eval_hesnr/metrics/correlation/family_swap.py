@@ -88,8 +88,10 @@ def _orders(n_families: int, seed: int) -> np.ndarray:
     """(W, F) orders of the families: all of them, or the given order and random ones."""
     if n_families <= _MOST_FAMILIES:
         return np.array(list(permutations(range(n_families))))
-    random = np.random.default_rng(seed).permuted(np.tile(np.arange(n_families), (_RANDOM_ORDERS, 1)), axis=1)
-    return np.concatenate([np.arange(n_families)[None], random])
+    random = np.random.default_rng(seed).permuted(
+        np.tile(np.arange(n_families, dtype=np.int16), (_RANDOM_ORDERS, 1)), axis=1
+    )
+    return np.concatenate([np.arange(n_families, dtype=np.int16)[None], random])
 
 
 def without_step(values: np.ndarray) -> np.ndarray:

@@ -55,9 +55,9 @@ def plan_lines(plan: Plan) -> list[str]:
     sentences = [
         f"Assumed: the measure has r = {world.candidate:.3f} with the true ability, its rival {world.rival:.3f}, and "
         f"r = {world.between:.3f} between them. The outcome is {counted(plan.tasks, 'task')} x "
-        f"{counted(plan.attempts, 'attempt')} (reliability {reliability:.2f} with these pass rates). A share of {world.share_between_families:g} of each "
-        "variance is between training runs. The power is that of finding the advantage at 0.05, two-sided, without a "
-        "correction for several comparisons.",
+        f"{counted(plan.attempts, 'attempt')} (reliability {reliability:.2f} with these pass rates). "
+        f"A share of {world.share_between_families:g} of each variance is between training runs. The power is that of "
+        "finding the advantage at 0.05, two-sided, without a correction for several comparisons.",
         *_answers(plan),
     ]
     lines = [line for sentence in sentences for line in [*_wrapped(sentence), ""]]

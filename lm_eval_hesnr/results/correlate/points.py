@@ -21,6 +21,7 @@ from lm_eval_hesnr.metrics.correlation.outcome import (
     seed_variance,
     with_seed_noise,
 )
+from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FAMILIES
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure
 from lm_eval_hesnr.metrics.noise import scaled
 from lm_eval_hesnr.results.compare.comparable import why_not
@@ -111,7 +112,19 @@ class Points:
             return ONE_RUN
         if n_families == len(self.names):
             return INDEPENDENT
-        return FAMILIES if n_families >= 4 else FEW_FAMILIES
+        return FAMILIES if n_families >= FEWEST_FAMILIES else FEW_FAMILIES
+
+    @property
+    def no_test(self) -> str | None:
+        """Why the checkpoints allow no test; None if they do."""
+        if self.design == ONE_RUN:
+            if self.scores[0].family is None:
+                return "no column names the training runs, so all checkpoints count as one run"
+            return "all checkpoints come from one training run"
+        if self.design == FEW_FAMILIES:
+            runs = len(set(self.families))
+            return f"the checkpoints come from {runs} training runs; at least {FEWEST_FAMILIES} are needed"
+        return None
 
     @cached_property
     def drawn_y(self) -> np.ndarray:
