@@ -73,7 +73,7 @@ def _jackknife(agreement: np.ndarray, chosen: np.ndarray) -> Interval | None:
     if not np.isfinite(without).all():
         return None
     value = _accuracy(used)[0]
-    half = jackknife_stderr(without) * stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    half = jackknife_stderr(without) * float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
     return Interval(max(0.0, value - half), min(1.0, value + half))
 
 
