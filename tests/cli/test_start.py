@@ -25,6 +25,8 @@ NEEDED = {
     "sweep": ["pyarrow", "scipy"],
     "diagnose": ["pyarrow", "scipy"],
     "export": ["pyarrow", "scipy"],
+    "correlate": ["pyarrow", "scipy"],
+    "plan": ["pyarrow", "scipy"],
     "sample": ["scipy"],
 }
 

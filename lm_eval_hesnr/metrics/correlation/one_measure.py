@@ -25,9 +25,14 @@ class Coefficient(NamedTuple):
     interval: Interval | None
 
 
-def is_constant(values: np.ndarray) -> bool:
-    """Whether all values are equal to rounding, so that nothing can correlate with them."""
-    return bool(np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())))
+def is_constant(values: np.ndarray, rounding: float = 1e-12) -> bool:
+    """Whether all values are equal to rounding, so that nothing can correlate with them.
+
+    Args:
+        values: (n,)
+        rounding: the largest relative difference of equal values.
+    """
+    return bool(np.ptp(values) <= rounding * np.abs(values).max())
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> Coefficient:

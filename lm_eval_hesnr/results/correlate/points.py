@@ -26,6 +26,7 @@ from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure
 from lm_eval_hesnr.metrics.noise import scaled
 from lm_eval_hesnr.results.compare.comparable import why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.verdict import ROUNDING
 from lm_eval_hesnr.results.correlate.scores import Score
 
 INDEPENDENT, FAMILIES, FEW_FAMILIES, ONE_RUN = "independent trainings", "families", "few families", "one run"
@@ -82,7 +83,7 @@ class Predictor:
         unknown = [name for name, value in zip(names, self.x, strict=True) if not math.isfinite(value)]
         if unknown:
             return f"not known for {unknown[0]}" + (f" and {len(unknown) - 1} more" if len(unknown) > 1 else "")
-        return "the same value for all checkpoints" if is_constant(self.x) else None
+        return "the same value for all checkpoints" if is_constant(self.x, ROUNDING) else None
 
 
 class Points:

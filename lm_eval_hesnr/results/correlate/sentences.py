@@ -90,7 +90,7 @@ def _about_outcome(found: Correlation) -> Iterator[str]:
     if reliabilities and reliabilities[0] is not None and reliabilities[0] < LEAST_RELIABILITY:
         rates = [score.rate for score in found.points.scores]
         yield (
-            f"WARNING: the outcome is mostly noise or partly noise: its reliability is {reliabilities[0]:.2f}, and "
+            f"WARNING: the outcome is partly or mostly noise: its reliability is {reliabilities[0]:.2f}, and "
             f"{LEAST_RELIABILITY} is the least for a useful table. Even an exact measure would have an r of about "
             f"{reliabilities[0] ** 0.5:.2f}. The pass rates are only {min(rates):.1%} to {max(rates):.1%}, from "
             f"{counted(int(found.points.trials.min()), 'trial')} each. More tasks or attempts, or checkpoints that "
@@ -100,6 +100,8 @@ def _about_outcome(found: Correlation) -> Iterator[str]:
 
 def _about_measures(found: Correlation) -> Iterator[str]:
     for row in found.rows:
+        if row.same_as:
+            continue
         noise = row.noise.reliability_x if row.noise else None
         if noise is not None and noise < LEAST_RELIABILITY:
             yield (

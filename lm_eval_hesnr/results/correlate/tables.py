@@ -11,7 +11,7 @@ from lm_eval_hesnr.results.correlate.points import INDEPENDENT
 from lm_eval_hesnr.results.text_table import interval_cell, number
 
 _MEASURES = [
-    "predictor", "r", "95 % interval", "rho", "tau", "decisions", "95 % interval", "clear", "regret", "s/n", "r of 3",
+    "predictor", "r", "95 % interval", "rho", "tau", "pairs", "95 %", "clear", "regret", "s/n", "r of 3",
     "p",
 ]  # fmt: skip
 _DIFFERENCES = [
@@ -74,11 +74,11 @@ def _measure(row: Row) -> list[str]:
         row.predictor.label,
         f"{r.value:.3f}",
         interval_cell(r.interval, ".3f"),
-        f"{rho.value:.3f}",
-        f"{tau:.3f}",
-        f"{share.accuracy:.3f}",
+        f"{rho.value:.2f}",
+        f"{tau:.2f}",
+        f"{share.accuracy:.2f}",
         interval_cell(share.interval, ".2f"),
-        "N/A" if clear is None else f"{clear.accuracy:.3f} of {clear.pairs}",
+        "N/A" if clear is None else f"{clear.accuracy:.2f} of {clear.pairs}",
         "N/A" if row.regret is None else f"{100 * row.regret:.1f}",
         number(row.signal_to_noise, ".1f"),
         number(row.r_smoothed, ".3f"),
@@ -90,8 +90,8 @@ def _legend(found: Correlation) -> str:
     p = f"no p: {found.no_p_values}" if found.no_p_values else _about_p(found)
     return (
         "r: Pearson, of the measure (ln of a perplexity, signed so that higher is better) and the logit of the pass "
-        "rate. decisions: share of pairs of checkpoints in the right order; clear: the same over the pairs whose "
-        "outcomes differ clearly. regret: points of pass rate that are lost with the checkpoint that the measure would "
+        "rate. pairs: share of pairs of checkpoints in the right order; clear: the same over the pairs whose outcomes "
+        "differ clearly. regret: points of pass rate that are lost with the checkpoint that the measure would "
         f"choose. s/n: signal-to-noise. r of 3: with means over 3 checkpoints. {p}."
     )
 
