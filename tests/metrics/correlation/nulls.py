@@ -1,6 +1,8 @@
-"""Quantities that share nothing but a trend."""
+"""Quantities that share nothing but a trend; and a check that a result is there."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,3 +18,12 @@ def series(random: np.random.Generator, kind: str, studies: int, families: int, 
     walk = 0.2 * random.normal(size=(studies, families, steps)).cumsum(axis=2)
     levels = 0.4 * random.normal(size=(studies, families, 1)) if kind == "family levels + walk" else 0.0
     return np.asarray(trend + levels + walk)
+
+
+T = TypeVar("T")
+
+
+def known(result: T | None) -> T:
+    """Return the result, which must not be None."""
+    assert result is not None
+    return result

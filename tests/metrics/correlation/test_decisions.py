@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.correlation.decisions import decisions, jackknife_stderr, regret, resolvable
+from tests.metrics.correlation.nulls import known
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -42,7 +43,7 @@ def test_the_interval_leaves_out_one_checkpoint_at_a_time():
 
 def test_only_pairs_with_clearly_different_outcomes_are_resolvable():
     x, y = np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.1, 5.0])
-    found = resolvable(x, y, np.full((3, 3), 0.5))
+    found = known(resolvable(x, y, np.full((3, 3), 0.5)))
     assert (found.accuracy, found.pairs) == (0.5, 2)  # (0, 1) is not resolvable; (0, 2) agrees, (1, 2) does not
     assert resolvable(x, y, np.full((3, 3), 50.0)) is None
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.correlation.one_measure import fisher_interval, is_constant, kendall, pearson, spearman
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
