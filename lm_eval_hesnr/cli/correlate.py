@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_lines, print_note
@@ -17,12 +19,15 @@ from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
 from lm_eval_hesnr.results.correlate.data import correlation_data
 from lm_eval_hesnr.results.correlate.matching import match
 from lm_eval_hesnr.results.correlate.page import correlation_page
-from lm_eval_hesnr.results.correlate.points import Points, Spec
+from lm_eval_hesnr.results.correlate.points import Points, Predictor, Spec
 from lm_eval_hesnr.results.correlate.scores import read_scores
 from lm_eval_hesnr.results.correlate.text import correlation_lines
 from lm_eval_hesnr.results.reading import Reader
+from lm_eval_hesnr.results.run_paths import Source
 
 MEASURES, AGAINST = ("he_snr,action",), ("ppl,action", "bits_per_byte,action")
+OF_DECISIONS = ("he_snr", "he_ppl", "self_he_snr", "q_over_entropy")
+"""Measures that depend on epsilon and have another unit than a count."""
 _PAGE = Path("correlate.html")
 
 
@@ -61,6 +66,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "--epsilon", type=float, metavar="NATS", help="entropy threshold of token tables (default: as usual)"
     )
+    command.add_argument(
+        "--thresholds", nargs="+", type=float, default=[], metavar="NATS",
+        help="also the measures of decisions with these epsilons, from --tables; p is corrected for the choice",
+    )  # fmt: skip
     command.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of all draws (default: {SEED})")
     command.add_argument("-o", "--out", metavar="OUT.json", help="also write all numbers to this file")
     command.add_argument(
@@ -72,6 +81,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(arguments: argparse.Namespace) -> bool:
     """Print the correlation, and write the files. Return whether all results could be read."""
+    for epsilon in (*arguments.thresholds, arguments.epsilon):
+        if epsilon is not None and not 0 < epsilon < math.inf:
+            raise InputError(f"--thresholds and --epsilon should be positive numbers of nats, found {epsilon}")
     if arguments.seed < 0:
         raise InputError(f"--seed should be a whole number of at least 0, found {arguments.seed}")
     outputs = _outputs(arguments)
@@ -90,7 +102,8 @@ def run(arguments: argparse.Namespace) -> bool:
             print_note(f"note: left out, without {what}: {first_names(names)}" + _count(names))
     points = Points(matched.pairs, arguments.seed)
     points.check(list(scopes))
-    found = correlate(points, points.predictors(measures), points.predictors(rivals))
+    tested = [*points.predictors(measures), *_at_thresholds(reader, points, measures, arguments.thresholds)]
+    found = correlate(points, tested, points.predictors(rivals))
     print_lines(correlation_lines(found))
     for path, content in ((outputs[0], _json), (outputs[1], correlation_page)):
         if path is not None:
@@ -98,6 +111,27 @@ def run(arguments: argparse.Namespace) -> bool:
                 replace_file(path, content(found))
             print_line(f"{path}: written")
     return all_good
+
+
+def _at_thresholds(reader: Reader, points: Points, measures: list[Spec], thresholds: list[float]) -> list[Predictor]:
+    """The measures of decisions again, with each threshold."""
+    specs = [one for one in measures if one.name in OF_DECISIONS]
+    for run in points.runs if thresholds else []:
+        if run.tables is None:
+            raise InputError(
+                f"--thresholds needs token tables of every checkpoint; give those of {run.name} as --tables"
+            )
+    if thresholds and not specs:
+        raise InputError(f"--thresholds needs one of {', '.join(OF_DECISIONS)} in --measures")
+    found = []
+    for epsilon in dict.fromkeys(thresholds):
+        other = replace(reader, epsilon=epsilon, note=lambda _: None)
+        runs, errors = other.compared([Source(run.source, has_tokens=True) for run in points.runs])
+        if errors:
+            raise errors[0]
+        pairs = list(zip(points.scores, runs, strict=True))
+        found += Points(pairs, points.seed).predictors(specs, f"@{epsilon:g}")
+    return found
 
 
 def _count(names: list[str]) -> str:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.scoring.token_table import write_token_table
+from tests.builders import token_scores
 from tests.results.correlate.made_up import Checkpoint, study, write_study
 
 
@@ -269,3 +271,23 @@ def test_a_file_that_exists_is_kept_without_force(small, tmp_path, capsys):
 def test_no_results_are_an_error(small, capsys):
     status, _, err = correlate(capsys, small / "scores.csv")
     assert (status, "no results: give results_*.json" in err) == (2, True)
+
+
+def test_thresholds_are_measured_from_token_tables(tmp_path, capsys):
+    for i in range(6):
+        for j in range(6):
+            scores = token_scores(150, seed=j, better=0.1 * i, signature={"model": f"m{i}", "k": 10})
+            write_token_table(tmp_path / "tokens" / f"m{i}", j, f"run {j}", scores)
+    scores = tmp_path / "scores.csv"
+    scores.write_text("checkpoint,passed,tasks\n" + "".join(f"m{i},{20 + 9 * i},100\n" for i in range(6)))
+    tables = sorted((tmp_path / "tokens").iterdir())
+    status, _, err = correlate(capsys, scores, "--tables", *tables, "--thresholds", "0.8", "-o", tmp_path / "o.json")
+    assert (status, err) == (0, "")
+    rows = json.loads((tmp_path / "o.json").read_text())["measures"]
+    assert [row["measure"] for row in rows][:2] == ["he_snr,action", "he_snr,action@0.8"]
+    assert rows[0]["pearson"] != rows[1]["pearson"]
+
+
+def test_thresholds_need_token_tables(small, capsys):
+    status, _, err = correlate(capsys, small / "scores.csv", small / "results", "--thresholds", "0.8")
+    assert (status, "--thresholds needs token tables of every checkpoint; give those of step100" in err) == (2, True)

@@ -156,15 +156,20 @@ class Points:
                         "checkpoints with the same settings and trajectories"
                     )
 
-    def predictors(self, specs: Sequence[Spec]) -> list[Predictor]:
-        """The measures. All of them use the same draws of trajectories."""
+    def predictors(self, specs: Sequence[Spec], suffix: str = "") -> list[Predictor]:
+        """The measures. All of them use the same draws of trajectories.
+
+        Args:
+            specs: in scopes that all runs have.
+            suffix: what is added to each label.
+        """
         drawn: dict[str, list[np.ndarray] | None] = {}
         for spec in specs:
             if spec.scope not in drawn:
                 drawn[spec.scope] = drawn_totals([run.totals[spec.scope] for run in self.runs], self.seed)
-        return [self._predictor(spec, drawn[spec.scope]) for spec in specs]
+        return [self._predictor(spec, drawn[spec.scope], suffix) for spec in specs]
 
-    def _predictor(self, spec: Spec, drawn: list[np.ndarray] | None) -> Predictor:
+    def _predictor(self, spec: Spec, drawn: list[np.ndarray] | None, suffix: str) -> Predictor:
         rows = [run.totals[spec.scope] for run in self.runs]
         higher = HIGHER_IS_BETTER[spec.name]
 
@@ -173,7 +178,7 @@ class Points:
             return scaled(spec.name, values.ravel().tolist()).reshape(values.shape) * (-1 if higher is False else 1)
 
         return Predictor(
-            label=str(spec),
+            label=f"{spec}{suffix}",
             values=np.array([float(measure(spec.name, one.sum(axis=0))) for one in rows]),
             x=_x([one.sum(axis=0) for one in rows]),
             drawn=None if drawn is None else _x(drawn),

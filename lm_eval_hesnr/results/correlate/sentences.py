@@ -27,12 +27,13 @@ def headline(found: Correlation) -> list[str]:
             lines.append(f"Does {label} predict the outcome better than {rivals}? NOT KNOWN: {reason}.")
         for one in of_measure:
             if one.same_as:
-                lines.append(
+                line = (
                     f"{one.rival} is the same predictor as {one.same_as} here: one is a linear function of the other."
                 )
-                continue
-            lines.append(f"Does {label} predict the outcome better than {one.rival}? {_answer(found, one)}")
-    return lines
+            else:
+                line = f"Does {label} predict the outcome better than {one.rival}? {_answer(found, one)}"
+            lines.append(line)
+    return list(dict.fromkeys(lines))
 
 
 def _answer(found: Correlation, one: Difference) -> str:
