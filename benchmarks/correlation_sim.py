@@ -110,7 +110,7 @@ def powers(random: np.random.Generator, studies: int) -> Iterator[str]:
 
 def nothing_shared(random: np.random.Generator, studies: int) -> Iterator[str]:
     """Pearson's r of two series of one training run that share nothing but their trend."""
-    yield "| checkpoints | median abs r | r above .9 |"
+    yield "| checkpoints | median of the absolute r | above .9 |"
     yield "|---:|---:|---:|"
     for n in (8, 12, 24):
         trend = np.log(np.linspace(1, 12, n))
