@@ -34,6 +34,24 @@ def test_zous_interval_is_that_of_its_paper():
     assert zou_interval(0.396, 0.179, 0.088, 66) == pytest.approx((-0.093, 0.517), abs=5e-4)
 
 
+@pytest.mark.parametrize(
+    ("r_ay", "r_by", "r_ab", "t", "interval"),
+    [(0.1724, 0.1795, 0.5387, -0.1909, (-0.0798, 0.0656)), (-0.1741, 0.2015, 0.3734, -9.0340, (-0.4568, -0.2921))],
+)
+def test_both_are_those_of_cocor_in_r(r_ay, r_by, r_ab, t, interval):
+    """Printed by R's cocor for n = 646, with r to four digits, in a public text book on psychometrics."""
+    assert williams(r_ay, r_by, r_ab, 646)[0] == pytest.approx(t, abs=3e-3)
+    assert zou_interval(r_ay, r_by, r_ab, 646) == pytest.approx(interval, abs=1.5e-4)
+
+
+def test_zous_interval_contains_the_true_difference_of_close_measures():
+    root = np.linalg.cholesky([[1, 0.9, 0.95], [0.9, 1, 0.85], [0.95, 0.85, 1]])
+    a, b, y = np.moveaxis(np.random.default_rng(3).normal(size=(1500, 24, 3)) @ root.T, -1, 0)
+    rs = zip(correlation(a, y), correlation(b, y), correlation(a, b), strict=True)
+    found = [zou_interval(*map(float, three), 24) for three in rs]  # type: ignore[arg-type, call-arg]
+    assert 0.93 <= np.mean([low < 0.1 < high for low, high in found]) <= 0.97
+
+
 def test_correlation_is_that_of_scipy_along_the_last_axis():
     a, b = np.random.default_rng(0).normal(size=(2, 3, 7))
     assert correlation(a, b) == pytest.approx([stats.pearsonr(*rows).statistic for rows in zip(a, b, strict=True)])
@@ -82,6 +100,20 @@ def test_the_jackknife_finds_what_the_simulation_finds():
     names = [str(f) for f in range(5) for _ in range(4)]
     tests = [known(family_jackknife(a[i].ravel(), b[i].ravel(), y[i].ravel(), names)) for i in range(60)]
     assert [test.p_value < 0.05 and test.difference > 0 for test in tests] == _jackknife_finds(a, b, y).tolist()
+
+
+def test_the_jackknife_is_the_textbook_one():
+    a, b, y = np.random.default_rng(8).normal(size=(3, 15))
+    names = [str(i % 5) for i in range(15)]
+
+    def _z(kept):
+        return np.arctanh(correlation(a[kept], y[kept])) - np.arctanh(correlation(b[kept], y[kept]))
+
+    value = _z(np.ones(15, bool))
+    without = np.array([_z(np.array(names) != name) for name in "01234"])
+    stderr = np.sqrt(4 / 5 * ((without - without.mean()) ** 2).sum())
+    found = known(family_jackknife(a, b, y, names))
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(value) / stderr, 4))
 
 
 def test_the_interval_of_the_jackknife_excludes_zero_exactly_with_a_small_p_value():

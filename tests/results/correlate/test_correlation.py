@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
+from lm_eval_hesnr.metrics.correlation.partial import dummies, left_out_error, partial
 from lm_eval_hesnr.results.correlate.correlation import correlate
+from lm_eval_hesnr.results.correlate.outcomes import TaskOutcomes
 from lm_eval_hesnr.results.correlate.points import FAMILIES, FEW_FAMILIES, INDEPENDENT, NULL, ONE_RUN, Points, Spec
 from lm_eval_hesnr.results.correlate.scores import Score
 from lm_eval_hesnr.results.correlate.sentences import cautions, headline
@@ -29,6 +31,11 @@ def points(n=12, *, family=None, order=True, noise=0.0, seed=0, **columns):
         )  # fmt: skip
         pairs.append((score, run))
     return Points(pairs, seed=1)
+
+
+def pairs(found):
+    """Return the pairs of score and run of which the points are made."""
+    return zip(found.scores, found.runs, strict=True)
 
 
 def result(found, measures=(HE_SNR,), rivals=(PPL,)):
@@ -108,6 +115,45 @@ def test_training_runs_at_different_steps_have_no_p_value():
     found = result(points(family=lambda i: str(i % 4), noise=0.2))
     assert found.no_p_values == "the training runs do not have two steps in common, each with one checkpoint"
     assert found.differences[0].p_value is not None
+
+
+def test_the_control_is_the_rival_given_its_other_half():
+    found = points(family=lambda i: str(i % 4), noise=0.3, n=16)
+    (ppl,) = found.predictors([PPL])
+    ppl.halves[1][:] += 0.1 * np.random.default_rng(0).normal(size=16)
+    control = correlate(found, found.predictors([HE_SNR]), [ppl]).given[0].control
+    assert control == partial(ppl.halves[0], found.y, np.column_stack([ppl.halves[1], dummies(found.families)]))
+
+
+def test_predictions_leave_out_checkpoints_and_training_runs():
+    found = points(family=lambda i: str(i % 4), noise=0.3, n=16)
+    by_label = {one.label: one for one in result(found).predictions}
+    assert list(by_label) == ["the mean", NULL, "ppl,action", "he_snr,action", "ppl,action and he_snr,action"]
+    (ppl,) = found.predictors([PPL])
+    z = ppl.x[:, None]
+    assert by_label["ppl,action"].checkpoint == left_out_error(z, found.y, found.names)
+    assert by_label["ppl,action"].family == left_out_error(z, found.y, found.families)
+
+
+def test_seeds_that_differ_add_noise():
+    found = points()
+    spread = Points(
+        [(replace(s, passed=np.array([20, 180]), trials=np.array([500, 500])), r) for s, r in pairs(found)], 1
+    )
+    alike = Points(
+        [(replace(s, passed=np.array([100, 100]), trials=np.array([500, 500])), r) for s, r in pairs(found)], 1
+    )
+    assert spread.drawn_y.std(axis=0).mean() > 5 * alike.drawn_y.std(axis=0).mean()
+
+
+def test_outcomes_by_task_are_drawn_task_by_task():
+    """Checkpoints that pass the same tasks keep their differences in every draw."""
+    found = points()
+    passed = np.random.default_rng(0).integers(0, 2, 100)
+    same = TaskOutcomes(passed, np.ones(100, int), passed.sum(keepdims=True), np.array([100]))
+    drawn = Points([(replace(s, by_task=same), r) for s, r in pairs(found)], 1).drawn_y
+    assert drawn.std(axis=0).min() > 0.1
+    assert np.ptp(drawn, axis=1).max() == 0
 
 
 def test_a_measure_against_itself_is_the_same_predictor():
