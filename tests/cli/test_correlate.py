@@ -234,7 +234,7 @@ def test_a_wrong_cell_is_named(text, error, small, tmp_path, capsys):
         (["--against", "ppl,actions"], "--against ppl,actions: no scope 'actions'; did you mean 'action'? "),
         (["--group", "famly"], "--group famly: did you mean 'family'? expected one of its columns: checkpoint, "),
         (["--order", "tokens"], "--order tokens: expected one of its columns: checkpoint, "),
-        (["--measures", "he_snr,thought"], "step100 has no scope thought"),
+        (["--measures", "he_snr,thought"], "has no scope thought, only action; choose one of them"),
         (["--seed", "-1"], "--seed should be a whole number of at least 0, found -1"),
         (["--outcomes", "missing.jsonl"], "missing.jsonl: No such file or directory; give JSON lines"),
         (["--tables", "no such folder"], "no such folder: there is no such folder or file"),

@@ -150,6 +150,11 @@ class Points:
         first = self.runs[0]
         for run in self.runs:
             for scope in scopes:
+                if scope not in run.totals:
+                    raise InputError(
+                        f"{run.source}: has no scope {scope}, only {', '.join(run.totals)}; choose one of them, or "
+                        "score again with it"
+                    )
                 if reason := why_not(first, run, scope):
                     raise InputError(
                         f"{run.source}: {run.name} cannot be compared with {first.name}: {reason}; score all "

@@ -76,8 +76,12 @@ def _about_design(found: Correlation) -> Iterator[str]:
     elif points.design != INDEPENDENT:
         yield (
             f"The {n} checkpoints come from {len(set(points.families))} training runs. Checkpoints of the same run are "
-            "alike, so the intervals of r, which take them as independent, are too narrow. The answers above and the "
-            "p-values are not affected: they treat each training run as one unit."
+            "alike, so the intervals of r, which take them as independent, are too narrow. "
+            + (
+                "The answers above and the p-values are not affected: they treat each training run as one unit."
+                if points.design == FAMILIES
+                else "So few training runs show nothing about others."
+            )
         )
     else:
         yield (
