@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lm_eval_hesnr.metrics.bootstrap import LEVEL
 from lm_eval_hesnr.metrics.correlation.two_measures import (
     Contrast,
     are_same,
@@ -13,7 +12,7 @@ from lm_eval_hesnr.metrics.correlation.two_measures import (
     family_jackknife,
     independent,
 )
-from lm_eval_hesnr.results.compare.verdict import holm
+from lm_eval_hesnr.results.compare.verdict import ALPHA, holm
 from lm_eval_hesnr.results.correlate.points import FAMILIES, INDEPENDENT, Points, Predictor
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"
@@ -50,7 +49,7 @@ class Difference:
         """Whether the measure predicts better than the rival."""
         if self.test is None or self.p_value is None:
             return NOT_KNOWN
-        if self.p_value < 1 - LEVEL:
+        if self.p_value < ALPHA:
             return YES if self.test.difference > 0 else NO
         return NO if self.test.interval.high < USEFUL_GAIN else NOT_KNOWN
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lm_eval_hesnr.messages.counts import counted, first_names
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import LEAST_RELIABILITY
 from lm_eval_hesnr.results.compare.comparable import other_context
+from lm_eval_hesnr.results.compare.verdict import ALPHA
 from lm_eval_hesnr.results.correlate.correlation import Correlation
 from lm_eval_hesnr.results.correlate.differences import NO, NO_TEST, USEFUL_GAIN, YES, Difference
 from lm_eval_hesnr.results.correlate.points import FAMILIES, INDEPENDENT, NULL, ONE_RUN
@@ -47,8 +48,11 @@ def _answer(found: Correlation, one: Difference) -> str:
     if one.answer == YES:
         return f"YES.{numbers}"
     if one.answer == NO:
-        why = "it predicts worse" if high < 0 else f"a gain of {USEFUL_GAIN} or more is not compatible with the data"
+        is_worse = one.p_value < ALPHA
+        why = "it predicts worse" if is_worse else f"a gain of {USEFUL_GAIN} or more is not compatible with the data"
         return f"NO: {why}.{numbers}"
+    if low > 0:
+        return f"NOT KNOWN: the advantage is not clear after so many comparisons.{numbers}"
     return f"NOT KNOWN: the data fit with no gain, and with a gain above {USEFUL_GAIN}.{numbers}"
 
 

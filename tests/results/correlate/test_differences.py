@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from lm_eval_hesnr.metrics.bootstrap import Interval
 from lm_eval_hesnr.metrics.correlation.two_measures import Contrast, family_jackknife, independent
 from lm_eval_hesnr.results.compare.verdict import holm
 from lm_eval_hesnr.results.correlate.differences import NO, NOT_KNOWN, YES, Difference
+from lm_eval_hesnr.results.correlate.sentences import headline
 from tests.results.correlate.test_correlation import BITS, PPL, Spec, points, result
 
 
@@ -41,6 +44,25 @@ def test_the_test_fits_the_checkpoints_and_holm_covers_all_differences(family, t
     )
     assert compared[0].test == expected
     assert compared[0].if_independent == independent(he_snr.x, ppl.x, found.y)
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_value", "words"),
+    [
+        ((0.02, 0.3), 0.01, "YES. r is 0.900"),
+        ((-0.3, -0.02), 0.01, "NO: it predicts worse. r is"),
+        ((-0.3, -0.02), 0.09, "NO: a gain of 0.05 or more is not compatible with the data. r is"),
+        ((-0.02, 0.3), 0.1, "NOT KNOWN: the data fit with no gain, and with a gain above 0.05. r is"),
+        ((0.02, 0.3), 0.06, "NOT KNOWN: the advantage is not clear after so many comparisons. r is"),
+    ],
+)
+def test_the_words_fit_the_numbers(interval, p_value, words):
+    found = result(points(16, family=str, noise=0.3))
+    test = Contrast(sum(interval) / 2, Interval(*interval), 0.01)
+    one = replace(found.differences[0], r=0.9, r_rival=0.8, test=test, p_value=p_value, comparisons=2)
+    (line,) = headline(replace(found, differences=[one]))
+    assert line.startswith(f"Does he_snr,action predict the outcome better than ppl,action? {words}")
+    assert line.endswith("after Holm over 2 comparisons.")
 
 
 def test_a_better_measure_has_a_positive_difference():
