@@ -108,6 +108,24 @@ def powers(random: np.random.Generator, studies: int) -> Iterator[str]:
             )
 
 
+def difference_coverage(random: np.random.Generator, studies: int) -> Iterator[str]:
+    """The share of intervals of a difference of two r that contain the true one, and that exclude a gain of .05."""
+    yield "| r, rival, between | training runs x checkpoints | contain the true difference | are below .05 |"
+    yield "|---|---|---:|---:|"
+    mean, sd = logit_range(0.2, 0.6)
+    for r, rival, between in ((0.95, 0.85, 0.9), (0.9, 0.9, 0.9), (0.97, 0.95, 0.96)):
+        world = World(candidate=r, rival=rival, between=between, mean=mean, sd=sd, share_between_families=0.5)
+        for families, per_family in ((24, 1), (4, 6), (8, 6)):
+            found = np.zeros(2)
+            for _ in range(studies):
+                a, b, y, names = one_study(world, random, families, per_family, 10**6)
+                test = independent(a, b, y) if per_family == 1 else family_jackknife(a, b, y, names)
+                if test is not None:
+                    found += [test.interval.low < r - rival < test.interval.high, test.interval.high < 0.05]
+            inside, below = found / studies
+            yield f"| {r}, {rival}, {between} | {families} x {per_family} | {inside:.3f} | {below:.3f} |"
+
+
 def nothing_shared(random: np.random.Generator, studies: int) -> Iterator[str]:
     """Pearson's r of two series of one training run that share nothing but their trend."""
     yield "| checkpoints | median of the absolute r | above .9 |"
@@ -156,7 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
     studies = parser.parse_args().studies
-    for number, table in enumerate((coverage, sizes, powers, nothing_shared, two_readings, attenuation)):
+    for number, table in enumerate(
+        (coverage, sizes, powers, difference_coverage, nothing_shared, two_readings, attenuation)
+    ):
         print(f"\n{table.__doc__}\n")
         for line in table(np.random.default_rng([2026, number]), studies):
             print(line, flush=True)

@@ -16,7 +16,7 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import LEVEL
 from lm_eval_hesnr.metrics.correlation.outcome import logit
-from lm_eval_hesnr.metrics.correlation.two_measures import correlation, williams
+from lm_eval_hesnr.metrics.correlation.two_measures import correlation, jackknife_errors, limits, williams
 
 STUDIES = 4000
 """Simulated studies for one power. Its standard error is at most 0.008."""
@@ -103,24 +103,25 @@ def _studies(
 
 def _jackknife_finds(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(STUDIES,) bool: whether the jackknife over families finds a difference above 0, as `family_jackknife` does."""
-    families = a.shape[1]
     columns = (np.ones_like(a), a, b, y, a * a, b * b, y * y, a * y, b * y)
     moments = np.stack([column.sum(axis=2) for column in columns])  # (9, STUDIES, families)
     whole = moments.sum(axis=2)
-    without = _difference(whole[..., None] - moments)
-    stderr = np.sqrt((families - 1) * without.var(axis=1))
-    return np.asarray(_difference(whole) > stats.t.ppf((1 + LEVEL) / 2, families - 1) * stderr)
+    z_a, z_b = _zs(whole)
+    without_a, without_b = _zs(whole[..., None] - moments)
+    of_a, of_b, c = jackknife_errors(without_a - z_a[..., None], without_b - z_b[..., None])
+    t = stats.t.ppf((1 + LEVEL) / 2, a.shape[1] - 1)
+    return limits(z_a, z_b, t * of_a, t * of_b, c)[0] > 0
 
 
-def _difference(moments: np.ndarray) -> np.ndarray:
-    """(...,): atanh r(a, y) - atanh r(b, y), from (9, ...) sums of 1, a, b, y, their squares, a y and b y."""
+def _zs(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Atanh r(a, y) and atanh r(b, y), each (...,), from (9, ...) sums of 1, a, b, y, their squares, a y and b y."""
     n, a, b, y, aa, bb, yy, ay, by = moments
 
     def _z(x: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> np.ndarray:
         r = (xy - x * y / n) / np.sqrt((xx - x * x / n) * (yy - y * y / n))
         return np.asarray(np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)))
 
-    return _z(a, aa, ay) - _z(b, bb, by)
+    return _z(a, aa, ay), _z(b, bb, by)
 
 
 def outcome_reliability(world: World, trials: int) -> float:

@@ -9,21 +9,21 @@ cases instead of 5 %. `family_jackknife` leaves out one training run at a time a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
+from scipy.optimize import brentq  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import LEVEL, Interval
-from lm_eval_hesnr.metrics.correlation.decisions import jackknife_stderr
-from lm_eval_hesnr.metrics.correlation.one_measure import fisher_interval
 
 FEWEST_FOR_DIFFERENCES = 8
 """With fewer checkpoints, no two measures are compared."""
 FEWEST_FAMILIES = 4
 """With fewer training runs, nothing is said about the difference of two measures."""
 _SAME = 1 - 1e-9
+_LARGEST_T = 1e4
 
 
 class Contrast(NamedTuple):
@@ -71,19 +71,34 @@ def zou_interval(r_ay: float, r_by: float, r_ab: float, n: int) -> Interval:
     G. Y. Zou, Toward using confidence intervals to compare correlations (Psychological Methods 12, 2007): overlapping
     correlations. It combines the two Fisher intervals with the correlation of the two coefficients.
     """
-    stderr = 1 / math.sqrt(n - 3)
-    (low_a, high_a), (low_b, high_b) = fisher_interval(r_ay, stderr), fisher_interval(r_by, stderr)
     rest = (1 - r_ay**2) * (1 - r_by**2)
     together = (r_ab - r_ay * r_by / 2) * (1 - r_ay**2 - r_by**2 - r_ab**2) + r_ab**3
-    c = together / rest if rest > 0 else 0.0
+    half = np.float64(stats.norm.ppf((1 + LEVEL) / 2) / math.sqrt(n - 3))
+    with np.errstate(divide="ignore"):
+        z_a, z_b = np.arctanh([r_ay, r_by])
+    low, high = limits(z_a, z_b, half, half, np.float64(together / rest if rest > 0 else 0.0))
+    return Interval(float(low), float(high))
 
-    def _distance(of_a: float, of_b: float) -> float:
-        return math.sqrt(max(0.0, of_a**2 + of_b**2 - 2 * c * of_a * of_b))
 
-    difference = r_ay - r_by
-    return Interval(
-        difference - _distance(r_ay - low_a, high_b - r_by), difference + _distance(high_a - r_ay, r_by - low_b)
-    )
+def limits(
+    z_a: np.ndarray, z_b: np.ndarray, half_a: np.ndarray, half_b: np.ndarray, c: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of Zou's interval of r(a, y) - r(b, y), each (...,).
+
+    Args:
+        z_a: (...,) atanh of r(a, y).
+        z_b: (...,) atanh of r(b, y).
+        half_a: (...,) half of the width of the interval of the first one.
+        half_b: (...,) the same of the second one.
+        c: (...,) correlation of the two estimates.
+    """
+    r_a, low_a, high_a = (np.tanh(z_a + sign * half_a) for sign in (0, -1, 1))
+    r_b, low_b, high_b = (np.tanh(z_b + sign * half_b) for sign in (0, -1, 1))
+
+    def _distance(of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sqrt(np.maximum(0.0, of_a**2 + of_b**2 - 2 * c * of_a * of_b)))
+
+    return r_a - r_b - _distance(r_a - low_a, high_b - r_b), r_a - r_b + _distance(high_a - r_a, r_b - low_b)
 
 
 def independent(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> Contrast | None:
@@ -98,25 +113,48 @@ def independent(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> Contrast | None:
 def family_jackknife(a: np.ndarray, b: np.ndarray, y: np.ndarray, families: Sequence[str]) -> Contrast | None:
     """The same difference, with the uncertainty from leaving out each of F training runs as a whole.
 
-    The jackknife is that of atanh r(a, y) - atanh r(b, y), with Student's t of F - 1 degrees of freedom. Its interval
-    becomes one of r(a, y) - r(b, y) with the mean of both atanh kept fixed. None if it is not defined.
+    It is Zou's interval with standard errors, and a correlation of the two coefficients, by the jackknife over training
+    runs, and with Student's t of F - 1 degrees of freedom. The p-value inverts the interval. None if it is not defined.
     """
     of = np.array(families)
-    kept = np.stack([of != name for name in ["", *sorted(set(families))]])  # all, then all but one family
-    kept[0] = True
+    kept = np.stack([np.ones(len(of), bool), *(of != name for name in sorted(set(families)))])
     with np.errstate(divide="ignore", invalid="ignore"):
         z_a, z_b = (np.array([np.arctanh(float(correlation(x[rows], y[rows]))) for rows in kept]) for x in (a, b))
-        differences = z_a - z_b
-        stderr = jackknife_stderr(differences[1:])
-    if not math.isfinite(stderr) or stderr == 0:
+        errors = jackknife_errors(z_a[1:] - z_a[0], z_b[1:] - z_b[0])
+    if not np.isfinite([z_a[0], z_b[0], *errors]).all():
         return None
     freedom = len(kept) - 2
-    half = stderr * float(stats.t.ppf((1 + LEVEL) / 2, freedom))
-    middle = (z_a[0] + z_b[0]) / 2
 
-    def _in_r(z: float) -> float:
-        return math.tanh(middle + z / 2) - math.tanh(middle - z / 2)
+    def _limits(t: float) -> tuple[float, float]:
+        low, high = limits(z_a[0], z_b[0], t * errors[0], t * errors[1], errors[2])
+        return float(low), float(high)
 
-    value = float(differences[0])
-    p_value = float(2 * stats.t.sf(abs(value) / stderr, freedom))
-    return Contrast(_in_r(value), Interval(_in_r(value - half), _in_r(value + half)), p_value)
+    t_level = float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+    nearest = 0 if z_a[0] > z_b[0] else 1  # the end of the interval that could be beyond 0
+    t = _crossing(lambda t: _limits(t)[nearest], t_level)
+    interval = Interval(*_limits(t_level))
+    return Contrast(math.tanh(z_a[0]) - math.tanh(z_b[0]), interval, float(2 * stats.t.sf(t, freedom)))
+
+
+def _crossing(end: Callable[[float], float], t_level: float) -> float:
+    """The t at which an end of the interval is 0: above `t_level` exactly if the interval at that t excludes 0."""
+    sign = end(0.0)
+    if sign == 0:
+        return 0.0
+    if end(t_level) * sign <= 0:
+        return float(brentq(end, 0.0, t_level))
+    return float(brentq(end, t_level, _LARGEST_T)) if end(_LARGEST_T) * sign < 0 else _LARGEST_T
+
+
+def jackknife_errors(of_a: np.ndarray, of_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both standard errors and the correlation of two statistics, each (...,), by the jackknife.
+
+    Deviations are those from the statistic of the whole. They are a little larger than those from their own mean.
+
+    Args:
+        of_a: (..., F) the first statistic without each of F parts, minus that of the whole.
+        of_b: (..., F) the same of the second statistic.
+    """
+    parts = of_a.shape[-1]
+    aa, bb, ab = ((parts - 1) / parts * (x * y).sum(axis=-1) for x, y in ((of_a, of_a), (of_b, of_b), (of_a, of_b)))
+    return np.sqrt(aa), np.sqrt(bb), np.asarray(ab / np.sqrt(aa * bb))

@@ -8,6 +8,7 @@ from lm_eval_hesnr.metrics.correlation.two_measures import (
     correlation,
     family_jackknife,
     independent,
+    limits,
     williams,
     zou_interval,
 )
@@ -104,16 +105,27 @@ def test_the_jackknife_finds_what_the_simulation_finds():
 
 def test_the_jackknife_is_the_textbook_one():
     a, b, y = np.random.default_rng(8).normal(size=(3, 15))
-    names = [str(i % 5) for i in range(15)]
+    names = np.array([str(i % 5) for i in range(15)])
+    z = np.arctanh([[correlation(x[names != name], y[names != name]) for name in "01234"] for x in (a, b)])
+    z_a, z_b = np.arctanh([correlation(x, y) for x in (a, b)])
+    deviations = z - [[z_a], [z_b]]
+    covariance = 4 / 5 * deviations @ deviations.T
+    se_a, se_b = np.sqrt(np.diag(covariance))
+    t = stats.t.ppf(0.975, 4)
+    expected = limits(z_a, z_b, t * se_a, t * se_b, covariance[0, 1] / (se_a * se_b))
+    assert known(family_jackknife(a, b, y, names.tolist())).interval == pytest.approx(tuple(map(float, expected)))
 
-    def _z(kept):
-        return np.arctanh(correlation(a[kept], y[kept])) - np.arctanh(correlation(b[kept], y[kept]))
 
-    value = _z(np.ones(15, bool))
-    without = np.array([_z(np.array(names) != name) for name in "01234"])
-    stderr = np.sqrt(4 / 5 * ((without - without.mean()) ** 2).sum())
-    found = known(family_jackknife(a, b, y, names))
-    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(value) / stderr, 4))
+def test_the_interval_of_the_jackknife_contains_the_true_difference():
+    root = np.linalg.cholesky([[1, 0.9, 0.95], [0.9, 1, 0.85], [0.95, 0.85, 1]])
+    random = np.random.default_rng(4)
+    inside = 0
+    for _ in range(300):
+        levels = np.repeat(random.normal(size=(6, 3)), 4, axis=0)
+        a, b, y = ((levels + random.normal(size=(24, 3))) @ root.T).T
+        low, high = known(family_jackknife(a, b, y, [str(i // 4) for i in range(24)])).interval
+        inside += low < 0.1 < high
+    assert 0.92 <= inside / 300 <= 0.99
 
 
 def test_the_interval_of_the_jackknife_excludes_zero_exactly_with_a_small_p_value():
