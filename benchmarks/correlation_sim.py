@@ -9,6 +9,7 @@ then.
 from __future__ import annotations
 
 import argparse
+import inspect
 import math
 from collections.abc import Iterator
 
@@ -19,8 +20,8 @@ from lm_eval_hesnr.metrics.correlation.noise_of_axes import reliability
 from lm_eval_hesnr.metrics.correlation.one_measure import pearson
 from lm_eval_hesnr.metrics.correlation.outcome import drawn_from_counts, logit
 from lm_eval_hesnr.metrics.correlation.partial import partial
-from lm_eval_hesnr.metrics.correlation.planning import World, logit_range, power
-from lm_eval_hesnr.metrics.correlation.two_measures import correlation, family_jackknife, independent
+from lm_eval_hesnr.metrics.correlation.planning import World, jackknife_finds, logit_range, power
+from lm_eval_hesnr.metrics.correlation.two_measures import correlation, family_jackknife, independent, williams
 
 _MOST_SWAPPED = 6
 """With more training runs, the many permutations of each study take long."""
@@ -42,33 +43,35 @@ def coverage(random: np.random.Generator, studies: int) -> Iterator[str]:
             yield f"| {n} | {rho:.1f} | {inside / studies:.3f} |"
 
 
-def series(random: np.random.Generator, kind: str, families: int, steps: int) -> np.ndarray:
-    """(families, steps): a quantity that improves with log(step), with deviations of one kind."""
+def series(random: np.random.Generator, kind: str, studies: int, families: int, steps: int) -> np.ndarray:
+    """(studies, families, steps): a quantity that improves with log(step), with deviations of one kind."""
     trend = np.log(np.geomspace(1, 12, steps)) if steps > 1 else np.zeros(1)
     if kind == "trend":
-        return np.asarray(trend + 0.15 * random.normal(size=(families, steps)))
-    walk = 0.2 * random.normal(size=(families, steps)).cumsum(axis=1)
-    levels = 0.4 * random.normal(size=(families, 1)) if kind == "family levels + walk" else 0.0
+        return np.asarray(trend + 0.15 * random.normal(size=(studies, families, steps)))
+    walk = 0.2 * random.normal(size=(studies, families, steps)).cumsum(axis=2)
+    levels = 0.4 * random.normal(size=(studies, families, 1)) if kind == "family levels + walk" else 0.0
     return np.asarray(trend + levels + walk)
 
 
 def sizes(random: np.random.Generator, studies: int) -> Iterator[str]:
-    """How often each test rejects at .05 although two measures predict equally well, or a measure not at all."""
+    """How often each test rejects at .05 although two measures predict equally well, or a measure not at all.
+
+    Williams and the jackknife: ten times as many studies.
+    """
     yield "| training runs x steps | null | Williams | jackknife over runs | family-swap |"
     yield "|---|---|---:|---:|---:|"
     for families, steps in ((24, 1), (4, 6), (6, 6), (8, 6), (12, 3)):
-        names = [str(f) for f in range(families) for _ in range(steps)]
         for kind in NULLS:
-            found = np.zeros(3)
-            for i in range(studies):
-                a, b, y = (series(random, kind, families, steps) for _ in range(3))
-                flat = [one.ravel() for one in (a, b, y)]
-                tests = independent(*flat), family_jackknife(*flat, names)
-                found[:2] += [test is not None and test.p_value < 0.05 for test in tests]
-                swap = family_swap([a], y, i) if families <= _MOST_SWAPPED else None
-                found[2] += swap is not None and swap.p_values[0] <= 0.05
-            of_swap = f"{found[2] / studies:.3f}" if families <= _MOST_SWAPPED else "not run"
-            yield f"| {families} x {steps} | {kind} | {found[0] / studies:.3f} | {found[1] / studies:.3f} | {of_swap} |"
+            a, b, y = (series(random, kind, 10 * studies, families, steps) for _ in range(3))
+            flat = [one.reshape(len(one), -1) for one in (a, b, y)]
+            rs = [correlation(flat[i], flat[j]) for i, j in ((0, 2), (1, 2), (0, 1))]
+            of_williams = np.mean(williams(*rs, families * steps)[1] < 0.05)
+            of_jackknife = jackknife_finds(a, b, y).mean() + jackknife_finds(b, a, y).mean()
+            of_swap = "not run"
+            if families <= _MOST_SWAPPED:
+                found = [family_swap([a[i]], y[i], i) for i in range(studies)]
+                of_swap = f"{np.mean([one is not None and one.p_values[0] <= 0.05 for one in found]):.3f}"
+            yield f"| {families} x {steps} | {kind} | {of_williams:.3f} | {of_jackknife:.3f} | {of_swap} |"
 
 
 def one_study(
@@ -177,7 +180,7 @@ def main() -> None:
     for number, table in enumerate(
         (coverage, sizes, powers, difference_coverage, nothing_shared, two_readings, attenuation)
     ):
-        print(f"\n{table.__doc__}\n")
+        print(f"\n{inspect.getdoc(table)}\n")
         for line in table(np.random.default_rng([2026, number]), studies):
             print(line, flush=True)
 

@@ -83,7 +83,7 @@ def power(world: World, families: int, per_family: int, trials: int | None, seed
         a, b, y = (values[..., 0] for values in (a, b, y))
         t, p = williams(correlation(a, y), correlation(b, y), correlation(a, b), families)
         return float(((p < 1 - LEVEL) & (t > 0)).mean())
-    return float(_jackknife_finds(a, b, y).mean())
+    return float(jackknife_finds(a, b, y).mean())
 
 
 def _studies(
@@ -101,7 +101,7 @@ def _studies(
     return a, b, outcome
 
 
-def _jackknife_finds(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> np.ndarray:
+def jackknife_finds(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(STUDIES,) bool: whether the jackknife over families finds a difference above 0, as `family_jackknife` does."""
     columns = (np.ones_like(a), a, b, y, a * a, b * b, y * y, a * y, b * y)
     moments = np.stack([column.sum(axis=2) for column in columns])  # (9, STUDIES, families)

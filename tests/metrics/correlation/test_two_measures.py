@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from lm_eval_hesnr.metrics.correlation.planning import _jackknife_finds
+from lm_eval_hesnr.metrics.correlation.planning import jackknife_finds
 from lm_eval_hesnr.metrics.correlation.two_measures import (
     are_same,
     correlation,
@@ -93,14 +93,14 @@ def test_williams_is_wrong_for_random_walks():
 @pytest.mark.parametrize(("families", "steps"), [(4, 6), (6, 6)])
 def test_the_jackknife_over_families_keeps_its_level(kind, families, steps):
     a, b, y = (series(np.random.default_rng(i), kind, 4000, families, steps) for i in range(3))
-    assert _jackknife_finds(a, b, y).mean() + _jackknife_finds(b, a, y).mean() <= 0.06
+    assert jackknife_finds(a, b, y).mean() + jackknife_finds(b, a, y).mean() <= 0.06
 
 
-def test_the_jackknife_finds_what_the_simulation_finds():
+def test_thejackknife_finds_what_the_simulation_finds():
     a, b, y = (series(np.random.default_rng(i), "trend", 60, 5, 4) for i in range(3))
     names = [str(f) for f in range(5) for _ in range(4)]
     tests = [known(family_jackknife(a[i].ravel(), b[i].ravel(), y[i].ravel(), names)) for i in range(60)]
-    assert [test.p_value < 0.05 and test.difference > 0 for test in tests] == _jackknife_finds(a, b, y).tolist()
+    assert [test.p_value < 0.05 and test.difference > 0 for test in tests] == jackknife_finds(a, b, y).tolist()
 
 
 def test_the_jackknife_is_the_textbook_one():
