@@ -36,12 +36,12 @@ def test_the_power_with_families_is_the_share_of_simulated_studies():
     random = np.random.default_rng(10)
     families = [str(f) for f in range(8) for _ in range(3)]
     finds = []
-    for _ in range(150):
+    for _ in range(100):
         level = np.repeat(random.multivariate_normal(np.zeros(3), 0.5 * world().correlations, 8), 3, axis=0)
         a, b, y = (level + random.multivariate_normal(np.zeros(3), 0.5 * world().correlations, 24)).T
         test = known(family_jackknife(a, b, y, families))
         finds.append(test.difference > 0 and test.p_value < 0.05)
-    assert power(world(), 8, 3, None, 1234) == pytest.approx(np.mean(finds), abs=0.12)  # three standard errors
+    assert power(world(), 8, 3, None, 1234) == pytest.approx(np.mean(finds), abs=0.15)  # three standard errors
 
 
 def test_the_power_is_seeded_and_grows_with_everything():
