@@ -26,6 +26,8 @@ NEEDED = {
     "report": ["pyarrow", "scipy"],
     "diagnose": ["pyarrow", "scipy"],
     "export": ["pyarrow", "scipy"],
+    "correlate": ["pyarrow", "scipy"],
+    "plan": ["pyarrow", "scipy"],
     "sample": ["scipy"],
 }
 
