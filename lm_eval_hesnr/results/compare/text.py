@@ -59,7 +59,8 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
 def _compared_with(found: Comparison) -> str:
     every = [*found.verdicts.values(), *found.rivals]
     n_tested = max((verdict.comparisons for verdict in every), default=0)
-    after = f"; p-values after Holm over {n_tested} comparisons, which include those with the highest {HEADLINE}" if n_tested > 1 else ""
+    all_tested = f"; p-values after Holm over {n_tested} comparisons, which include those with the highest {HEADLINE}"
+    after = all_tested if n_tested > 1 else ""
     least = least_p_line(every)
     return (
         f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}"
@@ -158,8 +159,8 @@ def _directions(shown: Sequence[str]) -> str:
         ", ".join(name for name in (HEADLINE, *shown) if DIRECTIONS[name] is better) for better in (True, False)
     )
     means = (
-        f"{HEADLINE} is the mean of probability / entropy over the decisions of a run: tokens where its entropy is above "
-        "epsilon and the true token is among its k candidates. "
+        f"{HEADLINE} is the mean of probability / entropy over the decisions of a run: tokens where its entropy is "
+        "above epsilon and the true token is among its k candidates. "
     )
     return f"{'' if shown is SHOWN_ON_A_SET else means}Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
 

@@ -26,7 +26,7 @@ from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure
 from lm_eval_hesnr.metrics.noise import scaled
 from lm_eval_hesnr.results.compare.comparable import why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
-from lm_eval_hesnr.results.compare.verdict import ROUNDING
+from lm_eval_hesnr.results.compare.pair import ROUNDING
 from lm_eval_hesnr.results.correlate.scores import Score
 
 INDEPENDENT, FAMILIES, FEW_FAMILIES, ONE_RUN = "independent trainings", "families", "few families", "one run"
