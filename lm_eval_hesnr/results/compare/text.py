@@ -162,7 +162,8 @@ def _directions(shown: Sequence[str]) -> str:
         f"{HEADLINE} is the mean of probability / entropy over the decisions of a run: tokens where its entropy is "
         "above epsilon and the true token is among its k candidates. "
     )
-    return f"{'' if shown is SHOWN_ON_A_SET else means}Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+    better = f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+    return better if shown is SHOWN_ON_A_SET else means + better
 
 
 def _verdict_lines(verdicts: Iterable[Verdict], *, with_opposite: bool = True) -> Iterator[str]:
