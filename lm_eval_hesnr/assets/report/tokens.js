@@ -194,9 +194,13 @@ function about(i) {
   return `Token ${i} of ${doc.n}: ${JSON.stringify(doc.token(i))}, ${data.labels[doc.labels[i]]}. ${doc.checkpoints.map((one, j) => `${names[j]}: ${numbers(one, i)}.`).join(" ")}${change}`;
 }
 
-function candidateTables(i) {
+function candidateLines(i) {
   const names = data.views[state.view].runs;
-  return state.doc.checkpoints.map((one, j) => [names[j], one.candidates(i)]).filter((pair) => pair[1]);
+  const shown = (found) => found.map(([token, p]) => `${JSON.stringify(token)} ${p.toPrecision(2)}`).join(", ");
+  return state.doc.checkpoints.flatMap((one, j) => {
+    const found = one.candidates(i);
+    return found ? [`Candidates of ${names[j]}: ${shown(found)}`] : [];
+  });
 }
 
 const blockOf = (i) => state.doc.blocks.find((block) => i < block.end);
@@ -209,8 +213,7 @@ function show(i) {
   paint(block);
   block.element.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
   $("chosen").textContent = about(i);
-  $("candidates").replaceChildren(...candidateTables(i).map(([name, found]) =>
-    element("p", `Candidates of ${name}: ${found.map(([token, p]) => `${JSON.stringify(token)} ${p.toPrecision(2)}`).join(", ")}`)));
+  $("candidates").replaceChildren(...candidateLines(i).map((line) => element("p", line)));
   drawMap();
   try { history.replaceState(null, "", `#t=${state.view}.${i}`); } catch { /* a frame without an address */ }
 }
@@ -271,11 +274,9 @@ function pointed(event) {
 
 function hover(event) {
   const i = pointed(event), box = $("hover");
-  box.hidden = i === null;
-  if (i === null) return;
-  const found = candidateTables(i).map(([name, list]) =>
-    `Candidates of ${name}:\n${list.map(([token, p]) => `  ${JSON.stringify(token)} ${p.toPrecision(2)}`).join("\n")}`);
-  box.textContent = [about(i), ...found].join("\n");
+  box.hidden = i === null || i === state.on; // the chosen token is described above the text
+  if (box.hidden) return;
+  box.textContent = [about(i), ...candidateLines(i)].join("\n");
   box.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - box.offsetWidth - 8))}px`;
   box.style.top = `${event.clientY + 20 + box.offsetHeight > innerHeight ? Math.max(4, event.clientY - box.offsetHeight - 12) : event.clientY + 20}px`;
 }
