@@ -106,7 +106,7 @@ def _highest(
 def _other_context(best: ComparedRun, taken: ComparedRun, scope: str) -> str:
     """A sentence if the contexts of the two runs differ; empty if they do not."""
     differing, _ = contexts([best, taken], scope)
-    return f" The two differ in {_and(differing)}." if differing else ""
+    return f" {taken.name} and {best.name} differ in {_and(differing)}." if differing else ""
 
 
 def _take(

@@ -186,4 +186,4 @@ def test_the_rivals_are_those_of_the_run_that_ppl_chooses():
 
 def test_another_context_of_the_run_to_take_is_said():
     found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5, window=8192))
-    assert found.sentences[0].endswith("a has the highest he_snr (0.1200). The two differ in window.")
+    assert found.sentences[0].endswith("a has the highest he_snr (0.1200). b and a differ in window.")
