@@ -100,6 +100,12 @@ function paint(block) {
   block.painted = true;
 }
 
+// the text alone, so that the page has few elements
+function unpaint(block) {
+  block.element.textContent = state.doc.text.slice(state.doc.start(block.first), state.doc.ends[block.end - 1]);
+  block.painted = false;
+}
+
 let observer = null;
 function build() {
   const { doc } = state, box = $("text"), made = document.createDocumentFragment();
@@ -122,6 +128,7 @@ function build() {
       const block = doc.blocks[entry.target.dataset.block];
       block.visible = entry.isIntersecting;
       if (block.visible && !block.painted) paint(block);
+      if (!block.visible && block.painted && !getSelection().containsNode(block.element, true)) unpaint(block);
     }
   }, { root: box, rootMargin: "600px" });
   for (const block of doc.blocks) observer.observe(block.element);
