@@ -51,7 +51,7 @@ function parse(buffer, view) {
   const ends = new Uint32Array(n);
   for (let i = 0, end = 0; i < n; i++) ends[i] = end += lengths ? lengths[i] : 1;
   const start = (i) => (i ? ends[i - 1] : 0);
-  return { n, labels, checkpoints, text, ends, start, token: (i) => text.slice(start(i), ends[i]), blocks: [] };
+  return { n, hasText, labels, checkpoints, text, ends, start, token: (i) => text.slice(start(i), ends[i]), blocks: [] };
 }
 
 const isChange = () => $("checkpoint").value === "change";
@@ -156,7 +156,8 @@ function drawLegend() {
     : [["h2", "low"], ["h5", "high"], ["d", "decision"]];
   const [a, b] = data.views[state.view].runs;
   const made = parts.flatMap(([className, name]) => [element("span", name, className), " "]);
-  $("legend").replaceChildren(`${isChange() ? "Change of " : ""}${$("colour").value}: `, ...made, isChange() ? `A is ${a}, B is ${b}.` : "");
+  $("legend").replaceChildren(`${isChange() ? "Change of " : ""}${$("colour").value}: `, ...made, isChange() ? `A is ${a}, B is ${b}. ` : "",
+    state.doc.hasText ? "" : "Each dot is a token: the page has no text.");
 }
 
 function drawMap() {
