@@ -118,7 +118,7 @@ def same(found: object, expected: object) -> None:
 def csv(source: Source) -> str:
     """All numbers, to the last bit."""
     Path("table.csv").write_bytes(export(source, "csv").encode())
-    table = pandas.read_csv("table.csv", float_precision="round_trip")
+    table = pandas.read_csv("table.csv")
     table = table[table["value"].notna()]
     rows = list(zip(table["measure"] + "," + table["scope"], table["value"], strict=True))
     same(sorted(rows), sorted(item for run in source.runs for item in run.items()))
@@ -168,7 +168,7 @@ def every_eval_ever(source: Source) -> str:
     records = sorted(map(str, Path("data").rglob("*.json")))
     tool = Path(sys.executable).parent / "every_eval_ever"
     done = subprocess.run([tool, "validate", *records], capture_output=True, text=True, check=True)
-    summary = re.search(r"\d+ passed.*", done.stdout + done.stderr)
+    summary = re.search(r"\d+ passed.* failed", done.stdout + done.stderr)
     found = [
         {one["evaluation_result_id"].rpartition("/")[2]: one["score_details"]["score"] for one in record}
         for record in (json.loads(Path(path).read_text())["evaluation_results"] for path in records)
@@ -210,7 +210,7 @@ def points(source: Source) -> list[tuple[int, dict[str, float]]]:
 def counted(found: list[tuple[int, dict[str, float]]], source: Source) -> str:
     """Compare the points of a tracker."""
     same(found, points(source))
-    return f"{len(found)} steps, {sum(len(one) for _, one in found)} numbers"
+    return f"{len(found)} point{'s' * (len(found) > 1)}, {sum(len(one) for _, one in found)} numbers"
 
 
 def trackio(source: Source) -> str:
