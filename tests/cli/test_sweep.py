@@ -53,5 +53,5 @@ def test_an_unknown_option_shows_the_usage_of_sweep_and_a_near_name(capsys):
 def test_a_configuration_that_cannot_be_loaded_is_an_error_of_one_line(tmp_path, tiny_model):
     folder = shutil.copytree(tiny_model, tmp_path / "checkpoint-1")
     (folder / "config.json").write_text('{"a": 1}')
-    with pytest.raises(InputError, match="--dry-run, pretrained=.*checkpoint-1: Unrecognized model"):
+    with pytest.raises(InputError, match=r"--dry-run, pretrained=.*checkpoint-1: Unrecognized model"):
         next(cost_lines("checkpoint-1", [], {"pretrained": str(folder)}, None))
