@@ -184,11 +184,18 @@ def _sweep(room: Room, how: str, *options: str) -> list[str]:
 
 @attack("sweeps", seconds=1800)
 def names_of_checkpoints(room: Room) -> None:
-    """Folders with hostile names are evaluated, also by a program that prints escapes and fails."""
+    """Hostile names of folders are evaluated, also by a program that prints escapes. Control characters are refused."""
     measured(room)
+    (room.folder / "run").mkdir()
     for what, name in names_of(room).items():
-        if "/" not in name and "\x00" not in name and what != "half surrogate" and len(os.fsencode(name)) < 200:
-            shutil.copytree(MODEL, room.folder / "run" / f"checkpoint-{name}{what}")
+        if "/" in name or "\x00" in name or what == "half surrogate" or len(os.fsencode(name)) > 180:
+            continue  # no folder can have this name
+        folder = room.folder / "run" / f"checkpoint-{name}{what}"
+        shutil.copytree(MODEL, folder)
+        if not name.isprintable():
+            done = room.hesnr(*_sweep(room, "good"), statuses=(2,), limits=SWEEP_LIMITS, what=what)
+            room.expect("cannot be the name of a folder" in done.stderr, f"{what}: {done.stderr[-200:]}")
+            shutil.rmtree(folder)
     n = len(list((room.folder / "run").iterdir()))
     room.hesnr(*_sweep(room, "bad"), statuses=(1,), limits=SWEEP_LIMITS, what="a program that fails")
     room.hesnr(*_sweep(room, "good"), limits=SWEEP_LIMITS, what="a program that works")
