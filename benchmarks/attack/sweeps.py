@@ -21,6 +21,7 @@ from benchmarks.attack.table import MODEL, Room, attack, state
 
 CHECKPOINTS = ("checkpoint-1", "checkpoint-2", "checkpoint-3")
 SWEEP_LIMITS = Limits(seconds=240, megabytes=2500)
+KILLS = 8
 
 _PROGRAM = """
 import shutil, sys, time, yaml
@@ -218,10 +219,18 @@ def sweep_killed_and_continued(room: Room) -> None:
     shutil.rmtree(room.folder / "OUT")
     chance = random.Random(room.seed)
     command = [room.python, "-m", "lm_eval_hesnr.cli", *_sweep(room, "good")]
-    killed = sum(killed_after(room, command, chance.uniform(0.3, 0.9) * done.seconds) is None for _ in range(8))
+    killed = 0
+    for _ in range(3 * KILLS):
+        if killed == KILLS:
+            break
+        if killed_after(room, command, chance.uniform(0.2, 0.9) * done.seconds) is None:
+            killed += 1
+        else:  # it was done before the signal came
+            shutil.rmtree(room.folder / "OUT")
     room.hesnr(*_sweep(room, "good"), limits=SWEEP_LIMITS, what="the last one")
     room.expect((room.folder / "OUT" / "table.csv").read_bytes() == right, "another table than undisturbed")
     left = [one.name for one in (room.folder / "OUT").rglob("*.partial")]
+    room.expect(killed == KILLS, f"{killed} kills, not {KILLS}: the sweep ends too early")
     room.notes.append(f"{killed} kills, {len(left)} unfinished files left")
 
 
