@@ -114,7 +114,7 @@ def _print_carriers(runs: list[TokenScores]) -> None:
 
 def _print_temperatures(profile: EntropyProfile) -> None:
     """Perplexity and HE-SNR at every temperature of the grid, and at the two neighbours of 1 in the finer grid."""
-    (nll, decisions, snr), n_tokens = profile.sums_by_temperature, profile.sums[:, 0].sum()
+    (nll, decisions, snr), n_tokens = profile.temperatures.sums, profile.sums[:, 0].sum()
     ppl, he_snr = np.exp(nll / n_tokens), snr / decisions
     print("\n| 1/T | T | ppl | he_snr | decisions |\n|---:|---:|---:|---:|---:|")
     for i in np.flatnonzero(np.isin(FINE, INVERSE_TEMPERATURES) | (abs(FINE - 1) == FINE[1] - FINE[0])):

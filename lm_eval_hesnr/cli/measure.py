@@ -14,7 +14,6 @@ from typing import Any
 from lm_eval_hesnr.cli.terminal import print_error, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
-from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
@@ -23,17 +22,11 @@ from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison, compare
 from lm_eval_hesnr.results.compare.data import comparison_csv, comparison_data, csv_text, parts_data
 from lm_eval_hesnr.results.compare.decompose import decompose
-from lm_eval_hesnr.results.compare.per_trajectory import moved, moved_lines
+from lm_eval_hesnr.results.compare.page import Extras, page_lines
+from lm_eval_hesnr.results.compare.per_trajectory import moved
 from lm_eval_hesnr.results.compare.set_of import ReferenceSet
-from lm_eval_hesnr.results.compare.text import (
-    choice_lines,
-    comparison_lines,
-    differences_lines,
-    left_out_lines,
-    parts_lines,
-)
 from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
-from lm_eval_hesnr.results.reading import Reader
+from lm_eval_hesnr.results.reading import Reader, run_named
 from lm_eval_hesnr.results.run_paths import Source, one_folder_of_tables
 
 _SEVERAL = ("baseline", "decompose", "per_trajectory")
@@ -54,7 +47,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )  # fmt: skip
     _add_what_is_measured(command)
     compared = command.add_argument_group("several runs")
-    compared.add_argument("--baseline", metavar="NAME", help="compare with this run (default: the first)")
+    compared.add_argument(
+        "--baseline", metavar="RUN", help="compare with this run: a name in the table, or a path (default: the first)"
+    )
     compared.add_argument(
         "--decompose", action="store_true",
         help="split each difference of he_snr by the tokens that are decisions of both runs, or of one (token tables)",
@@ -83,8 +78,9 @@ def _add_what_is_measured(command: argparse.ArgumentParser) -> None:
         help="how the threshold of one run is chosen (default: static)",
     )
     command.add_argument(
-        "--set-of", type=Path, metavar="REF", help="measure all runs on the decisions of this run (token tables)"
-    )
+        "--set-of", metavar="RUN",
+        help="measure all runs on the decisions of this run: a name in the table, or a path (token tables)",
+    )  # fmt: skip
     command.add_argument("--task", metavar="NAME", help="the task to take from results with several of our tasks")
 
 
@@ -92,7 +88,13 @@ def run(arguments: argparse.Namespace) -> bool:
     """Print the measures of one run, or the comparison of several. Return whether all of them could be read."""
     options = _options(arguments)
     note = cache(print_note)  # a run may be read twice, also as the one of --set-of
-    reader = Reader(scopes=options.scopes, epsilon=arguments.epsilon, task=arguments.task, note=note)
+    reader = Reader(
+        scopes=options.scopes,
+        epsilon=arguments.epsilon,
+        task=arguments.task,
+        temperatures=not arguments.set_of,
+        note=note,
+    )
     sources = reader.sources(arguments.runs)
     if len(sources) == 1:
         for name in _SEVERAL:
@@ -123,7 +125,8 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _print_one_run(arguments: argparse.Namespace, reader: Reader, source: Source, threshold: str) -> None:
     if arguments.set_of:
-        (one,), reference = _read([source], reader), _reference(arguments, reader)
+        (one,) = _read([source], reader)
+        reference = _reference(arguments.set_of, [one], reader)
         head, found = on_set(reference.measured(one), reference)
     elif source.has_tokens:
         head, found = table_measures(reader.tables(source.path), threshold, reader.table_epsilon)
@@ -141,23 +144,25 @@ def _print_comparison(arguments: argparse.Namespace, reader: Reader, sources: Se
     _note_same_folders(sources)
     runs = _read(sources, reader, at_least=2)
     all_good = len(runs) == len(sources)
-    baseline = _index_of(arguments.baseline, runs)
-    set_of = None
+    extras, own = Extras(per_trajectory=arguments.per_trajectory), runs
     if arguments.set_of:
-        reference = _reference(arguments, reader)
+        reference = _reference(arguments.set_of, runs, reader)
         runs = [reference.measured(run) for run in runs]
-        set_of = next((run.name for run in runs if run.source.samefile(reference.folder)), str(arguments.set_of))
+        name = next((run.name for run in runs if run.chose_tokens), arguments.set_of)
+        extras = replace(extras, set_of=name)
+    baseline = _baseline(arguments.baseline, runs)
     compared = {scope: compare(runs, scope, baseline) for scope in reader.scopes}
-    parts = {scope: _parts(found, reader) if arguments.decompose else {} for scope, found in compared.items()}
+    parts = {scope: _parts(found, reader) for scope, found in compared.items()} if arguments.decompose else {}
     if arguments.csv:
         rows = [row for found in compared.values() for row in moved(found)]
         text = csv_text(rows) if arguments.per_trajectory else comparison_csv(compared.values(), parts)
         print_lines(text.splitlines())
     elif arguments.json:
-        print_lines(_json({scope: _data(found, parts[scope], arguments) for scope, found in compared.items()}))
+        print_lines(_json({scope: _data(found, parts.get(scope), arguments) for scope, found in compared.items()}))
     else:
         for scope, found in compared.items():
-            print_lines(_page(found, parts[scope], set_of, arguments))
+            on_own = compare(own, scope, baseline) if arguments.set_of else None
+            print_lines(page_lines(found, replace(extras, parts=parts.get(scope), on_own_sets=on_own)))
     return all_good
 
 
@@ -175,9 +180,10 @@ def _read(sources: Sequence[Source], reader: Reader, at_least: int = 1) -> list[
     return runs
 
 
-def _reference(arguments: argparse.Namespace, reader: Reader) -> ReferenceSet:
-    tables = reader.tables(one_folder_of_tables(arguments.set_of), temperatures=False)
-    return ReferenceSet.of(tables, reader.scopes, reader.table_epsilon)
+def _reference(given: str, runs: Sequence[ComparedRun], reader: Reader) -> ReferenceSet:
+    found = run_named(given, runs, "--set-of")
+    folder = one_folder_of_tables(found if isinstance(found, Path) else found.source)
+    return ReferenceSet.of(reader.tables(folder, temperatures=False), reader.scopes, reader.table_epsilon)
 
 
 def _note_same_folders(sources: Sequence[Source]) -> None:
@@ -189,16 +195,17 @@ def _note_same_folders(sources: Sequence[Source]) -> None:
                 )
 
 
-def _index_of(name: str | None, runs: Sequence[ComparedRun]) -> int:
-    """The index of the baseline: a run's name, or its path."""
-    if name is None:
-        return 0
-    for i, one in enumerate(runs):
-        if name == one.name or (Path(name).exists() and one.source.samefile(name)):
-            return i
-    names = [one.name for one in runs]
-    hint = did_you_mean(name, names).rstrip()
-    raise InputError(f"--baseline should be one of {', '.join(names)}, found {name}{hint and '; '}{hint}")
+def _baseline(given: str | None, runs: Sequence[ComparedRun]) -> int:
+    """The index of the baseline: the run that the user names, or the first one that did not choose the tokens."""
+    if given is None:
+        return next((i for i, run in enumerate(runs) if not run.chose_tokens), 0)
+    found = run_named(given, runs, "--baseline")
+    if isinstance(found, Path):
+        names = ", ".join(run.name for run in runs)
+        raise InputError(f"--baseline should be one of the compared runs ({names}), found {given}")
+    if found.chose_tokens:
+        raise InputError(f"--baseline {given}: it chose the tokens (--set-of), so no run is compared with it")
+    return [run.name for run in runs].index(found.name)
 
 
 def _parts(found: Comparison, reader: Reader) -> dict[str, Mapping[str, Difference | None]]:
@@ -211,29 +218,11 @@ def _parts(found: Comparison, reader: Reader) -> dict[str, Mapping[str, Differen
     }
 
 
-def _page(
-    found: Comparison,
-    parts: Mapping[str, Mapping[str, Difference | None]],
-    set_of: str | None,
-    arguments: argparse.Namespace,
-) -> list[str]:
-    lines = comparison_lines(found, set_of=set_of)
-    if len(found.runs) == 2:
-        lines += differences_lines(found)
-    for run, one in parts.items():
-        lines += ["", *parts_lines(found.baseline.name, run, one)]
-    if arguments.decompose:
-        lines += left_out_lines(found, "no parts")
-    if arguments.per_trajectory:
-        lines += moved_lines(found)
-    return [*lines, "", *choice_lines(found)]
-
-
 def _data(
-    found: Comparison, parts: Mapping[str, Mapping[str, Difference | None]], arguments: argparse.Namespace
+    found: Comparison, parts: Mapping[str, Mapping[str, Difference | None]] | None, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     data = comparison_data(found)
-    if arguments.decompose:
+    if parts is not None:
         data["parts"] = {run: parts_data(one) for run, one in parts.items()}
     if arguments.per_trajectory:
         data["trajectories"] = moved(found)

@@ -14,11 +14,12 @@ import pydoc
 import re
 import shutil
 import sys
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
 
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.near import did_you_mean
 
 COLOURS = {
     Label.CODE: "32",
@@ -86,11 +87,29 @@ def print_text(text: str) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` whose error messages may contain any argument of the user."""
+    """Accepts only whole names of options. An error shows the usage of the subcommand, and the name that was meant.
+
+    Error messages may contain any argument of the user.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
+        self._given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments. Unknown ones are an error here, so that the usage is that of the subcommand."""
+        self._given = sys.argv[1:] if args is None else args
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with status 2."""
-        super().error(one_line(message))
+        known = self._option_string_actions
+        written = [one.partition("=")[0] for one in self._given if one.startswith("--")]
+        hints = [did_you_mean(one, known).rstrip() for one in written if one not in known and self._subparsers is None]
+        super().error(one_line("; ".join([message, *filter(None, hints)])))
 
 
 def _with_styles(line: str) -> str:

@@ -22,3 +22,16 @@ def counted(n: int, noun: str) -> str:
 def first_names(names: Sequence[str]) -> str:
     """The first three names, separated by commas, with dots if there are more."""
     return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+
+
+def listed(parts: Sequence[str], word: str = "and", most: int | None = None) -> str:
+    """The parts as a list in a sentence: `a, b and c`.
+
+    Args:
+        parts: at least one.
+        word: the word before the last one.
+        most: of more than `most` + 1 parts, only the first `most` and the number of the others; None for all.
+    """
+    if most is not None and len(parts) > most + 1:
+        parts = [*parts[:most], f"{len(parts) - most} more"]
+    return f" {word} ".join([part for part in (", ".join(parts[:-1]), parts[-1]) if part])

@@ -86,14 +86,17 @@ def replicates(statistic: Statistic, rows: np.ndarray, size: int | None = None) 
     return None if len(rows) < 2 else statistic(resampled(rows, size or len(rows)))
 
 
-def resampled(rows: np.ndarray, size: int, seed: int = SEED) -> np.ndarray:
-    """(RESAMPLES, C) sums of the rows of `size` documents drawn with replacement. D, size and seed decide the draws."""
-    n_docs = len(rows)
+def resampled(rows: np.ndarray, size: int, seed: int = SEED, n_resamples: int | None = None) -> np.ndarray:
+    """(R, C) sums of the rows of `size` documents drawn with replacement; R is `n_resamples`, or RESAMPLES.
+
+    D, size, seed and R decide the draws.
+    """
+    n_docs, n_resamples = len(rows), n_resamples or RESAMPLES
     rng = np.random.default_rng(seed)
     step = max(1, _BLOCK // max(n_docs, size))
-    sums = np.empty((RESAMPLES, rows.shape[1]))
-    for start in range(0, RESAMPLES, step):
-        n = min(step, RESAMPLES - start)
+    sums = np.empty((n_resamples, rows.shape[1]))
+    for start in range(0, n_resamples, step):
+        n = min(step, n_resamples - start)
         drawn = rng.integers(n_docs, size=(n, size)) + n_docs * np.arange(n)[:, None]
         times = np.bincount(drawn.ravel(), minlength=n * n_docs).reshape(n, n_docs).astype(np.float64)
         # not `times @ rows`: the order in which BLAS sums depends on the number of threads
@@ -110,12 +113,12 @@ class Sample(NamedTuple):
     rows: np.ndarray
     """(D, C)"""
     sums: np.ndarray | None
-    """(RESAMPLES, C); None for a single document."""
+    """(R, C); None for a single document."""
 
     @classmethod
-    def of(cls, rows: np.ndarray) -> Sample:
-        """The rows with their resamples."""
-        return cls(rows, resampled(rows, len(rows)) if len(rows) > 1 else None)
+    def of(cls, rows: np.ndarray, n_resamples: int | None = None) -> Sample:
+        """The rows with R resamples; RESAMPLES if R is not given."""
+        return cls(rows, resampled(rows, len(rows), n_resamples=n_resamples) if len(rows) > 1 else None)
 
 
 def effective_documents(document_weights: np.ndarray) -> float | None:
@@ -133,7 +136,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     """The expanded percentile interval of replicates.
 
     Args:
-        values: (RESAMPLES,), or None.
+        values: (R,), or None.
         effective: the effective number of the resampled documents, or None.
         target: the effective number of documents of the run that the interval describes; `effective` if None.
 
@@ -143,7 +146,7 @@ def interval(values: np.ndarray | None, effective: float | None, target: float |
     if values is None or effective is None or not np.isfinite(values).all():
         return None
     t = stdtrit(max(FEWEST_DOCUMENTS, target or effective) - 1, (1 + LEVEL) / 2)
-    nth = math.floor(ndtr(-t * math.sqrt(effective / (effective - 1))) * (RESAMPLES + 1))
+    nth = math.floor(ndtr(-t * math.sqrt(effective / (effective - 1))) * (len(values) + 1))
     values = np.sort(values)
     return Interval(float(values[nth - 1]), float(values[-nth]))
 
@@ -179,7 +182,7 @@ def difference(
 
     Args:
         value: the difference over all documents.
-        values: (RESAMPLES,) the difference in each resample, or None.
+        values: (R,) the difference in each resample, or None.
         document_weights: (D,) for each quantity that the difference uses. The one with the smallest effective number
             of documents decides the interval.
 
@@ -198,32 +201,33 @@ def difference(
 
 
 def _p_value(values: np.ndarray, effective: float) -> float:
-    """The two-sided p-value, above 0: the tail is at least 1 / (RESAMPLES + 1)."""
-    return _p_of_tail(min(int((values <= 0).sum()), int((values >= 0).sum())), effective)
+    """The two-sided p-value, above 0: the tail is at least 1 / (R + 1)."""
+    return _p_of_tail(min(int((values <= 0).sum()), int((values >= 0).sum())), effective, len(values))
 
 
-def least_p(effective: float) -> float:
+def least_p(effective: float, n_resamples: int = RESAMPLES) -> float:
     """The smallest two-sided p-value that this effective number of documents can give."""
-    return _p_of_tail(0, effective)
+    return _p_of_tail(0, effective, n_resamples)
 
 
-def fewest_documents(document_weights: np.ndarray, level: float) -> float:
+def fewest_documents(document_weights: np.ndarray, level: float, n_resamples: int = RESAMPLES) -> float:
     """The fewest documents with such weights whose least p-value is below the level; infinite if no number is enough.
 
     Args:
         document_weights: (D,); the effective number is in proportion to the number of documents.
         level: in (0, 1).
+        n_resamples: how many resamples the p-value is computed from.
     """
     candidates = range(FEWEST_DOCUMENTS, _MOST_SEARCHED)
-    i = bisect_left(candidates, True, key=lambda effective: least_p(effective) < level)
+    i = bisect_left(candidates, True, key=lambda effective: least_p(effective, n_resamples) < level)
     if i == len(candidates):
         return math.inf
     share = document_weights.sum() ** 2 / (document_weights**2).sum() / len(document_weights)
     return FEWEST_DOCUMENTS if i == 0 else math.ceil(candidates[i] / share)
 
 
-def _p_of_tail(n_beyond: int, effective: float) -> float:
-    tail = (1 + n_beyond) / (RESAMPLES + 1)
+def _p_of_tail(n_beyond: int, effective: float, n_resamples: int) -> float:
+    tail = (1 + n_beyond) / (n_resamples + 1)
     t = -ndtri(min(tail, 0.5)) * math.sqrt((effective - 1) / effective)
     return float(2 * stdtr(effective - 1, -t))
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.metrics.edges import EPSILON, SAME, profile_edges
-from lm_eval_hesnr.metrics.temperatures import FINE, SUMS_BY_TEMPERATURE, sums_by_temperature
+from lm_eval_hesnr.metrics.temperatures import ByTemperature, by_temperature
 
 FORMAT = "hesnr-profile"
 VERSION = 2
@@ -44,8 +44,8 @@ class EntropyProfile:
     zeros."""
     sums: np.ndarray
     """(B, len(SUMS)) float64, columns as in `SUMS`."""
-    by_temperature: np.ndarray | None = None
-    """(3, F) float64, the result of `temperatures.sums_by_temperature`; None if the run did not record it."""
+    by_temperature: ByTemperature | None = None
+    """What is known about other temperatures; None if the run did not record it."""
 
     @classmethod
     def zero(cls, k: int, epsilon: float = EPSILON) -> EntropyProfile:
@@ -78,7 +78,7 @@ class EntropyProfile:
             collision: (n,) sum of the squared probabilities of the k most likely tokens; None or NaN if not known.
             n_bytes: (n,) bytes of each token in UTF-8; None or NaN if not known.
             log_z: (n, G) ln Z at each temperature of the grid; None if not known.
-            top_logits: (n, k) logits of the candidates, as for `sums_by_temperature`; None if not known.
+            top_logits: (n, k) logits of the candidates, as for `by_temperature`; None if not known.
             k: size of the candidate set.
             epsilon: a threshold in nats; it becomes an exact edge.
 
@@ -104,25 +104,24 @@ class EntropyProfile:
         # clip only the bin, not the value: float32 can round past ln k
         bins = np.searchsorted(edges, np.clip(entropy, 0.0, edges[-1]), side="left") - 1
         columns = [np.bincount(bins, weights=value, minlength=len(edges) - 1) for value in values]
-        by_temperature = None
+        warmer = None
         if log_z is not None and top_logits is not None:
-            by_temperature = sums_by_temperature(logprob, rank, log_z, top_logits, k=k, epsilon=epsilon)
-        return cls(edges, np.stack(columns, axis=1), by_temperature)
+            warmer = by_temperature(logprob, rank, log_z, top_logits, k=k, epsilon=epsilon)
+        return cls(edges, np.stack(columns, axis=1), warmer)
 
     def __add__(self, other: EntropyProfile) -> EntropyProfile:
         if not np.array_equal(self.edges, other.edges):
             raise ValueError("profiles with different k or epsilon cannot be added: their bins differ")
         known = self.by_temperature is not None or other.by_temperature is not None
-        by_temperature = self.sums_by_temperature + other.sums_by_temperature if known else None
-        return EntropyProfile(self.edges, self.sums + other.sums, by_temperature)
+        both = self.temperatures + other.temperatures if known else None
+        return EntropyProfile(self.edges, self.sums + other.sums, both)
 
     @property
-    def sums_by_temperature(self) -> np.ndarray:
-        """(3, F) `by_temperature`. If the run did not record it: 0 without tokens, NaN otherwise."""
+    def temperatures(self) -> ByTemperature:
+        """`by_temperature`. If the run did not record it, its sums are 0 without tokens, and NaN if there are some."""
         if self.by_temperature is not None:
             return self.by_temperature
-        shape = len(SUMS_BY_TEMPERATURE), len(FINE)
-        return np.full(shape, np.nan if self.sums[:, 0].any() else 0.0)
+        return ByTemperature.filled(np.nan if self.sums[:, 0].any() else 0.0)
 
     def above(self, epsilon: float) -> np.ndarray:
         """(len(SUMS),): the sums over tokens with entropy > epsilon.
@@ -161,7 +160,8 @@ class EntropyProfile:
         rows = [[int(i), *_as_json(self.sums[i])] for i in filled]
         data = {"format": FORMAT, "version": VERSION, "sums": list(SUMS), "edges": self.edges.tolist(), "bins": rows}
         if self.by_temperature is not None:
-            data["by_temperature"] = [_as_json(row) for row in self.by_temperature]
+            data["by_temperature"] = [_as_json(row) for row in self.by_temperature.sums]
+            data["crossings"] = self.by_temperature.crossings.tolist()
         return data
 
     @classmethod
@@ -179,8 +179,10 @@ class EntropyProfile:
         for i, *row in data["bins"]:
             sums[i] = np.nan
             sums[i, : len(row)] = row  # None becomes NaN
-        by_temperature = data.get("by_temperature")
-        return cls(edges, sums, None if by_temperature is None else np.array(by_temperature, np.float64))
+        if data.get("crossings") is None:
+            return cls(edges, sums)
+        crossings = np.array(data["crossings"], np.float64).reshape(-1, 3)
+        return cls(edges, sums, ByTemperature(np.array(data["by_temperature"], np.float64), crossings))
 
     def __str__(self) -> str:
         """A short text, because the harness writes `str` of filtered answers into its sample files."""

@@ -4,11 +4,16 @@ At temperature T, the model's distribution is softmax(logits / T). For each toke
 logarithm of the sum over the vocabulary of exp((logit - largest logit) / T), at a grid that is uniform in 1/T. The k
 candidates are the same at every T. So their logits and ln Z(T) give the exact probabilities, entropies and decisions at
 every T of the grid. Both change smoothly with 1/T, so they are interpolated in between.
+
+Sums over decisions are not smooth: each token that leaves the decisions changes them at once. So every token that does
+so is recorded, with the exact temperature (`Crossings`). `decision_sums` gives the sums at any temperature.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
@@ -30,20 +35,39 @@ least ln 2, at every temperature."""
 _BLOCK = 4096
 """Tokens whose probabilities at all temperatures are in memory at once."""
 
+_STEP = FINE[1] - FINE[0]
+
 SUMS_BY_TEMPERATURE = ("nll", "decisions", "snr")
 """Rows of the sums: -logprob over all tokens; the number of decisions; p / entropy over decisions."""
 
 
-def sums_by_temperature(
+@dataclass(frozen=True, slots=True)
+class ByTemperature:
+    """What is known about the temperatures of n tokens. It can be added, as the tokens of both."""
+
+    sums: np.ndarray
+    """(3, F) float64: the sums of `SUMS_BY_TEMPERATURE` at each temperature of the finer grid. A sum that is not known
+    is NaN."""
+    crossings: np.ndarray
+    """(m, 3) float64, one row for each token that is a decision at the highest temperature of the grid and not at the
+    lowest: the 1/T at which its entropy is epsilon, and p / entropy at the two points of the finer grid around it."""
+
+    @classmethod
+    def filled(cls, value: float) -> ByTemperature:
+        """The same value for all sums, and no tokens that cross."""
+        return cls(np.full((len(SUMS_BY_TEMPERATURE), len(FINE)), value), np.empty((0, 3)))
+
+    def __add__(self, other: ByTemperature) -> ByTemperature:
+        return ByTemperature(self.sums + other.sums, np.concatenate([self.crossings, other.crossings]))
+
+
+def by_temperature(
     logprob: np.ndarray, rank: np.ndarray, log_z: np.ndarray, top_logits: np.ndarray, *, k: int, epsilon: float
-) -> np.ndarray:
-    """(3, F) float64: the sums of `SUMS_BY_TEMPERATURE` over n tokens, at each temperature of the finer grid.
+) -> ByTemperature:
+    """The sums over n tokens at each temperature of the finer grid, and the tokens that cross epsilon.
 
-    Between two points of the grid, each token's logprob and entropy are interpolated. So a token is a decision up to
-    its own temperature. Interpolated sums would be less exact, because decisions come and go one by one.
-
-    A sum that is not known is NaN: every sum if `log_z` is NaN for a token, and those over decisions if epsilon is
-    below ln 2.
+    Between two points of the first grid, each token's logprob and entropy are interpolated. Sums are not known if
+    `log_z` is NaN for a token; those over decisions, if epsilon is below ln 2.
 
     Args:
         logprob: (n,) nats, at temperature 1.
@@ -60,20 +84,76 @@ def sums_by_temperature(
     sums = np.zeros((len(SUMS_BY_TEMPERATURE), len(FINE)))
     sums[0] = nll.sum(axis=0) @ _TO_FINE
     may_decide = np.flatnonzero((rank <= k) & ~np.isnan(top_logits[:, 0]))
+    crossings = []
     for start in range(0, len(may_decide), _BLOCK):
         rows = may_decide[start : start + _BLOCK]
         candidates = top_logits[rows].astype(np.float64)
-        entropies = np.stack([_entropy(candidates * inverse) for inverse in INVERSE_TEMPERATURES], axis=1) @ _TO_FINE
-        decided = entropies > epsilon  # (n, F)
-        snr = np.divide(np.exp(-nll[rows] @ _TO_FINE), entropies, out=np.zeros_like(entropies), where=decided)
-        sums[1:] += decided.sum(axis=0), snr.sum(axis=0)
+        entropies = np.stack([_entropy(candidates * inverse)[0] for inverse in INVERSE_TEMPERATURES], axis=1) @ _TO_FINE
+        # the bound on the entropy is for tokens far below every epsilon, whose values are not used
+        snr = np.exp(-nll[rows] @ _TO_FINE) / np.maximum(entropies, LEAST_ENTROPY / 2)
+        decided = entropies > epsilon  # (n, F); an entropy falls with 1/T, so these are the first ones of each row
+        sums[1:] += decided.sum(axis=0), np.where(decided, snr, 0).sum(axis=0)
+        crossings.append(_crossings(candidates, entropies, snr, epsilon))
     if epsilon < LEAST_ENTROPY or np.isnan(sums[0]).any():
         sums[1:] = np.nan
-    return sums
+    return ByTemperature(sums, np.concatenate([np.empty((0, 3)), *crossings]))
 
 
-def _entropy(logits: np.ndarray) -> np.ndarray:
-    """(n,) nats: the entropy of softmax(logits) over (n, k) logits, of which the largest is 0."""
+def _crossings(candidates: np.ndarray, entropies: np.ndarray, snr: np.ndarray, epsilon: float) -> np.ndarray:
+    """The rows of `ByTemperature.crossings`.
+
+    Args:
+        candidates: (n, k) logits.
+        entropies: (n, F) nats.
+        snr: (n, F) p / entropy.
+        epsilon: nats.
+    """
+    n_decided = (entropies > epsilon).sum(axis=1)
+    i = np.flatnonzero((n_decided > 0) & (n_decided < len(FINE)))
+    left = n_decided[i] - 1
+    before, after = entropies[i, left], entropies[i, left + 1]
+    inverse = FINE[left] + (before - epsilon) / (before - after) * _STEP
+    for _ in range(2):  # Newton's method, with the exact entropies
+        entropy, slope = _entropy(candidates[i] * inverse[:, None])
+        inverse = np.clip(inverse - (entropy - epsilon) / slope * inverse, FINE[left], FINE[left + 1])
+    return np.stack([inverse, snr[i, left], snr[i, left + 1]], axis=1)
+
+
+def decision_sums(tokens: ByTemperature, inverse: np.ndarray) -> np.ndarray:
+    """(2, n): the number of decisions, and the sum of p / entropy over them, at n temperatures.
+
+    Tokens that stay decisions between two points of the finer grid have a p / entropy that is interpolated linearly.
+
+    Args:
+        tokens: the tokens.
+        inverse: (n,) 1/T, inside the grid.
+    """
+    crossings = tokens.crossings[np.argsort(tokens.crossings[:, 0])]
+    upto = np.concatenate([np.zeros((1, 2)), np.cumsum(crossings[:, 1:], axis=0)])  # p / entropy of the first ones
+    left = np.clip(np.searchsorted(FINE, inverse, side="right") - 1, 0, len(FINE) - 2)
+    first, last = (
+        np.searchsorted(crossings[:, 0], FINE[left + side]) for side in (0, 1)
+    )  # those that cross in between
+    here = np.searchsorted(crossings[:, 0], inverse, side="right")  # these are no decisions any more
+    n_decisions, snr = tokens.sums[1:]
+    share = (inverse - FINE[left]) / _STEP
+    before = snr[left] - (upto[here, 0] - upto[first, 0])
+    after = snr[left + 1] + upto[last, 1] - upto[here, 1]
+    return np.stack([n_decisions[left] - (here - first), (1 - share) * before + share * after])
+
+
+def pooled_temperatures(found: Sequence[ByTemperature]) -> ByTemperature:
+    """The tokens of several documents together. There must be at least one document."""
+    return ByTemperature(np.sum([one.sums for one in found], axis=0), np.concatenate([one.crossings for one in found]))
+
+
+def _entropy(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) nats: the entropy of softmax(x logits) at x = 1, over (n, k) logits of which the largest is 0.
+
+    Also (n,): its derivative by x.
+    """
     weights = np.exp(logits)
-    total = weights.sum(axis=1)
-    return np.asarray(np.log(total) - (weights * np.maximum(logits, -1e30)).sum(axis=1) / total)
+    q = weights / (total := weights.sum(axis=1, keepdims=True))
+    logits = np.maximum(logits, -1e30)
+    mean = (q * logits).sum(axis=1)
+    return np.log(total[:, 0]) - mean, mean**2 - (q * logits**2).sum(axis=1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results, from_tables
 from lm_eval_hesnr.results.results_file import read_results
@@ -26,6 +27,8 @@ class Reader:
     """Nats; None for the default threshold of token tables, and for each results file's own."""
     task: str | None = None
     """The task to take from results files with several of our tasks."""
+    temperatures: bool = True
+    """Whether runs that are compared have `calibrated_he_snr`, if their token tables have temperatures."""
     note: Callable[[str], None] = field(default=lambda _: None)
     """Gets what the user should know, one line each."""
 
@@ -60,7 +63,7 @@ class Reader:
 
     def _compared(self, source: Source) -> ComparedRun:
         if source.has_tokens:
-            tables = self.tables(source.path, temperatures=False)
+            tables = self.tables(source.path, temperatures=self.temperatures)
             run = from_tables(tables, self.scopes, self.table_epsilon)
             return replace(run, tables=replace(tables, profiles={}))  # the profiles of many runs need much memory
         return from_results(self.results(source.path), source.path)
@@ -108,3 +111,29 @@ class Reader:
                 f"{path}: its numbers are for epsilon {own}; for --epsilon {self.epsilon:g} give the run's token tables"
             )
         return run
+
+
+def run_named(given: str, runs: Sequence[ComparedRun], option: str) -> ComparedRun | Path:
+    """The run that a user names by its name in the table, or by a path; the path if it is that of another run.
+
+    Args:
+        given: what the user wrote.
+        runs: the runs in the table.
+        option: the option, for the message.
+
+    Raises:
+        InputError: it is not a name, and nothing is at this path.
+    """
+    path = Path(given)
+    for run in runs:
+        if run.name == given or (path.exists() and run.source.samefile(path)):
+            return run
+    if not path.exists():
+        names = [run.name for run in runs]
+        hint = did_you_mean(given, names).rstrip()
+        raise InputError(
+            f"{option} should be a path, or one of {', '.join(names)}; found {given}{'; ' if hint else ''}{hint}"
+        )
+    inside = {source.path.resolve() for source in sources(path)}
+    found = [run for run in runs if run.source.resolve() in inside]
+    return found[0] if len(inside) == len(found) == 1 else path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,7 +121,17 @@ def short_names(found: Sequence[Source], models: Sequence[str]) -> list[str]:
         names = _differing(parts)
         if len(set(names)) == len(names):
             return names
-    return [f"{name} ({i + 1})" for i, name in enumerate(_differing(by_folder))]  # the same run twice
+    return unique_names(_differing(by_folder))  # the same run twice
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names, each different: the second of equal ones is `name-2`, the third `name-3`."""
+    found: list[str] = []
+    for name in names:
+        used = {*found, *(other for other in names if other != name)}
+        numbered = (name if n == 1 else f"{name}-{n}" for n in count(1))
+        found.append(next(one for one in numbered if one not in used))
+    return found
 
 
 def _is_named_by_model(source: Source) -> bool:

@@ -1,5 +1,6 @@
 """The numbers on the cards are those that the commands printed, and they belong to the packaged weights."""
 
+import csv
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ ASSETS = ROOT / "lm_eval_hesnr" / "assets" / "tiny_swe_lm"
 CARD = (ASSETS / "README.md").read_text()
 RECIPE = (ROOT / "assets_src" / "tiny_swe_lm" / "README.md").read_text()
 FAMILY = (ROOT / "docs" / "family.md").read_text()
+SECOND_RUN = ROOT / "assets_src" / "tiny_swe_lm" / "second_run"
 
 
 def read(name):
@@ -58,18 +60,37 @@ def test_the_recipes_tables():
         assert f"{tokens[f'{split}/stdlib']:,}" in RECIPE
 
 
-def test_the_familys_table():
-    rows = {
-        line.split(" | ")[0].strip("| `"): line.split(" | ")
-        for line in FAMILY.partition("Differences between")[0].splitlines()
-        if "| `" in line
-    }
+def family_rows(page):
+    """The cells of the first table of a family, by name of the reading."""
+    lines = page.partition("Differences between")[0].splitlines()
+    return {line.split(" | ")[0].strip("| `"): line.split(" | ") for line in lines if line.startswith("| `")}
+
+
+def assert_row(row, found):
+    _, _, ppl_all, ppl, he_ppl, he_snr, _, decisions, topk_acc = row
+    assert float(ppl_all) == pytest.approx(found["ppl,all"], abs=0.0051)
+    assert float(ppl) == pytest.approx(found["ppl,action"], abs=0.0051)
+    assert float(he_ppl) == pytest.approx(found["he_ppl,action"], abs=0.00051)
+    assert float(he_snr) == pytest.approx(found["he_snr,action"], abs=0.000051)
+    assert int(decisions.replace(",", "")) == found["decisions,action"]
+    assert float(topk_acc.strip("| ")) == pytest.approx(found["topk_acc,action"], abs=0.00051)
+
+
+def test_the_table_of_the_packaged_run():
+    rows = family_rows(RECIPE[RECIPE.index("## The family of the packaged run") :])
     for reading, found in read("readings.json").items():
         name = reading.replace("_window", ", window").replace("window_", "window ").replace("_chat", ", chat")
-        _, _, ppl_all, ppl, he_ppl, he_snr, _, decisions, topk_acc = rows[name]
-        assert float(ppl_all) == pytest.approx(found["ppl,all"], abs=0.0051)
-        assert float(ppl) == pytest.approx(found["ppl,action"], abs=0.0051)
-        assert float(he_ppl) == pytest.approx(found["he_ppl,action"], abs=0.00051)
-        assert float(he_snr) == pytest.approx(found["he_snr,action"], abs=0.000051)
-        assert int(decisions.replace(",", "")) == found["decisions,action"]
-        assert float(topk_acc.strip("| ")) == pytest.approx(found["topk_acc,action"], abs=0.00051)
+        assert_row(rows[name], found)
+
+
+def test_the_table_of_the_second_run():
+    rows = family_rows(FAMILY[FAMILY.index("<!-- table -->") :])
+    found: dict[str, dict[str, float]] = {}
+    for render in ("transcript", "chat"):
+        for line in csv.DictReader((SECOND_RUN / f"{render}.csv").open()):
+            measures = ("ppl", "he_ppl", "he_snr", "decisions", "topk_acc")
+            numbers = {f"{measure},{line['scope']}": float(line[measure]) for measure in measures}
+            found.setdefault(line["checkpoint"], {}).update(numbers)
+    assert set(rows) == set(found)
+    for name, numbers in found.items():
+        assert_row(rows[name], numbers)

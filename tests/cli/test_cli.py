@@ -165,6 +165,23 @@ def test_filters_that_leave_nothing_are_one_line(folder, capsys):
     assert capsys.readouterr().err == f"error: o.jsonl: nothing to write; {reason}\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["measure", "a", "--decompos"], "unrecognized arguments: --decompos; did you mean '--decompose'?"),
+        (["measure", "a", "--epsilo=1"], "unrecognized arguments: --epsilo=1; did you mean '--epsilon'?"),
+        (["diagnose", "a", "--jsn"], "unrecognized arguments: --jsn; did you mean '--json'?"),
+        (["export", "a", "--too", "csv"], "the following arguments are required: --to; did you mean '--to'?"),
+        (["curate", "in", "-o", "o.jsonl", "--xyzzy"], "unrecognized arguments: --xyzzy"),
+    ],
+)
+def test_an_option_is_a_whole_name_and_a_wrong_one_has_the_usage_and_a_near_name(capsys, arguments, message):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: hesnr {arguments[0]} ")
+    assert error.endswith(f"error: {message}\n")
+
+
 @pytest.mark.parametrize("option", ["--known-resolved", "--only-resolved"])
 def test_runs_known_to_be_resolved_are_kept_under_the_new_and_the_old_name(folder, option):
     assert main(["curate", "in", "-o", "o.jsonl", option]) == 0

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.cli import main
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
 from lm_eval_hesnr.metrics.decomposition import PARTS
+from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.comparison import compare
+from lm_eval_hesnr.results.compare.page import Extras, page_lines
 from lm_eval_hesnr.results.compare.per_trajectory import moved_lines
 from lm_eval_hesnr.results.compare.text import SHOWN_ON_A_SET, comparison_lines
 from lm_eval_hesnr.scoring.token_table import write_token_table
-from tests.builders import compared_run, token_scores
+from tests.builders import compared_run, recorded, results_json, token_scores
 
 
 def write(folder: Path, better=0.0, n_docs=8, **changes):
@@ -46,7 +49,7 @@ def test_several_runs_are_one_page_that_says_which_one_to_take(tmp_path, capsys)
     lines, err = lines_of(capsys, *runs)
     assert [line.split()[0] for line in lines[2:6]] == ["run", "top", "mid", "base"]
     assert any(line.startswith("  top is better than base: he_snr +0.") for line in lines)
-    answer = " ".join(lines[lines.index("", 8) + 1 :])
+    answer = "\n".join(lines).rpartition("\n\n")[2].replace("\n", " ")
     assert answer.startswith("Take top: it has the highest he_snr (")
     assert answer.endswith("All other runs are worse.")
     assert max(map(len, lines)) <= 120
@@ -79,10 +82,19 @@ def test_runs_on_the_set_of_a_reference_run(tmp_path, capsys):
         "2 runs, 8 trajectories, scope action, epsilon 1.2425, over the decisions of base; the highest he_snr first:"
     )
     assert [name for name in lines[2].split() if name in HIGHER_IS_BETTER] == ["he_snr", *SHOWN_ON_A_SET]
-    assert any(line.startswith("Caution: these are the tokens where base itself is uncertain.") for line in lines)
+    page = " ".join(line.strip() for line in lines)
+    assert page.count("no verdict: these are the tokens where base itself is uncertain") == 1
+    assert "top minus base" not in page
+    assert page.endswith("Without --set-of, on the decisions of each run itself, the answer is: take top.")
+    assert lines_of(capsys, *runs, "--set-of", "base")[0] == lines
     other = write(tmp_path / "other", 0.1)
-    lines, _ = lines_of(capsys, *runs, "--set-of", other)
-    assert not any("itself is uncertain" in line for line in lines)
+    page = " ".join(lines_of(capsys, *runs, "--set-of", other)[0])
+    assert "itself is uncertain" not in page
+    assert page.endswith("Without --set-of, on the decisions of each run itself, the answer is: the same.")
+    _, err = lines_of(capsys, *runs, "--set-of", "tob", status=2)
+    assert err == "error: --set-of should be a path, or one of base, top; found tob; did you mean 'top'?\n"
+    _, err = lines_of(capsys, *runs, "--set-of", "top", "--baseline", "top", status=2)
+    assert err == "error: --baseline top: it chose the tokens (--set-of), so no run is compared with it\n"
     lines, _ = lines_of(capsys, *runs, "--set-of", runs[0], "--json")
     found = json.loads("\n".join(lines))["action"]
     assert found["set_of"] == runs[0]
@@ -106,10 +118,12 @@ def test_the_baseline_is_a_name_or_a_path(tmp_path, capsys):
     runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
     for name in ("top", runs[1]):
         lines, _ = lines_of(capsys, *runs, "--baseline", name)
-        assert "Compared with top by the difference of he_snr, paired by trajectory:" in lines
+        assert any(line.startswith("Compared with top by the difference of he_snr, paired by traj") for line in lines)
         assert any(line.startswith("  base is worse than top: he_snr -0.") for line in lines)
     _, err = lines_of(capsys, *runs, "--baseline", "tob", status=2)
-    assert err == "error: --baseline should be one of base, top, found tob; did you mean 'top'?\n"
+    assert err == "error: --baseline should be a path, or one of base, top; found tob; did you mean 'top'?\n"
+    _, err = lines_of(capsys, *runs, "--baseline", write(tmp_path / "other"), status=2)
+    assert err == f"error: --baseline should be one of the compared runs (base, top), found {tmp_path / 'other'}\n"
 
 
 def test_json_has_all_differences_and_csv_one_row_per_run(tmp_path, capsys):
@@ -157,7 +171,7 @@ def test_a_trajectory_without_a_threshold_has_no_numbers():
 
 def test_the_number_of_decisions_has_no_difference_on_a_set(tmp_path, capsys):
     runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
-    lines, _ = lines_of(capsys, *runs, "--set-of", runs[0])
+    lines, _ = lines_of(capsys, *runs, "--set-of", write(tmp_path / "other", 0.1))
     assert any(line.startswith("he_ppl ") for line in lines)
     assert not any(line.startswith("decisions ") for line in lines)
 
@@ -168,6 +182,107 @@ def test_another_epsilon_of_the_run_of_the_set_is_noted_once(tmp_path, capsys):
     _, err = lines_of(capsys, *runs, "--set-of", ref)
     assert err.count("ref was scored with epsilon 1; now measured with 1.24245") == err.count("\n") == 1
     _, err = lines_of(capsys, runs[0], ref, "--set-of", ref)
+    assert err.count("\n") == 1
+
+
+def test_with_the_run_of_the_set_the_others_are_compared_with_each_other(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("mid", 0.1), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--set-of", "base")
+    assert any(line.startswith("Compared with mid by the difference of he_snr") for line in lines)
+    assert any(line.startswith("  top is better than mid: ") for line in lines)
+    assert lines.count("Not considered, as there is no verdict: base.") == 1
+
+
+def test_decompose_ends_with_what_the_common_decisions_say(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--decompose")
+    assert lines[-1] == "Parts: at the tokens that are decisions of both runs (within), top is better than base."
+
+
+def test_common_decisions_that_do_not_say_what_he_snr_says_are_named():
+    runs = [compared_run("a", [0.1] * 6), compared_run("b", np.array([0.11, 0.12, 0.11, 0.12, 0.11, 0.12]))]
+    found = compare(runs, "action")
+    assert found.verdicts["b"].kind == "better"
+    within = {"within": Difference(-0.01, Interval(-0.02, -0.005), 0.001)}
+    lines = page_lines(found, Extras(parts={"b": dict.fromkeys(PARTS) | within}))
+    assert lines[-2:] == [
+        "Parts: at the tokens that are decisions of both runs (within), b is worse than a.",
+        "For b, he_snr does not say the same, because other tokens enter or leave the decisions.",
+    ]
+
+
+def test_a_run_twice_on_its_own_set_has_no_verdict(tmp_path, capsys):
+    folder = write(tmp_path / "a")
+    (tmp_path / "b").symlink_to(folder)
+    assert "No choice" in " ".join(lines_of(capsys, folder, str(tmp_path / "b"), "--set-of", "a")[0])
+
+
+def test_other_contexts_are_one_caution(tmp_path, capsys):
+    runs = [
+        write(tmp_path / name, better, window=window)
+        for name, better, window in (
+            ("a", 0, 512),
+            ("b", 0.1, 2048),
+            ("c, d", 0.2, 512),
+            ("e", 0.3, 2048),
+            ("f", 0, 512),
+        )
+    ]
+    page = " ".join(line.strip() for line in lines_of(capsys, *runs)[0])
+    assert page.count("can come from the model or from the context") == 1
+    assert "Caution: the runs differ in window: 2048 in e and b; 512 in the others. A diff" in page
+    assert "Caution" not in " ".join(lines_of(capsys, runs[0], runs[2])[0])
+
+
+def with_temperatures(folder: Path, name: str, scale: float = 1.0):
+    """Token tables of a run with temperatures, whose logits are scaled."""
+    for i in range(8):
+        random = np.random.default_rng(i)
+        logits = random.normal(0, random.uniform(1, 4, (300, 1)), (300, 40))
+        targets = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)
+        one = replace(token_scores(300, first_scored=0, seed=i), **recorded(logits * scale, targets, 10))
+        one.labels[:] = 0
+        write_token_table(folder / name, i, f"run {i}", one)
+    return str(folder / name)
+
+
+def test_a_model_that_is_only_more_confident_is_named(tmp_path, capsys):
+    runs = [with_temperatures(tmp_path, "warm", 0.6), with_temperatures(tmp_path, "base")]
+    lines, _ = lines_of(capsys, *runs)
+    page = " ".join(line.strip() for line in lines)
+    assert "calibrated_he_snr" in lines[2]
+    assert "base is better than warm: he_snr +0." in page
+    assert ", calibrated_he_snr -0.000" in page
+    assert "caution: calibrated_he_snr does not say so: at the temperature that fits each run, little of the" in page
+    assert "base is more confident, and not better." in page
+    found = json.loads("\n".join(lines_of(capsys, *runs, "--json")[0]))["action"]
+    difference = found["verdicts"][0]["differences"]["calibrated_he_snr"]
+    (row,) = [
+        row for row in csv.DictReader(io.StringIO("\n".join(lines_of(capsys, *runs, "--csv")[0]))) if row["verdict"]
+    ]
+    assert float(row["calibrated_he_snr_difference"]) == difference["value"]
+    assert float(row["calibrated_he_snr_difference_low"]) == difference["interval"][0]
+
+
+def test_results_files_say_that_they_give_no_difference_of_calibrated_he_snr():
+    runs = [
+        replace(compared_run(name, [0.1] * 6), calibrated={"action": Estimate(value, 0.001, None)})
+        for name, value in (("a", 0.11), ("b", 0.12))
+    ]
+    page = " ".join(comparison_lines(compare(runs, "action")))
+    assert "calibrated_he_snr" in page.split("Compared with")[0]
+    assert "Results files give no paired difference of calibrated_he_snr: give the folders of the token tables." in page
+
+
+def test_an_old_results_file_is_named_with_what_to_do(tmp_path, capsys):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results_1.json").write_text(json.dumps(results_json(0.1)))
+    _, err = lines_of(capsys, str(tmp_path), status=2)
+    assert err.startswith(
+        f"error: {tmp_path}/a/results_1.json: an older version of lm_eval_hesnr wrote this results file"
+    )
+    assert err.endswith("Give the folder of its token tables, or score it again with this version\n")
     assert err.count("\n") == 1
 
 

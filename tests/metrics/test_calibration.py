@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from scipy.special import logsumexp  # type: ignore[import-untyped]
 
-from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibration
+from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibrated_difference, calibration, replicates
 from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import scope_result
 from tests.builders import recorded
@@ -52,7 +52,7 @@ def test_each_half_has_the_temperature_that_the_other_half_fits_best(one, other)
     first, second = directly(found[::2], found[1::2]), directly(found[1::2], found[::2])
     assert got.temperatures == pytest.approx((first[0], second[0]), rel=1e-3)
     assert got.temperatures == pytest.approx((one, other), rel=0.1)
-    assert got.estimate.value == pytest.approx((first[2] + second[2]) / (first[1] + second[1]), rel=0.005)
+    assert got.estimate.value == pytest.approx((first[2] + second[2]) / (first[1] + second[1]), rel=0.001)
     assert got.reason is None
 
 
@@ -63,7 +63,35 @@ def test_a_warmer_or_colder_model_has_the_same_value_and_another_temperature(sca
     assert here is not None
     assert there is not None
     assert there.temperatures == pytest.approx(np.array(here.temperatures) * scale, rel=1e-3)
-    assert there.estimate.value == pytest.approx(here.estimate.value, rel=0.005)
+    assert there.estimate.value == pytest.approx(here.estimate.value, rel=0.001)
+
+
+def in_resamples(found, scale=1.0):
+    return replicates([one.temperatures for one in profiles_of(found, scale)], NAMES[: len(found)])
+
+
+def test_a_paired_difference_ignores_the_temperature_and_sees_a_worse_model():
+    found, random = list(texts()), np.random.default_rng(5)
+    plain: Any = in_resamples(found)
+    warm: Any = in_resamples(found, 1.25)
+    noisy: Any = in_resamples(
+        [(logits + random.normal(0, 1, logits.shape), targets) for logits, targets in found], 1.25
+    )
+    same: Any
+    worse: Any
+    better: Any
+    same, worse, better = (calibrated_difference(a, b) for a, b in ((plain, warm), (plain, noisy), (noisy, plain)))
+    assert abs(same.value) < 1e-4
+    assert worse.is_clear
+    assert worse.value < 0
+    assert (better.value, better.p_value) == (-worse.value, worse.p_value)
+    assert better.interval == pytest.approx((-worse.interval.high, -worse.interval.low))
+
+
+def test_a_run_without_a_value_has_no_resamples():
+    assert in_resamples(list(texts(3.0, n_docs=4))) is None
+    unknown = EntropyProfile.of_tokens(*np.ones((4, 1)), k=K).temperatures
+    assert replicates([unknown] * 4, NAMES[:4]) is None
 
 
 def test_the_order_of_the_documents_changes_nothing():

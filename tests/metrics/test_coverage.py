@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lm_eval_hesnr.metrics import bootstrap
 from lm_eval_hesnr.metrics.bootstrap import Sample, effective_documents, interval, paired_difference, resampled
+from lm_eval_hesnr.metrics.calibration import calibrated
 from lm_eval_hesnr.metrics.decomposition import PARTS, decomposed, part_totals
 from lm_eval_hesnr.metrics.estimates import estimate
 from lm_eval_hesnr.metrics.measures import measure, totals, weights
 from lm_eval_hesnr.metrics.profile import EPSILON, SUMS, EntropyProfile
+from lm_eval_hesnr.metrics.temperatures import by_temperature
+from tests.builders import recorded
 
 REPETITIONS = 500
 
@@ -112,3 +116,30 @@ def test_the_parts_of_a_difference_and_the_set_of_a_reference_are_covered_in_92_
         for name, (low, high) in found.items():
             covered[name] += low <= truth[name] <= high
     assert all(0.92 <= n / repetitions <= 0.99 for n in covered.values()), covered
+
+
+def at_temperatures_of_their_own(seed, sigma, n_docs=150):
+    """Documents of a model whose temperature fits each of them differently; 1.1 on average."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_docs):
+        n = max(15, int(rng.lognormal(3.8, sigma)))
+        logits = rng.normal(0, rng.uniform(1, 4, (n, 1)), (n, 20)) * math.exp(rng.normal(0, 0.15))
+        temperature = 1.1 * math.exp(rng.normal(0, 0.15))
+        targets = (logits / temperature + rng.gumbel(size=logits.shape)).argmax(axis=1)
+        columns = recorded(logits, targets, k=10)
+        needed = (columns[name] for name in ("logprob", "rank", "log_z", "top_logits"))
+        found.append(by_temperature(*needed, k=10, epsilon=EPSILON))
+    return found
+
+
+def test_calibrated_he_snr_is_covered_in_92_to_99_percent(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 500)  # four times as fast
+    documents, rng, n_docs, repetitions = at_temperatures_of_their_own(3, 0.6), np.random.default_rng(4), 20, 80
+    truth: Any = calibrated(documents * 4, [f"{i:04}" for i in range(4 * len(documents))], EPSILON).estimate.value
+    covered: Any = 0
+    for _ in range(repetitions):
+        drawn = [documents[i] for i in rng.integers(len(documents), size=n_docs)]
+        found: Any = calibrated(drawn, [f"{i:04}" for i in range(n_docs)], EPSILON).estimate.interval
+        covered += found.low <= truth <= found.high
+    assert 0.92 <= covered / repetitions <= 0.99

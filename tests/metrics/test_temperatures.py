@@ -8,7 +8,13 @@ from scipy.special import log_softmax, logsumexp  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
-from lm_eval_hesnr.metrics.temperatures import FINE, INVERSE_TEMPERATURES, LEAST_ENTROPY, sums_by_temperature
+from lm_eval_hesnr.metrics.temperatures import (
+    FINE,
+    INVERSE_TEMPERATURES,
+    LEAST_ENTROPY,
+    by_temperature,
+    decision_sums,
+)
 from tests.builders import recorded
 
 HALF, ONE, TWO = (int(np.flatnonzero(x == FINE)[0]) for x in (0.5, 1, 2))
@@ -23,7 +29,7 @@ def test_three_tokens_by_hand():
     """p = 1/2, 1/4, 1/4 at T = 1; squared at T = 1/2: 2/3, 1/6, 1/6; the roots at T = 2: 1 / (1 + sqrt 2) first."""
     log_z = np.log([[1 + 2 * 0.5**x for x in INVERSE_TEMPERATURES]])
     top_logits = np.log([[1, 0.5, 0.5]])
-    found = sums_by_temperature(np.log([0.25]), np.array([2]), log_z, top_logits, k=3, epsilon=1.0)
+    found = by_temperature(np.log([0.25]), np.array([2]), log_z, top_logits, k=3, epsilon=1.0).sums
     root = math.sqrt(0.5) / (1 + 2 * math.sqrt(0.5))
     assert found[0, [HALF, ONE, TWO]] == pytest.approx([-math.log(root), math.log(4), math.log(6)])
     entropies = [entropy_of(np.array(p)) for p in ([1 - 2 * root, root, root], [1 / 2, 1 / 4, 1 / 4])]
@@ -37,26 +43,35 @@ def test_every_temperature_equals_full_logits():
     targets = random.integers(0, 60, 500)
     columns = recorded(logits, targets, k=10)
     columns["top_logits"] = columns["top_logits"].astype(np.float64)
-    found = sums_by_temperature(
+    tokens = by_temperature(
         *(columns[name] for name in ("logprob", "rank", "log_z", "top_logits")), k=10, epsilon=EPSILON
     )
-    for i, inverse in enumerate(FINE):
+    found = tokens.sums
+
+    def _expected(inverse):
         scaled = logits * inverse
         nll = -log_softmax(scaled, axis=1)[np.arange(500), targets]
         p = np.sort(np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True)))[:, -10:]
         entropy = entropy_of(p / p.sum(1, keepdims=True))
         decided = (entropy > EPSILON) & (columns["rank"] <= 10)
-        expected = nll.sum(), decided.sum(), (np.exp(-nll) / entropy)[decided].sum()
+        return nll.sum(), decided.sum(), (np.exp(-nll) / entropy)[decided].sum()
+
+    for i, inverse in enumerate(FINE):
+        expected = _expected(inverse)
         is_exact = inverse in INVERSE_TEMPERATURES
         assert found[:, i] == pytest.approx(expected, rel=1e-5 if is_exact else 0.01)
         assert found[0, i] == pytest.approx(expected[0], rel=1e-4)
+    between = random.uniform(0.5, 2, 40)
+    decisions, snr = decision_sums(tokens, between)
+    assert decisions.tolist() == [_expected(inverse)[1] for inverse in between]  # every token, not only on average
+    assert snr == pytest.approx([_expected(inverse)[2] for inverse in between], rel=1e-3)
 
 
 def test_at_temperature_1_they_are_the_sums_of_he_snr():
     random = np.random.default_rng(1)
     columns = recorded(random.normal(0, 2, (800, 50)), random.integers(0, 50, 800), k=10)
     profile = EntropyProfile.of_tokens(**columns, k=10)
-    nll, decisions, snr = profile.sums_by_temperature[:, ONE]
+    nll, decisions, snr = profile.temperatures.sums[:, ONE]
     found = measures([profile], EPSILON)
     assert (decisions, snr / decisions) == (found["decisions"], pytest.approx(found["he_snr"], rel=1e-6))
     assert math.exp(nll / 800) == pytest.approx(found["ppl"], rel=1e-6)
@@ -65,22 +80,27 @@ def test_at_temperature_1_they_are_the_sums_of_he_snr():
 def test_what_is_not_known_is_nan():
     random = np.random.default_rng(2)
     columns = recorded(random.normal(0, 2, (20, 50)), random.integers(0, 50, 20), k=10)
-    below = EntropyProfile.of_tokens(**columns, k=10, epsilon=LEAST_ENTROPY - 0.1).sums_by_temperature
+    below = EntropyProfile.of_tokens(**columns, k=10, epsilon=LEAST_ENTROPY - 0.1).temperatures.sums
     assert np.isfinite(below[0]).all()
     assert np.isnan(below[1:]).all()
     columns["log_z"][3] = np.nan
-    assert np.isnan(EntropyProfile.of_tokens(**columns, k=10).sums_by_temperature).all()
+    assert np.isnan(EntropyProfile.of_tokens(**columns, k=10).temperatures.sums).all()
 
 
 def test_profiles_with_and_without_temperatures_can_be_added():
-    random = np.random.default_rng(3)
-    columns = recorded(random.normal(0, 2, (20, 50)), random.integers(0, 50, 20), k=10)
+    logits = np.random.default_rng(3).normal(0, 2, (20, 50))
+    columns = recorded(logits, logits.argmax(1), k=10)
     profile = EntropyProfile.of_tokens(**columns, k=10)
     without = EntropyProfile.of_tokens(**{k: v for k, v in columns.items() if k not in ("log_z", "top_logits")}, k=10)
     assert without.by_temperature is None
     assert (without + without).by_temperature is None
-    assert np.array_equal((profile + profile).sums_by_temperature, 2 * profile.sums_by_temperature)
-    assert np.array_equal((profile + EntropyProfile.zero(10)).sums_by_temperature, profile.sums_by_temperature)
-    assert np.isnan((profile + without).sums_by_temperature).all()
-    assert np.array_equal(EntropyProfile.from_json(profile.to_json()).sums_by_temperature, profile.sums_by_temperature)
+    whole = profile.temperatures
+    twice = (profile + profile).temperatures
+    assert np.array_equal(twice.sums, 2 * whole.sums)
+    assert len(twice.crossings) == 2 * len(whole.crossings) > 0
+    assert np.array_equal((profile + EntropyProfile.zero(10)).temperatures.sums, whole.sums)
+    assert np.isnan((profile + without).temperatures.sums).all()
+    again = EntropyProfile.from_json(profile.to_json()).temperatures
+    assert np.array_equal(again.sums, whole.sums)
+    assert np.array_equal(again.crossings, whole.crossings)
     assert "by_temperature" not in without.to_json()

@@ -63,7 +63,7 @@ def test_what_has_no_run_is_named(tmp_path):
         (["r/__work__out__base/results_1.json", "r/__work__out__final/results_2.json"], ["base", "final"]),
         (["r/m/results_1.json", "r/m/results_2.json"], ["results_1.json", "results_2.json"]),
         (["r/base/m/results_1.json", "t/final/tokens"], ["m", "final"]),
-        (["a", "a"], ["a (1)", "a (2)"]),
+        (["a", "a"], ["a", "a-2"]),
         (["only/one/tokens"], ["tokens"]),
     ],
 )

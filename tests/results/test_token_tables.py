@@ -146,7 +146,11 @@ def test_temperatures_are_read_only_where_calibrated_he_snr_is_shown(tmp_path, m
     assert "calibrated_he_snr" in capsys.readouterr().out
     assert asked == [True] * 6
     asked.clear()
-    for options in ([a, b, "--decompose"], [a, b, "--set-of", a], [a, "--set-of", a]):
+    assert main(["measure", a, b, "--decompose"]) == 0
+    assert asked == [True] * 12 + [False] * 12  # the parts need no temperatures
+    assert ", calibrated_he_snr +0.0000 (95 %" in capsys.readouterr().out.replace("\n    ", " ")
+    asked.clear()
+    for options in ([a, b, "--set-of", a], [a, "--set-of", a]):
         assert main(["measure", *options]) == 0
     assert len(asked) > 6
     assert not any(asked)

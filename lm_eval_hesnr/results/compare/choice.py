@@ -6,32 +6,28 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lm_eval_hesnr.messages.counts import listed
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.compare.comparable import contexts
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
-from lm_eval_hesnr.results.compare.verdict import (
-    ALPHA,
-    HEADLINE,
-    NO_VERDICT,
-    NOT_DISTINGUISHABLE,
-    ROUNDING,
-    Verdict,
-    holm,
-    verdicts,
-)
+from lm_eval_hesnr.results.compare.pair import HEADLINE, ROUNDING, Pair
+from lm_eval_hesnr.results.compare.verdict import ALPHA, NO_VERDICT, NOT_DISTINGUISHABLE, Family, Verdict, holm
 from lm_eval_hesnr.results.text_table import number
 
 Values = Mapping[str, Mapping[str, Estimate]]
 """Run to measure to estimate."""
-Verdicts = Mapping[str, Verdict]
-"""Each other run to its verdict, compared with one of them."""
+Pairs = Mapping[str, Pair]
+"""Each other run to its differences from one of them."""
 
 _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
 _SAME_TOKENS = ("ppl", "top1_acc")
 """Measures that ask all models about the same tokens, and that may contradict he_snr."""
+SEE_PARTS = " See which tokens changed (--decompose)."
 _MOST_NAMES = 4
-_NO_CHOICE = "No choice: there is no verdict about any run. See the reasons, or try another --baseline."
+_NO_CHOICE = "No choice: there is no verdict about any run."
+_OTHER_BASELINE = f"{_NO_CHOICE} There may be one with another --baseline."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +41,20 @@ class Choice:
     as_good: Sequence[str]
     """The runs that are not distinguishable from it. With 95 % confidence, the truly best run of those with a verdict
     is `highest` or one of these: each other run is worse than `highest` by a test at 0.05 over all comparisons."""
-    sentences: Sequence[str]
+    reasons: Sequence[str]
+    """Sentences: which run to take and why, and cautions."""
+    not_considered: Mapping[str, str]
+    """The runs without a verdict, and why they have none."""
+
+    @property
+    def sentences(self) -> list[str]:
+        """All that is said about the choice."""
+        runs = self.not_considered.items() if self.take else ()
+        return [*self.reasons, *(f"Not considered, as there is no verdict: {name}: {why}." for name, why in runs)]
 
 
 def choice(
-    runs: Sequence[ComparedRun], scope: str, values: Values, left_out: Mapping[str, str] | None = None
+    family: Family, runs: Sequence[ComparedRun], values: Values, left_out: Mapping[str, str] | None = None
 ) -> Choice:
     """The run to take.
 
@@ -57,29 +62,34 @@ def choice(
     distinguishable from it, the one of these with the lowest ppl is taken, if its ppl is lower by more than chance.
 
     Args:
+        family: the comparisons so far. The run with the highest he_snr is compared with all others.
         runs: those that can be compared with the baseline, the highest he_snr first.
-        scope: the scope in which they are compared.
         values: the measures of each run.
         left_out: the runs that cannot be compared with the baseline, and why.
     """
-    best, found = _highest(runs, scope, values)
+    best, found = _highest(family, runs, values)
     if best is None:
-        return Choice(take=(), highest=None, as_good=(), sentences=[_NO_CHOICE])
-    verdict_of: Verdicts = {one.run: one for one in found if one.kind != NO_VERDICT}
-    reasons = {one.run: str(one.reason) for one in found if one.kind == NO_VERDICT} | dict(left_out or {})
-    values = {name: values[name] for name in (best.name, *verdict_of)}
-    as_good = [name for name, verdict in verdict_of.items() if verdict.kind == NOT_DISTINGUISHABLE]
-    take, sentence = _take(best.name, as_good, verdict_of, values, is_complete=not reasons)
-    worse = [name for name in verdict_of if name not in as_good]
+        reason = _OTHER_BASELINE if len(left_out or ()) > 1 else _NO_CHOICE
+        return Choice(take=(), highest=None, as_good=(), reasons=[reason], not_considered=dict(left_out or {}))
+    by_name = {run.name: run for run in runs}
+    kinds = {one.run: one.kind for one in found if one.kind != NO_VERDICT}
+    without = {one.run: str(one.reason) for one in found if one.kind == NO_VERDICT} | dict(left_out or {})
+    pairs = {name: family.pair(best, by_name[name]) for name in kinds}
+    values = {name: values[name] for name in (best.name, *kinds)}
+    as_good = [name for name, kind in kinds.items() if kind == NOT_DISTINGUISHABLE]
+    take, sentence = _take(best.name, as_good, pairs, values, is_complete=not without)
     if take[0] != best.name:
-        verdict_of = _against(take[0], [run for run in runs if run.name in (take[0], *worse)], scope)
-    cautions = list(_cautions(take[0], {name: verdict_of[name] for name in worse if name in verdict_of}, values))
-    sentences = [f"By {HEADLINE}, t{sentence[1:]}" if cautions else sentence, *cautions]
-    sentences += [f"Not considered, as there is no verdict: {name}: {why}." for name, why in reasons.items()]
-    return Choice(take=take, highest=best.name, as_good=as_good, sentences=sentences)
+        sentence += _other_context(best, by_name[take[0]], found[0].scope)
+    worse = {name: family.pair(by_name[take[0]], by_name[name]) for name in kinds if name not in as_good}
+    cautions = list(_cautions(take[0], {name: one for name, one in worse.items() if one.reason is None}, values))
+    by_headline = cautions and take[0] == best.name
+    reasons = [f"By {HEADLINE}, t{sentence[1:]}" if by_headline else sentence, *cautions]
+    return Choice(take=take, highest=best.name, as_good=as_good, reasons=reasons, not_considered=without)
 
 
-def _highest(runs: Sequence[ComparedRun], scope: str, values: Values) -> tuple[ComparedRun | None, Sequence[Verdict]]:
+def _highest(
+    family: Family, runs: Sequence[ComparedRun], values: Values
+) -> tuple[ComparedRun | None, Sequence[Verdict]]:
     """The run with the highest he_snr that has a verdict, and the verdicts on all others against it.
 
     A run without an interval has no verdict. Of the others, two can be comparable with the baseline but not with each
@@ -87,40 +97,42 @@ def _highest(runs: Sequence[ComparedRun], scope: str, values: Values) -> tuple[C
     """
     for run in runs:
         if values[run.name][HEADLINE].interval is not None:
-            found = verdicts([run, *(one for one in runs if one is not run)], scope)
+            found = family.verdicts((run, one) for one in runs if one is not run)
             if any(one.kind != NO_VERDICT for one in found):
                 return run, found
     return None, []
 
 
-def _against(name: str, runs: Sequence[ComparedRun], scope: str) -> Verdicts:
-    found = verdicts(runs, scope, [run.name for run in runs].index(name))
-    return {one.run: one for one in found if one.kind != NO_VERDICT}
+def _other_context(best: ComparedRun, taken: ComparedRun, scope: str) -> str:
+    """A sentence if the contexts of the two runs differ; empty if they do not."""
+    differing, _ = contexts([best, taken], scope)
+    return f" {taken.name} and {best.name} differ in {_and(differing)}." if differing else ""
 
 
 def _take(
-    best: str, as_good: Sequence[str], verdict_of: Verdicts, values: Values, *, is_complete: bool
+    best: str, as_good: Sequence[str], pairs: Pairs, values: Values, *, is_complete: bool
 ) -> tuple[list[str], str]:
     """The runs to take, and the sentence that says so."""
     highest, why = _highest_and_why(best, values, is_complete=is_complete)
     if not as_good:
-        return [best], f"Take {best}: {why}. {_are_worse(list(verdict_of), is_complete)}"
+        return [best], f"Take {best}: {why}. {_are_worse(list(pairs), is_complete)}"
     other = "ppl" if "ppl" in values[best] else "he_ppl"
     leaders = _leaders(other, {name: values[name] for name in (best, *as_good)}) or [best]
     if best in leaders:
         are = f"{_and(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
         return [best], f"Take {best}: {why}. {are}."
     leader = leaders[0]
-    pair = f"{_short(values[leader][other])} against {_short(values[best][other])}"
-    both = f"{highest}, {leader} the lowest {other} ({pair})"
-    if leader in _better(other, {name: verdict_of[name] for name in as_good}):
+    against = _against(leader, best, [other], values)
+    if leader in _better(other, {name: pairs[name] for name in as_good}):
+        rest = [name for name in as_good if name != leader]
+        also = f" Also not distinguishable from {best}: {_and(rest)}." if rest else ""
         return [leader], (
             f"Take {leader}: {HEADLINE} does not distinguish it from {best} on these trajectories, and its {other} is "
-            f"lower by more than chance. {both}."
+            f"lower by more than chance ({against}). {highest}.{also}"
         )
     return [best, *as_good], (
         f"Take {_and([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on these "
-        f"trajectories. {both}."
+        f"trajectories. {highest}, and {leader} the lowest {other} of these ({against})."
     )
 
 
@@ -142,12 +154,12 @@ def _are_worse(worse: Sequence[str], is_complete: bool) -> str:
     return "The other run is worse." if len(worse) == 1 else "All other runs are worse."
 
 
-def _cautions(taken: str, worse: Verdicts, values: Values) -> Iterator[str]:
+def _cautions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
     """A caution if he_snr alone decides.
 
     Args:
         taken: the run that is taken.
-        worse: the verdicts on the worse runs against it.
+        worse: the worse runs, compared with it.
         values: the measures of each run.
     """
     if "ppl" in values[taken]:
@@ -156,24 +168,35 @@ def _cautions(taken: str, worse: Verdicts, values: Values) -> Iterator[str]:
         yield from _not_supported(taken, worse)
 
 
-def _contradictions(taken: str, worse: Verdicts, values: Values) -> Iterator[str]:
+def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
     """A caution if a worse run is better by a measure of the same tokens, by more than chance."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for name in _SAME_TOKENS:
         better = _better(name, worse, of=_SAME_TOKENS)
         for leader in _leaders(name, {run: values[run] for run in better})[:1]:
-            pair = f"{_short(values[leader][name])} against {_short(values[taken][name])}"
-            found[name] = f"by {name}, {leader} is better than {taken} ({pair})"
+            found.setdefault(leader, []).append(name)
     if found:
-        longer = "After a context extension, ppl can be higher although the model is better. " if "ppl" in found else ""
+        said = [
+            f"by {_and(names)}, {leader} is better than {taken} ({_against(leader, taken, names, values)})"
+            for leader, names in found.items()
+        ]
+        longer = (
+            "After a context extension, ppl can be higher although the model is better. "
+            if any("ppl" in names for names in found.values())
+            else ""
+        )
         yield (
-            f"Caution: {_and(list(found.values()))}. {longer}A model that is only more confident can also have a "
-            f"higher {HEADLINE}. Compare top1_acc on the same decisions (hesnr measure --set-of). See which tokens "
-            "changed (--decompose)."
+            f"Caution: {_and(said)}. {longer}A model that is only more confident can also have a "
+            f"higher {HEADLINE}. Compare top1_acc on the decisions of a third run (hesnr measure --set-of).{SEE_PARTS}"
         )
 
 
-def _not_supported(taken: str, worse: Verdicts) -> Iterator[str]:
+def _against(leader: str, taken: str, names: Sequence[str], values: Values) -> str:
+    """The values of measures in two runs: `3 against 4, 0.26 against 0.25`."""
+    return ", ".join(f"{_short(values[leader][name])} against {_short(values[taken][name])}" for name in names)
+
+
+def _not_supported(taken: str, worse: Pairs) -> Iterator[str]:
     """A caution if, on a set of tokens, top1_acc does not say that a run with a lower he_snr is worse."""
     better = _better("top1_acc", worse)
     equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
@@ -183,19 +206,19 @@ def _not_supported(taken: str, worse: Verdicts) -> Iterator[str]:
         yield f"Caution: by top1_acc on these tokens, {_and(found)}. So {taken} may only be more confident."
 
 
-def _better(name: str, verdict_of: Verdicts, of: Sequence[str] = ()) -> list[str]:
+def _better(name: str, pairs: Pairs, of: Sequence[str] = ()) -> list[str]:
     """The runs that are better by a measure: the p-value after Holm over all these runs is below 0.05.
 
     Args:
         name: the measure.
-        verdict_of: the runs that are looked at.
+        pairs: the runs that are looked at.
         of: all measures that are looked at; only `name` if empty.
     """
-    keys = [(measure, run) for measure in of or (name,) for run in verdict_of]
-    found = [verdict_of[run].differences.get(measure) for measure, run in keys]
+    keys = [(measure, run) for measure in of or (name,) for run in pairs]
+    found = [pairs[run].differences.get(measure) for measure, run in keys]
     adjusted = holm([1.0 if one is None or one.p_value is None else one.p_value for one in found])
     small = {run for (measure, run), p_value in zip(keys, adjusted, strict=True) if measure == name and p_value < ALPHA}
-    return [run for run in verdict_of if run in small and verdict_of[run].sign(name) > 0]
+    return [run for run in pairs if run in small and pairs[run].sign(name) > 0]
 
 
 def _leaders(name: str, values: Values) -> list[str]:
@@ -221,12 +244,4 @@ def _short(found: Estimate) -> str:
 
 
 def _and(parts: Sequence[str], word: str = "and") -> str:
-    """The parts as a list in a sentence: `a, b and c`. Of more than five, the first four and the number of the others.
-
-    Args:
-        parts: at least one.
-        word: the word before the last one.
-    """
-    if len(parts) > _MOST_NAMES + 1:
-        parts = [*parts[:_MOST_NAMES], f"{len(parts) - _MOST_NAMES} more"]
-    return f" {word} ".join([part for part in (", ".join(parts[:-1]), parts[-1]) if part])
+    return listed(parts, word, _MOST_NAMES)

@@ -26,6 +26,15 @@ def why_not(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
             return f"{run.name} has no scope {scope}"
     if differing := other_settings(a, b, scope):
         return f"they differ in {differing}"
+    if chose := next((run for run in (a, b) if run.chose_tokens), None):
+        return (
+            f"these are the tokens where {chose.name} itself is uncertain, so every other run has an advantage over it"
+        )
+    return other_data(a, b, scope)
+
+
+def other_data(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
+    """What differs in the thresholds that were found, or in the trajectories; None if they are equal."""
     found = [run.thresholds.get(scope) for run in (b, a)]
     if None not in found and found[0] != found[1]:
         return f"they differ in the threshold found ({found[0]:.6g} in {b.name}, {found[1]:.6g} in {a.name})"
@@ -46,6 +55,23 @@ def other_settings(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
 def other_context(a: ComparedRun, b: ComparedRun, scope: str) -> str | None:
     """The settings of the context that differ, with the value of each run; None if they are equal."""
     return _differing(a, b, CONTEXT, scope) or None
+
+
+def contexts(runs: Sequence[ComparedRun], scope: str) -> tuple[list[str], dict[tuple[str, ...], list[str]]]:
+    """The settings of the context that differ between runs, and their values with the names of the runs that have them.
+
+    Runs that know none of these settings are left out.
+    """
+
+    def _value(run: ComparedRun, key: str) -> str:
+        return _setting(run.signature, key, scope) if key in run.signature else "not known"
+
+    differing = [key for key in CONTEXT if len({_value(run, key) for run in runs if key in run.signature}) > 1]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        if any(key in run.signature for key in differing):
+            groups.setdefault(tuple(_value(run, key) for key in differing), []).append(run.name)
+    return differing, groups
 
 
 def differing_keys(a: Mapping[str, Any], b: Mapping[str, Any], keys: Sequence[str], scope: str) -> list[str]:

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.bootstrap import Interval
+from lm_eval_hesnr.metrics.calibration import CALIBRATED, Replicates, estimate_of, replicates
+from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, totals
 from lm_eval_hesnr.results.documents import document_totals
 from lm_eval_hesnr.results.run import Run
@@ -38,6 +41,12 @@ class ComparedRun:
     """The measures that the totals give."""
     tables: Tables | None = None
     """The token tables, if the totals come from them."""
+    replicates: Mapping[str, Replicates] = field(default_factory=dict)
+    """For each scope the calibrated he_snr in all resamples, if the token tables have temperatures."""
+    calibrated: Mapping[str, Estimate] = field(default_factory=dict)
+    """For each scope the calibrated he_snr, if the run has temperatures."""
+    chose_tokens: bool = False
+    """Whether the totals are over the decisions of this run, and other runs are measured on them, too."""
 
     def named(self, name: str) -> ComparedRun:
         """The same run under another name."""
@@ -57,6 +66,12 @@ def from_tables(tables: Tables, scopes: Scopes, epsilon: float) -> ComparedRun:
         scopes: name to labels.
         epsilon: the threshold, nats.
     """
+    found = {
+        scope: replicates([profile.temperatures for profile in profiles], tables.digests)
+        for scope, profiles in tables.profiles.items()
+        if any(profile.by_temperature is not None for profile in profiles)
+    }
+    calibrated = {scope: one for scope, one in found.items() if one is not None}
     chosen = {name: sorted(label.label_name for label in labels) for name, labels in scopes.items()}
     return ComparedRun(
         name=tables.folder.name,
@@ -70,6 +85,8 @@ def from_tables(tables: Tables, scopes: Scopes, epsilon: float) -> ComparedRun:
         },
         thresholds=dict.fromkeys(scopes, epsilon),
         tables=tables,
+        replicates=calibrated,
+        calibrated={scope: estimate_of(one) for scope, one in calibrated.items()},
     )
 
 
@@ -82,8 +99,9 @@ def from_results(run: Run, source: Path) -> ComparedRun:
     documents = run.config.get("documents")
     if not documents:
         raise InputError(
-            f"{source}: configs, {run.task} has no documents, so its trajectories cannot be paired with those of other "
-            "runs; score again with this version, or give its token tables"
+            f"{source}: an older version of lm_eval_hesnr wrote this results file, without the sums of each trajectory "
+            f"(configs, {run.task}, documents). So this run cannot be compared with others. Give the folder of its "
+            "token tables, or score it again with this version"
         )
     rows = document_totals(documents)
     digests, ids = documents["sha256"], documents["ids"]
@@ -96,7 +114,15 @@ def from_results(run: Run, source: Path) -> ComparedRun:
         digests=[digests[i] for i in order],
         totals={scope: found[order] for scope, found in rows.items()},
         thresholds=documents["epsilon"],
+        calibrated={scope: _recorded(run, scope) for scope in rows if f"{CALIBRATED},{scope}" in run.results},
     )
+
+
+def _recorded(run: Run, scope: str) -> Estimate:
+    """The calibrated he_snr in a results file."""
+    ends = run.config["summary"].get(scope, {}).get("intervals", {}).get(CALIBRATED)
+    value, stderr = (run.value(name, scope) for name in (CALIBRATED, f"{CALIBRATED}_stderr"))
+    return Estimate(value, stderr, Interval(*ends) if ends else None)
 
 
 def tables_of(run: ComparedRun, option: str) -> Tables:

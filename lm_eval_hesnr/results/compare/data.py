@@ -9,9 +9,11 @@ from typing import Any
 
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import Difference
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.results.compare.comparison import Comparison
-from lm_eval_hesnr.results.compare.verdict import HEADLINE, Verdict
+from lm_eval_hesnr.results.compare.pair import HEADLINE
+from lm_eval_hesnr.results.compare.verdict import Verdict
 
 Parts = Mapping[str, Mapping[str, Difference | None]]
 """Run to the parts of its difference from the baseline."""
@@ -33,6 +35,7 @@ def comparison_data(found: Comparison) -> dict[str, Any]:
             for run in found.runs
         ],
         "verdicts": [_verdict(found.verdicts[run.name]) for run in found.runs if run.name in found.verdicts],
+        "rivals": [_verdict(verdict) | {"baseline": verdict.baseline} for verdict in found.rivals],
         "choice": {
             "take": list(found.choice.take),
             "highest": found.choice.highest,
@@ -48,6 +51,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.kind,
         "reason": verdict.reason,
         "p_value_after_holm": verdict.p_value,
+        "least_p_value_after_holm": verdict.least_p,
+        "comparisons": verdict.comparisons,
         "sentence": verdict.sentence,
         "cautions": list(verdict.cautions),
         "differences": parts_data(verdict.differences),
@@ -76,6 +81,8 @@ def comparison_csv(comparisons: Iterable[Comparison], parts: Mapping[str, Parts]
             }  # fmt: skip
             if verdict := found.verdicts.get(run.name):
                 row |= _spread(f"{HEADLINE}_difference", verdict.differences.get(HEADLINE))
+                if CALIBRATED in verdict.differences:
+                    row |= _spread(f"{CALIBRATED}_difference", verdict.differences[CALIBRATED])
                 row |= {"p_value_after_holm": verdict.p_value, "verdict": verdict.kind, "sentence": verdict.sentence}
             for name, one in (parts or {}).get(found.scope, {}).get(run.name, {}).items():
                 row |= _spread(name, one)

@@ -111,7 +111,15 @@ class ReferenceSet:
                 rows[scope].append(set_totals(scores, positions, self.epsilon))
         totals = {scope: np.stack(found) for scope, found in rows.items()}
         signature = {**run.signature, "set_of": str(self.folder)}
-        return replace(run, signature=signature, measures=MEASURES, totals=totals)
+        return replace(
+            run,
+            signature=signature,
+            measures=MEASURES,
+            totals=totals,
+            replicates={},
+            calibrated={},
+            chose_tokens=run.source.samefile(self.folder),
+        )
 
 
 def set_totals(scores: TokenScores, positions: np.ndarray, epsilon: float) -> np.ndarray:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, listed
 from lm_eval_hesnr.metrics.bootstrap import Difference
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import Estimate
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.compare.choice import SEE_PARTS
+from lm_eval_hesnr.results.compare.comparable import contexts
 from lm_eval_hesnr.results.compare.comparison import Comparison
-from lm_eval_hesnr.results.compare.verdict import HEADLINE
+from lm_eval_hesnr.results.compare.pair import HEADLINE
+from lm_eval_hesnr.results.compare.verdict import NO_VERDICT, Verdict, least_p_line
 from lm_eval_hesnr.results.text_table import aligned, interval_cell, number, shortened_name
 
 WIDTH = 120
 """Characters of a line."""
 COLUMNS = {
     "he_ppl": ".3f", "ppl": ".3f", "self_he_snr": ".4f", "q_over_entropy": ".4f", "bits_per_byte": ".4f",
-    "top1_acc": ".4f", "topk_acc": ".4f", "mean_entropy": ".4f", "decisions": ".0f",
+    "top1_acc": ".4f", "topk_acc": ".4f", "mean_entropy": ".4f", "decisions": ".0f", CALIBRATED: ".4f",
 }  # fmt: skip
 """The measures that a table may have after he_snr and its interval, with their formats."""
-SHOWN = ("he_ppl", "ppl", "self_he_snr", "q_over_entropy", "bits_per_byte", "decisions")
+SHOWN = ("he_ppl", "ppl", "bits_per_byte", "top1_acc", "self_he_snr", "decisions")
+SHOWN_CALIBRATED = (CALIBRATED, "he_ppl", "ppl", "bits_per_byte", "top1_acc", "decisions")
+"""If a run has calibrated_he_snr, it takes the place of self_he_snr: both are about the temperature of a model."""
 SHOWN_ON_A_SET = ("he_ppl", "top1_acc", "topk_acc", "mean_entropy", "q_over_entropy", "decisions")
 """The measures of the table. On a set of tokens, the accuracies are those of the decisions."""
 _SHORTEST_NAME = 12
@@ -35,36 +41,89 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
         found: the comparison.
         set_of: the name of the reference run, if the measures are over its decisions.
     """
-    shown = SHOWN_ON_A_SET if set_of else SHOWN
+    has_calibrated = any(CALIBRATED in values for values in found.values.values())
+    shown = SHOWN_ON_A_SET if set_of else SHOWN_CALIBRATED if has_calibrated else SHOWN
     return [
-        *_wrapped(_heading(found, set_of), ""),
+        *wrapped(_heading(found, set_of), ""),
         "",
         *_table(found, {name: COLUMNS[name] for name in shown}),
-        *_wrapped(_directions(shown), ""),
-        *(_wrapped(_own_set(set_of), "") if set_of in {run.name for run in found.runs} else ()),
+        *wrapped(_directions(shown), ""),
         "",
-        *_wrapped(_compared_with(found), ""),
-        *(line for run in found.runs if run is not found.baseline for line in _verdict_lines(found, run.name)),
+        *wrapped(_compared_with(found), ""),
+        *_verdict_lines(found.verdicts[run.name] for run in found.runs if run is not found.baseline),
+        *_rivals_lines(found),
+        *(line for text in (_other_contexts(found), _without_difference(found)) for line in wrapped(text, "")),
     ]
 
 
-def _own_set(name: str | None) -> str:
-    """Why a run cannot be compared with others on its own decisions."""
+def _compared_with(found: Comparison) -> str:
+    every = [*found.verdicts.values(), *found.rivals]
+    n_tested = max((verdict.comparisons for verdict in every), default=0)
+    after = f"; p-values after Holm over {n_tested} comparisons, which include those with the highest {HEADLINE}" if n_tested > 1 else ""
+    least = least_p_line(every)
     return (
-        f"Caution: these are the tokens where {name} itself is uncertain. So every other run has an advantage over "
-        f"{name} here. Compare only the others with each other, or use a run as reference that is not compared."
+        f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}"
+        f"{f' ({least})' if least else ''}:"
     )
 
 
-def _compared_with(found: Comparison) -> str:
-    n_tested = max((verdict.comparisons for verdict in found.verdicts.values()), default=0)
-    after = f"; p-values after Holm over {n_tested} comparisons" if n_tested > 1 else ""
-    return f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}:"
+def _rivals_lines(found: Comparison) -> list[str]:
+    """The verdicts on the run to take, compared with its rivals."""
+    if not found.rivals:
+        return []
+    taken, rivals = found.rivals[0].run, [_quoted(verdict.baseline) for verdict in found.rivals]
+    head = f"{_quoted(taken)}, the run to take by the last lines, compared with {listed(rivals)}:"
+    in_answer = len(found.choice.reasons) > 1  # the answer has a caution
+    return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not in_answer)]
 
 
-def choice_lines(found: Comparison) -> list[str]:
-    """Which run to take, and why."""
-    return [line for sentence in found.choice.sentences for line in _wrapped(sentence, "")]
+def _other_contexts(found: Comparison) -> str:
+    """A caution if not all runs read the same context; empty if they do. The most frequent context is `the others`."""
+    runs = [run for run in found.runs if run.name not in found.left_out]
+    differing, groups = contexts(runs, found.scope)
+    if not differing:
+        return ""
+    largest = max(groups, key=lambda values: len(groups[values]))
+    others = "the others" if len(groups[largest]) > 1 else listed(groups[largest])
+    described = [
+        f"{listed(values)} in {listed([_quoted(name) for name in names])}"
+        for values, names in groups.items()
+        if values != largest
+    ]
+    described.append(f"{listed(largest)} in {others}")
+    return (
+        f"Caution: the runs differ in {listed(differing)}: {'; '.join(described)}. A difference between runs with "
+        "other contexts can come from the model or from the context."
+    )
+
+
+def _without_difference(found: Comparison) -> str:
+    """A note if a paired difference of calibrated_he_snr is missing, because results files do not have its sums."""
+    runs = [run for run in found.runs if found.scope in run.calibrated]
+    if len(runs) < 2 or all(found.scope in run.replicates for run in runs):
+        return ""
+    return f"Results files give no paired difference of {CALIBRATED}: give the folders of the token tables."
+
+
+def choice_lines(found: Comparison, *, with_advice: bool = True) -> list[str]:
+    """Which run to take, and why. A reason that the verdicts have given is not repeated.
+
+    Args:
+        found: the comparison.
+        with_advice: whether to advise --decompose.
+    """
+    chosen = found.choice
+    given = {run for run, verdict in found.verdicts.items() if verdict.kind == NO_VERDICT}
+    sentences = [one if with_advice else one.removesuffix(SEE_PARTS) for one in chosen.reasons]
+    if chosen.take:
+        if repeated := [name for name in chosen.not_considered if name in given]:
+            sentences.append(f"Not considered, as there is no verdict: {listed(repeated)}.")
+        sentences += [
+            f"Not considered, as there is no verdict: {name}: {why}."
+            for name, why in chosen.not_considered.items()
+            if name not in given
+        ]
+    return [line for sentence in sentences for line in wrapped(sentence, "")]
 
 
 def _heading(found: Comparison, set_of: str | None) -> str:
@@ -90,21 +149,28 @@ def _table(found: Comparison, columns: Mapping[str, str]) -> list[str]:
 
 def _row(values: Mapping[str, Estimate], columns: Mapping[str, str]) -> list[str]:
     cells = [number(values[HEADLINE].value), interval_cell(values[HEADLINE].interval)]
-    return cells + [number(values[name].value, form) for name, form in columns.items()]
+    known = {name: values[name].value if name in values else None for name in columns}
+    return cells + [number(known[name], form) for name, form in columns.items()]
 
 
 def _directions(shown: Sequence[str]) -> str:
     higher, lower = (
-        ", ".join(name for name in (HEADLINE, *shown) if HIGHER_IS_BETTER[name] is better) for better in (True, False)
+        ", ".join(name for name in (HEADLINE, *shown) if DIRECTIONS[name] is better) for better in (True, False)
     )
-    return f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+    means = (
+        f"{HEADLINE} is the mean of probability / entropy over the decisions of a run: tokens where its entropy is above "
+        "epsilon and the true token is among its k candidates. "
+    )
+    return f"{'' if shown is SHOWN_ON_A_SET else means}Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
 
 
-def _verdict_lines(found: Comparison, run: str) -> Iterator[str]:
-    verdict = found.verdicts[run]
-    yield from _wrapped(f"{verdict.sentence}.", "  ")
-    for caution in verdict.cautions:
-        yield from _wrapped(f"caution: {caution}.", "    ")
+def _verdict_lines(verdicts: Iterable[Verdict], *, with_opposite: bool = True) -> Iterator[str]:
+    """Each verdict with its cautions. Other contexts are said once, for all runs."""
+    for verdict in verdicts:
+        yield from wrapped(f"{verdict.sentence}.", "  ")
+        for caution in verdict.cautions:
+            if caution != verdict.context and (with_opposite or caution != verdict.opposite):
+                yield from wrapped(f"caution: {caution}.", "    ")
 
 
 def left_out_lines(found: Comparison, what: str) -> list[str]:
@@ -116,7 +182,7 @@ def left_out_lines(found: Comparison, what: str) -> list[str]:
     """
     lines = []
     for run, why in found.left_out.items():
-        lines += ["", *_wrapped(f"{run} and {found.baseline.name}: {what}: {why}.", "")]
+        lines += ["", *wrapped(f"{run} and {found.baseline.name}: {what}: {why}.", "")]
     return lines
 
 
@@ -158,7 +224,13 @@ def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None])
     return aligned(rows, right=(1, 2, 3))
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _quoted(name: str) -> str:
+    """The name, in quotes if it could be read as several names."""
+    return f'"{name}"' if ", " in name or " and " in name else name
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """The text in lines of at most `WIDTH` characters, with an indent."""
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  " if indent else "",
         break_long_words=False, break_on_hyphens=False,

@@ -8,43 +8,37 @@ Procedure, 1979). A run is better or worse than the baseline if the result is be
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 from scipy.special import ndtri  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.metrics.bootstrap import (
-    FEWEST_DOCUMENTS,
-    LEVEL,
-    Difference,
-    Interval,
-    Sample,
-    effective_documents,
-    fewest_documents,
-    least_p,
-    paired_difference,
-)
-from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure, weights
-from lm_eval_hesnr.metrics.profile import SUMS
+from lm_eval_hesnr.metrics.bootstrap import LEVEL, Difference, Interval, fewest_documents
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.results.compare.comparable import other_context, why_not
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
+from lm_eval_hesnr.results.compare.pair import HEADLINE as HEADLINE
+from lm_eval_hesnr.results.compare.pair import Pair, Samples, sign
 
 BETTER, WORSE, NOT_DISTINGUISHABLE, NO_VERDICT = "better", "worse", "not distinguishable", "no verdict"
-HEADLINE = "he_snr"
 
-_TOKENS = SUMS.index("tokens")
+_EXPECTED = {BETTER: 1, WORSE: -1}
+"""The sign that other measures should have."""
 
 ALPHA = 1 - LEVEL
 _POWER = 0.8
 """The advised number of trajectories shows the difference in this share of cases."""
 _MOST_ADVISED = 10_000
 """No larger number of trajectories is advised."""
-ROUNDING = 1e-6
-"""Smaller relative differences come from the rounding of the sums in a results file."""
 _MAY_OPPOSE = ("ppl", "top1_acc")
 """Measures that are named in a caution if they say the opposite of he_snr. Both use all tokens of the scope."""
+LARGEST_LEFT = 1 / 3
+"""A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr, with the same
+or the other sign. The share is not 0, because the temperatures are fitted. The limit is between what docs/measures.md
+has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is 0.00 and -0.01
+with the embedded model, and 0.20 and -0.07 with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it
+is 0.57 and 0.65. If those of a random half rise, or with noise, it is at least 2 with either sign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +48,7 @@ class Verdict:
     run: str
     baseline: str
     scope: str
+    trajectories: int
     kind: str
     """`better`, `worse`, `not distinguishable` or `no verdict`."""
     reason: str | None
@@ -62,15 +57,66 @@ class Verdict:
     """Measure to the run's value minus the baseline's, before Holm; empty if the runs cannot be paired."""
     p_value: float | None
     """The p-value of he_snr after Holm; None without a verdict."""
+    least_p: float | None
+    """The smallest p-value after Holm that these trajectories can give, if the other comparisons keep theirs."""
     comparisons: int
     """Number of comparisons over which Holm multiplied; 0 without a verdict."""
+    context: str | None
+    """The caution about different contexts, which is one of `cautions`; None if the contexts are equal."""
+    opposite: str | None
+    """The caution that ppl or top1_acc says the opposite, which is one of `cautions`; None if none of them does."""
     cautions: Sequence[str]
     sentence: str
     """The verdict in words, without the cautions."""
 
     def sign(self, name: str) -> int:
         """1 if the run is better than the baseline by this measure, -1 if worse, 0 if the interval contains 0."""
-        return _sign(name, self.differences.get(name))
+        return sign(name, self.differences.get(name))
+
+
+class Family:
+    """The comparisons that belong together: Holm multiplies the p-values of all of them.
+
+    A pair is one comparison, also if its verdict is asked for in both directions.
+    """
+
+    def __init__(self, scope: str, n_comparisons: int = 1) -> None:
+        """Begin without comparisons.
+
+        Args:
+            scope: the scope in which runs are compared.
+            n_comparisons: how many there will be, about. It decides the number of resamples.
+        """
+        self._samples = Samples(scope, n_comparisons)
+        self._pairs: dict[tuple[str, str], Pair] = {}
+        self._members: set[frozenset[str]] = set()
+
+    def pair(self, baseline: ComparedRun, run: ComparedRun) -> Pair:
+        """The differences between two runs. This alone is not a comparison of the family."""
+        key = baseline.name, run.name
+        if key not in self._pairs:
+            self._pairs[key] = Pair.of(baseline, run, self._samples)
+        return self._pairs[key]
+
+    def add(self, pairs: Iterable[tuple[ComparedRun, ComparedRun]]) -> bool:
+        """Add comparisons: baselines and runs. Return whether one of them is new and has a p-value."""
+        found = {frozenset((a.name, b.name)) for a, b in pairs if self.pair(a, b).reason is None}
+        is_new = not found <= self._members
+        self._members |= found
+        return is_new
+
+    def verdicts(self, pairs: Iterable[tuple[ComparedRun, ComparedRun]]) -> list[Verdict]:
+        """One verdict for each pair of a baseline and a run, which become comparisons of the family."""
+        pairs = list(pairs)
+        self.add(pairs)
+        tested = {frozenset(key): pair for key, pair in self._pairs.items() if frozenset(key) in self._members}
+        p_values = [pair.headline.p_value or 1.0 for pair in tested.values()]
+        least = _least_after_holm(p_values, [pair.least_p for pair in tested.values()])
+        adjusted = dict(zip(tested, zip(holm(p_values), least, strict=True), strict=True))
+        found = [(self.pair(*pair), frozenset(one.name for one in pair)) for pair in pairs]
+        return [
+            _no_verdict(pair) if pair.reason else _verdict(pair, *adjusted[key], len(tested)) for pair, key in found
+        ]
 
 
 def verdicts(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> list[Verdict]:
@@ -82,12 +128,26 @@ def verdicts(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> list
         baseline: the index of the run that all others are compared with.
     """
     first, others = runs[baseline], [run for i, run in enumerate(runs) if i != baseline]
-    sample = Sample.of(first.totals[scope]) if scope in first.totals else None
-    pairs = [_Pair.of(first, sample, run, scope) for run in others]
-    tested = [pair for pair in pairs if pair.reason is None]
-    p_values = [pair.headline.p_value or 1.0 for pair in tested]
-    adjusted = zip(holm(p_values), _least_after_holm(p_values, [pair.least_p for pair in tested]), strict=True)
-    return [pair.no_verdict() if pair.reason else pair.verdict(*next(adjusted), len(tested)) for pair in pairs]
+    family = Family(scope, sum(why_not(first, run, scope) is None for run in others))
+    return family.verdicts((first, run) for run in others)
+
+
+def least_p_line(found: Iterable[Verdict]) -> str | None:
+    """The least p-value that these trajectories can give, if a verdict has it or it is not small; None otherwise."""
+    at_least = [
+        one
+        for one in found
+        if one.p_value is not None
+        and one.least_p is not None
+        and (one.p_value <= one.least_p or (one.kind == NOT_DISTINGUISHABLE and one.least_p >= ALPHA / 5))
+    ]
+    if not at_least:
+        return None
+    least = sorted({f"{one.least_p:.2g}" for one in at_least}, key=float)
+    n_trajectories, n_tested = at_least[0].trajectories, max(one.comparisons for one in at_least)
+    values = least[0] if len(least) == 1 else f"{least[0]} to {least[-1]}"
+    after = f" in {n_tested} comparisons" if n_tested > 1 else ""
+    return f"p = {values} is the least that {counted(n_trajectories, 'trajectory')} can give{after}"
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -123,159 +183,103 @@ def smallest_shown(interval: Interval, n_documents: int, n_wanted: int, n_tested
     return float(half / -ndtri(ALPHA / 2) * standard_errors * math.sqrt(n_documents / n_wanted))
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """A run and the baseline, before the p-values of all pairs are known."""
-
-    baseline: ComparedRun
-    run: ComparedRun
-    scope: str
-    reason: str | None
-    """Why there is no verdict."""
-    samples: Sequence[Sample] = ()
-    """Of the baseline and of the run; empty if they cannot be paired."""
-    differences: Mapping[str, Difference | None] | None = None
-
-    @classmethod
-    def of(cls, baseline: ComparedRun, sample: Sample | None, run: ComparedRun, scope: str) -> _Pair:
-        reason = why_not(baseline, run, scope)
-        if reason is None and len(run.ids) < FEWEST_DOCUMENTS:
-            reason = f"{counted(len(run.ids), 'trajectory')}; at least {FEWEST_DOCUMENTS} are needed"
-        if reason or sample is None:
-            return cls(baseline, run, scope, reason)
-        samples = sample, Sample.of(run.totals[scope])
-        found = {name: _difference(name, *samples) for name in run.measures}
-        pair = cls(baseline, run, scope, None, samples, found)
-        return replace(pair, reason=pair._nothing_to_test())
-
-    @property
-    def headline(self) -> Difference:
-        found = (self.differences or {}).get(HEADLINE)
-        return found or Difference(math.nan, None, None)
-
-    @property
-    def least_p(self) -> float:
-        """The smallest p-value before Holm that so many trajectories can give."""
-        return least_p(min(effective_documents(one) or math.inf for one in self._weights))
-
-    @property
-    def _weights(self) -> list[np.ndarray]:
-        return [weights(HEADLINE, sample.rows) for sample in self.samples]
-
-    def _nothing_to_test(self) -> str | None:
-        """The reason why the difference of he_snr has no p-value; None if it has one."""
-        if self.headline.p_value is not None:
-            return None
-        runs = list(zip((self.run, self.baseline), reversed(self._weights), strict=True))
-        if unknown := [run for run, n_decisions in runs if not np.isfinite(n_decisions).all()]:
-            names = " and ".join(run.name for run in unknown)
-            known = any(run.thresholds.get(self.scope) is not None for run in unknown)
-            return f"the decisions of {names} are not known" if known else f"no threshold was found in {names}"
-        least, name = min((int(np.count_nonzero(n_decisions)), run.name) for run, n_decisions in runs)
-        if least == 0 and (empty := [run.name for run, _ in runs if not run.totals[self.scope][:, _TOKENS].any()]):
-            return f"{' and '.join(empty)} scored no tokens in scope {self.scope}"
-        if least < FEWEST_DOCUMENTS:
-            return f"{name} has decisions in {counted(least, 'trajectory')}; at least {FEWEST_DOCUMENTS} are needed"
-        return (
-            f"{name} has decisions in only {least} of {counted(len(self.run.ids), 'trajectory')}, so some resamples "
-            "have no decisions"
-        )
-
-    def no_verdict(self) -> Verdict:
-        return self._verdict(
-            NO_VERDICT, None, 0, f"{self.run.name} and {self.baseline.name}: {NO_VERDICT}: {self.reason}"
-        )
-
-    def verdict(self, p_value: float, least: float, n_tested: int) -> Verdict:
-        """The verdict.
-
-        Args:
-            p_value: after Holm.
-            least: the smallest p-value after Holm that so many trajectories can give.
-            n_tested: number of comparisons.
-        """
-        value, interval, _ = self.headline
-        if interval is None:
-            return self.no_verdict()
-        after = " after Holm" if n_tested > 1 else ""
-        around = f"95 % {interval.low:+.4f} to {interval.high:+.4f}, p = {p_value:.2g}{after}"
-        a, b, numbers = self.baseline.name, self.run.name, f"{HEADLINE} {value:+.4f} ({around})"
-        if p_value >= ALPHA:
-            advice = self._advice(value, interval, least, n_tested)
-            sentence = f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {advice}"
-            return self._verdict(NOT_DISTINGUISHABLE, p_value, n_tested, sentence)
-        kind = BETTER if value > 0 else WORSE
-        return self._verdict(kind, p_value, n_tested, f"{b} is {kind} than {a}: {numbers}")
-
-    def _verdict(self, kind: str, p_value: float | None, n_tested: int, sentence: str) -> Verdict:
-        return Verdict(
-            run=self.run.name,
-            baseline=self.baseline.name,
-            scope=self.scope,
-            kind=kind,
-            reason=self.reason,
-            differences=self.differences or {},
-            p_value=p_value,
-            comparisons=n_tested,
-            cautions=[] if kind == NO_VERDICT else self._cautions(kind),
-            sentence=sentence,
-        )
-
-    def _advice(self, value: float, interval: Interval, least: float, n_tested: int) -> str:
-        """How many trajectories would show the difference, and the least p-value of so few if that is not small."""
-        if interval.low == interval.high == value == 0:
-            return "both are equal to rounding in every trajectory"
-        n_documents = len(self.run.ids)
-        smallest = smallest_shown(interval, n_documents, _MOST_ADVISED, n_tested)
-        fewest = max(fewest_documents(one, ALPHA / n_tested) for one in self._weights)
-        if fewest > _MOST_ADVISED:
-            advice = f"even {_MOST_ADVISED} trajectories are too few for {n_tested} comparisons; compare fewer runs"
-        elif abs(value) < smallest:
-            advice = f"even {_MOST_ADVISED} trajectories like these would only show a difference of {smallest:.4f}"
-        else:
-            n_needed = math.ceil(_MOST_ADVISED * (smallest / abs(value)) ** 2)
-            # more than those that do not show it, and enough for a small p-value
-            number = _round_up(max(n_needed, int(fewest), n_documents + 1))
-            advice = f"about {number} trajectories like these would show a difference of {abs(value):.4f}"
-        if least < ALPHA / 5:
-            return advice
-        after = " after Holm" if n_tested > 1 else ""
-        return f"{advice}; the smallest possible p-value with {n_documents} trajectories is {least:.2g}{after}"
-
-    def _cautions(self, kind: str) -> list[str]:
-        found = []
-        if differing := other_context(self.baseline, self.run, self.scope):
-            found.append(f"they differ in {differing}: the difference can come from the model or from the context")
-        opposite = [
-            name
-            for name in _MAY_OPPOSE
-            if _sign(name, (self.differences or {}).get(name)) * {BETTER: 1, WORSE: -1}.get(kind, 0) < 0
-        ]
-        if opposite:
-            moves = ", ".join(f"{name} ({self._move(name)})" for name in opposite)
-            found.append(f"{moves} says the opposite")
-        return found
-
-    def _move(self, name: str) -> str:
-        before, after = (float(measure(name, sample.rows.sum(axis=0))) for sample in self.samples)
-        return f"{before:.4g} -> {after:.4g}"
+def _no_verdict(pair: Pair) -> Verdict:
+    sentence = f"{pair.run.name} and {pair.baseline.name}: {NO_VERDICT}: {pair.reason}"
+    return _made(pair, NO_VERDICT, sentence)
 
 
-def _sign(name: str, found: Difference | None) -> int:
-    if found is None or not found.is_clear:
-        return 0
-    return 1 if (found.value > 0) == HIGHER_IS_BETTER[name] else -1
+def _verdict(pair: Pair, p_value: float, least: float, n_tested: int) -> Verdict:
+    """The verdict on a pair whose difference of he_snr has an interval.
+
+    Args:
+        pair: the pair.
+        p_value: after Holm.
+        least: the smallest p-value after Holm that so many trajectories can give.
+        n_tested: number of comparisons.
+    """
+    value, interval, _ = pair.headline
+    if interval is None:
+        return _no_verdict(pair)
+    after = " after Holm" if n_tested > 1 else ""
+    around = f"95 % {interval.low:+.4f} to {interval.high:+.4f}, p = {p_value:.2g}{after}"
+    a, b, numbers = pair.baseline.name, pair.run.name, f"{HEADLINE} {value:+.4f} ({around}){_calibrated(pair)}"
+    if p_value >= ALPHA:
+        sentence = f"{b} is {NOT_DISTINGUISHABLE} from {a}: {numbers}; {_advice(pair, value, interval, n_tested)}"
+        return _made(pair, NOT_DISTINGUISHABLE, sentence, p_value, least, n_tested)
+    kind = BETTER if value > 0 else WORSE
+    return _made(pair, kind, f"{b} is {kind} than {a}: {numbers}", p_value, least, n_tested)
 
 
-def _difference(name: str, a: Sample, b: Sample) -> Difference | None:
-    """The paired difference of a measure; exactly 0 if only the rounding of the sums differs."""
-    found = paired_difference(name, a, b)
-    if found is None or found.interval is None:
-        return found
-    of_a, of_b = measure(name, a.rows), measure(name, b.rows)
-    pairs = [(of_a, of_b), (weights(name, a.rows), weights(name, b.rows))]
-    equal = all(np.allclose(*pair, rtol=ROUNDING, atol=0, equal_nan=True) for pair in pairs)
-    return Difference(0.0, Interval(0.0, 0.0), 1.0) if equal else found
+def _made(
+    pair: Pair, kind: str, sentence: str, p_value: float | None = None, least: float | None = None, n_tested: int = 0
+) -> Verdict:
+    context = None
+    if kind != NO_VERDICT and (differing := other_context(pair.baseline, pair.run, pair.scope)):
+        context = f"they differ in {differing}: the difference can come from the model or from the context"
+    opposite = _opposite(pair, _EXPECTED.get(kind, 0))
+    return Verdict(
+        run=pair.run.name,
+        baseline=pair.baseline.name,
+        scope=pair.scope,
+        trajectories=len(pair.run.ids),
+        kind=kind,
+        reason=pair.reason,
+        differences=pair.differences,
+        p_value=p_value,
+        least_p=least,
+        comparisons=n_tested,
+        context=context,
+        opposite=opposite,
+        cautions=[one for one in (context, opposite, _only_confident(pair, _EXPECTED.get(kind, 0))) if one],
+        sentence=sentence,
+    )
+
+
+def _calibrated(pair: Pair) -> str:
+    """The difference of calibrated_he_snr, if both runs have it."""
+    found = pair.differences.get(CALIBRATED)
+    if found is None:
+        return ""
+    around = f" (95 % {found.interval.low:+.4f} to {found.interval.high:+.4f})" if found.interval else ""
+    return f", {CALIBRATED} {found.value:+.4f}{around}"
+
+
+def _advice(pair: Pair, value: float, interval: Interval, n_tested: int) -> str:
+    """How many trajectories would show the difference."""
+    if interval.low == interval.high == value == 0:
+        return "both are equal to rounding in every trajectory"
+    n_documents = len(pair.run.ids)
+    smallest = smallest_shown(interval, n_documents, _MOST_ADVISED, n_tested)
+    fewest = max(fewest_documents(one, ALPHA / n_tested, pair.n_resamples) for one in pair.weights)
+    if fewest > _MOST_ADVISED:
+        return f"even {_MOST_ADVISED} trajectories are too few for {n_tested} comparisons; compare fewer runs"
+    if abs(value) < smallest:
+        return f"{_MOST_ADVISED} trajectories like these would show no difference under {smallest:.4f}"
+    n_needed = math.ceil(_MOST_ADVISED * (smallest / abs(value)) ** 2)
+    # more than those that do not show it, and enough for a small p-value
+    number = _round_up(max(n_needed, int(fewest), n_documents + 1))
+    return f"about {number} trajectories like these would show a difference of {abs(value):.4f}"
+
+
+def _opposite(pair: Pair, expected: int) -> str | None:
+    """A caution if ppl or top1_acc has the other sign than he_snr; `expected` is that of he_snr."""
+    opposite = [name for name in _MAY_OPPOSE if pair.sign(name) * expected < 0]
+    moves = ", ".join("{} ({:.4g} -> {:.4g})".format(name, *pair.values(name)) for name in opposite)
+    return f"{moves} says the opposite" if opposite else None
+
+
+def _only_confident(pair: Pair, expected: int) -> str | None:
+    """A caution if the difference of he_snr is one of temperature; `expected` is the sign of he_snr."""
+    found = pair.differences.get(CALIBRATED)
+    if not expected or found is None or found.value * expected > LARGEST_LEFT * abs(pair.headline.value):
+        return None
+    more, not_so = ("more", "better") if expected > 0 else ("less", "worse")
+    if pair.sign(CALIBRATED) * expected < 0:
+        return f"{CALIBRATED} says the opposite: {pair.run.name} is {more} confident, and not {not_so}"
+    return (
+        f"{CALIBRATED} does not say so: at the temperature that fits each run, little of the difference is left. "
+        f"{pair.run.name} is {more} confident, and not {not_so}"
+    )
 
 
 def _round_up(n: int) -> int:

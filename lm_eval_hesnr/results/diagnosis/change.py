@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, paired_difference
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
-from lm_eval_hesnr.results.compare.compared_run import from_results
+from lm_eval_hesnr.results.compare.comparable import other_data
+from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
 from lm_eval_hesnr.results.run import Run
 
 SMALLEST_MOVE = 0.005
@@ -77,17 +78,30 @@ def sizes(found: Iterable[Change], name: str) -> dict[str, float]:
 
 
 def changes(before: Run, after: Run, scopes: Iterable[str]) -> list[Change]:
-    """One change for each of these scopes, which both runs have."""
-    samples = _paired(before, after)
-    return [Change(before, after, scope, samples.get(scope)) for scope in scopes]
+    """One change for each of these scopes, in which the runs are comparable by `other_documents`."""
+    both = _compared(before, after)
+    if both is None:
+        return [Change(before, after, scope, None) for scope in scopes]
+    found = []
+    for scope in scopes:
+        a, b = (run.totals.get(scope) for run in both)
+        samples = None if a is None or b is None else (Sample.of(a), Sample.of(b))
+        found.append(Change(before, after, scope, samples))
+    return found
 
 
-def _paired(before: Run, after: Run) -> dict[str, tuple[Sample, Sample]]:
-    """Scope to the totals of both runs, in the same order of documents; empty if the documents are not the same."""
+def other_documents(before: Run, after: Run, scope: str) -> str | None:
+    """Why runs with the same settings cannot be compared in a scope, by the rule of `hesnr measure`; None if they can.
+
+    It is not known if one of the results files has no documents, as those of older versions.
+    """
+    both = _compared(before, after)
+    return other_data(*both, scope) if both else None
+
+
+def _compared(before: Run, after: Run) -> tuple[ComparedRun, ComparedRun] | None:
+    """Both runs with the totals of their documents, in the same order if they are the same; None without documents."""
     if not before.config.get("documents") or not after.config.get("documents"):
-        return {}
-    a, b = (from_results(run, Path(run.name)) for run in (before, after))
-    if a.digests != b.digests:
-        return {}
-    scopes = [scope for scope in a.totals if scope in b.totals]
-    return {scope: (Sample.of(a.totals[scope]), Sample.of(b.totals[scope])) for scope in scopes}
+        return None
+    a, b = (from_results(run, Path(run.name)).named(run.name) for run in (before, after))
+    return a, b

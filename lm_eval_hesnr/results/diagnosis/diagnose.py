@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from lm_eval_hesnr.results.compare.comparable import COMPARED, CONTEXT, differing_keys
+from lm_eval_hesnr.results.diagnosis.change import other_documents
 from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding, largest_sizes
 from lm_eval_hesnr.results.diagnosis.findings import LARGEST_WIDTH, findings_of_run
 from lm_eval_hesnr.results.diagnosis.findings_of_change import findings_of_change
@@ -85,7 +86,13 @@ def _between(before: Run, after: Run) -> Iterator[ChangeFinding]:
         where = f" ({', '.join(scopes)})" if scopes != shared else ""
         about = [f"{scope}, {key}" for scope in scopes for key in keys]
         yield _not_comparable(f"the runs differ in {', '.join(keys)}{where}", about)
-    comparable = [scope for scope, keys in differing.items() if not keys]
+    alike = [scope for scope, keys in differing.items() if not keys]
+    reasons = {scope: other_documents(before, after, scope) for scope in alike}
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        scopes = [scope for scope, found in reasons.items() if found == reason]
+        where = f" ({', '.join(scopes)})" if scopes != shared else ""
+        yield _not_comparable(f"{reason}{where}", scopes)
+    comparable = [scope for scope in alike if reasons[scope] is None]
     if not comparable:
         return
     if context := differing_keys(*settings, CONTEXT, comparable[0]):
@@ -96,5 +103,5 @@ def _between(before: Run, after: Run) -> Iterator[ChangeFinding]:
 
 
 def _not_comparable(evidence: str, about: Iterable[str]) -> ChangeFinding:
-    advice = "these numbers are not compared; run both with the same settings"
+    advice = "these numbers are not compared; run both with the same settings on the same trajectories"
     return ChangeFinding(Finding("not-comparable", evidence, advice), dict.fromkeys(about, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lm_eval_hesnr.results.compare.verdict import LARGEST_LEFT
 from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes, sizes
 from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding
 from lm_eval_hesnr.results.diagnosis.set_change import SetChange, set_moved
@@ -11,13 +12,6 @@ from lm_eval_hesnr.results.run import Run
 
 SMALLEST_FALL = 0.005
 """Smaller falls of topk_acc are not reported."""
-LARGEST_LEFT = 1 / 3
-"""A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr, with the same
-or the other sign. The share is not 0, because the temperatures are fitted. The limit is between what docs/measures.md
-has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is 0.00 and -0.01
-with the embedded model, and 0.20 and -0.07 with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it
-is 0.57 and 0.65. If those of a random half rise, or with noise, it is at least 2 with either sign."""
-
 _CALIBRATED = "calibrated_he_snr"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.results.export.exported_run import ExportedRun
 from lm_eval_hesnr.results.results_file import read_results_file
 from lm_eval_hesnr.results.run import Run
-from lm_eval_hesnr.results.run_paths import results_in
+from lm_eval_hesnr.results.run_paths import results_in, unique_names
 from lm_eval_hesnr.results.sweep.checkpoint import step_of
 from lm_eval_hesnr.results.sweep.out_folder import FORMAT, VERSION
 from lm_eval_hesnr.results.sweep.state import read_own_json, read_state
@@ -153,11 +152,11 @@ def _step(signature: dict[str, Any]) -> int | None:
 
 
 def _with_unique_names(runs: Iterable[ExportedRun]) -> list[ExportedRun]:
-    """The runs. A name that an earlier run of the same task has gets ` (2)`, ` (3)` at its end."""
-    seen: Counter[tuple[str, str]] = Counter()
-    named = []
-    for run in runs:
-        seen[run.task, run.checkpoint] += 1
-        count = seen[run.task, run.checkpoint]
-        named.append(run if count == 1 else replace(run, checkpoint=f"{run.checkpoint} ({count})"))
-    return named
+    """The runs. Equal names of the same task become different."""
+    found = list(runs)
+    for task in dict.fromkeys(run.task for run in found):
+        i_of_task = [i for i, run in enumerate(found) if run.task == task]
+        names = unique_names([found[i].checkpoint for i in i_of_task])
+        for i, name in zip(i_of_task, names, strict=True):
+            found[i] = replace(found[i], checkpoint=name)
+    return found

@@ -8,6 +8,7 @@ from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.choice import choice
 from lm_eval_hesnr.results.compare.comparison import compare
+from lm_eval_hesnr.results.compare.verdict import Family
 from tests.builders import compared_run
 
 N = 30
@@ -46,8 +47,14 @@ def test_ppl_decides_between_runs_that_he_snr_does_not_distinguish():
     assert (found.take, found.highest, found.as_good) == (["b"], "a", ["b"])
     assert found.sentences == [
         "Take b: he_snr does not distinguish it from a on these trajectories, and its ppl is lower by more than "
-        "chance. a has the highest he_snr (0.1200), b the lowest ppl (3.5 against 4)."
+        "chance (3.5 against 4). a has the highest he_snr (0.1200)."
     ]
+
+
+def test_all_that_may_be_the_best_are_named():
+    found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5), run("c", 0.1198), run("d", 0.1))
+    assert found.take == ["b"]
+    assert found.sentences[0].endswith(" a has the highest he_snr (0.1200). Also not distinguishable from a: c.")
 
 
 def test_several_are_named_if_neither_decides():
@@ -143,7 +150,8 @@ def share_left_out():
         found = {f"r{i}": 0.1 + rng.normal(0, 0.01, 30) for i in range(10)}
         order = sorted(found, key=lambda name: -found[name].mean())
         values = {name: {"he_snr": Estimate(found[name].mean(), None, Interval(0.0, 1.0))} for name in order}
-        left_out += 9 - len(choice([compared_run(name, found[name]) for name in order], "action", values).as_good)
+        runs = [compared_run(name, found[name]) for name in order]
+        left_out += 9 - len(choice(Family("action"), runs, values).as_good)
     return left_out / 80
 
 
@@ -154,3 +162,28 @@ def test_the_truly_best_model_is_named_in_95_percent():
 def test_without_holm_the_truly_best_model_would_be_left_out_too_often(monkeypatch):
     monkeypatch.setattr("lm_eval_hesnr.results.compare.verdict.holm", list)
     assert share_left_out() > 0.08
+
+
+def test_the_run_to_take_is_compared_with_the_three_next_highest():
+    runs = [run(name, he_snr) for name, he_snr in zip("abcdef", (0.1, 0.11, 0.12, 0.13, 0.14, 0.15), strict=True)]
+    found = compare(runs, "action")
+    assert found.choice.take == ["f"]
+    assert [(one.run, one.baseline, one.kind) for one in found.rivals] == [("f", name, "better") for name in "edc"]
+    assert {one.comparisons for one in [*found.rivals, *found.verdicts.values()]} == {5 + 4}
+    assert compare(runs, "action", baseline=5).rivals == []
+    assert [one.baseline for one in compare(runs, "action", baseline=4).rivals] == ["d", "c"]
+
+
+def test_the_rivals_are_those_of_the_run_that_ppl_chooses():
+    found = compare([run("z", 0.05), run("a", 0.12), run("b", 0.1199, ppl=3.5), run("c", 0.11)], "action")
+    assert found.choice.take == ["b"]
+    assert [(one.run, one.baseline, one.kind) for one in found.rivals] == [
+        ("b", "a", "not distinguishable"),
+        ("b", "c", "better"),
+    ]
+    assert {one.comparisons for one in found.rivals} == {3 + 2 + 1}  # with z, of a with b and c, of b with c
+
+
+def test_another_context_of_the_run_to_take_is_said():
+    found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5, window=8192))
+    assert found.sentences[0].endswith("a has the highest he_snr (0.1200). b and a differ in window.")

@@ -459,7 +459,24 @@ def test_with_documents_runs_are_flat_only_if_their_paired_difference_is():
     other = better[1].config["documents"] | {"sha256": ["0" * 16] * 8}
     strange = better[1]._replace(config=better[1].config | {"documents": other})
     (finding,) = [one for one in diagnose([better[0], strange]) if one.pairs]
-    assert finding.evidence == "each value of he_snr is in the interval of the other (action)"
+    assert (finding.code, finding.evidence) == (
+        "not-comparable",
+        "their trajectories have different tokens (another tokenizer, or another text)",
+    )
+
+
+def test_runs_on_other_trajectories_are_not_compared():
+    a, b = scored("a", 0), scored("b", 0.02)
+    documents = b.config["documents"]
+    fewer = {
+        "ids": documents["ids"][:7],
+        "sha256": documents["sha256"][:7],
+        "totals": {"action": documents["totals"]["action"][:7]},
+    }
+    fewer_documents = b._replace(config=b.config | {"documents": documents | fewer})
+    (finding,) = [one for one in diagnose([a, fewer_documents]) if one.pairs]
+    assert finding.code == "not-comparable"
+    assert finding.evidence == "they have other trajectories (7 and 8; only in one of them: run 7)"
 
 
 @pytest.mark.parametrize(

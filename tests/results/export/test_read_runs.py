@@ -83,7 +83,7 @@ def test_a_name_of_a_scope_with_control_characters(tmp_path):
 
 def test_equal_names_of_one_task_get_numbers(tmp_path):
     paths = [write_results(tmp_path / name, task=task) for name, task in (("a", "x"), ("b", "x"), ("c", "y"))]
-    assert [run.checkpoint for run in read_runs(paths).runs] == ["tiny", "tiny (2)", "tiny"]
+    assert [run.checkpoint for run in read_runs(paths).runs] == ["tiny", "tiny-2", "tiny"]
 
 
 def test_a_folder_without_results(tmp_path):

@@ -126,7 +126,8 @@ def test_a_summary_begins_with_the_verdict(tmp_path):
     after = with_documents(write_results(tmp_path / "b", model="c"), [value + 0.02 for value in values])
     lines = as_summary(request(before, after)).splitlines()
     assert lines[2].startswith(r"- c is better than a\_\|b: he_snr")
-    assert lines[3:5] == ["", "| checkpoint | HE-SNR ↑ | HE-PPL ↓ | PPL ↓ |"]
+    assert lines[3] == "- p = 0.018 is the least that 8 trajectories can give"
+    assert lines[4:6] == ["", "| checkpoint | HE-SNR ↑ | HE-PPL ↓ | PPL ↓ |"]
 
 
 def test_results_without_documents_have_no_verdict(tmp_path):
