@@ -82,9 +82,9 @@ def full_disk(room: Room) -> None:
         room.expect("score store" in done.output or done.status == 1, "nothing says that no scores were stored")
         room.lm_eval(small, "--output_path", "results", what="results on another disk")
         for name in ("csv", "markdown"):
-            out = disk / f"table.{name}"
-            room.hesnr("export", "results", "--to", name, "-o", out, statuses=(1, 2), what=f"export --to {name}")
-            room.expect(not out.exists(), f"{out.name} exists, and is cut")
+            table = disk / f"table.{name}"
+            room.hesnr("export", "results", "--to", name, "-o", table, statuses=(1, 2), what=f"export --to {name}")
+            room.expect(not table.exists(), f"{table.name} exists, and is cut")
         room.hesnr("sweep", MODEL, "-o", disk / "OUT", "--trajectories", small["trajectories"], statuses=(1, 2),
                    limits=LM_EVAL_LIMITS, what="sweep")  # fmt: skip
         room.expect((disk / "mine").read_bytes() == b"x" * 50_000, "a file of before is changed")
