@@ -1,8 +1,9 @@
 // The charts. Each function gets the width of its figure in pixels, and returns pairs of a name and a chart.
 
 const LN = [1, 2, 3, 4, 5, 10];
-const main = (i) => i === data.focus || i === data.baseline;
-const colour = (i) => (i === data.focus ? "var(--s1)" : i === data.baseline ? "var(--s2)" : "var(--s0)");
+const main = (i) => i === data.focus || i === data.reference;
+const colour = (i) => (i === data.focus ? "var(--s1)" : i === data.reference ? "var(--s2)" : "var(--s0)");
+const MOST_LABELS = 5;
 const rowsOf = (name, scope = data.scope) =>
   runs.map((run, i) => {
     const found = (run.values[scope] || {})[name];
@@ -12,6 +13,19 @@ const rowsOf = (name, scope = data.scope) =>
   }).filter(Boolean);
 const leftMargin = () => Math.min(170, 20 + 6.2 * Math.max(...runs.map((run) => run.name.length)));
 const short = (name) => (name.length > 24 ? `${name.slice(0, 11)}…${name.slice(-11)}` : name);
+
+// the ticks of a logarithmic axis: 1, 2 and 5 times powers of ten
+function logTicks(low, high) {
+  const powers = Array.from({ length: 40 }, (_, i) => 10 ** (i - 10));
+  return powers.flatMap((power) => [1, 2, 5].map((n) => n * power)).filter((tick) => tick >= low && tick <= high);
+}
+
+// the places of labels with at least `gap` pixels between two of them, in the order of the given ones
+function apart(places, gap) {
+  const order = places.map((_, i) => i).sort((a, b) => places[a] - places[b]), found = [...places];
+  for (let i = 1; i < order.length; i++) found[order[i]] = Math.max(found[order[i]], found[order[i - 1]] + gap);
+  return found;
+}
 
 // dots with intervals, one line for each run
 function dots(rows, options) {
@@ -32,9 +46,11 @@ const charts = {
   curves(width) {
     const columns = width > 700 ? 2 : 1;
     return data.curves.map((name) => {
-      const rows = rowsOf(name).sort((a, b) => (a.x - b.x)), log = name === "ppl";
+      const rows = rowsOf(name).sort((a, b) => (a.x - b.x));
+      const all = rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value]);
+      const ticks = name === "ppl" ? logTicks(Math.min(...all), Math.max(...all)) : [];
       const size = { width: Math.floor((width - 16 * (columns - 1)) / columns) };
-      const scale = { label: name, type: log ? "log" : "linear" };
+      const scale = { label: name, ...(ticks.length > 1 ? { type: "log", ticks, tickFormat: String } : {}) };
       if (!rows.length) return null;
       if (!data.x) return [name, dots(rows, { ...size, x: scale })];
       const banded = rows.filter((row) => row.low !== undefined);
@@ -54,18 +70,21 @@ const charts = {
       run.thresholds.filter((one) => one.he_snr !== null).map((one) => ({ ...one, i, name: run.name })));
     if (!rows.length) return [];
     const most = Math.max(...rows.map((row) => row.epsilon));
-    const ends = rows.filter((row) => main(row.i) && row.epsilon === most);
-    const line = (chosen, options) => Plot.lineY(chosen, { x: "epsilon", y: "he_snr", z: "name", ...options });
+    const ends = rows.filter((row) => (main(row.i) || runs.length <= MOST_LABELS) && row.epsilon === most);
+    const values = rows.map((row) => row.he_snr), low = Math.min(...values), high = Math.max(...values);
+    const pixel = (value) => (high > low ? (250 * (high - value)) / (high - low) : 0);
+    const places = apart(ends.map((row) => pixel(row.he_snr)), 13);
+    const line = (chosen, options) => Plot.lineY(chosen, { x: "epsilon", y: "he_snr", z: "name", title: "name", ...options });
     return [[null, Plot.plot({
       width, height: 300, grid: true, marginLeft: 50, marginRight: 150,
       x: { label: "threshold, nats" }, y: { label: "he_snr" },
       marks: [
         line(rows.filter((row) => !main(row.i)), { stroke: "var(--s0)", strokeWidth: 1 }),
-        line(rows.filter((row) => row.i === data.baseline), { stroke: "var(--s2)", strokeWidth: 2.5, strokeDasharray: "5 3" }),
+        line(rows.filter((row) => row.i === data.reference && row.i !== data.focus), { stroke: "var(--s2)", strokeWidth: 2.5, strokeDasharray: "5 3" }),
         line(rows.filter((row) => row.i === data.focus), { stroke: "var(--s1)", strokeWidth: 2.5 }),
         data.epsilon === null ? null : Plot.ruleX([data.epsilon], { stroke: "currentColor", strokeDasharray: "2 3" }),
-        Plot.text(ends, { x: "epsilon", y: "he_snr", text: (row) => short(row.name), dx: 6,
-          textAnchor: "start", fill: (row) => colour(row.i) }),
+        ...ends.map((row, i) => Plot.text([row], { x: "epsilon", y: "he_snr", text: (one) => short(one.name), dx: 6,
+          dy: places[i] - pixel(row.he_snr), textAnchor: "start", fill: main(row.i) ? colour(row.i) : "currentColor" })),
         Plot.tip(rows, Plot.pointer({ x: "epsilon", y: "he_snr", title: (row) =>
           `${row.name}\nthreshold ${row.epsilon.toFixed(4)}\nhe_snr ${row.he_snr.toFixed(4)}` })),
       ],
@@ -87,7 +106,7 @@ const charts = {
         Plot.areaY(rows, { fy: "name", x: "x", y: "share", curve: "step-after", fill: "var(--s1)" }),
         Plot.ruleX(LN.map(Math.log).filter((x) => x <= most), { stroke: "currentColor", strokeOpacity: 0.45 }),
         data.epsilon === null ? null
-          : Plot.ruleX([data.epsilon], { stroke: "var(--s2)", strokeWidth: 2, strokeDasharray: "4 3" }),
+          : Plot.ruleX([data.epsilon], { stroke: "var(--s2)", strokeWidth: 2, strokeDasharray: "2 3" }),
       ],
     })]];
   },

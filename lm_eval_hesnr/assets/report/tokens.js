@@ -1,8 +1,9 @@
 // The token view: decodes a trajectory, shows its text in blocks, and makes elements only for tokens near the view.
 
 const NOT_SCORED = 65535, PER_NAT = 2048, PER_NAT_OF_CANDIDATE = 16;
-const state = { view: 0, doc: null, on: -1, worst: [], place: -1 };
+const state = { view: 0, doc: null, on: -1, worst: [], place: -1, isOpening: false };
 const decoded = new Map();
+const NO_DECISION = "There is no decision in this scope.";
 
 async function decode(number) {
   const found = document.querySelector(`.hesnr-tokens[data-doc="${number}"]`);
@@ -151,12 +152,15 @@ function repaint() {
 }
 
 function drawLegend() {
+  const [a, b] = data.views[state.view].runs.map((name, i) => `${short(name)} (${"AB"[i]})`);
+  const [worse, better] = $("colour").value === "surprisal" ? ["worse", "better"] : ["less certain", "more certain"];
   const parts = isChange()
-    ? [["w3", "B is worse"], ["b3", "B is better"], ["d", "decision of both"], ["entered", "of B only"], ["left", "of A only"]]
+    ? [["w3", `${b} is ${worse}`], ["b3", `${b} is ${better}, with a line above`], ["d", "decision of both"],
+      ["entered", `of ${b} only`], ["left", `of ${a} only`]]
     : [["h2", "low"], ["h5", "high"], ["d", "decision"]];
-  const [a, b] = data.views[state.view].runs;
+  const worst = isChange() ? `whose surprisal rises most from ${a} to ${b}` : "with the lowest p / entropy";
   const made = parts.flatMap(([className, name]) => [element("span", name, className), " "]);
-  $("legend").replaceChildren(`${isChange() ? "Change of " : ""}${$("colour").value}: `, ...made, isChange() ? `A is ${a}, B is ${b}. ` : "",
+  $("legend").replaceChildren(`${isChange() ? "Change of " : ""}${$("colour").value}: `, ...made, `Worst: the decision ${worst}. `,
     state.doc.hasText ? "" : "Each dot is a token: the page has no text.");
 }
 
@@ -213,16 +217,27 @@ function candidateLines(i) {
 
 const blockOf = (i) => state.doc.blocks.find((block) => i < block.end);
 
-function show(i) {
+// move the text, and not the page, to the chosen token
+function centre() {
+  const box = $("text"), token = box.querySelector("[aria-current]");
+  if (token) box.scrollTop += token.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+}
+
+// the page opens with a token that the reader has not chosen: no scrolling, no new address, no announcement
+function show(i, isOpening = false) {
   const old = state.on;
   state.on = i;
   if (old >= 0 && old < state.doc.n) paint(blockOf(old));
   const block = blockOf(i);
   paint(block);
-  block.element.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
+  state.isOpening = isOpening;
+  if (isOpening) centre();
+  else block.element.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
+  $("chosen").setAttribute("aria-live", isOpening ? "off" : "polite");
   $("chosen").textContent = about(i);
   $("candidates").replaceChildren(...candidateLines(i).map((line) => element("p", line)));
   drawMap();
+  if (isOpening) return;
   try { history.replaceState(null, "", `#t=${state.view}.${i}`); } catch { /* a frame without an address */ }
 }
 
@@ -239,6 +254,9 @@ async function openView(number) {
   $("checkpoint").value = (options.find(([value]) => value === before) ?? options[options.length - 1])[0];
   build();
   repaint();
+  $("candidates").replaceChildren();
+  if (state.worst.length) show(state.worst[(state.place = 0)], true);
+  else $("chosen").textContent = NO_DECISION;
 }
 
 function step(direction) {
@@ -291,7 +309,7 @@ function hover(event) {
 
 const actions = {
   worst() {
-    if (!state.worst.length) $("chosen").textContent = "There is no decision in this scope.";
+    if (!state.worst.length) $("chosen").textContent = NO_DECISION;
     else show(state.worst[(state.place = (state.place + 1) % state.worst.length)]);
   },
   previous: () => step(-1),
@@ -335,6 +353,12 @@ async function startTokens() {
   addEventListener("keydown", (event) => { if (event.key === "Escape") $("hover").hidden = true; });
   $("map").onclick = (event) => show(Math.min(state.doc.n - 1, Math.floor((event.offsetX / event.target.clientWidth) * state.doc.n)));
   addEventListener("hashchange", openAddress);
+  // the browser does not lay out text that is far from the window, so the place of the token is known only here
+  new IntersectionObserver((entries, self) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    self.disconnect();
+    requestAnimationFrame(() => { if (state.isOpening) centre(); });
+  }).observe($("text"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);
   await openView(0);
   await openAddress();

@@ -23,7 +23,13 @@ class Finding(NamedTuple):
     """The names of the runs before and after a change, if it is about pairs of runs."""
 
     def __str__(self) -> str:
-        where = f"{self.task}, {self.names}: " if self.task else ""
+        where = f"{self.task}, " if self.task else ""
+        return f"{self.code}: {where}{self.without_task.partition(': ')[2]}"
+
+    @property
+    def without_task(self) -> str:
+        """The finding without its task, for a page about one task."""
+        where = f"{self.names}: " if self.task else ""
         return f"{self.code}: {where}{self.evidence}; {self.advice}"
 
     @property

@@ -23,10 +23,10 @@ from lm_eval_hesnr.results.run import Run
 LEAST_MOVE_OF_PPL = 0.05
 """If ppl changes by less than this fraction, he_snr is not expected to move."""
 LARGEST_SHARE_OF_PPL = 0.2
-"""he_snr hardly moves if its relative change is at most this share of that of ppl. With the embedded model, the share
-is 0.04 if a random half of the true logits rises by 1, and also if noise is added to all logits. In both cases, other
-decisions hide the change. At the temperature 0.8 it is 0.4. With SmolLM2-135M, the random half gives 0.34, so that only
-token tables show it: the limit is for few wrong warnings."""
+"""he_snr moves much less than ppl if its relative change is at most this share of that of ppl. With the embedded model,
+the share is 0.04 if a random half of the true logits rises by 1, and also if noise is added to all logits. In both
+cases, other decisions hide the change. At the temperature 0.8 it is 0.4. With SmolLM2-135M, the random half gives 0.34,
+so that only token tables show it: the limit is for few wrong warnings."""
 LARGEST_REST = 0.5
 """Other decisions hide a change of he_snr if at most this share of the change on the common decisions is left."""
 LARGEST_WITHIN = 0.25
@@ -50,7 +50,7 @@ class SetChange:
     causes: bool
     """Other decisions cause the change."""
     may_hide: bool
-    """ppl moves and he_snr hardly, and the parts of the change are not known."""
+    """ppl moves and he_snr much less, and the parts of the change are not known."""
     parts: Mapping[str, Difference] | None
 
     @classmethod
@@ -98,7 +98,7 @@ def set_moved(found: Iterable[SetChange]) -> Iterator[ChangeFinding]:
     if unknown := [one.change for one in found if one.may_hide]:
         finding = Finding(
             "set-moved",
-            f"ppl moves and he_snr hardly: {in_scopes(unknown, 'he_snr', 'ppl')}",
+            f"he_snr moves much less than ppl, in per cent: {in_scopes(unknown, 'he_snr', 'ppl')}",
             "tokens that enter or leave the decisions may hide a change; from token tables, hesnr measure A B shows it "
             "with --decompose",
         )

@@ -45,7 +45,7 @@ def _points(run: ReportRun, scope: str) -> dict[float, float | None]:
 
 
 def ranking_sentence(subject: Subject) -> str | None:
-    """At how many thresholds the run in focus is above the baseline, as it is at epsilon."""
+    """At how many thresholds the run in focus is above the reference, as it is at epsilon."""
     if subject.focus is None:
         return None
     before, after = (_points(run, subject.scope) for run in subject.pair)
@@ -56,7 +56,7 @@ def ranking_sentence(subject: Subject) -> str | None:
     higher = sum(b > a for a, b in known)
     return (
         f"At {higher} of {len(known)} thresholds, the {HEADLINE} of {subject.focus.name} is higher than that of "
-        f"{subject.baseline.name}."
+        f"{subject.reference.name}."
     )
 
 

@@ -42,7 +42,7 @@ def _settings(run: ReportRun) -> Iterator[tuple[str, str]]:
     yield from ((name, version) for name, version in run.versions.items() if name not in signature)
 
 
-def _short(value: Any, room: int = 120) -> str:
+def _short(value: Any, room: int = 10_000) -> str:
     if isinstance(value, float):
         return f"{value:.6g}" if math.isfinite(value) else "N/A"
     try:

@@ -10,13 +10,23 @@ from markupsafe import Markup
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
+from lm_eval_hesnr.results.diagnosis.by_kind import by_kind, names_of
+from lm_eval_hesnr.results.diagnosis.finding import Finding
 from lm_eval_hesnr.results.report import chart_tables, made_tables, run_tables
 from lm_eval_hesnr.results.report.page_data import as_json, page_data
 from lm_eval_hesnr.results.report.render import render
-from lm_eval_hesnr.results.report.sentences import Words, certainty, rival_lines, verdict_lines
+from lm_eval_hesnr.results.report.sentences import (
+    Words,
+    certainty,
+    headed,
+    holm_sentence,
+    pair_sentence,
+    rival_lines,
+    verdict_lines,
+)
 from lm_eval_hesnr.results.report.subject import Document, Subject
 from lm_eval_hesnr.results.report.views import View
+from lm_eval_hesnr.results.report.words import WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +71,31 @@ class Page:
             "title": self.title,
             "subject": subject,
             "words": self.words,
+            "heading": headed(self.words.verdict[0]),
+            "pair": pair_sentence(subject),
+            "holm": holm_sentence(subject),
             "sure": certainty(subject),
             "rivals": rival_lines(subject),
             "verdicts": verdict_lines(subject),
             "notes": [*self.notes, *left_out],
-            "findings": finding_lines(self.findings),
-            "companions": run_tables.COMPANIONS,
+            "findings": [_kind(kind) for kind in by_kind(self.findings)],
+            "meanings": WORDS,
             "ranking": chart_tables.ranking_sentence(subject),
             "tables": _tables(subject, self.documents, views),
             "views": views,
             "data": Markup(as_json(data)),  # noqa: S704 (JSON without <, > and &)
         }
+
+
+def _kind(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Findings of one kind: the first one, the names of the runs with others, and these."""
+    first, *others = findings
+    lines = [one.without_task for one in others]
+    return {
+        "first": first.without_task,
+        "names": names_of(others) if others else "",
+        "others": [line.removesuffix(f"; {first.advice}") for line in lines],
+    }
 
 
 def _left_out(views: Sequence[View], max_size: int) -> list[str]:

@@ -35,6 +35,7 @@ def page_data(
         "scope": scope,
         "epsilon": finite((subject.baseline.run.config["summary"][scope]).get("epsilon")),
         "baseline": names.index(subject.baseline.name),
+        "reference": names.index(subject.reference.name),
         "focus": names.index(subject.focus.name) if subject.focus else None,
         "verdict": {
             "sentences": words.verdict,

@@ -11,14 +11,10 @@ from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.subject import Document, Subject
 from lm_eval_hesnr.results.text_table import interval_cell, number
 
-COMPANIONS = {
-    "self_he_snr": "what he_snr would be if the model's own probabilities were true",
-    "calibrated_he_snr": "he_snr at the temperature that fits best; only runs with the option temperatures have it",
-    "q_over_entropy": "he_snr with the probabilities of the k candidates scaled to a sum of 1",
-    "bits_per_byte": "as ppl, but per byte of text, so that other tokenizers are comparable",
-    "top1_acc": "share of all tokens that the model would have chosen",
-}
-"""The measures that help to read he_snr, with one sentence each."""
+COMPANIONS = ("self_he_snr", "calibrated_he_snr", "q_over_entropy", "bits_per_byte")
+"""The measures that help to read he_snr."""
+COLUMNS = ("he_ppl", "ppl", "top1_acc", "topk_acc", "decisions")
+"""The measures of the main table after he_snr and its interval."""
 
 
 def checkpoints_table(subject: Subject) -> HtmlTable:
@@ -26,7 +22,7 @@ def checkpoints_table(subject: Subject) -> HtmlTable:
     comparison, scope = subject.comparison, subject.scope
     take = comparison.choice.take if comparison and len(subject.runs) > 1 else ()
     head = [
-        "checkpoint", "step", HEADLINE, "95 % interval", "he_ppl", "ppl", "decisions", "topk_acc",
+        "checkpoint", "step", HEADLINE, "95 % interval", *COLUMNS,
         f"difference from {subject.baseline.name}", "95 % interval", "p after Holm",
     ]  # fmt: skip
     rows = []
@@ -36,9 +32,9 @@ def checkpoints_table(subject: Subject) -> HtmlTable:
         is_best = comparison is not None and run.name == comparison.choice.highest
         cells = [name_cell(run, ", ".join(marks)), step_cell(run), value_cell(run, HEADLINE, scope, is_strong=is_best)]
         cells += [interval_cell_of(run, HEADLINE, scope)]
-        cells += [value_cell(run, name, scope) for name in ("he_ppl", "ppl", "decisions", "topk_acc")]
+        cells += [value_cell(run, name, scope) for name in COLUMNS]
         rows.append([*cells, *_against_baseline(subject, run)])
-    width = 8 if len(subject.runs) == 1 else len(head)
+    width = 4 + len(COLUMNS) if len(subject.runs) == 1 else len(head)
     caption = f"Checkpoints, scope {scope}"
     return HtmlTable(caption, head[:width], [row[:width] for row in rows], can_sort=len(rows) > 1)
 
@@ -66,16 +62,18 @@ def companions_table(subject: Subject) -> HtmlTable:
 
 
 def differences_table(subject: Subject) -> HtmlTable | None:
-    """Every measure of the run in focus minus that of the baseline."""
-    if subject.focus is None or subject.comparison is None:
+    """Every measure of the run in focus minus that of the reference."""
+    verdict = subject.pair_verdict
+    if verdict is None:
         return None
     rows = []
-    for name, one in subject.comparison.verdicts[subject.focus.name].differences.items():
+    for name, one in verdict.differences.items():
         value, interval, p_value = one or (None, None, None)
         better = {True: "higher is better", False: "lower is better", None: "diagnostic"}[DIRECTIONS.get(name)]
-        cells = number(value, "+.4f"), interval_cell(interval, "+.4f"), number(p_value, ".2g")
+        form = "+.0f" if name == "decisions" else "+.4f"
+        cells = number(value, form), interval_cell(interval, form), number(p_value, ".2g")
         rows.append([Cell(name, mark=better), *map(Cell, cells)])
-    caption = f"{subject.focus.name} minus {subject.baseline.name}, paired by trajectory"
+    caption = f"{verdict.run} minus {verdict.baseline}, paired by trajectory"
     return HtmlTable(caption, ["measure", "difference", "95 % interval", "p"], rows)
 
 
@@ -102,7 +100,7 @@ def documents_table(subject: Subject, documents: Sequence[Document], views: Mapp
         rows.append([*cells, Cell(number(one.effect, "+.4f"), sort=one.effect)])
     head = ["trajectory", "tokens", "decisions", HEADLINE, "effect"]
     if subject.focus:
-        a, b = subject.baseline.name, subject.focus.name
+        a, b = subject.reference.name, subject.focus.name
         head = ["trajectory", "tokens", f"decisions, {a}", f"decisions, {b}", f"{HEADLINE}, {a}", f"{HEADLINE}, {b}"]
         head += ["change", "effect"]
     return HtmlTable("Trajectories, the largest effect first", head, rows, can_sort=len(rows) > 1)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted, listed
+from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
 from lm_eval_hesnr.results.compare.pair import HEADLINE
-from lm_eval_hesnr.results.compare.verdict import Verdict
-from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
+from lm_eval_hesnr.results.compare.verdict import Verdict, least_p_line
+from lm_eval_hesnr.results.diagnosis.finding import Finding
 from lm_eval_hesnr.results.report.subject import Subject
 from lm_eval_hesnr.results.text_table import interval_cell, number
 
-_CAUTIONS = ("candidates-too-few", "opposite", "topk-falls", "windows", "own-family", "temperature", "other-context")
+_CONTEXT = ("windows", "other-context")
+"""Those about the length of the context. They do not stand there if the caution about the two runs names it."""
+_CAUTIONS = ("candidates-too-few", "opposite", "topk-falls", "own-family", "temperature", *_CONTEXT)
 """The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
 
 
@@ -37,12 +41,19 @@ def _verdict(subject: Subject) -> Iterator[str]:
         if len(subject.runs) > 1:
             yield f"No verdict: {subject.baseline.name}: {subject.baseline.not_compared}."
         return
-    yield from subject.comparison.choice.sentences
-    verdicts = subject.comparison.verdicts
-    if subject.focus is not None:
-        yield f"{verdicts[subject.focus.name].sentence}."
+    verdicts, about_pair = subject.comparison.verdicts, subject.pair_verdict
+    for sentence in subject.comparison.choice.sentences:
+        yield _without_context(sentence, about_pair) if about_pair and about_pair.context else sentence
+    if about_pair is not None:
+        yield f"{about_pair.sentence}."
     elif len(verdicts) == 1:
         yield from (f"{verdict.sentence}." for verdict in verdicts.values())
+
+
+def _without_context(sentence: str, about_pair: Verdict) -> str:
+    """The sentence without the words that the caution about the contexts of this pair says with their values."""
+    differ = re.escape(f" {about_pair.run} and {about_pair.baseline} differ in ")
+    return re.sub(rf"{differ}\w+(?:(?:, | and )\w+)*\.", "", sentence)
 
 
 def _alone(subject: Subject) -> str:
@@ -54,15 +65,17 @@ def _alone(subject: Subject) -> str:
 
 
 def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
-    verdicts = subject.comparison.verdicts if subject.comparison else {}
-    if subject.focus is not None:
-        both = f"{subject.focus.name} and {subject.baseline.name}"
-        for caution in verdicts[subject.focus.name].cautions:
+    about_pair = subject.pair_verdict
+    has_context = about_pair is not None and about_pair.context is not None
+    if about_pair is not None:
+        both = f"{about_pair.run} and {about_pair.baseline}"
+        for caution in about_pair.cautions:
             yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
     yield from (f"{run.name} is not compared: {run.not_compared}." for run in subject.runs if run.not_compared)
     main = (subject.focus or subject.baseline).name
-    about = [_of_run(one, main) for one in findings if one.code in _CAUTIONS]
-    yield from finding_lines(one for one in about if one is not None)
+    codes = set(_CAUTIONS) - (set(_CONTEXT) if has_context else set())
+    about = [_of_run(one, main) for one in findings if one.code in codes]
+    yield from dict.fromkeys(one.without_task for one in about if one is not None)
 
 
 def _of_run(finding: Finding, name: str) -> Finding | None:
@@ -72,6 +85,41 @@ def _of_run(finding: Finding, name: str) -> Finding | None:
     runs = tuple(run for run in finding.runs if run == name)
     pairs = tuple(pair for pair in finding.pairs if pair[1] == name)
     return finding._replace(runs=runs, pairs=pairs) if runs or pairs else None
+
+
+def headed(sentence: str) -> tuple[str, str]:
+    """The first sentence of the verdict as a heading and the rest, which begins with a capital or with a measure."""
+    heading, colon, rest = sentence.partition(": ")
+    if not colon:
+        return "", sentence
+    first = rest.split(" ", 1)[0]
+    return heading, rest if first in DIRECTIONS else rest[:1].upper() + rest[1:]
+
+
+def pair_sentence(subject: Subject) -> str:
+    """Which two runs the page compares token by token, and why."""
+    if subject.focus is None or subject.comparison is None:
+        return ""
+    take, a, b = subject.comparison.choice.take, subject.reference, subject.focus
+    if b.name in take:
+        one = "the run to take" if len(take) == 1 else "one of the runs to take"
+        why = f"{b.name} is {one}, {a.name} "
+        why += "the baseline" if a is subject.baseline else f"its closest rival, by {HEADLINE}"
+    elif a.name in take:
+        why = f"{a.name} is the run to take, {b.name} its closest rival, by {HEADLINE}"
+    else:
+        why = f"{a.name} is the baseline, {b.name} the run with the highest {HEADLINE} that can be compared with it"
+    return f"{why}. For another pair, give --baseline." if len(subject.runs) > 2 else f"{why}."
+
+
+def holm_sentence(subject: Subject) -> str:
+    """Over how many comparisons Holm multiplies, and the least p-value that is possible; empty for one comparison."""
+    verdicts = list(subject.comparison.verdicts.values()) if subject.comparison else []
+    n_tested, least = max((one.comparisons for one in verdicts), default=0), least_p_line(verdicts)
+    if n_tested < 2:
+        return f"{least}." if least else ""
+    after = f"p after Holm is corrected for {n_tested} comparisons, those of this table and those under How sure?"
+    return f"{after}; {least}." if least else f"{after}."
 
 
 def certainty(subject: Subject) -> list[str]:

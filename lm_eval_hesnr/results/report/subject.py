@@ -17,6 +17,7 @@ from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison, compare
 from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.compare.per_trajectory import moved_between
+from lm_eval_hesnr.results.compare.verdict import NO_VERDICT, Verdict
 from lm_eval_hesnr.results.reading import run_named
 from lm_eval_hesnr.results.report.inputs import ReportRun
 
@@ -32,7 +33,9 @@ class Subject:
     """In the order of the page."""
     baseline: ReportRun
     focus: ReportRun | None
-    """The run that the page compares with the baseline token by token; None if there is no comparable one."""
+    """The run that the page compares with another one token by token; None if there is no comparable one."""
+    reference: ReportRun
+    """The run that the one in focus is compared with: its closest rival, or the baseline."""
     comparison: Comparison | None
     """None if the baseline cannot be compared with any run."""
 
@@ -59,8 +62,17 @@ class Subject:
 
     @property
     def pair(self) -> list[ReportRun]:
-        """The baseline, and the run in focus if there is one."""
-        return [self.baseline, *([self.focus] if self.focus else [])]
+        """The reference, and the run in focus if there is one."""
+        return [self.reference, *([self.focus] if self.focus else [])]
+
+    @property
+    def pair_verdict(self) -> Verdict | None:
+        """The verdict on the run in focus, compared with the reference; None if there is no run in focus."""
+        if self.comparison is None or self.focus is None:
+            return None
+        if self.reference is self.baseline:
+            return self.comparison.verdicts[self.focus.name]
+        return next(one for one in self.comparison.rivals if one.baseline == self.reference.name)
 
 
 def subject_of(runs: Sequence[ReportRun], baseline: str | None, scope: str | None) -> Subject:
@@ -82,8 +94,10 @@ def subject_of(runs: Sequence[ReportRun], baseline: str | None, scope: str | Non
         raise InputError(f"{first.source}: it has no scope; score again")
     chosen = scope or ("action" if "action" in scopes else scopes[0])
     comparison = _compared(runs, first, chosen)
+    focus = _focus(runs, first, comparison)
+    rival = _closest_rival(runs, focus, comparison) if baseline is None else None
     return Subject(
-        scope=chosen, runs=runs, baseline=first, focus=_focus(runs, first, comparison), comparison=comparison
+        scope=chosen, runs=runs, baseline=first, focus=focus, reference=rival or first, comparison=comparison
     )
 
 
@@ -115,9 +129,20 @@ def _focus(runs: Sequence[ReportRun], baseline: ReportRun, found: Comparison | N
     return next((run for run in runs if run.name == chosen), None)
 
 
+def _closest_rival(runs: Sequence[ReportRun], focus: ReportRun | None, found: Comparison | None) -> ReportRun | None:
+    """The run with the highest he_snr of the others that the run in focus is compared with."""
+    if found is None or focus is None:
+        return None
+    compared = {one.baseline for one in found.rivals if one.run == focus.name}
+    if compared and found.verdicts[focus.name].kind != NO_VERDICT:
+        compared.add(found.baseline.name)
+    closest = next((run.name for run in found.runs if run.name in compared), None)
+    return next((run for run in runs if run.name == closest), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One trajectory, in the baseline and in the run in focus."""
+    """One trajectory, in the reference and in the run in focus."""
 
     index: int
     """Its place in the runs."""
@@ -133,16 +158,16 @@ class Document:
 
 def documents_of(subject: Subject) -> list[Document]:
     """The trajectories, the largest effect first; empty if they are not known."""
-    baseline = subject.baseline.compared
+    reference = subject.reference.compared
     focus = subject.focus.compared if subject.focus else None
-    if baseline is None or subject.scope not in baseline.totals:
+    if reference is None or subject.scope not in reference.totals:
         return []
-    rows = _alone(baseline, subject.scope) if focus is None else moved_between(baseline, focus, subject.scope)
-    tokens = baseline.totals[subject.scope][:, _TOKENS]
+    rows = _alone(reference, subject.scope) if focus is None else moved_between(reference, focus, subject.scope)
+    tokens = reference.totals[subject.scope][:, _TOKENS]
     found = [
         Document(
             index=i,
-            id=baseline.ids[i],
+            id=reference.ids[i],
             tokens=int(tokens[i]) if np.isfinite(tokens[i]) else None,
             decisions=(row["decisions_before"], row["decisions_after"]),
             he_snr=(row[f"{HEADLINE}_before"], row[f"{HEADLINE}_after"]),

@@ -29,7 +29,7 @@ _LABELS = {label.label_name: label for label in Label}
 
 
 class WorstToken(NamedTuple):
-    """A token where the run in focus is much worse than the baseline; with one run, a decision that it finds hard."""
+    """A token where the run in focus is much worse than the reference; with one run, a decision that it finds hard."""
 
     position: int
     before: str
@@ -155,13 +155,13 @@ def _table(run: ReportRun, document: Document, with_text: bool, notes: list[str]
 
 
 def _epsilon(subject: Subject) -> float | None:
-    compared = subject.baseline.compared
+    compared = subject.reference.compared
     return compared.thresholds.get(subject.scope) if compared else None
 
 
 def labels_of(subject: Subject) -> frozenset[Label]:
     """The labels of the scope, as the run has them."""
-    return scope_labels(subject.baseline, subject.scope)
+    return scope_labels(subject.reference, subject.scope)
 
 
 def scope_labels(run: ReportRun, scope: str) -> frozenset[Label]:

@@ -11,9 +11,9 @@ from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.compare.compared_run import from_results
 from lm_eval_hesnr.results.compare.comparison import compare
 from lm_eval_hesnr.results.compare.verdict import HEADLINE, least_p_line
+from lm_eval_hesnr.results.diagnosis.by_kind import lines_by_kind
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.run import Run
-from lm_eval_hesnr.results.sweep.findings import lines_by_kind
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
 from lm_eval_hesnr.results.sweep.state import STATUSES
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table

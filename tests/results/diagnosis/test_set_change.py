@@ -102,7 +102,7 @@ def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_pat
     assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
 
 
-HIDDEN = "ppl moves and he_snr hardly: action he_snr 0."
+HIDDEN = "he_snr moves much less than ppl, in per cent: action he_snr 0."
 
 
 @pytest.mark.parametrize("metadata", [{}, None, [], {"token_table": 5}, {"token_table": "a\0b"}, {"token_table": "no"}])

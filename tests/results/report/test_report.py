@@ -34,7 +34,7 @@ def test_each_number_of_the_main_table_is_that_of_the_results_file(runs, parts):
     head, *rows = parts.table("Checkpoints")
     assert [row[0].split()[0] for row in rows] == ["A", "B"]
     for path, row in zip(runs, rows, strict=True):
-        for title, text in zip(head[2:8], row[2:8], strict=True):
+        for title, text in zip(head[2:9], row[2:9], strict=True):
             if "interval" not in title:
                 digits = len(text.partition(".")[2])
                 assert text == f"{value(path, f'{title},action'):.{digits}f}"
@@ -58,8 +58,9 @@ def test_the_verdict_is_that_of_hesnr_measure(runs, made, parts, capsys):
     assert parts.data["differences"] == {"B": differences}
     rows = {row[0].split()[0]: row[1:] for row in parts.table("minus")[1:]}
     for name, found in differences.items():
-        assert rows[name][0] == f"{found['value']:+.4f}"
-        assert rows[name][1] == "{:+.4f} to {:+.4f}".format(*found["interval"])
+        form = "+.0f" if name == "decisions" else "+.4f"
+        assert rows[name][0] == f"{found['value']:{form}}"
+        assert rows[name][1] == " to ".join(f"{end:{form}}" for end in found["interval"])
 
 
 def test_the_effects_of_the_trajectories_add_up_to_the_difference(parts):

@@ -68,11 +68,25 @@ def test_the_address_of_the_chosen_token_is_a_link_to_it(page, pair):
 
 
 @pytest.mark.parametrize("fragment", ["#t=99.1", "#t=0.99999999", "#t=-1.2", "#t=a.b", "#t=0.1e3", "#t=", "#nothing"])
-def test_a_link_to_no_token_chooses_none(page, pair, fragment):
+def test_a_link_to_no_token_opens_at_the_worst_one(page, pair, fragment):
+    page.open(pair)
+    opened = page.text("#chosen")
     page.open(pair, fragment=fragment)
     page.frame()
     assert page.errors() == []
-    assert page.evaluate("document.querySelectorAll('#text [aria-current]').length") == 0
+    assert page.text("#chosen") == opened
+
+
+def test_the_view_opens_at_the_worst_token_and_the_page_stays_at_its_top(page, pair):
+    page.open(pair)
+    assert page.evaluate("[scrollY, location.hash, document.activeElement.tagName]") == [0, "", "BODY"]
+    opened = page.text("#chosen")
+    page.evaluate("document.querySelector('#text').scrollIntoView()")
+    page.evaluate_later("await new Promise(r => setTimeout(r, 200))")
+    assert is_in_view(page)
+    choose(page, "checkpoint", "change")
+    page.evaluate("document.querySelector('[data-action=worst]').click()")
+    assert page.text("#chosen") == opened
 
 
 def test_every_trajectory_colour_checkpoint_and_scope_can_be_chosen(page, pair):

@@ -1,5 +1,5 @@
+from lm_eval_hesnr.results.diagnosis.by_kind import lines_by_kind
 from lm_eval_hesnr.results.diagnosis.finding import Finding
-from lm_eval_hesnr.results.sweep.findings import lines_by_kind
 
 
 def test_a_finding_of_many_runs_is_one_line_with_the_names_of_the_others():
