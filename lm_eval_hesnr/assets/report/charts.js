@@ -30,7 +30,7 @@ function apart(places, gap) {
 // dots with intervals, one line for each run
 function dots(rows, options) {
   return Plot.plot({
-    insetLeft: 8, insetRight: 8, marginLeft: leftMargin(), height: 50 + 20 * new Set(rows.map((row) => row.name)).size, grid: true,
+    insetLeft: 8, insetRight: 8, marginLeft: leftMargin(), marginBottom: 40, height: 60 + 20 * new Set(rows.map((row) => row.name)).size, grid: true,
     y: { label: null, domain: runs.map((run) => run.name), tickFormat: short },
     marks: [
       Plot.ruleY(rows.filter((row) => row.low !== undefined), {
@@ -50,7 +50,7 @@ const charts = {
       const all = rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value]);
       const ticks = name === "ppl" ? logTicks(Math.min(...all), Math.max(...all)) : [];
       const size = { width: Math.floor((width - 16 * (columns - 1)) / columns) };
-      const scale = { label: name, ...(ticks.length > 1 ? { type: "log", ticks, tickFormat: String } : {}) };
+      const scale = ticks.length > 1 ? { label: `${name}, logarithmic`, type: "log", ticks, tickFormat: String } : { label: name };
       if (!rows.length) return null;
       if (!data.x) return [name, dots(rows, { ...size, x: scale })];
       const banded = rows.filter((row) => row.low !== undefined);
@@ -77,7 +77,7 @@ const charts = {
     const line = (chosen, options) => Plot.lineY(chosen, { x: "epsilon", y: "he_snr", z: "name", title: "name", ...options });
     return [[null, Plot.plot({
       width, height: 300, grid: true, marginLeft: 50, marginRight: 150,
-      x: { label: "threshold, nats" }, y: { label: "he_snr" },
+      x: { label: "threshold, nats", labelAnchor: "center" }, y: { label: "he_snr" },
       marks: [
         line(rows.filter((row) => !main(row.i)), { stroke: "var(--s0)", strokeWidth: 1 }),
         line(rows.filter((row) => row.i === data.reference && row.i !== data.focus), { stroke: "var(--s2)", strokeWidth: 2.5, strokeDasharray: "5 3" }),
@@ -100,7 +100,7 @@ const charts = {
     return [[null, Plot.plot({
       width, height: 50 + 64 * shown.length, marginLeft: 45, marginRight: Math.min(170, leftMargin()),
       fy: { label: null, domain: shown.map((one) => one.name), tickFormat: short },
-      x: { label: "entropy, nats" }, y: { type: "sqrt", label: null, ticks: 3, tickFormat: ".0%", grid: true },
+      x: { label: "entropy, nats", labelAnchor: "center" }, y: { type: "sqrt", label: null, ticks: 3, tickFormat: ".0%", grid: true },
       marks: [
         // one path for all bars of a run
         Plot.areaY(rows, { fy: "name", x: "x", y: "share", curve: "step-after", fill: "var(--s1)" }),

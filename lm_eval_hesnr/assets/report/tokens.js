@@ -89,9 +89,10 @@ function paint(block) {
   let plain = "";
   for (let i = block.first; i < block.end; i++) {
     const className = classOf(i).trim();
-    if (!className && i !== state.on) { plain += doc.token(i); continue; }
+    const text = doc.text.slice(Math.max(doc.start(i), block.from), Math.min(doc.ends[i], block.to));
+    if (!className && i !== state.on) { plain += text; continue; }
     if (plain) { made.append(plain); plain = ""; }
-    const span = element("span", doc.token(i), className);
+    const span = element("span", text, className);
     span.dataset.i = i;
     if (i === state.on) span.setAttribute("aria-current", "true");
     made.append(span);
@@ -103,23 +104,27 @@ function paint(block) {
 
 // the text alone, so that the page has few elements
 function unpaint(block) {
-  block.element.textContent = state.doc.text.slice(state.doc.start(block.first), state.doc.ends[block.end - 1]);
+  block.element.textContent = state.doc.text.slice(block.from, block.to);
   block.painted = false;
 }
 
+// A block ends with a line. If its last token goes on after the line end, as "\n    " does, the rest of it begins the
+// next block: a token can be in two blocks.
 let observer = null;
 function build() {
   const { doc } = state, box = $("text"), made = document.createDocumentFragment();
   observer?.disconnect();
   doc.blocks = [];
-  for (let i = 0, first = 0; i < doc.n; i++) {
-    const size = i - first;
-    if (i === doc.n - 1 || (size >= 400 && doc.token(i).includes("\n")) || size >= 2000) {
-      const div = element("div", doc.text.slice(doc.start(first), doc.ends[i]));
+  for (let i = 0, first = 0, from = 0; i < doc.n; i++) {
+    const size = i - first, line = doc.token(i).lastIndexOf("\n");
+    if (i === doc.n - 1 || (size >= 400 && line >= 0) || size >= 2000) {
+      const to = i === doc.n - 1 || line < 0 ? doc.ends[i] : doc.start(i) + line + 1;
+      const div = element("div", doc.text.slice(from, to));
       div.dataset.block = doc.blocks.length;
-      doc.blocks.push({ first, end: i + 1, element: div, painted: false, visible: false });
+      doc.blocks.push({ first, end: i + 1, from, to, element: div, painted: false, visible: false });
       made.append(div);
-      first = i + 1;
+      first = to < doc.ends[i] ? i : i + 1;
+      from = to;
     }
   }
   box.replaceChildren(made);
@@ -195,7 +200,7 @@ function drawMap() {
 
 function numbers(one, i) {
   if (!one.scored(i)) return "not scored";
-  const rank = one.rank[i] === 255 ? "255 or more" : one.rank[i];
+  const rank = one.rank[i] === 255 ? "over 254" : one.rank[i];
   return `p ${Math.exp(-one.s(i)).toPrecision(3)}, surprisal ${one.s(i).toFixed(3)}, entropy ${one.h(i).toFixed(3)}, rank ${rank}${one.decision(i) ? ", decision" : ""}`;
 }
 
@@ -294,8 +299,7 @@ function pointed(event) {
   const range = new Range();
   range.setStart(div, 0);
   range.setEnd(caret.offsetNode, caret.offset);
-  const { first } = state.doc.blocks[div.dataset.block];
-  return tokenAt(state.doc.start(first) + range.toString().length);
+  return tokenAt(state.doc.blocks[div.dataset.block].from + range.toString().length);
 }
 
 function hover(event) {

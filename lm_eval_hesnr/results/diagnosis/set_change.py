@@ -27,6 +27,8 @@ LARGEST_SHARE_OF_PPL = 0.2
 the share is 0.04 if a random half of the true logits rises by 1, and also if noise is added to all logits. In both
 cases, other decisions hide the change. At the temperature 0.8 it is 0.4. With SmolLM2-135M, the random half gives 0.34,
 so that only token tables show it: the limit is for few wrong warnings."""
+LARGEST_HIDDEN_MOVE = 0.1
+"""Without token tables, a larger relative change of he_snr that is clear counts as seen, and not as hidden."""
 LARGEST_REST = 0.5
 """Other decisions hide a change of he_snr if at most this share of the change on the common decisions is left."""
 LARGEST_WITHIN = 0.25
@@ -61,7 +63,10 @@ class SetChange:
         share = abs((values[1] / values[0] - 1) / ppl) if values and has_moved else math.inf
         parts = parts_of_change(change) if share <= _LARGEST_SHARE_WITH_TABLES or change.is_opposite else None
         if parts is None:
-            return cls(change, hides=False, causes=False, may_hide=share <= LARGEST_SHARE_OF_PPL, parts=None)
+            is_small = abs(change.move("he_snr") or 0) <= LARGEST_HIDDEN_MOVE
+            return cls(
+                change, hides=False, causes=False, may_hide=share <= LARGEST_SHARE_OF_PPL and is_small, parts=None
+            )
         total, within = parts["total"].value, parts["within"].value
         return cls(
             change,

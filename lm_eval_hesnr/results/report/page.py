@@ -28,6 +28,9 @@ from lm_eval_hesnr.results.report.subject import Document, Subject
 from lm_eval_hesnr.results.report.views import View
 from lm_eval_hesnr.results.report.words import WORDS
 
+_FIRST_DOCUMENTS = 10
+"""The trajectories with the largest effects, and those down to the last one whose tokens are shown, are not folded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -109,6 +112,8 @@ def _left_out(views: Sequence[View], max_size: int) -> list[str]:
 
 def _tables(subject: Subject, documents: Sequence[Document], views: Sequence[View]) -> dict[str, Any]:
     numbers = {view.document.index: number for number, view in enumerate(views)}
+    n_first = max(_FIRST_DOCUMENTS, *(1 + place for place, one in enumerate(documents) if one.index in numbers), 0)
+    others = f"{counted(len(documents) - n_first, 'other trajectory').capitalize()}, with smaller effects"
     return {
         "checkpoints": run_tables.checkpoints_table(subject),
         "companions": run_tables.companions_table(subject),
@@ -118,7 +123,12 @@ def _tables(subject: Subject, documents: Sequence[Document], views: Sequence[Vie
         "entropy": chart_tables.entropy_table(subject),
         "shift": chart_tables.shift_table(subject),
         "scopes": chart_tables.scopes_table(subject),
-        "documents": run_tables.documents_table(subject, documents, numbers),
+        "documents": run_tables.documents_table(
+            subject, documents[:n_first], numbers, "Trajectories, the largest effect first"
+        ),
+        "other_documents": run_tables.documents_table(subject, documents[n_first:], numbers, others)
+        if documents[n_first:]
+        else None,
         "differing": made_tables.differing_table(subject),
         "shared": made_tables.shared_table(subject),
         "inputs": made_tables.inputs_table(subject),

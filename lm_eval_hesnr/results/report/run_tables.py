@@ -25,11 +25,11 @@ def checkpoints_table(subject: Subject) -> HtmlTable:
         "checkpoint", "step", HEADLINE, "95 % interval", *COLUMNS,
         f"difference from {subject.baseline.name}", "95 % interval", "p after Holm",
     ]  # fmt: skip
-    rows = []
+    best, rows = _clearly_highest(subject), []
     for run in subject.runs:
         marks = ["take"] if run.name in take else []
         marks += ["baseline"] if run is subject.baseline and len(subject.runs) > 1 else []
-        is_best = comparison is not None and run.name == comparison.choice.highest
+        is_best = run.name == best
         cells = [name_cell(run, ", ".join(marks)), step_cell(run), value_cell(run, HEADLINE, scope, is_strong=is_best)]
         cells += [interval_cell_of(run, HEADLINE, scope)]
         cells += [value_cell(run, name, scope) for name in COLUMNS]
@@ -37,6 +37,13 @@ def checkpoints_table(subject: Subject) -> HtmlTable:
     width = 4 + len(COLUMNS) if len(subject.runs) == 1 else len(head)
     caption = f"Checkpoints, scope {scope}"
     return HtmlTable(caption, head[:width], [row[:width] for row in rows], can_sort=len(rows) > 1)
+
+
+def _clearly_highest(subject: Subject) -> str | None:
+    """The run with the highest he_snr, if no other one has the same digits in the table."""
+    found = subject.comparison.choice.highest if subject.comparison else None
+    shown = {run.name: value_cell(run, HEADLINE, subject.scope).text for run in subject.runs}
+    return found if found and list(shown.values()).count(shown[found]) == 1 else None
 
 
 def _against_baseline(subject: Subject, run: ReportRun) -> list[Cell]:
@@ -74,16 +81,19 @@ def differences_table(subject: Subject) -> HtmlTable | None:
         cells = number(value, form), interval_cell(interval, form), number(p_value, ".2g")
         rows.append([Cell(name, mark=better), *map(Cell, cells)])
     caption = f"{verdict.run} minus {verdict.baseline}, paired by trajectory"
-    return HtmlTable(caption, ["measure", "difference", "95 % interval", "p"], rows)
+    return HtmlTable(caption, ["measure", "difference", "95 % interval", "p, not corrected"], rows)
 
 
-def documents_table(subject: Subject, documents: Sequence[Document], views: Mapping[int, int]) -> HtmlTable:
-    """The trajectories, the largest effect on the difference first.
+def documents_table(
+    subject: Subject, documents: Sequence[Document], views: Mapping[int, int], caption: str
+) -> HtmlTable:
+    """The trajectories, in the given order.
 
     Args:
         subject: the runs.
         documents: the trajectories.
         views: the index of a document to the number of its token view.
+        caption: of the table.
     """
     rows = []
     for one in documents:
@@ -98,9 +108,16 @@ def documents_table(subject: Subject, documents: Sequence[Document], views: Mapp
         cells += [Cell(number(before), sort=before)]
         cells += [Cell(number(after), sort=after), Cell(number(change, "+.4f"), sort=change)] if subject.focus else []
         rows.append([*cells, Cell(number(one.effect, "+.4f"), sort=one.effect)])
-    head = ["trajectory", "tokens", "decisions", HEADLINE, "effect"]
+    head = ["trajectory", "tokens of the scope", "decisions", HEADLINE, "effect"]
     if subject.focus:
         a, b = subject.reference.name, subject.focus.name
-        head = ["trajectory", "tokens", f"decisions, {a}", f"decisions, {b}", f"{HEADLINE}, {a}", f"{HEADLINE}, {b}"]
+        head = [
+            "trajectory",
+            "tokens of the scope",
+            f"decisions, {a}",
+            f"decisions, {b}",
+            f"{HEADLINE}, {a}",
+            f"{HEADLINE}, {b}",
+        ]
         head += ["change", "effect"]
-    return HtmlTable("Trajectories, the largest effect first", head, rows, can_sort=len(rows) > 1)
+    return HtmlTable(caption, head, rows, can_sort=len(rows) > 1)

@@ -74,16 +74,17 @@ def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
     yield from (f"{run.name} is not compared: {run.not_compared}." for run in subject.runs if run.not_compared)
     main = (subject.focus or subject.baseline).name
     codes = set(_CAUTIONS) - (set(_CONTEXT) if has_context else set())
-    about = [_of_run(one, main) for one in findings if one.code in codes]
+    pair = [run.name for run in subject.pair]
+    about = [_of_run(one, pair if one.code in _CONTEXT else [main]) for one in findings if one.code in codes]
     yield from dict.fromkeys(one.without_task for one in about if one is not None)
 
 
-def _of_run(finding: Finding, name: str) -> Finding | None:
-    """The finding about this run alone, or about the change to it; None if it is about other runs."""
+def _of_run(finding: Finding, names: Sequence[str]) -> Finding | None:
+    """The finding about these runs alone, or about the change to them; None if it is about other runs."""
     if finding.task is None:
         return finding
-    runs = tuple(run for run in finding.runs if run == name)
-    pairs = tuple(pair for pair in finding.pairs if pair[1] == name)
+    runs = tuple(run for run in finding.runs if run in names)
+    pairs = tuple(pair for pair in finding.pairs if pair[1] in names)
     return finding._replace(runs=runs, pairs=pairs) if runs or pairs else None
 
 
@@ -124,7 +125,16 @@ def holm_sentence(subject: Subject) -> str:
 
 def certainty(subject: Subject) -> list[str]:
     """Which runs may be the best one, the noise between checkpoints, and what more trajectories would give."""
-    return [*_as_good(subject), *_widths(subject), *_noise(subject)]
+    return [*_as_good(subject), *_widths(subject), *_noise(subject), *_contexts(subject)]
+
+
+def _contexts(subject: Subject) -> Iterator[str]:
+    found = subject.comparison
+    if found and any(one.context for one in (*found.verdicts.values(), *found.rivals)):
+        yield (
+            "Not all runs read the same context (Settings that differ, below). A difference between such runs can come "
+            "from the model or from the context."
+        )
 
 
 def _noise(subject: Subject) -> Iterator[str]:
@@ -183,4 +193,5 @@ def verdict_lines(subject: Subject) -> list[str]:
 
 
 def _with_cautions(verdict: Verdict) -> str:
-    return " ".join([f"{verdict.sentence}.", *(f"Caution: {caution}." for caution in verdict.cautions)])
+    cautions = [f"Caution: {caution}." for caution in verdict.cautions if caution != verdict.context]
+    return " ".join([f"{verdict.sentence}.", *cautions])

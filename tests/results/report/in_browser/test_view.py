@@ -174,3 +174,14 @@ def test_the_worst_token_costs_the_second_run_most(page, pair, two_runs):
     decided = (a.decisions(EPSILON) | b.decisions(EPSILON)) & a.in_scope(SCOPES["action"])
     cost = np.where(decided, a.logprob - b.logprob, -np.inf)
     assert chosen_token(page)[1] == cost.argmax()
+
+
+def test_a_token_with_a_line_end_and_an_indentation_keeps_both_between_blocks(page, reported, tmp_path):
+    text = "".join(f"        word{i % 7}\n" for i in range(900))
+    runs = [document("indented", [("action", text)]), *documents(5, 300)]
+    paths = [write_run(tmp_path / name, runs, number=i, better=0.1 * i) for i, name in enumerate("AB")]
+    page.open(reported(*paths, "--show", "indented"))
+    assert page.evaluate("document.querySelectorAll('#text > div').length") > 1
+    ends = page.evaluate("[...document.querySelectorAll('#text > div')].map(e => e.textContent.slice(-1))")
+    assert set(ends[:-1]) == {"\n"}
+    assert page.evaluate("document.querySelector('#text').textContent").count("        word") == 900
