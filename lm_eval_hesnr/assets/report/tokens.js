@@ -113,11 +113,12 @@ function unpaint(block) {
 let observer = null;
 function build() {
   const { doc } = state, box = $("text"), made = document.createDocumentFragment();
+  const least = Math.max(400, doc.n / 150); // so many tokens, for at most about 150 blocks
   observer?.disconnect();
   doc.blocks = [];
   for (let i = 0, first = 0, from = 0; i < doc.n; i++) {
     const size = i - first, line = doc.token(i).lastIndexOf("\n");
-    if (i === doc.n - 1 || (size >= 400 && line >= 0) || size >= 2000) {
+    if (i === doc.n - 1 || (size >= least && line >= 0) || size >= 5 * least) {
       const to = i === doc.n - 1 || line < 0 ? doc.ends[i] : doc.start(i) + line + 1;
       const div = element("div", doc.text.slice(from, to));
       div.dataset.block = doc.blocks.length;
@@ -136,7 +137,7 @@ function build() {
       if (block.visible && !block.painted) paint(block);
       if (!block.visible && block.painted && !getSelection().containsNode(block.element, true)) unpaint(block);
     }
-  }, { root: box, rootMargin: "600px" });
+  }, { root: box, rootMargin: "250px" });
   for (const block of doc.blocks) observer.observe(block.element);
 }
 

@@ -20,7 +20,7 @@ from lm_eval_hesnr.results.report.tables import Table, table_of
 from lm_eval_hesnr.results.report.token_block import shown_texts, token_block
 from lm_eval_hesnr.results.token_tables import available
 
-_WORST, _WORST_OF_OTHERS = 20, 10
+_WORST, _WORST_OF_OTHERS = 15, 5
 """The number of tokens in the list of the first trajectory, and of each other one. A page has at most about 2000 HTML
 elements."""
 _AROUND = 10

@@ -106,7 +106,11 @@ def test_the_verdict_and_the_differences_are_those_of_hesnr_measure(page, pair, 
     (of_b,) = measured["verdicts"]
     assert of_b["verdict"] == "better"
     assert of_b["sentence"] in verdict
-    assert all(sentence in verdict for sentence in measured["choice"]["sentences"])
+    first, *others = measured["choice"]["sentences"]
+    heading, _, why = first.partition(": ")
+    assert page.text("#verdict strong") == heading
+    assert why[1:] in verdict  # its first letter is a capital here
+    assert all(sentence in verdict for sentence in others)
     rows = one(tables(page), "minus")[1:]
     assert len(rows) == len(of_b["differences"])
     for row in rows:
