@@ -1,8 +1,8 @@
 """Pictures of a page of `hesnr report`: `python -m benchmarks.report_pictures report.html FOLDER`.
 
 It needs the environment of `make test-report`, and Chromium with its driver. It writes `light.png`, `dark.png` and
-`narrow.png` (360 px) of the whole page, `tokens.png` of the token view at its worst token, and `first.png`, the first
-screen, which is `docs/report.png`.
+`narrow.png` (360 px) of the whole page, `tokens.png` of the token view at its second worst token, and `first.png`, the
+first screen, which is `docs/report.png`.
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ const rowsOf = (name, scope = data.scope) =>
 const leftMargin = () => Math.min(170, 20 + 6.2 * Math.max(...runs.map((run) => run.name.length)));
 const short = (name) => (name.length > 24 ? `${name.slice(0, 11)}…${name.slice(-11)}` : name);
 
-// the ticks of a logarithmic axis: 1, 2 and 5 times powers of ten
+// the ticks of a logarithmic axis around these values: 1, 2 and 5 times powers of ten; none without positive values
 function logTicks(low, high) {
-  const powers = Array.from({ length: 40 }, (_, i) => 10 ** (i - 10));
-  return powers.flatMap((power) => [1, 2, 5].map((n) => n * power)).filter((tick) => tick >= low && tick <= high);
+  const every = Array.from({ length: 40 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
+  const first = every.findLastIndex((tick) => tick <= low), last = every.findIndex((tick) => tick >= high);
+  return first < 0 || last < 0 ? [] : every.slice(first, last + 1);
 }
 
 // the places of labels with at least `gap` pixels between two of them, in the order of the given ones
@@ -38,7 +39,7 @@ function dots(rows, options) {
       Plot.dot(rows, { y: "name", x: "value", fill: (row) => colour(row.i), r: 4,
         symbol: (row) => (row.i === data.focus ? "diamond" : "circle") }),
     ],
-    symbol: { type: "identity" }, ...options,
+    symbol: { type: "identity" }, ...options, x: { labelOffset: 34, ...options.x },
   });
 }
 
@@ -50,7 +51,7 @@ const charts = {
       const all = rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value]);
       const ticks = name === "ppl" ? logTicks(Math.min(...all), Math.max(...all)) : [];
       const size = { width: Math.floor((width - 16 * (columns - 1)) / columns) };
-      const scale = ticks.length > 1 ? { label: `${name}, logarithmic`, type: "log", ticks, tickFormat: String } : { label: name };
+      const scale = ticks.length > 1 ? { label: `${name}, logarithmic`, type: "log", domain: [ticks[0], ticks.at(-1)], ticks, tickFormat: String } : { label: name };
       if (!rows.length) return null;
       if (!data.x) return [name, dots(rows, { ...size, x: scale })];
       const banded = rows.filter((row) => row.low !== undefined);

@@ -81,7 +81,7 @@ class Page:
             "rivals": rival_lines(subject),
             "verdicts": verdict_lines(subject),
             "notes": [*self.notes, *left_out],
-            "findings": [_kind(kind) for kind in by_kind(self.findings)],
+            "findings": [kind_of_findings(kind) for kind in by_kind(self.findings)],
             "meanings": WORDS,
             "ranking": chart_tables.ranking_sentence(subject),
             "tables": _tables(subject, self.documents, views),
@@ -90,7 +90,7 @@ class Page:
         }
 
 
-def _kind(findings: Sequence[Finding]) -> dict[str, Any]:
+def kind_of_findings(findings: Sequence[Finding]) -> dict[str, Any]:
     """Findings of one kind: the first one, the names of the runs with others, and these."""
     first, *others = findings
     lines = [one.without_task for one in others]

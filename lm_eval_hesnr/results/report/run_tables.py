@@ -36,7 +36,8 @@ def checkpoints_table(subject: Subject) -> HtmlTable:
         rows.append([*cells, *_against_baseline(subject, run)])
     width = 4 + len(COLUMNS) if len(subject.runs) == 1 else len(head)
     caption = f"Checkpoints, scope {scope}"
-    return HtmlTable(caption, head[:width], [row[:width] for row in rows], can_sort=len(rows) > 1)
+    shown = [i for i in range(width) if head[i] != "step" or any(run.step is not None for run in subject.runs)]
+    return HtmlTable(caption, [head[i] for i in shown], [[row[i] for i in shown] for row in rows], len(rows) > 1)
 
 
 def _clearly_highest(subject: Subject) -> str | None:

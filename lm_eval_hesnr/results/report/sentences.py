@@ -105,7 +105,9 @@ def pair_sentence(subject: Subject) -> str:
     if b.name in take:
         one = "the run to take" if len(take) == 1 else "one of the runs to take"
         why = f"{b.name} is {one}, {a.name} "
-        why += "the baseline" if a is subject.baseline else f"its closest rival, by {HEADLINE}"
+        others = [run.name for run in subject.comparison.runs if run.name != b.name]
+        rival = [f"its closest rival, by {HEADLINE}"] if others[:1] == [a.name] and len(others) > 1 else []
+        why += listed([*rival, *(["the baseline"] if a is subject.baseline else [])] or ["a rival"])
     elif a.name in take:
         why = f"{a.name} is the run to take, {b.name} its closest rival, by {HEADLINE}"
     else:
@@ -119,7 +121,7 @@ def holm_sentence(subject: Subject) -> str:
     n_tested, least = max((one.comparisons for one in verdicts), default=0), least_p_line(verdicts)
     if n_tested < 2:
         return f"{least}." if least else ""
-    after = f"p after Holm is corrected for {n_tested} comparisons, those of this table and those under How sure?"
+    after = f"p after Holm is corrected for the {n_tested} comparisons of this page"
     return f"{after}; {least}." if least else f"{after}."
 
 

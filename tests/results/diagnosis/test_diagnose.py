@@ -76,6 +76,7 @@ def test_each_signature_of_one_run(changes, code):
         ({"he_snr": 0.302, "ppl": 1.5, "interval": (0.297, 0.307)}, ["set-moved", "flat"]),
         ({"he_snr": 0.306, "ppl": 1.5, "interval": (0.301, 0.311)}, ["set-moved"]),
         ({"he_snr": 0.33, "ppl": 1.5, "interval": (0.32, 0.34)}, []),
+        ({"he_snr": 0.255, "ppl": 4.0, "interval": (0.25, 0.26)}, []),  # clear, so nothing hides it
         ({"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355)}, ["opposite"]),
         (
             {"he_snr": 0.35, "ppl": 2.2, "interval": (0.345, 0.355), "signature": {"window": 8192, "rope": "yarn"}},

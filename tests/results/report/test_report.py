@@ -11,7 +11,10 @@ import lm_eval_hesnr
 from lm_eval_hesnr.assets import REPORT
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.report.page import kind_of_findings
 from lm_eval_hesnr.results.report.report import report, write_report
+from lm_eval_hesnr.results.report.sentences import headed
 from tests.results.report.in_browser.synthetic_runs import documents, write_run, write_sweep
 from tests.results.report.page_parts import Parts, words
 
@@ -34,12 +37,12 @@ def test_each_number_of_the_main_table_is_that_of_the_results_file(runs, parts):
     head, *rows = parts.table("Checkpoints")
     assert [row[0].split()[0] for row in rows] == ["A", "B"]
     for path, row in zip(runs, rows, strict=True):
-        for title, text in zip(head[2:9], row[2:9], strict=True):
+        for title, text in zip(head[1:8], row[1:8], strict=True):
             if "interval" not in title:
                 digits = len(text.partition(".")[2])
                 assert text == f"{value(path, f'{title},action'):.{digits}f}"
         low, high = json.loads(path.read_text())["configs"]["swe_hesnr"]["summary"]["action"]["intervals"]["he_snr"]
-        assert row[3] == f"{low:.4f} to {high:.4f}"
+        assert row[2] == f"{low:.4f} to {high:.4f}"
 
 
 def test_the_data_of_the_page_have_all_digits(runs, parts):
@@ -151,3 +154,21 @@ def test_a_notebook_shows_the_page_in_a_frame_without_access_to_the_notebook(mad
 
 def test_the_public_name_is_the_same_function():
     assert lm_eval_hesnr.report is report
+
+
+def test_a_finding_of_several_runs_is_there_once_with_the_others_folded_in():
+    one = Finding("few", "3 candidates", "raise k", "t", runs=("a",))
+    found = kind_of_findings([one, one._replace(evidence="4 candidates", runs=("b",))])
+    assert found == {"first": "few: a: 3 candidates; raise k", "names": "b", "others": ["few: b: 4 candidates"]}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Take B: it has the highest he_snr.", ("Take B", "It has the highest he_snr.")),
+        ("Take B: he_snr does not.", ("Take B", "he_snr does not.")),
+        ("No choice.", ("", "No choice.")),
+    ],
+)
+def test_the_first_sentence_has_a_heading_and_a_sentence_that_begins_properly(sentence, expected):
+    assert headed(sentence) == expected
