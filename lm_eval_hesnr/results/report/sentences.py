@@ -106,10 +106,10 @@ def pair_sentence(subject: Subject) -> str:
         one = "the run to take" if len(take) == 1 else "one of the runs to take"
         why = f"{b.name} is {one}, {a.name} "
         others = [run.name for run in subject.comparison.runs if run.name != b.name]
-        rival = [f"its closest rival, by {HEADLINE}"] if others[:1] == [a.name] and len(others) > 1 else []
-        why += listed([*rival, *(["the baseline"] if a is subject.baseline else [])] or ["a rival"])
+        rival = [f"its closest rival by {HEADLINE}"] if others[:1] == [a.name] and len(others) > 1 else []
+        why += listed([*(["the baseline"] if a is subject.baseline else []), *rival] or ["a rival"])
     elif a.name in take:
-        why = f"{a.name} is the run to take, {b.name} its closest rival, by {HEADLINE}"
+        why = f"{a.name} is the run to take, {b.name} its closest rival by {HEADLINE}"
     else:
         why = f"{a.name} is the baseline, {b.name} the run with the highest {HEADLINE} that can be compared with it"
     return f"{why}. For another pair, give --baseline." if len(subject.runs) > 2 else f"{why}."
