@@ -6,13 +6,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lm_eval_hesnr.messages.counts import listed
+from lm_eval_hesnr.messages.counts import listed, quoted
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.comparable import contexts
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.pair import HEADLINE, ROUNDING, Pair
-from lm_eval_hesnr.results.compare.verdict import ALPHA, NO_VERDICT, NOT_DISTINGUISHABLE, Family, Verdict, holm
+from lm_eval_hesnr.results.compare.verdict import (
+    ALPHA,
+    NO_VERDICT,
+    NOT_DISTINGUISHABLE,
+    SAME_TOKENS,
+    Family,
+    Verdict,
+    holm,
+)
 from lm_eval_hesnr.results.text_table import number
 
 Values = Mapping[str, Mapping[str, Estimate]]
@@ -22,8 +30,6 @@ Pairs = Mapping[str, Pair]
 
 _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
-_SAME_TOKENS = ("ppl", "top1_acc")
-"""Measures that ask all models about the same tokens, and that may contradict he_snr."""
 SEE_PARTS = " See which tokens changed (--decompose)."
 _MOST_NAMES = 4
 _NO_CHOICE = "No choice: there is no verdict about any run."
@@ -119,20 +125,20 @@ def _take(
     other = "ppl" if "ppl" in values[best] else "he_ppl"
     leaders = _leaders(other, {name: values[name] for name in (best, *as_good)}) or [best]
     if best in leaders:
-        are = f"{_and(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
+        are = f"{_names(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
         return [best], f"Take {best}: {why}. {are}."
     leader = leaders[0]
     against = _against(leader, best, [other], values)
     if leader in _better(other, {name: pairs[name] for name in as_good}):
         rest = [name for name in as_good if name != leader]
-        also = f" Also not distinguishable from {best}: {_and(rest)}." if rest else ""
+        also = f" Also not distinguishable from {best}: {_names(rest)}." if rest else ""
         return [leader], (
             f"Take {leader}: {HEADLINE} does not distinguish it from {best} on these trajectories, and its {other} is "
             f"lower by more than chance ({against}). {highest}.{also}"
         )
     return [best, *as_good], (
-        f"Take {_and([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on these "
-        f"trajectories. {highest}, and {leader} the lowest {other} of these ({against})."
+        f"Take {_names([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on "
+        f"these trajectories. {highest}, and {leader} the lowest {other} of these ({against})."
     )
 
 
@@ -142,7 +148,7 @@ def _highest_and_why(best: str, values: Values, *, is_complete: bool) -> tuple[s
     leaders = _leaders(HEADLINE, values)
     if leaders != [best]:
         run = "run" if is_complete else "run with a verdict"
-        return f"{_and(leaders)} have the highest {HEADLINE} ({value})", f"no {run} has a higher {HEADLINE} ({value})"
+        return f"{_names(leaders)} have the highest {HEADLINE} ({value})", f"no {run} has a higher {HEADLINE} ({value})"
     has = f"has the highest {HEADLINE}{'' if is_complete else ' of the runs with a verdict'} ({value})"
     leads = [f"the {_extreme(name)} {name}" for name in _REASONS if _leaders(name, values) == [best]]
     return f"{best} {has}", _and([f"it {has}", *leads])
@@ -150,7 +156,7 @@ def _highest_and_why(best: str, values: Values, *, is_complete: bool) -> tuple[s
 
 def _are_worse(worse: Sequence[str], is_complete: bool) -> str:
     if not is_complete:
-        return f"{_and(worse)} {_are(worse)} worse."
+        return f"{_names(worse)} {_are(worse)} worse."
     return "The other run is worse." if len(worse) == 1 else "All other runs are worse."
 
 
@@ -171,8 +177,8 @@ def _cautions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
 def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
     """A caution if a worse run is better by a measure of the same tokens, by more than chance."""
     found: dict[str, list[str]] = {}
-    for name in _SAME_TOKENS:
-        better = _better(name, worse, of=_SAME_TOKENS)
+    for name in SAME_TOKENS:
+        better = _better(name, worse, of=SAME_TOKENS)
         for leader in _leaders(name, {run: values[run] for run in better})[:1]:
             found.setdefault(leader, []).append(name)
     if found:
@@ -200,8 +206,8 @@ def _not_supported(taken: str, worse: Pairs) -> Iterator[str]:
     """A caution if, on a set of tokens, top1_acc does not say that a run with a lower he_snr is worse."""
     better = _better("top1_acc", worse)
     equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
-    found = [f"{_and(better)} {_are(better)} better than {taken}"] if better else []
-    found += [f"{_and(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
+    found = [f"{_names(better)} {_are(better)} better than {taken}"] if better else []
+    found += [f"{_names(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
     if found:
         yield f"Caution: by top1_acc on these tokens, {_and(found)}. So {taken} may only be more confident."
 
@@ -245,3 +251,7 @@ def _short(found: Estimate) -> str:
 
 def _and(parts: Sequence[str], word: str = "and") -> str:
     return listed(parts, word, _MOST_NAMES)
+
+
+def _names(runs: Sequence[str], word: str = "and") -> str:
+    return _and([quoted(run) for run in runs], word)

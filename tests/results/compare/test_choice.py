@@ -27,6 +27,11 @@ def answer(*runs):
     return compare(runs, "action").choice
 
 
+def test_a_name_in_a_list_is_quoted_if_it_has_a_comma():
+    found = answer(run("a", 0.1), run("b", 0.12, ppl=3.5), replace(run("c", 0.1199), name="c, window 2048"))
+    assert '"c, window 2048" is not distinguishable from it' in found.sentences[0]
+
+
 def test_the_highest_he_snr_is_taken_if_all_others_are_worse():
     found = answer(run("a", 0.1), run("b", 0.12, ppl=3.5), run("c", 0.11))
     assert "top1_acc" not in found.sentences[0]  # it is equal in all runs

@@ -333,6 +333,11 @@ def test_pairs_that_do_not_follow_each_other_are_separate():
     assert finding.startswith("not-comparable: swe_hesnr, a -> b, c -> d: the runs differ in k; ")
 
 
+def test_a_name_with_a_comma_is_quoted():
+    (finding,) = diagnose([run("a"), run("a, window 2048", signature={"window": 2048})])
+    assert str(finding).startswith('other-context: swe_hesnr, a -> "a, window 2048": the runs differ in window: ')
+
+
 def test_settings_are_compared_by_the_rule_of_measure():
     """A setting that one run does not know is not compared, and of the scopes only the definition of each one."""
     before, after = (
