@@ -334,7 +334,7 @@ def test_pairs_that_do_not_follow_each_other_are_separate():
 
 
 def test_a_name_with_a_comma_is_quoted():
-    (finding,) = diagnose([run("a"), run("a, window 2048", signature={"window": 2048})])
+    finding = diagnose([run("a"), run("a, window 2048", signature={"window": 2048})])[0]
     assert str(finding).startswith('other-context: swe_hesnr, a -> "a, window 2048": the runs differ in window: ')
 
 
