@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval_hesnr.messages.counts import listed, quoted
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.comparable import contexts
@@ -20,6 +21,7 @@ from lm_eval_hesnr.results.compare.verdict import (
     Family,
     Verdict,
     holm,
+    is_temperature,
 )
 from lm_eval_hesnr.results.text_table import number
 
@@ -51,6 +53,8 @@ class Choice:
     """Sentences: which run to take and why, and cautions."""
     not_considered: Mapping[str, str]
     """The runs without a verdict, and why they have none."""
+    has_opposite: bool = False
+    """Whether a reason says that a worse run is better by ppl or top1_acc."""
 
     @property
     def sentences(self) -> list[str]:
@@ -87,10 +91,19 @@ def choice(
     if take[0] != best.name:
         sentence += _other_context(best, by_name[take[0]], found[0].scope)
     worse = {name: family.pair(by_name[take[0]], by_name[name]) for name in kinds if name not in as_good}
-    cautions = list(_cautions(take[0], {name: one for name, one in worse.items() if one.reason is None}, values))
+    worse = {name: one for name, one in worse.items() if one.reason is None}
+    opposite = list(_contradictions(take[0], worse, values)) if "ppl" in values[take[0]] else []
+    cautions = [*opposite, *_not_supported(take[0], worse, on_set="ppl" not in values[take[0]])]
     by_headline = cautions and take[0] == best.name
     reasons = [f"By {HEADLINE}, t{sentence[1:]}" if by_headline else sentence, *cautions]
-    return Choice(take=take, highest=best.name, as_good=as_good, reasons=reasons, not_considered=without)
+    return Choice(
+        take=take,
+        highest=best.name,
+        as_good=as_good,
+        reasons=reasons,
+        not_considered=without,
+        has_opposite=bool(opposite),
+    )
 
 
 def _highest(
@@ -160,20 +173,6 @@ def _are_worse(worse: Sequence[str], is_complete: bool) -> str:
     return "The other run is worse." if len(worse) == 1 else "All other runs are worse."
 
 
-def _cautions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
-    """A caution if he_snr alone decides.
-
-    Args:
-        taken: the run that is taken.
-        worse: the worse runs, compared with it.
-        values: the measures of each run.
-    """
-    if "ppl" in values[taken]:
-        yield from _contradictions(taken, worse, values)
-    else:
-        yield from _not_supported(taken, worse)
-
-
 def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
     """A caution if a worse run is better by a measure of the same tokens, by more than chance."""
     found: dict[str, list[str]] = {}
@@ -202,14 +201,26 @@ def _against(leader: str, taken: str, names: Sequence[str], values: Values) -> s
     return ", ".join(f"{_short(values[leader][name])} against {_short(values[taken][name])}" for name in names)
 
 
-def _not_supported(taken: str, worse: Pairs) -> Iterator[str]:
-    """A caution if, on a set of tokens, top1_acc does not say that a run with a lower he_snr is worse."""
-    better = _better("top1_acc", worse)
-    equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
-    found = [f"{_names(better)} {_are(better)} better than {taken}"] if better else []
-    found += [f"{_names(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
-    if found:
-        yield f"Caution: by top1_acc on these tokens, {_and(found)}. So {taken} may only be more confident."
+def _not_supported(taken: str, worse: Pairs, *, on_set: bool) -> Iterator[str]:
+    """A caution if another measure does not say that a run with a lower he_snr is worse.
+
+    On a set of tokens this is top1_acc, else calibrated_he_snr, if the runs have it.
+
+    Args:
+        taken: the run that is taken.
+        worse: the worse runs, compared with it.
+        on_set: whether the measures are over a set of tokens.
+    """
+    confident = f"So {taken} may only be more confident."
+    if on_set:
+        better = _better("top1_acc", worse)
+        equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
+        found = [f"{_names(better)} {_are(better)} better than {taken}"] if better else []
+        found += [f"{_names(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
+        if found:
+            yield f"Caution: by top1_acc on these tokens, {_and(found)}. {confident}"
+    elif equal := [name for name, one in worse.items() if one.sign(HEADLINE) < 0 and is_temperature(one, -1)]:
+        yield f"Caution: {CALIBRATED} does not say that {_names(equal)} {_are(equal)} worse. {confident}"
 
 
 def _better(name: str, pairs: Pairs, of: Sequence[str] = ()) -> list[str]:

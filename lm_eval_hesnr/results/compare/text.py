@@ -73,8 +73,7 @@ def _rivals_lines(found: Comparison) -> list[str]:
         return []
     taken, rivals = found.rivals[0].run, [quoted(verdict.baseline) for verdict in found.rivals]
     head = f"{quoted(taken)}, the run of the answer, compared with {listed(rivals)}:"
-    in_answer = len(found.choice.reasons) > 1  # the answer has a caution
-    return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not in_answer)]
+    return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not found.choice.has_opposite)]
 
 
 def _other_contexts(found: Comparison) -> str:

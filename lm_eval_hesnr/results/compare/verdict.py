@@ -269,10 +269,16 @@ def _opposite(pair: Pair, expected: int) -> str | None:
     return f"{moves} {'says' if len(opposite) == 1 else 'say'} the opposite" if opposite else None
 
 
+def is_temperature(pair: Pair, expected: int) -> bool:
+    """Whether little of the difference of he_snr is left in calibrated_he_snr; `expected` is the sign of he_snr."""
+    found = pair.differences.get(CALIBRATED)
+    return found is not None and found.value * expected <= LARGEST_LEFT * abs(pair.headline.value)
+
+
 def _only_confident(pair: Pair, expected: int) -> str | None:
     """A caution if the difference of he_snr is one of temperature; `expected` is the sign of he_snr."""
     found = pair.differences.get(CALIBRATED)
-    if not expected or found is None or found.value * expected > LARGEST_LEFT * abs(pair.headline.value):
+    if not expected or found is None or not is_temperature(pair, expected):
         return None
     more, not_so = ("more", "better") if expected > 0 else ("less", "worse")
     if pair.sign(CALIBRATED) * expected < 0:

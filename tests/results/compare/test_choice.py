@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lm_eval_hesnr.metrics.bootstrap import Interval
+from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, Interval
+from lm_eval_hesnr.metrics.calibration import Replicates
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.choice import choice
@@ -88,6 +89,21 @@ def test_on_a_set_of_tokens_an_equal_top1_acc_is_a_caution():
     assert "by top1_acc on these tokens, a is better than b. So" in answer(a, b).sentences[1]
     b.totals["action"][:, SUMS.index("rank_1")] += 200
     assert len(answer(a, b).sentences) == 1
+
+
+def test_calibration_that_does_not_say_that_others_are_worse_is_a_caution():
+    def _calibrated(one, value):
+        values = value + np.random.default_rng(4).normal(0, 1e-3, RESAMPLES)
+        return replace(one, replicates={"action": Replicates(value, values, np.ones(N))})
+
+    runs = [_calibrated(run("a", 0.1), 0.11), _calibrated(run("b", 0.12), 0.111), _calibrated(run("c", 0.08), 0.08)]
+    found = answer(*runs)
+    assert found.sentences[0].startswith("By he_snr, take b: ")
+    assert found.sentences[1:] == [
+        "Caution: calibrated_he_snr does not say that a is worse. So b may only be more confident."
+    ]
+    assert not found.has_opposite
+    assert len(answer(_calibrated(runs[0], 0.1), *runs[1:]).sentences) == 1
 
 
 def test_runs_without_a_verdict_are_not_considered():
