@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo test test-all test-vllm test-exports real check format dist clean
+.PHONY: help demo test test-all test-vllm test-exports test-report real check format dist clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -36,6 +36,9 @@ real: $(READY)  ## score real runs with SmolLM2-135M, about an hour: make real T
 test-exports: .venv-exports/.ready  ## run the tests of the exports with the programs that read them, in their environment
 	PYTHONPATH=. MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=1 .venv-exports/bin/python -m pytest tests/results/export
 
+test-report: .venv-report/.ready  ## run the tests of the report in Chromium, in their environment; skipped without Chromium
+	PYTHONPATH=. .venv-report/bin/python -m pytest tests/results/report/in_browser
+
 check: $(READY)  ## check lint, format and types, as CI does before the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,7 +52,7 @@ dist:  ## build the wheel and the sdist, and check both: make dist PYTHONS="pyth
 	scripts/dist.sh $(or $(PYTHONS),$(PYTHON))
 
 clean:  ## remove all environments
-	rm -rf $(VENV) .venv-vllm .venv-exports .venv-dist .packages-real
+	rm -rf $(VENV) .venv-vllm .venv-exports .venv-report .venv-dist .packages-real
 
 $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"
@@ -65,3 +68,7 @@ $(READY): pyproject.toml constraints.txt
 .venv-exports/.ready: scripts/make_exports_env.sh pyproject.toml
 	scripts/make_exports_env.sh .venv-exports
 	touch .venv-exports/.ready
+
+.venv-report/.ready: scripts/make_report_env.sh pyproject.toml
+	PYTHON=$(PYTHON) scripts/make_report_env.sh .venv-report
+	touch .venv-report/.ready

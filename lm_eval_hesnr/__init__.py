@@ -16,9 +16,13 @@ _HOMES = {
     "TokenScores": "lm_eval_hesnr.scoring.token_scores",
     "Trajectory": "lm_eval_hesnr.trajectories.schema",
     "load_trajectories": "lm_eval_hesnr.trajectories.load",
+    "report": "lm_eval_hesnr.results.report.report",
 }
 
-__all__ = ["EntropyProfile", "HESNRCallback", "InputError", "Label", "TokenScores", "Trajectory", "load_trajectories"]
+__all__ = [
+    "EntropyProfile", "HESNRCallback", "InputError", "Label", "TokenScores", "Trajectory", "load_trajectories",
+    "report",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -9,3 +9,6 @@ TRAJECTORIES = Path(__file__).parent / "swe_mini" / "trajectories.jsonl"
 
 EMBEDDED_MODEL = Path(__file__).parent / "tiny_swe_lm"
 """The tiny model's folder, as `transformers` loads it."""
+
+REPORT = Path(__file__).parent / "report"
+"""The template, style and scripts of the page of `hesnr report`."""

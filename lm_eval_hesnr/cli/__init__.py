@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "show one trajectory in the terminal, each label in its own colour",
     "measure": "measure one run or compare several, without a model",
     "sweep": "evaluate every checkpoint of a training run; the same command continues after a stop",
+    "report": "write one HTML file that compares runs and shows their tokens",
     "diagnose": "list what may be wrong with results, with evidence and advice",
     "export": "write results for a table, a leaderboard, a model card or a tracker",
     "sample": "list the embedded trajectories, or write one in an agent's format",
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
         arguments = _parser(own).parse_args(own, argparse.Namespace(further=further))
     except SystemExit as stop:  # argparse has already printed the reason
         return stop.code if isinstance(stop.code, int) else WRONG_USAGE
+    except KeyboardInterrupt:  # the import of a command takes seconds on a busy machine
+        return INTERRUPTED
     try:
         all_good: bool = arguments.run(arguments)
         sys.stdout.flush()  # a full disk is an error here, and not after the exit status is decided
@@ -94,7 +97,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
     parser = Parser(
         prog="hesnr",
         description="Convert, show and sample agent trajectories; evaluate all checkpoints of a training run; measure, "
-        "diagnose and export HE-SNR results.",
+        "diagnose, show and export HE-SNR results.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, line in COMMANDS.items():

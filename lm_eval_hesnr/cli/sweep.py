@@ -19,19 +19,21 @@ from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
 from lm_eval_hesnr.results.sweep.command import command_of, gpu_groups, model_args_of, run_file, visible_gpus
-from lm_eval_hesnr.results.sweep.ending import ending, summary_line
+from lm_eval_hesnr.results.sweep.ending import REPORT, ending, summary_line, write_new_report
 from lm_eval_hesnr.results.sweep.hub import HubRefs
 from lm_eval_hesnr.results.sweep.order import ORDERS, in_order
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder
 from lm_eval_hesnr.results.sweep.plan import Planned, Planner
 from lm_eval_hesnr.results.sweep.readiness import Watcher
 from lm_eval_hesnr.results.sweep.request import Request, read_config, request_of
+from lm_eval_hesnr.results.sweep.rows import Row
 from lm_eval_hesnr.results.sweep.sweep import Sweep
 
 _FORMS = """\
 CHECKPOINT is one of:
   a folder with config.json             one checkpoint
-  a folder of a training run            the folders in it named checkpoint-*, step*, iter_*, global_step* or a number
+  a folder of a training run            the folders in it named checkpoint-*, step*, iter_*, global_step* or a number;
+                                        if there are none, the folders in it with config.json
   'a quoted glob'                       every checkpoint that matches
   org/name@main, org/name@step1,step2   revisions on the Hub
   'org/name@step*'                      every branch and tag that matches
@@ -104,7 +106,7 @@ def run(arguments: argparse.Namespace) -> bool:
         planner.out.refuse_other(request.settings)
     if not arguments.dry_run:
         return _evaluated(planner, groups)
-    print_lines(_dry_run(planner, plan, groups))
+    print_lines([*planner.lines(), *_dry_run(planner, plan, groups)])
     if ready and tasks:
         print_lines(_cost(request, ready[0], tasks))
     return True
@@ -127,7 +129,16 @@ def _evaluated(planner: Planner, groups: list[tuple[str, ...]]) -> bool:
         sys.stdout.flush()  # it may go to a file that someone watches
         said.append(line)
 
-    sweep = Sweep(planner, groups, say)
+    for line in planner.lines():
+        say(line)
+
+    def report(rows: list[Row]) -> bool:
+        reason = write_new_report(rows, planner.out.path)
+        if reason and reason not in said:
+            say(reason)
+        return reason is None
+
+    sweep = Sweep(planner, groups, say, report if planner.options.watch is not None else None)
     try:
         all_done = sweep.run()
     except KeyboardInterrupt:
@@ -136,6 +147,9 @@ def _evaluated(planner: Planner, groups: list[tuple[str, ...]]) -> bool:
     rows = sweep.rows()
     print_lines([*([""] if said else []), *ending(rows)])
     print_line(summary_line(rows, planner.out.path))
+    path = planner.out.path / REPORT
+    if report(rows) and path.exists():
+        print_line(f"{path}: the report, for a browser")
     return all_done
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,12 +80,13 @@ DOC_ID = Column("doc_id", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False, 
 """The number of the document, which is the same in all rows. A table may lack it."""
 
 
-def arrays_of(table: pa.Table, k: int) -> dict[str, Any]:
-    """The array fields of `TokenScores` from the columns of a table.
+def arrays_of(table: pa.Table, k: int, columns: Sequence[Column] = COLUMNS) -> dict[str, Any]:
+    """The array fields of `TokenScores` from the columns of a table, and `scored`.
 
     Args:
-        table: its columns have the types of `COLUMNS`.
+        table: its columns have the types of `columns`.
         k: size of the candidate set.
+        columns: those that are read, with token_id and logprob.
 
     Raises:
         ValueError: a value is missing or out of range. The message names the column, the row, the value, and what is
@@ -93,7 +94,7 @@ def arrays_of(table: pa.Table, k: int) -> dict[str, Any]:
     """
     scored = table.column("logprob").is_valid().to_numpy()
     arrays: dict[str, Any] = {"scored": scored}
-    for column in COLUMNS:
+    for column in columns:
         if column.default is not None and column.name not in table.column_names:
             kind = np.float32 if column.is_statistic else np.int32
             arrays[column.name] = np.full(len(scored), column.default, kind)
@@ -112,7 +113,8 @@ def arrays_of(table: pa.Table, k: int) -> dict[str, Any]:
             array = np.where(scored, array, np.nan).astype(np.float32)
         arrays[column.name] = array.astype(np.int32) if array.dtype.kind in "iu" else array
     arrays["token_ids"] = arrays.pop("token_id")
-    _check_together(arrays, k)
+    if {"rank", "top_mass"} <= arrays.keys():
+        _check_together(arrays, k)
     return arrays
 
 

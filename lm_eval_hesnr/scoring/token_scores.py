@@ -109,7 +109,7 @@ class TokenScores:
     @property
     def digest(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the token ids. Documents with equal digests have equal tokens."""
-        return hashlib.sha256(self.token_ids.astype(np.int32).tobytes()).hexdigest()[:16]
+        return digest_of(self.token_ids)
 
     def in_scope(self, labels: frozenset[Label]) -> np.ndarray:
         """(T,) bool: the scored tokens that have one of the labels."""
@@ -117,14 +117,12 @@ class TokenScores:
 
     def decisions(self, epsilon: float) -> np.ndarray:
         """(T,) bool: the scored tokens with entropy > epsilon and rank <= k."""
-        above = self.entropy.astype(np.float64) > epsilon  # numpy would round epsilon to float32, a profile does not
-        return self.scored & above & (self.rank <= self.k)
+        return self.scored & is_above(self.entropy, epsilon) & (self.rank <= self.k)
 
     @property
     def snr(self) -> np.ndarray:
         """(T,) float64: p / entropy of each token, 1/nat. NaN where not scored, infinite where the entropy is 0."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.exp(self.logprob.astype(np.float64)) / self.entropy.astype(np.float64))
+        return snr_of(self.logprob, self.entropy)
 
     def profile(self, chosen: np.ndarray, epsilon: float) -> EntropyProfile:
         """The entropy profile of the chosen tokens.
@@ -193,6 +191,22 @@ def _merged(values: np.ndarray | None, others: np.ndarray | None) -> Any:
         return others if values is None else values
     is_known = ~np.isnan(values[:, :1]) if values.dtype.kind == "f" else values[:, :1] >= 0
     return np.where(is_known, values, others)
+
+
+def is_above(entropy: np.ndarray, epsilon: float) -> np.ndarray:
+    """(T,) bool: entropy > epsilon, as a profile compares them: epsilon is not rounded to float32."""
+    return np.asarray(entropy.astype(np.float64) > epsilon)
+
+
+def snr_of(logprob: np.ndarray, entropy: np.ndarray) -> np.ndarray:
+    """(T,) float64: p / entropy, 1/nat."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(logprob.astype(np.float64)) / entropy.astype(np.float64))
+
+
+def digest_of(token_ids: np.ndarray) -> str:
+    """16 hexadecimal digits of the SHA-256 of the token ids."""
+    return hashlib.sha256(token_ids.astype(np.int32).tobytes()).hexdigest()[:16]
 
 
 def characters_of_tokens(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import reprlib
-from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,30 +18,22 @@ from lm_eval_hesnr.files import (
     check_writable,
     kind_of,
     make_folder,
-    open_regular,
     reason_of,
     remove_abandoned,
     replace_file,
     user_path,
 )
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.messages.characters import shortened
-from lm_eval_hesnr.scoring.list_columns import LIST_COLUMNS, ListColumn, list_columns, lists_as_arrow, lists_of
+from lm_eval_hesnr.scoring.list_columns import list_columns, lists_as_arrow, lists_of
 from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS, Extras
-from lm_eval_hesnr.scoring.table_columns import COLUMNS, DOC_ID, Column, arrays_of
+from lm_eval_hesnr.scoring.table_columns import COLUMNS, DOC_ID, arrays_of
+from lm_eval_hesnr.scoring.table_file import damage_as_value_error, read_file
 from lm_eval_hesnr.scoring.token_scores import TokenScores, characters_of_tokens
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
 _NAME = re.compile(r"\d{5,}-[A-Za-z0-9._-]{0,100}\.parquet")
 """The names of token tables."""
-
-_LARGEST_K = 2**20
-"""The vocabularies of today's models have up to 262 144 tokens."""
-
-_MOST_ROWS = 2**24
-_BYTES_PER_ROW, _BYTES_OF_ANY_TABLE = 256, 2**20
-"""A row has about 40 bytes before compression. The names of the labels have less than 200 bytes per file."""
 
 _WITH_DICTIONARY = ("doc_id", "token_id", "label", "rank", "n_bytes", "text")
 _ENCODINGS = dict.fromkeys(("position", "char_start", "char_end"), "DELTA_BINARY_PACKED") | dict.fromkeys(
@@ -124,7 +113,7 @@ def table_folder(folder: str | Path) -> Path:
 
 def table_folder_of_task(folder: str | Path, task: str) -> Path:
     """As `table_folder`, for one of several tasks: a folder with the task's name, inside the folder."""
-    name = _file_name(task)
+    name = file_name(task)
     return table_folder(user_path(folder) / (name if name.strip(".") else "_"))
 
 
@@ -153,10 +142,10 @@ def write_token_table(folder: Path, doc_id: int, name: str, scores: TokenScores,
 
 
 def _path(folder: Path, doc_id: int, name: str) -> Path:
-    return folder / f"{doc_id:05d}-{_file_name(name)}.parquet"
+    return folder / f"{doc_id:05d}-{file_name(name)}.parquet"
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A name as a part of a path: at most 100 letters, digits, dots, `_` and `-`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100]
 
@@ -199,53 +188,14 @@ def read_numbered_table(
     Raises:
         ValueError: as in `read_token_table`.
     """
-    try:
-        with open_regular(path) if isinstance(path, Path) else nullcontext(path) as source:
-            file = pq.ParquetFile(source, page_checksum_verification=True)
-            signature, name, k = _metadata(file.schema_arrow.metadata or {})
-            lists = list_columns(extras)
-            columns: list[Column | ListColumn] = [*COLUMNS, *lists, DOC_ID]
-            for column in columns:
-                column.check_type(file.schema_arrow)
-            names = [column.name for column in columns]  # `read` ignores a name that does not exist
-            _check_size(file.metadata, file.schema_arrow.names, k)
-            table = file.read(names)
-        arrays = arrays_of(table, k)
-        arrays |= lists_of(table, lists, k, arrays)
-        number = table.column(DOC_ID.name)[0].as_py() if len(table) and DOC_ID.name in table.column_names else None
-    except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"not a token table ({shortened(' '.join(str(error).split()), 300)})") from error
-    return number, name, TokenScores(k=k, signature=signature, **arrays)
-
-
-def _metadata(metadata: dict[bytes, bytes]) -> tuple[dict[str, Any], str, int]:
-    """The signature, the trajectory's name, and k."""
-    for key in (b"hesnr", b"trajectory"):
-        if key not in metadata:
-            raise ValueError(f"not a token table (its metadata has no {key.decode()})")
-    try:
-        signature = json.loads(metadata[b"hesnr"])
-        name = metadata[b"trajectory"].decode()
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its metadata cannot be read ({error})") from error
-    k = signature.get("k") if isinstance(signature, dict) else None
-    if type(k) is not int or not 2 <= k <= _LARGEST_K:
-        raise ValueError(f"its metadata has k = {reprlib.repr(k)}, expected a whole number from 2 to {_LARGEST_K}")
-    return signature, name, k
-
-
-def _check_size(metadata: pq.FileMetaData, names: Sequence[str], k: int) -> None:
-    """Refuse a file that is small only because it is compressed, before it is decompressed.
-
-    The size of each column is not used: pyarrow ends the process if it reads that from a damaged file.
-    """
-    n_rows = metadata.num_rows
-    n_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    per_row = _BYTES_PER_ROW + sum(column.bytes_per_row(k) for column in LIST_COLUMNS if column.name in names)
-    if n_rows > _MOST_ROWS or n_bytes > min(per_row * n_rows, _BYTES_PER_ROW * _MOST_ROWS) + _BYTES_OF_ANY_TABLE:
-        raise ValueError(
-            f"it has {n_rows} rows and {n_bytes} bytes, expected at most {_MOST_ROWS} rows, and {per_row} bytes per row"
-        )
+    lists = list_columns(extras)
+    file = read_file(path, [*COLUMNS, *lists, DOC_ID])
+    with damage_as_value_error():
+        arrays = arrays_of(file.columns, file.k)
+        arrays |= lists_of(file.columns, lists, file.k, arrays)
+        has_number = len(file.columns) and DOC_ID.name in file.columns.column_names
+        number = file.columns.column(DOC_ID.name)[0].as_py() if has_number else None
+    return number, file.name, TokenScores(k=file.k, signature=file.signature, **arrays)
 
 
 def as_parquet(table: pa.Table) -> bytes:

@@ -49,7 +49,7 @@ def test_several_runs_are_one_page_that_says_which_one_to_take(tmp_path, capsys)
     lines, err = lines_of(capsys, *runs)
     assert [line.split()[0] for line in lines[2:6]] == ["run", "top", "mid", "base"]
     assert any(line.startswith("  top is better than base: he_snr +0.") for line in lines)
-    answer = " ".join(lines[lines.index("", 8) + 1 :])
+    answer = "\n".join(lines).rpartition("\n\n")[2].replace("\n", " ")
     assert answer.startswith("Take top: it has the highest he_snr (")
     assert answer.endswith("All other runs are worse.")
     assert max(map(len, lines)) <= 120

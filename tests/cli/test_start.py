@@ -1,4 +1,4 @@
-"""How much each subcommand imports before it does anything, and how much three of them import for their work."""
+"""How much each subcommand imports before it does anything, and how much four of them import for their work."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
-from lm_eval_hesnr.cli import COMMANDS
+from lm_eval_hesnr.cli import COMMANDS, main
 from lm_eval_hesnr.scoring.token_table import write_token_table
 from tests.builders import results_json, token_scores
 
@@ -23,6 +23,7 @@ NEEDED = {
     "show": ["tree_sitter"],
     "measure": ["pyarrow", "scipy"],
     "sweep": ["pyarrow", "scipy"],
+    "report": ["pyarrow", "scipy"],
     "diagnose": ["pyarrow", "scipy"],
     "export": ["pyarrow", "scipy"],
     "sample": ["scipy"],
@@ -73,7 +74,7 @@ def test_each_command_imports_only_what_it_needs(imported):
 
 @pytest.mark.end_to_end
 def test_work_without_a_model_imports_neither_torch_nor_the_harness(tmp_path):
-    """`hesnr measure` of token tables, `hesnr diagnose` of results, and `hesnr sweep` when all is done."""
+    """`hesnr measure` and `report` of token tables, `hesnr diagnose` of results, `hesnr sweep` when all is done."""
     for i in range(6):
         write_token_table(tmp_path / "tokens", i, f"run {i}", token_scores(seed=i))
     results = tmp_path / "results_1.json"
@@ -83,11 +84,12 @@ def test_work_without_a_model_imports_neither_torch_nor_the_harness(tmp_path):
     (checkpoint / "trainer_state.json").write_text("{}")
     launcher = f"{sys.executable} {tmp_path / 'program.py'} {results}"
     sweep = ["sweep", tmp_path / "runs", "-o", tmp_path / "OUT", "--launcher", launcher]
-    begun = [start("measure", tmp_path / "tokens"), start("diagnose", results), start(*sweep)]
+    begun = [start("measure", tmp_path / "tokens"), start("diagnose", results)]
+    begun += [start("report", tmp_path / "tokens", "-o", tmp_path / "report.html"), start(*sweep)]
     first = [end(one) for one in begun]
-    assert (first[2][0], (tmp_path / "OUT" / "checkpoint-1" / "state.json").exists()) == (0, True)
+    assert (first[3][0], (tmp_path / "OUT" / "checkpoint-1" / "state.json").exists()) == (0, True)
     (tmp_path / "program.py").unlink()
-    for status, large in (*first[:2], end(start(*sweep))):
+    for status, large in (*first[:3], end(start(*sweep))):
         assert status == 0
         assert {"pyarrow"} <= set(large) <= {"pandas", "pyarrow", "scipy"}  # pyarrow imports pandas to make arrays
 
@@ -98,3 +100,11 @@ def test_every_command_has_its_own_line_in_the_list():
     for name in COMMANDS:
         importlib.import_module(f"lm_eval_hesnr.cli.{name}").add_to(commands)
     assert {action.dest: action.help for action in commands._choices_actions} == COMMANDS
+
+
+def test_ctrl_c_while_a_command_is_imported_has_no_traceback(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", interrupted)
+    assert main(["sweep", "runs", "-o", "OUT"]) == 130

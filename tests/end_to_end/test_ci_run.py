@@ -10,6 +10,7 @@ import pytest
 pytestmark = pytest.mark.end_to_end
 
 RUN = Path(__file__).parents[2] / ".ci" / "run"
+REPORT = [".venv-report/.ready", "test-report"]
 
 
 def run(folder, then, **environment):
@@ -18,15 +19,15 @@ def run(folder, then, **environment):
     make.write_text(f'#!/bin/sh\necho "$1" >> {folder}/targets\n{then}\n')
     make.chmod(0o755)
     pythons = {"PYTHON": sys.executable, "PYTHON_FOR_EXPORTS": "/none", "PATH": f"{folder}:{os.environ['PATH']}"}
-    env = os.environ | pythons | environment
+    env = os.environ | {"CI": "false"} | pythons | environment  # with `true`, Chromium may be installed
     return subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
     ("status", "targets", "ends_with"),
     [
-        (0, ["check", ".venv-vllm/.ready", "test-vllm", "test-all"], 0),
-        (124, ["check", ".venv-vllm/.ready", "test-all"], 0),  # the exit status of `timeout`
+        (0, ["check", ".venv-vllm/.ready", "test-vllm", *REPORT, "test-all"], 0),
+        (124, ["check", ".venv-vllm/.ready", *REPORT, "test-all"], 0),  # the exit status of `timeout`
         (2, ["check", ".venv-vllm/.ready"], 2),
     ],
 )
@@ -41,7 +42,7 @@ def test_without_a_release_of_vllm_its_tests_are_left_out(tmp_path):
     old.write_text(f"""#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n""")
     old.chmod(0o755)
     done = run(tmp_path, "", PYTHON=str(old))
-    assert (done.returncode, (tmp_path / "targets").read_text().split()) == (0, ["check", "test-all"])
+    assert (done.returncode, (tmp_path / "targets").read_text().split()) == (0, ["check", *REPORT, "test-all"])
     assert "no release for Python 3.10" in done.stdout
 
 
@@ -51,6 +52,8 @@ def test_the_exports_are_tested_where_there_is_a_new_python(tmp_path):
     new.chmod(0o755)
     done = run(tmp_path, "", PYTHON_FOR_EXPORTS=str(new))
     assert done.returncode == 0
-    assert (tmp_path / "targets").read_text().split()[-3:] == [".venv-exports/.ready", "test-exports", "test-all"]
+    assert (tmp_path / "targets").read_text().split()[-5:] == [
+        ".venv-exports/.ready", "test-exports", *REPORT, "test-all",
+    ]  # fmt: skip
     done = run(tmp_path, "")
     assert "there is no Python 3.12 or newer: the exports are not tested" in done.stdout

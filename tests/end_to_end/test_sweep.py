@@ -46,15 +46,6 @@ out.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture
-def ends_in_any_case():
-    """Ends the process if a test waits for ever. Starting Python three times needs a minute on a busy machine."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(600)
-    yield
-    signal.alarm(0)
-
-
-@pytest.fixture
 def work(tmp_path, monkeypatch, ends_in_any_case):
     """The current folder, with the program and short trajectories."""
     monkeypatch.chdir(tmp_path)
@@ -116,6 +107,9 @@ def test_every_checkpoint_is_evaluated_once_in_the_order_of_the_steps(work, tiny
         "checkpoint-3", "checkpoint-20", "checkpoint-100",
     ]  # fmt: skip
     assert "\n\nswe_hesnr, scope action\n" in out
+    assert out.endswith("OUT/table.csv: 3 checkpoints: 3 done\nOUT/report.html: the report, for a browser\n")
+    report = (work / "OUT" / "report.html").read_text()
+    assert all(f"checkpoint-{step}" in report for step in (3, 20, 100))
     assert sweep() == 0
     assert len(journal(work)) == 3
     assert capsys.readouterr().out.startswith("swe_hesnr, scope action\n"), "the table alone"
@@ -402,6 +396,28 @@ def test_a_watch_evaluates_the_newest_first_and_ends_when_it_is_idle(work, tiny_
     assert sweep("--watch", "0.2", "--until-idle", "1s") == 0
     assert journal(work) == ["checkpoint-3", "checkpoint-2", "checkpoint-1"]
     assert "nothing new for 1 s\n" in capsys.readouterr().out
+
+
+def test_a_watch_writes_the_report_after_each_checkpoint(work, tiny_model, capsys):
+    write(work, tiny_model, 2)
+    write(work, tiny_model, 1, does="slow")
+    found = []
+
+    def look():
+        wait_for(work / "OUT" / "report.html")
+        found.append((work / "OUT" / "report.html").read_text())
+        (work / "OUT" / "report.html").write_text("mine")
+        (work / "runs" / "checkpoint-1" / "go").write_text("")
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    assert sweep("--watch", "0.2", "--until-idle", "1s") == 0
+    thread.join()
+    assert "checkpoint-2" in found[0]
+    out = capsys.readouterr().out
+    assert out.count("\nno new report: ") == 1, "the file of someone else stays, and is named once"
+    assert out.endswith("OUT/table.csv: 2 checkpoints: 2 done\n")
+    assert (work / "OUT" / "report.html").read_text() == "mine"
 
 
 def test_a_watch_waits_for_the_first_checkpoint(work, tiny_model):

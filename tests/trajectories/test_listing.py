@@ -6,7 +6,7 @@ import pytest
 
 from lm_eval_hesnr.trajectories.listing import files_of_glob, files_under
 
-pytestmark = pytest.mark.usefixtures("ends_within_a_minute")
+pytestmark = pytest.mark.usefixtures("ends_in_any_case")
 
 
 @pytest.fixture

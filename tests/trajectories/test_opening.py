@@ -13,7 +13,7 @@ from lm_eval_hesnr.trajectories import opening
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
 from lm_eval_hesnr.trajectories.records import records
 
-pytestmark = pytest.mark.usefixtures("ends_within_a_minute")
+pytestmark = pytest.mark.usefixtures("ends_in_any_case")
 
 LINES = b'{"a": 1}\n{"a": 2}\n'
 BOTH = [Record("line 1", {"a": 1}), Record("line 2", {"a": 2})]

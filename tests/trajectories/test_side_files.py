@@ -11,7 +11,7 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.side_files import json_of
 from tests.builders import write_rows
 
-pytestmark = pytest.mark.usefixtures("ends_within_a_minute")
+pytestmark = pytest.mark.usefixtures("ends_in_any_case")
 
 REPORT = {"a": {"resolved": True}}
 NAMES = ["report.json", "results.json", "result.json", "a.b.json", "summary.json", "x.settings.json"]

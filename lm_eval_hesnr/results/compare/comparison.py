@@ -35,6 +35,8 @@ class Comparison:
     """The verdicts on the first run to take, compared with at most three others: those with the next highest he_snr.
     A pair that is already in `verdicts` is left out."""
     choice: Choice
+    family: Family
+    """All comparisons, for further verdicts that cannot contradict these."""
 
 
 def compare(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> Comparison:
@@ -69,6 +71,7 @@ def compare(runs: Sequence[ComparedRun], scope: str, baseline: int = 0) -> Compa
         verdicts={verdict.run: verdict for verdict in family.verdicts(with_baseline)},
         rivals=family.verdicts(rivals),
         choice=chosen,
+        family=family,
     )
 
 

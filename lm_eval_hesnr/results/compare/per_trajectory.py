@@ -26,11 +26,13 @@ def moved(found: Comparison) -> list[dict[str, Any]]:
     rows = []
     for run in found.runs:
         if run is not found.baseline and run.name not in found.left_out:
-            rows += _moved(found.baseline, run, found.scope)
+            by_document = moved_between(found.baseline, run, found.scope)
+            rows += sorted(by_document, key=lambda row: -abs(row["effect"] or 0))
     return rows
 
 
-def _moved(baseline: ComparedRun, run: ComparedRun, scope: str) -> list[dict[str, Any]]:
+def moved_between(baseline: ComparedRun, run: ComparedRun, scope: str) -> list[dict[str, Any]]:
+    """The rows of `moved` about one run that can be compared with the baseline, in the order of their documents."""
     before, after = baseline.totals[scope], run.totals[scope]
     values = [measure(HEADLINE, rows) for rows in (before, after)]
     decisions = [weights(HEADLINE, rows) for rows in (before, after)]
@@ -39,7 +41,7 @@ def _moved(baseline: ComparedRun, run: ComparedRun, scope: str) -> list[dict[str
         np.where(n > 0, (value - middle) * n / n.sum(), 0.0) for value, n in zip(values, decisions, strict=True)
     ]  # a trajectory without decisions adds nothing
     effects = parts[1] - parts[0]
-    rows = [
+    return [
         {
             "scope": scope,
             "run": run.name,
@@ -52,7 +54,6 @@ def _moved(baseline: ComparedRun, run: ComparedRun, scope: str) -> list[dict[str
         }
         for i in range(len(run.ids))
     ]
-    return sorted(rows, key=lambda row: -abs(row["effect"] or 0))
 
 
 def moved_lines(found: Comparison, room: int = 48) -> list[str]:

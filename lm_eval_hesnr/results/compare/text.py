@@ -59,7 +59,8 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
 def _compared_with(found: Comparison) -> str:
     every = [*found.verdicts.values(), *found.rivals]
     n_tested = max((verdict.comparisons for verdict in every), default=0)
-    after = f"; p-values after Holm over {n_tested} comparisons, those of the answer included" if n_tested > 1 else ""
+    about = f"{n_tested} comparisons, which include those with the highest {HEADLINE}"
+    after = f"; p-values after Holm over {about}" if n_tested > 1 else ""
     least = least_p_line(every)
     return (
         f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}"
@@ -72,7 +73,7 @@ def _rivals_lines(found: Comparison) -> list[str]:
     if not found.rivals:
         return []
     taken, rivals = found.rivals[0].run, [quoted(verdict.baseline) for verdict in found.rivals]
-    head = f"{quoted(taken)}, the run of the answer, compared with {listed(rivals)}:"
+    head = f"{quoted(taken)}, the run to take by the last lines, compared with {listed(rivals)}:"
     return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not found.choice.has_opposite)]
 
 
@@ -156,7 +157,12 @@ def _directions(shown: Sequence[str]) -> str:
     higher, lower = (
         ", ".join(name for name in (HEADLINE, *shown) if DIRECTIONS[name] is better) for better in (True, False)
     )
-    return f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+    means = (
+        f"{HEADLINE} is the mean of probability / entropy over the decisions of a run: tokens where its entropy is "
+        "above epsilon and the true token is among its k candidates. "
+    )
+    better = f"Better if higher: {higher}; if lower: {lower}. The others are diagnostics."
+    return better if shown is SHOWN_ON_A_SET else means + better
 
 
 def _verdict_lines(verdicts: Iterable[Verdict], *, with_opposite: bool = True) -> Iterator[str]:

@@ -255,7 +255,7 @@ def _advice(pair: Pair, value: float, interval: Interval, n_tested: int) -> str:
     if fewest > _MOST_ADVISED:
         return f"even {_MOST_ADVISED} trajectories are too few for {n_tested} comparisons; compare fewer runs"
     if abs(value) < smallest:
-        return f"even {_MOST_ADVISED} trajectories like these would only show a difference of {smallest:.4f}"
+        return f"{_MOST_ADVISED} trajectories like these would show no difference under {smallest:.4f}"
     n_needed = math.ceil(_MOST_ADVISED * (smallest / abs(value)) ** 2)
     # more than those that do not show it, and enough for a small p-value
     number = _round_up(max(n_needed, int(fewest), n_documents + 1))

@@ -25,8 +25,19 @@ class Finding(NamedTuple):
     """The names of the runs before and after a change, if it is about pairs of runs."""
 
     def __str__(self) -> str:
-        where = f"{self.task}, {_names(self.runs, self.pairs)}: " if self.task else ""
+        where = f"{self.task}, {self.names}: " if self.task else ""
         return f"{self.code}: {where}{self.evidence}; {self.advice}"
+
+    @property
+    def names(self) -> str:
+        """The names of the runs, with commas; of pairs, `a -> b -> c, e -> f`."""
+        chains: list[list[str]] = [[run] for run in self.runs]
+        for before, after in self.pairs:
+            if chains and chains[-1][-1] == before:
+                chains[-1].append(after)
+            else:
+                chains.append([before, after])
+        return ", ".join(" -> ".join(map(quoted, chain)) for chain in chains)
 
 
 class ChangeFinding(NamedTuple):
@@ -57,14 +68,3 @@ def finding_lines(findings: Iterable[Finding]) -> list[str]:
         lines.append(line.removesuffix(f"; {finding.advice}") if advice in given else line)
         given.add(advice)
     return lines
-
-
-def _names(runs: Iterable[str], pairs: Iterable[tuple[str, str]]) -> str:
-    """The names of runs, with commas; of pairs, `a -> b -> c, e -> f`."""
-    chains: list[list[str]] = [[run] for run in runs]
-    for before, after in pairs:
-        if chains and chains[-1][-1] == before:
-            chains[-1].append(after)
-        else:
-            chains.append([before, after])
-    return ", ".join(" -> ".join(map(quoted, chain)) for chain in chains)

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import user_path
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.bootstrap import Difference
-from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_tables
-from lm_eval_hesnr.results.compare.decompose import decompose
+from lm_eval_hesnr.metrics.decomposition import decomposed, part_totals
 from lm_eval_hesnr.results.diagnosis.change import Change, in_scopes, sizes
+from lm_eval_hesnr.results.diagnosis.decisions import Decisions, read_decisions
 from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding
 from lm_eval_hesnr.results.run import Run
-from lm_eval_hesnr.results.token_tables import read_tables
 
 LEAST_MOVE_OF_PPL = 0.05
 """If ppl changes by less than this fraction, he_snr is not expected to move."""
@@ -107,8 +108,8 @@ def set_moved(found: Iterable[SetChange]) -> Iterator[ChangeFinding]:
 def parts_of_change(change: Change) -> Mapping[str, Difference] | None:
     """The parts `within`, `entering` and `leaving` of the change of he_snr (`metrics.decomposition`).
 
-    The token tables are those that the results files name in `metadata.token_table`. None if there are none, or if they
-    belong to other runs: a later run may have written into the same folder.
+    The token tables are those that the results files name in `metadata.token_table`. None if there are none, one cannot
+    be read, or they belong to other runs: a later run may have written into the same folder.
     """
     values, documents = change.values("he_snr"), change.before.config.get("documents")
     if values is None or change.samples is None or documents is None:
@@ -116,17 +117,15 @@ def parts_of_change(change: Change) -> Mapping[str, Difference] | None:
     epsilon, labels = documents["epsilon"].get(change.scope), _labels(change.before, change.scope)
     if epsilon is None or not labels:
         return None
-    try:
-        before, after = (_tables(run, change.scope, labels, epsilon) for run in (change.before, change.after))
-        if before is None or after is None or before.digests != after.digests:
-            return None
-        parts = decompose(before, after, labels, epsilon)
-    except (InputError, OSError, ValueError):
+    before, after = (_decisions(run, documents) for run in (change.before, change.after))
+    if before is None or after is None:
         return None
-    found = {name: part for name, part in parts.items() if part is not None}
-    if {"total", "within", "entering", "leaving"} <= found.keys():
-        return found if abs(found["total"].value - (values[1] - values[0])) <= _SAME else None
-    return None
+    pairs = zip(before, after, strict=True)
+    rows = [part_totals(*a.in_scope(labels, epsilon), *b.in_scope(labels, epsilon)) for a, b in pairs]
+    found = {name: part for name, part in decomposed(np.stack(rows)).items() if part is not None}
+    if not {"total", "within", "entering", "leaving"} <= found.keys():
+        return None
+    return found if abs(found["total"].value - (values[1] - values[0])) <= _SAME else None
 
 
 def _labels(run: Run, scope: str) -> frozenset[Label]:
@@ -137,13 +136,12 @@ def _labels(run: Run, scope: str) -> frozenset[Label]:
     return frozenset(_LABELS[name] for name in names) if known and names else frozenset()
 
 
-def _tables(run: Run, scope: str, labels: frozenset[Label], epsilon: float) -> ComparedRun | None:
-    """The run's token tables; None if there are none."""
+def _decisions(run: Run, documents: Mapping[str, Any]) -> tuple[Decisions, ...] | None:
+    """The decisions of the run, from its token tables; None if there are none, or if they have other documents."""
     folder = _folder(run.config.get("metadata"), run.task)
-    if folder is None:
-        return None
-    scopes = {scope: labels}
-    return from_tables(read_tables(folder, scopes, epsilon, temperatures=False), scopes, epsilon)
+    epsilon = min(threshold for threshold in documents["epsilon"].values() if threshold is not None)
+    found = read_decisions(folder, epsilon, len(documents["sha256"])) if folder else None
+    return found if found and [one.digest for one in found] == sorted(documents["sha256"]) else None
 
 
 def _folder(metadata: Any, task: str) -> Path | None:
@@ -151,5 +149,8 @@ def _folder(metadata: Any, task: str) -> Path | None:
     given = metadata.get("token_table") if isinstance(metadata, dict) else None
     if not isinstance(given, str):
         return None
-    folders = user_path(given) / task, user_path(given)
-    return next((folder for folder in folders if folder.is_dir() and any(folder.glob("*.parquet"))), None)
+    try:
+        folders = user_path(given) / task, user_path(given)
+        return next((folder for folder in folders if folder.is_dir() and any(folder.glob("*.parquet"))), None)
+    except (InputError, OSError):
+        return None

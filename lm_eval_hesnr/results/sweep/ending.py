@@ -1,4 +1,4 @@
-"""What a sweep prints at its end: the table, signal-to-noise, verdicts, the choice, and what may be wrong."""
+"""The end of a sweep: the table, signal-to-noise, verdicts, the choice, what may be wrong, and the report."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.results.compare.compared_run import ComparedRun, from_results
+from lm_eval_hesnr.results.compare.compared_run import from_results
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.verdict import HEADLINE, least_p_line, verdicts
+from lm_eval_hesnr.results.compare.verdict import HEADLINE, least_p_line
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
-from lm_eval_hesnr.results.diagnosis.finding import finding_lines
 from lm_eval_hesnr.results.run import Run
+from lm_eval_hesnr.results.sweep.findings import lines_by_kind
 from lm_eval_hesnr.results.sweep.rows import Row, first_scope, tasks_in
 from lm_eval_hesnr.results.sweep.state import STATUSES
 from lm_eval_hesnr.results.sweep.table import noise_lines, text_table
+
+REPORT = "report.html"
+"""The report's name in OUT."""
 
 
 def ending(rows: Sequence[Row]) -> Iterator[str]:
@@ -34,8 +37,10 @@ def ending(rows: Sequence[Row]) -> Iterator[str]:
     if compared:
         yield from (*compared, "")
     findings = diagnose([run for row in rows for run in row.runs])
-    yield from finding_lines(findings)
-    yield counted(len(findings), "finding") if findings else "no findings"
+    lines = list(lines_by_kind(findings))
+    yield from lines
+    where = "; the report has the numbers of each one" if len(lines) < len(findings) else ""
+    yield counted(len(findings), "finding") + where if findings else "no findings"
 
 
 def summary_line(rows: Sequence[Row], out: Path) -> str:
@@ -43,6 +48,24 @@ def summary_line(rows: Sequence[Row], out: Path) -> str:
     statuses = Counter(row.status for row in rows)
     known = ", ".join(f"{statuses[status]} {status}" for status in STATUSES if statuses[status])
     return f"{out / 'table.csv'}: {counted(len(rows), 'checkpoint')}: {known or 'none'}"
+
+
+def write_new_report(rows: Sequence[Row], out: Path) -> str | None:
+    """Write OUT/report.html, if a checkpoint has results and has ended since the report was written.
+
+    Returns:
+        The reason if it cannot be written. This never ends the sweep.
+    """
+    path = out / REPORT
+    try:
+        ended = max((one.stat().st_mtime_ns for one in out.glob("*/state.json")), default=0)
+        if tasks_in(rows) and not (path.is_file() and path.stat().st_mtime_ns >= ended):
+            from lm_eval_hesnr.results.report.report import write_report  # slow to import, and seldom needed
+
+            write_report([out], path)
+    except Exception as error:  # a long evaluation must not end because its page cannot be made
+        return f"no new report: {error}"
+    return None
 
 
 def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:
@@ -60,18 +83,13 @@ def verdict_lines(runs: Sequence[Run]) -> Iterator[str]:
     except InputError as error:
         yield f"no verdict: {error}"
         return
-    for sentence in _sentences(compared, [run.value(HEADLINE, scope) or 0.0 for run in known], scope):
-        yield f"{sentence}."
-    yield from compare(compared, scope).choice.sentences
-
-
-def _sentences(runs: Sequence[ComparedRun], values: Sequence[float], scope: str) -> Iterator[str]:
-    best = max(range(len(runs)), key=lambda i: values[i])
+    page, values = compare(compared, scope), [run.value(HEADLINE, scope) or 0.0 for run in known]
+    best = max(range(len(known)), key=lambda i: values[i])
     others = dict.fromkeys(i for i in (0, best - 1) if i >= 0 and i != best)
-    chosen = [runs[best], *(runs[i] for i in others)]
-    found = verdicts(chosen, scope) if others else []
+    found = page.family.verdicts((compared[best], compared[i]) for i in others)
     for verdict in found:
-        yield verdict.sentence
-        yield from (f"caution: {caution}" for caution in verdict.cautions)
+        yield f"{verdict.sentence}."
+        yield from (f"caution: {caution}." for caution in verdict.cautions)
     if least := least_p_line(found):
-        yield least
+        yield f"{least}."
+    yield from page.choice.sentences

@@ -23,7 +23,7 @@ _UNFINISHED = re.compile(r"\..*|tmp.*|.*\.tmp|.*\.partial|.*-unfinished", re.DOT
 """Names that a writer gives to a folder until it is complete."""
 _HUB = re.compile(r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)@(?P<revisions>[^\s@]+)")
 _NAMED = re.compile(r"(?P<name>[^/\\=@*?\[\]]+)=(?P<rest>.+)", re.DOTALL)
-_RESERVED = {"store", "sweep.json", "table.csv", "table.md", "lock", "STOP"}
+_RESERVED = {"store", "sweep.json", "table.csv", "table.md", "report.html", "lock", "STOP"}
 """Names of the sweep's own files in OUT."""
 _LONGEST_NAME = 200
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -67,6 +67,8 @@ class Found(NamedTuple):
     """Whether the entry has only this checkpoint. Then its NAME is the name."""
     is_last: bool = False
     """Whether it is the final model of a training run, in the folder above the checkpoints. It has no step."""
+    is_by_config: bool = False
+    """Whether only a `config.json` says that it is a checkpoint of the given folder, and not its name."""
 
     @property
     def own_name(self) -> str:
@@ -106,17 +108,20 @@ def found_in(
     path = user_path(entry.source)
     if has_magic(entry.source) and not path.exists():
         matches = glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
-        matched = sorted(map(Path, matches), key=_natural)
-        folders = [one for folder in matched if folder.is_dir() for one in _folders(folder, is_given=False)]
-    elif path.is_dir():
-        folders = _folders(path, is_given=True)
+        given = [one for one in sorted(map(Path, matches), key=_natural) if one.is_dir()]
+        folders = [one for folder in given for one in _folders(folder, is_given=False)]
     else:
-        folders = [path] if resolved(str(path)) in known else []
+        given = [path]
+        is_seen = resolved(str(path)) in known  # it may be gone
+        folders = _folders(path, is_given=True) if path.is_dir() else given if is_seen else []
     folders = [one for one in folders if not _is_of_sweep(one, out)]
     if not folders and not may_be_missing:
         raise InputError(_nothing(entry.source, path))
     runs = {one.parent for one in folders if _CHILD.fullmatch(one.name)}
-    return [Found(str(folder), None, entry, len(folders) == 1, folder in runs) for folder in folders]
+    by_config = {one for one in folders if one not in given and not _CHILD.fullmatch(one.name)}
+    return [
+        Found(str(folder), None, entry, len(folders) == 1, folder in runs, folder in by_config) for folder in folders
+    ]
 
 
 def _is_of_sweep(folder: Path, out: Path | None) -> bool:
@@ -153,7 +158,17 @@ def _folders(folder: Path, *, is_given: bool) -> list[Path]:
     if folders:
         return folders
     is_written = bool(_CHILD.fullmatch(folder.name)) or any(folder.glob("*.safetensors"))  # perhaps config.json is last
-    return [folder] if is_written else []
+    return [folder] if is_written else _models_in(folder)
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """The folders in a folder that have a config.json, ordered by the number at the end of the name; others come last.
+
+    This is for a training run that gives its checkpoints names of its own, such as `base_0150`.
+    """
+    found = [one.parent for one in folder.glob("*/config.json") if not is_unfinished(one.parent.name)]
+    numbers = {one: re.search(r"\d+\Z", one.name) for one in found}
+    return sorted(found, key=lambda one: (numbers[one] is None, int((numbers[one] or "0")[0]), _natural(one)))
 
 
 def _is_of_deepspeed(folder: Path) -> bool:
@@ -169,8 +184,8 @@ def _natural(path: Path) -> tuple[tuple[str, int], ...]:
 def _nothing(source: str, path: Path) -> str:
     if path.is_dir():
         return (
-            f"{source}: has no config.json, and no folder named checkpoint-*, step*, iter_*, global_step* or a number; "
-            "give the folder of a checkpoint, or of a training run"
+            f"{source}: has no config.json, and no folder in it has one, or is named checkpoint-*, step*, iter_*, "
+            "global_step* or a number; give the folder of a checkpoint, or of a training run"
         )
     if has_magic(source):
         return f"{source}: no checkpoint matches; quote the pattern, and see that it matches folders with a config.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -46,6 +47,8 @@ class Planner:
     refs: HubRefs
     every: dict[str, Checkpoint] = field(default_factory=dict)
     """All checkpoints that this call has ever found, by name, also those of other shards and steps."""
+    by_config: dict[str, int] = field(default_factory=dict)
+    """The arguments that are folders with names of their own, and how many folders in each have a config.json."""
 
     def look(self) -> list[Planned]:
         """The checkpoints of this shard in the order of their steps, also those that were removed meanwhile.
@@ -69,12 +72,18 @@ class Planner:
         """The entries that are folders and do not exist yet."""
         return [one.source for one in self.entries if is_missing(one)]
 
+    def lines(self) -> list[str]:
+        """What was found in each folder in which only a config.json says what is a checkpoint."""
+        found = self.by_config.items()
+        return [f"{source}: {counted(n, 'checkpoint')}: the folders in it with a config.json" for source, n in found]
+
     def _checkpoints(self, states: dict[str, State]) -> list[Checkpoint]:
         known = {resolved(state.pretrained) for state in states.values() if state.revision is None}
         may_be_missing = self.options.watch is not None or bool(self.every)  # an earlier look has found them
         found: list[Found] = []
         for entry in self.entries:
             found += found_in(entry, self.refs, known=known, may_be_missing=may_be_missing, out=self.out.path)
+        self.by_config = dict(Counter(one.entry.source for one in found if one.is_by_config))
         names = names_of(states.values()) | {one.key: one.name for one in self.every.values()}
         return checkpoints_of(found, names)
 

@@ -18,7 +18,7 @@ from lm_eval_hesnr.results.sweep.progress import busy_line, done_line, failed_li
 from lm_eval_hesnr.results.sweep.rows import Row, rows_of
 from lm_eval_hesnr.results.sweep.running import Evaluation, Running, new_state
 from lm_eval_hesnr.results.sweep.state import State
-from lm_eval_hesnr.results.sweep.stopping import Stop
+from lm_eval_hesnr.results.sweep.stopping import Stop, end_of_watch
 from lm_eval_hesnr.results.sweep.table import headline, write_tables
 
 STALE = 600.0
@@ -31,18 +31,25 @@ _BUSY = 1.0
 class Sweep:
     """One call of `hesnr sweep`."""
 
-    def __init__(self, planner: Planner, groups: list[tuple[str, ...]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        groups: list[tuple[str, ...]],
+        say: Callable[[str], None],
+        after: Callable[[list[Row]], object] | None = None,
+    ) -> None:
         """Look at nothing yet.
 
         Args:
             planner: looks for checkpoints.
             groups: the GPUs of each process that can run at the same time.
             say: gets each line about the progress.
+            after: gets the rows of the table after each checkpoint.
         """
         self._planner, self._out, self._options = planner, planner.out, planner.options
         self._running = Running(planner, groups)
         self._failures = Failures(retries=self._options.watch is not None)
-        self._say = say
+        self._say, self._after = say, after
         self._stop = Stop()
         self._plan: dict[str, Planned] = {}
         self._reported: dict[str, str] = {}  # name to the last reason why it is not evaluated
@@ -103,6 +110,8 @@ class Sweep:
             self._active_at = time.monotonic()
             self._report_end(one)
             self.write()
+            if self._after is not None:
+                self._after(self.rows())
         if not self._stop.soon and not self._gave_up:
             self._start()
 
@@ -115,21 +124,10 @@ class Sweep:
         is_open = [one for one in planned if self._is_open(one)]
         if options.watch is None or any(one.readiness.state in ("ready", "busy") for one in is_open):
             return not is_open
-        return self._watch_is_over(planned, is_open)
-
-    def _watch_is_over(self, planned: list[Planned], is_open: list[Planned]) -> bool:
-        """Whether a watch ends, if it has nothing to do now."""
-        options = self._options
-        ended = [one for one in planned if one not in is_open and one.readiness.state != "incomplete"]
-        if options.until_step is not None and any((one.checkpoint.step or 0) >= options.until_step for one in ended):
-            self._say(f"step {options.until_step} is reached")
-            return True
-        written = [one.readiness.unchanged_for for one in planned if one.readiness.state in ("incomplete", "settling")]
-        idle = min([time.monotonic() - self._active_at, *written])
-        if options.until_idle is not None and idle >= options.until_idle:
-            self._say(f"nothing new for {duration(options.until_idle)}")
-            return True
-        return False
+        why = end_of_watch(options, planned, is_open, time.monotonic() - self._active_at)
+        if why:
+            self._say(why)
+        return bool(why)
 
     def _is_open(self, one: Planned) -> bool:
         """Whether a checkpoint may still be evaluated in this call."""

@@ -86,7 +86,7 @@ def test_the_advised_number_shows_the_difference_in_four_of_five_cases():
 
 def test_no_number_of_trajectories_is_advised_for_a_difference_of_nearly_nothing():
     found = verdict(compared_run("b", BASE + NOISE[1] - NOISE[1].mean() + 1e-7))
-    assert "even 10000 trajectories like these would only show a difference of 0.000" in found.sentence
+    assert "10000 trajectories like these would show no difference under 0.000" in found.sentence
     same = verdict(compared_run("b", BASE))
     assert (same.p_value, same.kind) == (1.0, "not distinguishable")
     assert same.sentence.endswith("both are equal to rounding in every trajectory")

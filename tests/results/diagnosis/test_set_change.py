@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from lm_eval_hesnr.labels import SCOPES
@@ -15,6 +16,7 @@ from tests.builders import token_scores
 
 LABELS = sorted(label.label_name for label in SCOPES["action"])
 SETTINGS = {"model": "m", "k": 10, "render": "transcript", "label_rules": 1, "scopes": {"action": LABELS}}
+PER_SCOPE = ("epsilon", "totals")
 
 
 def better(scores, share_that_leaves):
@@ -74,6 +76,10 @@ def set_moved(*runs):
     return found
 
 
+def scores_of(one):
+    return [read_token_table(path)[1] for path in sorted(Path(one.config["metadata"]["token_table"]).iterdir())]
+
+
 def changed(one, **config):
     return one._replace(config=one.config | config)
 
@@ -90,8 +96,7 @@ def test_a_change_that_other_decisions_hide_is_shown_in_its_parts(pair):
 
 
 def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_path):
-    scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
-    after = run("b", [easiest_leave(one) for one in scores], tmp_path)
+    after = run("b", [easiest_leave(one) for one in scores_of(pair[0])], tmp_path)
     evidence = set_moved(pair[0], after)
     assert evidence.startswith("he_snr moves because tokens enter or leave the decisions: action he_snr 0.2057 -> 0.1")
     assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
@@ -103,6 +108,47 @@ HIDDEN = "ppl moves and he_snr hardly: action he_snr 0."
 @pytest.mark.parametrize("metadata", [{}, None, [], {"token_table": 5}, {"token_table": "a\0b"}, {"token_table": "no"}])
 def test_without_token_tables_only_the_two_measures_are_named(pair, metadata):
     assert set_moved(pair[0], changed(pair[1], metadata=metadata)).startswith(HIDDEN)
+
+
+def in_two_scopes(one):
+    """The run, with all of it once more in the scope `again`."""
+    config = one.config
+    documents = {key: config["documents"][key] | {"again": config["documents"][key]["action"]} for key in PER_SCOPE}
+    return one._replace(
+        results=one.results | {key.replace(",action", ",again"): value for key, value in one.results.items()},
+        config=config | {
+            "signature": SETTINGS | {"scopes": {"action": LABELS, "again": LABELS}},
+            "summary": config["summary"] | {"again": config["summary"]["action"]},
+            "documents": config["documents"] | documents,
+        },
+    )  # fmt: skip
+
+
+def test_each_table_is_read_once_for_all_scopes_and_neighbours(pair, tmp_path, monkeypatch):
+    scores = [scores_of(one) for one in (*pair, pair[1])]
+    scores[2] = [better(one, 0.24) for one in scores[2]]
+    runs = [in_two_scopes(run(name, one, tmp_path / name)) for name, one in zip("abc", scores, strict=True)]
+    opened = []
+
+    class Spy(pq.ParquetFile):
+        def __init__(self, source, **options):
+            opened.append(source.name)
+            super().__init__(source, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Spy)
+    found = [one.evidence for one in diagnose(runs) if one.code == "set-moved"]
+    assert all("action he_snr" in one and "again he_snr" in one for one in found)
+    assert len(found) == 3
+    assert len(opened) == len(set(opened)) == 3 * 8
+
+
+def test_tables_that_are_written_again_are_read_again(pair, tmp_path):
+    scores = scores_of(pair[1])
+    run("b", [easiest_leave(one) for one in scores], tmp_path)
+    after = changed(pair[1], metadata={"token_table": str(tmp_path)})
+    assert set_moved(pair[0], after).startswith(HIDDEN)
+    run("b", scores, tmp_path)
+    assert "common decisions" in set_moved(pair[0], after)
 
 
 def test_tables_of_another_run_are_not_used(pair):

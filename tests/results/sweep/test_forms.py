@@ -67,7 +67,7 @@ def test_a_folder_whose_name_looks_like_another_form_is_a_folder(runs):
     [
         ("nowhere", r"no such folder; for a model on the Hub"),
         ("org/model", r"no such folder; for a model on the Hub"),
-        ("runs/logs", r"has no config.json, and no folder named checkpoint-\*"),
+        ("runs/logs", r"has no config.json, and no folder in it has one"),
         ("runs/nothing-*", r"no checkpoint matches"),
         ("org/model@nothing*", r"no branch and no tag matches"),
     ],
@@ -112,6 +112,25 @@ def test_the_final_model_in_the_folder_of_a_run_is_its_last_checkpoint(runs):
     runs.rename(runs.with_name("step7"))
     (runs.with_name("step7") / "pytorch_model.bin").write_text("{}")
     assert [one.step for one in checkpoints_of(found_in(Entry("step7"), refs), {})] == [20, 100, None]
+
+
+def test_without_usual_names_the_checkpoints_of_a_run_are_its_folders_with_a_config(runs):
+    family = runs / "family"
+    for name in ("base_1800", "tuned_2", "base_300", "extended", "results", "base_20.tmp"):
+        (family / name).mkdir(parents=True)
+        if name != "results":
+            (family / name / "config.json").write_text("{}")
+    expected = ["tuned_2", "base_300", "base_1800", "extended"]
+    assert names("runs/family") == names("runs/fam*") == expected
+    found = found_in(entry_of("runs/family"), refs)
+    assert [one.is_by_config for one in found] == [True] * 4
+    assert [one.step for one in checkpoints_of(found, {})] == [2, 300, 1800, None]
+    (family / "checkpoint-7").mkdir()
+    assert names("runs/family") == ["checkpoint-7"]
+    (family / "checkpoint-7" / "encoder").mkdir()
+    (family / "checkpoint-7" / "encoder" / "config.json").write_text("{}")
+    assert names("runs/family/checkpoint-7") == ["checkpoint-7"]
+    assert not any(one.is_by_config for text in ("runs/family", "runs/*") for one in found_in(entry_of(text), refs))
 
 
 def test_every_way_to_write_a_path_is_the_same_checkpoint(runs, monkeypatch):

@@ -71,3 +71,12 @@ def test_a_file_that_is_not_a_results_file_has_no_results(runs, content):
     assert runs_in(out, state) == ()
     (out.path / "checkpoint-1" / "results.json").write_text(json.dumps(results_json(0.1)))
     assert len(results_of(out, state) or ()) == 1
+
+
+def test_a_folder_with_names_of_its_own_is_named_with_the_number_of_its_checkpoints(runs):
+    for name in ("base_0150", "tuned"):
+        (runs / "family" / name).mkdir(parents=True)
+        (runs / "family" / name / "config.json").write_text("{}")
+    found = planner("runs", "runs/family")
+    assert [one.checkpoint.name for one in found.look()] == ["checkpoint-1", "checkpoint-2", "base_0150", "tuned"]
+    assert found.lines() == ["runs/family: 2 checkpoints: the folders in it with a config.json"]

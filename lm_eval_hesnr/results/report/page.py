@@ -1,0 +1,101 @@
+"""The content of the page, and how much of it fits into the largest size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
+from lm_eval_hesnr.results.report import chart_tables, made_tables, run_tables
+from lm_eval_hesnr.results.report.page_data import as_json, page_data
+from lm_eval_hesnr.results.report.render import render
+from lm_eval_hesnr.results.report.sentences import Words, certainty, rival_lines, verdict_lines
+from lm_eval_hesnr.results.report.subject import Document, Subject
+from lm_eval_hesnr.results.report.views import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What the page says."""
+
+    title: str
+    subject: Subject
+    words: Words
+    documents: Sequence[Document]
+    """All trajectories, the largest effect first."""
+    findings: Sequence[Finding]
+    notes: Sequence[str]
+    """What the user should know, one line each."""
+
+    def html(self, views: Sequence[View], max_size: int) -> tuple[str, list[str]]:
+        """The page with as many of the token views as fit into a size, and a line about the others.
+
+        Args:
+            views: the token views, the most important first.
+            max_size: bytes.
+
+        Raises:
+            InputError: the page is too large without any view.
+        """
+        for n_shown in range(len(views), -1, -1):
+            left_out = _left_out(views[n_shown:], max_size)
+            html = render(self._context(views[:n_shown], left_out))
+            size = len(html.encode())
+            if size <= max_size:
+                return html, left_out
+        raise InputError(
+            f"--max-size: the page has {size} bytes without any tokens, expected at most {max_size}; give a larger "
+            "size, or fewer runs"
+        )
+
+    def _context(self, views: Sequence[View], left_out: Sequence[str]) -> dict[str, Any]:
+        """The values of the template."""
+        subject = self.subject
+        data = page_data(subject, self.words, self.documents, views, self.findings)
+        return {
+            "title": self.title,
+            "subject": subject,
+            "words": self.words,
+            "sure": certainty(subject),
+            "rivals": rival_lines(subject),
+            "verdicts": verdict_lines(subject),
+            "notes": [*self.notes, *left_out],
+            "findings": finding_lines(self.findings),
+            "companions": run_tables.COMPANIONS,
+            "ranking": chart_tables.ranking_sentence(subject),
+            "tables": _tables(subject, self.documents, views),
+            "views": views,
+            "data": Markup(as_json(data)),  # noqa: S704 (JSON without <, > and &)
+        }
+
+
+def _left_out(views: Sequence[View], max_size: int) -> list[str]:
+    if not views:
+        return []
+    names, n = ", ".join(view.document.id for view in views), counted(len(views), "trajectory")
+    return [
+        f"note: the tokens of {n} are left out, because the page has at most {max_size} bytes (--max-size): {names}"
+    ]
+
+
+def _tables(subject: Subject, documents: Sequence[Document], views: Sequence[View]) -> dict[str, Any]:
+    numbers = {view.document.index: number for number, view in enumerate(views)}
+    return {
+        "checkpoints": run_tables.checkpoints_table(subject),
+        "companions": run_tables.companions_table(subject),
+        "curves": chart_tables.curves_table(subject),
+        "differences": run_tables.differences_table(subject),
+        "thresholds": chart_tables.thresholds_table(subject),
+        "entropy": chart_tables.entropy_table(subject),
+        "shift": chart_tables.shift_table(subject),
+        "scopes": chart_tables.scopes_table(subject),
+        "documents": run_tables.documents_table(subject, documents, numbers),
+        "differing": made_tables.differing_table(subject),
+        "shared": made_tables.shared_table(subject),
+        "inputs": made_tables.inputs_table(subject),
+    }

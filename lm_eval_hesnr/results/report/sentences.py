@@ -1,0 +1,134 @@
+"""The first words of the page: which run to take, and what may be wrong with that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from lm_eval_hesnr.messages.counts import counted, listed
+from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
+from lm_eval_hesnr.results.compare.pair import HEADLINE
+from lm_eval_hesnr.results.compare.verdict import Verdict
+from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
+from lm_eval_hesnr.results.report.subject import Subject
+from lm_eval_hesnr.results.text_table import interval_cell, number
+
+_CAUTIONS = ("candidates-too-few", "opposite", "topk-falls", "windows", "own-family", "temperature", "other-context")
+"""The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
+
+
+class Words(NamedTuple):
+    """The first words of a page."""
+
+    verdict: list[str]
+    """Sentences, the answer first."""
+    cautions: list[str]
+
+
+def first_words(subject: Subject, findings: Sequence[Finding]) -> Words:
+    """The verdict, in the sentences of `hesnr measure`, and its cautions."""
+    return Words(list(_verdict(subject)), list(_cautions(subject, findings)))
+
+
+def _verdict(subject: Subject) -> Iterator[str]:
+    if subject.comparison is None or len(subject.runs) == 1:
+        yield _alone(subject)
+        if len(subject.runs) > 1:
+            yield f"No verdict: {subject.baseline.name}: {subject.baseline.not_compared}."
+        return
+    yield from subject.comparison.choice.sentences
+    verdicts = subject.comparison.verdicts
+    if subject.focus is not None:
+        yield f"{verdicts[subject.focus.name].sentence}."
+    elif len(verdicts) == 1:
+        yield from (f"{verdict.sentence}." for verdict in verdicts.values())
+
+
+def _alone(subject: Subject) -> str:
+    run, scope = subject.baseline.run, subject.scope
+    summary = run.config["summary"][scope]
+    interval = interval_cell(summary["intervals"].get(HEADLINE))
+    n = counted(summary["documents"], "trajectory")
+    return f"{run.name}: {HEADLINE} {number(run.value(HEADLINE, scope))} (95 % {interval}), {n}, scope {scope}."
+
+
+def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
+    verdicts = subject.comparison.verdicts if subject.comparison else {}
+    if subject.focus is not None:
+        both = f"{subject.focus.name} and {subject.baseline.name}"
+        for caution in verdicts[subject.focus.name].cautions:
+            yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
+    yield from (f"{run.name} is not compared: {run.not_compared}." for run in subject.runs if run.not_compared)
+    main = (subject.focus or subject.baseline).name
+    yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
+
+
+def _is_about(finding: Finding, name: str) -> bool:
+    if finding.task is None or name in finding.runs:
+        return True
+    return any(name == after for _, after in finding.pairs)
+
+
+def certainty(subject: Subject) -> list[str]:
+    """Which runs may be the best one, the noise between checkpoints, and what more trajectories would give."""
+    return [*_as_good(subject), *_widths(subject), *_noise(subject)]
+
+
+def _noise(subject: Subject) -> Iterator[str]:
+    """The signal-to-noise of the measures over the checkpoints, if they are those of one training run."""
+    if subject.places is None:
+        return
+    runs = [run for _, run in sorted(zip(subject.places[1], subject.runs, strict=True), key=lambda pair: pair[0])]
+    found = {}
+    for name, better in HIGHER_IS_BETTER.items():
+        values = scaled(name, [run.run.value(name, subject.scope) for run in runs])
+        if better is not None and (ratio := signal_to_noise([values])) is not None:
+            found[name] = ratio
+    if found:
+        shown = ", ".join(f"{name} {ratio:.1f}" for name, ratio in found.items())
+        yield f"Signal-to-noise, the range of all checkpoints divided by the noise from one to the next: {shown}."
+
+
+def _as_good(subject: Subject) -> Iterator[str]:
+    """With 95 % confidence, the truly best run is the highest one or one that is not distinguishable from it."""
+    found = subject.comparison.choice if subject.comparison else None
+    if found is None or found.highest is None:
+        return
+    if found.as_good:
+        names = ", ".join([found.highest, *found.as_good])
+        yield f"With 95 % confidence, the run with the truly highest {HEADLINE} is one of these: {names}."
+    else:
+        yield f"With 95 % confidence, {found.highest} is the run with the truly highest {HEADLINE}."
+
+
+def _widths(subject: Subject) -> Iterator[str]:
+    run = subject.focus or subject.baseline
+    summary = run.run.config["summary"][subject.scope]
+    interval = summary["intervals"].get(HEADLINE)
+    widths = summary.get("he_snr_interval_width_by_documents") or {}
+    if interval is None or not widths:
+        return
+    n_documents = summary["documents"]
+    larger = {str(size): f"{float(width):.4f}" for size, width in widths.items() if int(size) > n_documents}
+    if larger:
+        own, n = f"{interval[1] - interval[0]:.4f}", counted(n_documents, "trajectory")
+        sizes, values = listed(list(larger), "or"), listed(list(larger.values()), "or")
+        yield f"The interval of {run.name} is {own} wide with {n}. With {sizes} like these, it would be {values}."
+
+
+def rival_lines(subject: Subject) -> list[str]:
+    """The verdicts on the run to take, compared with the runs that are nearest to it."""
+    return [_with_cautions(one) for one in subject.comparison.rivals] if subject.comparison else []
+
+
+def verdict_lines(subject: Subject) -> list[str]:
+    """The verdict on each run, compared with the baseline; the highest he_snr first."""
+    comparison = subject.comparison
+    if comparison is None:
+        return []
+    return [_with_cautions(comparison.verdicts[run.name]) for run in comparison.runs if run.name in comparison.verdicts]
+
+
+def _with_cautions(verdict: Verdict) -> str:
+    return " ".join([f"{verdict.sentence}.", *(f"Caution: {caution}." for caution in verdict.cautions)])

@@ -1,0 +1,127 @@
+"""`hesnr report`: what it prints, its exit status, and the mistakes of its callers."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from lm_eval_hesnr.cli import main
+from tests.results.report.in_browser.synthetic_runs import documents, write_run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The folders of two runs on six trajectories."""
+    folder, texts = tmp_path_factory.mktemp("runs"), documents(6, 300)
+    return [
+        str(write_run(folder / n, texts, number=i, better=0.2 * i).parent) for i, n in enumerate(("first", "second"))
+    ]
+
+
+def reported(capsys, *arguments):
+    """Return the exit status of `hesnr report`, and the lines that it prints to stdout and to stderr."""
+    status = main(["report", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return status, printed.out.splitlines(), printed.err.splitlines()
+
+
+def test_the_first_words_of_the_page_and_its_path_are_printed(runs, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    status, lines, notes = reported(capsys, *runs, "-o", out)
+    assert (status, notes) == (0, [])
+    assert lines[0].startswith("Take ")
+    assert lines[-1] == str(out)
+    page = out.read_text(encoding="utf-8")
+    assert lines[0].partition(": ")[2] in page
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_the_default_output_is_in_the_current_folder(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert reported(capsys, *runs, "--show", "0")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_an_earlier_report_is_replaced_and_another_file_only_with_force(runs, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    for title in ("one", "two"):
+        assert reported(capsys, *runs, "-o", out, "--title", title)[0] == 0
+    assert "<title>two</title>" in out.read_text()
+    out.write_text("<!doctype html>\nmine")
+    assert reported(capsys, *runs, "-o", out) == (
+        2, [], [f"error: {out}: exists already; give another name, or --force to replace it"],
+    )  # fmt: skip
+    assert out.read_text() == "<!doctype html>\nmine"
+    assert reported(capsys, *runs, "-o", out, "--force")[0] == 0
+    assert "hesnr report" in out.read_text()
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_what_is_not_a_file_is_not_replaced(runs, tmp_path, capsys, kind):
+    out = tmp_path / "report.html"
+    {"link": lambda: out.symlink_to(tmp_path / "target"), "folder": out.mkdir, "pipe": lambda: os.mkfifo(out)}[kind]()
+    status, lines, (error,) = reported(capsys, *runs, "-o", out, "--force")
+    assert (status, lines) == (2, [])
+    assert error.startswith(f"error: {out}: is a")
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            ["--baseline", "secnd"],
+            "--baseline should be a path, or one of first, second; found secnd; did you",
+        ),
+        (["--scope", "actoin"], "--scope actoin: did you mean 'action'? first has action, all"),
+        (["--task", "swe"], "--task swe: the results have swe_hesnr"),
+        (["--show", "run-0"], "--show run-0: did you mean 'run-00"),
+        (["--show", "-1"], "--show -1: expected a number, or ids with commas"),
+        (["--max-size", "big"], "--max-size big: expected a size above 0, such as 25MB or 800kB"),
+        (["--max-size", "0"], "--max-size 0: expected a size above 0"),
+        (["--max-size", "20kB"], "--max-size: the page has "),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(runs, tmp_path, capsys, arguments, expected):
+    if arguments[1] == "-1":
+        arguments = ["--show=-1"]
+    out = tmp_path / "report.html"
+    status, lines, (error,) = reported(capsys, *runs, "-o", out, *arguments)
+    assert (status, lines) == (2, [])
+    assert error.startswith(f"error: {expected}")
+    assert not out.exists()
+
+
+def test_no_results_is_one_line(tmp_path, capsys):
+    status, _, (error,) = reported(capsys, tmp_path, "-o", tmp_path / "report.html")
+    assert (status, error) == (2, (
+        f"error: {tmp_path}: no results_*.json and no token tables in it; give a folder that lm_eval --output_path or "
+        "--metadata token_table=DIR wrote, or a sweep"
+    ))  # fmt: skip
+    status, _, (error,) = reported(capsys, tmp_path / "nothing", "-o", tmp_path / "report.html")
+    assert (status, error) == (2, f"error: {tmp_path / 'nothing'}: there is no such file or folder; check the path")
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_shown(runs, tmp_path, capsys):
+    bad = tmp_path / "results_bad.json"
+    bad.write_text("{")
+    status, lines, errors = reported(capsys, *runs, bad, "-o", tmp_path / "report.html")
+    assert status == 1
+    assert len(errors) == 1
+    assert errors[0].startswith(f"error: {bad}: is not a results file")
+    assert lines[-1] == str(tmp_path / "report.html")
+
+
+def test_trajectories_without_a_table_are_named_if_they_are_asked_for(runs, tmp_path, capsys):
+    folders = []
+    for folder in map(Path, runs):
+        (source,) = folder.glob("*.json")
+        data = json.loads(source.read_text())
+        del data["configs"]["swe_hesnr"]["metadata"]
+        folders.append(tmp_path / folder.name)
+        folders[-1].mkdir()
+        (folders[-1] / source.name).write_text(json.dumps(data))
+    status, _, notes = reported(capsys, *folders, "-o", tmp_path / "report.html", "--show", "run-001")
+    assert status == 0
+    assert notes == ["note: no token tables: the page does not show tokens; score with --metadata token_table=DIR"]
