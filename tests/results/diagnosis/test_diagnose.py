@@ -411,6 +411,13 @@ def test_a_change_that_calibration_removes_is_one_of_temperature(calibrated, exp
     assert codes(before, after) == expected
 
 
+def test_a_change_of_temperature_is_not_also_one_of_the_decisions():
+    """ppl rises by 28 %, and he_snr by only 4 %."""
+    before, after = run("a"), run("b", he_snr=0.312, ppl=2.56, interval=(0.31, 0.314))
+    assert "set-moved" in codes(before, after)
+    assert codes(*(with_value(one, calibrated_he_snr=0.29) for one in (before, after))) == ["temperature"]
+
+
 MEASURED = {  # he_snr and calibrated_he_snr of the tables in docs/measures.md, of the embedded model and of SmolLM2
     "nothing": ((0.1040, 0.0980), (0.1407, 0.1389)),
     "easiest +1": ((0.0702, 0.0787), (0.1040, 0.1149)),
