@@ -9,7 +9,7 @@ from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.choice import choice
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.verdict import Family
+from lm_eval_hesnr.results.compare.verdict import Family, verdicts
 from tests.builders import compared_run
 
 N = 30
@@ -75,6 +75,22 @@ def test_a_worse_run_with_a_better_ppl_is_a_caution():
     assert found.sentences[0].startswith("By he_snr, take b: it has the highest he_snr (0.1200)")
     assert found.sentences[1].startswith("Caution: by ppl, a is better than b (3 against 4). After a context ext")
     assert len(answer(run("a", 0.1, ppl=5), run("b", 0.12)).sentences) == 1
+
+
+def test_a_worse_run_is_looked_at_by_two_measures_so_a_p_value_of_0_04_is_no_caution():
+    b = run("b", 0.12)
+    runs = (run("a", 0.1, ppl=4 - move) for move in np.linspace(0.003, 0.02, 60))
+    a = next(one for one in runs if 0.03 < (verdicts([b, one], "action")[0].differences["ppl"].p_value or 0) < 0.05)
+    assert len(answer(a, b).sentences) == 1
+    a.totals["action"][:, SUMS.index("rank_1")] += 100  # by top1_acc the p-value is small; the other one is not doubled
+    assert "by ppl and top1_acc, a is better than b" in answer(a, b).sentences[1]
+
+
+def test_the_lowest_he_ppl_is_a_reason():
+    b = run("b", 0.12)
+    assert "he_ppl" not in answer(run("a", 0.1), b).sentences[0]
+    b.totals["action"][:, len(SUMS) + SUMS.index("nll_top_k")] -= 10
+    assert "Take b: it has the highest he_snr (0.1200) and the lowest he_ppl" in answer(run("a", 0.1), b).sentences[0]
 
 
 def test_on_a_set_of_tokens_an_equal_top1_acc_is_a_caution():
@@ -208,3 +224,21 @@ def test_the_rivals_are_those_of_the_run_that_ppl_chooses():
 def test_another_context_of_the_run_to_take_is_said():
     found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5, window=8192))
     assert found.sentences[0].endswith("a has the highest he_snr (0.1200). b and a differ in window.")
+
+
+def test_many_runs_of_a_page_have_enough_resamples():
+    runs = [run("a", 0.1), *(replace(run("b", 0.12 + i / 1000), name=f"b{i}") for i in range(14))]
+    assert {one.kind for one in compare(runs, "action").verdicts.values()} == {"better"}
+
+
+def test_comparisons_with_the_run_of_the_answer_count_for_the_answer_too():
+    """The more comparisons, the larger the p-value of each one, also of those from which the answer was made."""
+    kinds = set()
+    for c in np.linspace(0.1184, 0.1188, 13):
+        runs = {one.name: one for one in (run("z", 0.05), run("a", 0.12), run("b", 0.1193, ppl=3.5), run("c", c))}
+        found = compare(list(runs.values()), "action")
+        against_highest = found.family.verdicts((runs["a"], runs[name]) for name in "bc")
+        not_distinguishable = [one.run for one in against_highest if one.kind == "not distinguishable"]
+        assert found.choice.as_good == not_distinguishable
+        kinds.add(tuple(not_distinguishable))
+    assert kinds == {("b",), ("b", "c")}
