@@ -102,6 +102,15 @@ def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_pat
     assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
 
 
+def test_runs_whose_change_is_hidden_are_not_also_called_flat(pair, tmp_path):
+    scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
+    after = run("b", [better(one, 0.29) for one in scores], tmp_path)
+    assert after.value("he_snr", "action") == pytest.approx(pair[0].value("he_snr", "action"), rel=0.01)
+    found = [one.code for one in diagnose([pair[0], after])]
+    assert "set-moved" in found
+    assert "flat" not in found
+
+
 def test_a_change_of_other_tokens_alone_is_not_one_of_the_decisions(pair, tmp_path):
     scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
     after = run("b", [easiest_leave(one, share=0) for one in scores], tmp_path)
