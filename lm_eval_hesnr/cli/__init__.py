@@ -29,6 +29,8 @@ COMMANDS = {
     "report": "write one HTML file that compares runs and shows their tokens",
     "diagnose": "list what may be wrong with results, with evidence and advice",
     "export": "write results for a table, a leaderboard, a model card or a tracker",
+    "correlate": "say whether measures of checkpoints predict their downstream scores",
+    "plan": "say how many checkpoints and tasks are needed to show that a measure predicts better",
     "sample": "list the embedded trajectories, or write one in an agent's format",
 }
 """The name of each module in this folder that is a subcommand, and its line in the list of commands."""

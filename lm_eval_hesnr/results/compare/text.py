@@ -59,8 +59,8 @@ def comparison_lines(found: Comparison, *, set_of: str | None = None) -> list[st
 def _compared_with(found: Comparison) -> str:
     every = [*found.verdicts.values(), *found.rivals]
     n_tested = max((verdict.comparisons for verdict in every), default=0)
-    about = f"{n_tested} comparisons, which include those with the highest {HEADLINE}"
-    after = f"; p-values after Holm over {about}" if n_tested > 1 else ""
+    all_tested = f"; p-values after Holm over {n_tested} comparisons, which include those with the highest {HEADLINE}"
+    after = all_tested if n_tested > 1 else ""
     least = least_p_line(every)
     return (
         f"Compared with {found.baseline.name} by the difference of {HEADLINE}, paired by trajectory{after}"

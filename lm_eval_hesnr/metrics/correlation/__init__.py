@@ -1,0 +1,1 @@
+"""Statistics of measures that should predict an outcome over n checkpoints: arrays in, numbers out."""

@@ -1,0 +1,1 @@
+"""Whether measures of checkpoints predict their downstream scores: reads both, and says what can be known."""
