@@ -37,9 +37,9 @@ he_snr."""
 LARGEST_LEFT = 1 / 3
 """A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr, with the same
 or the other sign. The share is not 0, because the temperatures are fitted. The limit is between what docs/measures.md
-has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is 0.00 and -0.01
-with the embedded model, and 0.20 and -0.07 with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it
-is 0.57 and 0.65. If those of a random half rise, or with noise, it is at least 2 with either sign."""
+has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is at most 0.03
+with the embedded model and with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it is 0.57 and
+0.64. If those of a random half rise, or with noise, it is at least 1.7 with either sign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
