@@ -74,7 +74,7 @@ def of_noise(found: Correlation) -> list[str]:
     return [
         "±: one standard error of r, if other trajectories, or other tasks (with attempts and seeds), had been drawn.",
         "reliability: the share of the measure's variance over the checkpoints that is not noise."
-        f"{outcome} From {LEAST_RELIABILITY} on, the noise hardly lowers r.",
+        f"{outcome} Below {LEAST_RELIABILITY}, noise lowers r by more than 10 %.",
     ]
 
 
