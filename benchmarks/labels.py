@@ -1,6 +1,7 @@
 """Speed of reading, labelling and rendering trajectories, compared with `json.loads` of the same files.
 
-    python benchmarks/labels.py [PATH]    (default: ../shared/trajectories/mini_swe_agent_1)
+    python benchmarks/labels.py [PATH]             (default: ../shared/trajectories/mini_swe_agent_1)
+    python benchmarks/labels.py --digest PATH      a digest of the texts and labels of these runs and the embedded ones
 
 It prints:
 
@@ -17,6 +18,7 @@ status is 1 if a printed bound is exceeded.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -27,6 +29,7 @@ from time import process_time
 
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.render import transcript
+from lm_eval_hesnr.samples import samples
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 
@@ -100,14 +103,34 @@ def file_growth(files: Iterable[Path]) -> float | None:
         return seconds(lambda: read_and_render(tenfold)) / seconds(lambda: read_and_render(once))
 
 
+def print_digest(path: Path) -> None:
+    """Print the number of runs, of characters, and a digest that changes with every label."""
+    runs = [*load_trajectories(path).trajectories, *samples()]
+    start = process_time()
+    renderings = [transcript(run) for run in runs]
+    spent = process_time() - start
+    digest, n_chars = hashlib.sha256(), 0
+    for rendering in renderings:
+        digest.update(rendering.text.encode())
+        digest.update(rendering.labels.tobytes())
+        n_chars += len(rendering.text)
+    print(len(runs), n_chars, digest.hexdigest()[:16])
+    print(f"{n_chars / spent / 1e6:.2f} M characters per CPU second, labelling and rendering")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print the table. Return 1 if a bound is exceeded, 2 if the path does not exist."""
     parser = argparse.ArgumentParser(description="Speed of reading, labelling and rendering trajectories.")
     parser.add_argument("path", nargs="?", type=Path, default=DEFAULT, help="a file or folder (default: %(default)s)")
-    path = parser.parse_args(argv).path
+    parser.add_argument("--digest", action="store_true", help="print only a digest of all texts and labels")
+    arguments = parser.parse_args(argv)
+    path = arguments.path
     if not path.exists():
         print(f"{path}: not found; give a file or folder with trajectories", file=sys.stderr)
         return 2
+    if arguments.digest:
+        print_digest(path)
+        return 0
     runs = load_trajectories(path).trajectories
     segments = [segment for run in runs for segment in run.segments]
     n_chars = sum(len(segment.text) for segment in segments)

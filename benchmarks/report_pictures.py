@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.results.report.in_browser.page import Page, browser_and_driver, chromium
 
-FIRST = (1250, 900)
-"""Width and height of the first screen, in pixels."""
+WIDTH = 1250
+"""Of the first screen, in pixels. It ends below the table of checkpoints."""
 
 _DRAW_ALL = """(() => {
   for (const block of document.querySelectorAll('#text div')) block.style.contentVisibility = 'visible';
@@ -53,7 +53,9 @@ def write(page: Page, report: Path, folder: Path) -> None:
     page.evaluate("document.getElementById('view')?.scrollIntoView()")
     page.frame()
     few_colours(page.picture(folder / "tokens.png"))
-    page.open(report, width=FIRST[0], height=FIRST[1], scrollbars=False)
+    page.open(report, width=WIDTH, scrollbars=False)
+    height = page.evaluate("document.querySelector('#which table').getBoundingClientRect().bottom")
+    page.open(report, width=WIDTH, height=round(height) + 20, scrollbars=False)
     few_colours(page.picture(folder / "first.png"))
 
 

@@ -2,7 +2,9 @@
 # Builds the sdist and the wheel in dist/, and checks both: scripts/dist.sh [PYTHON...]
 #
 # Each PYTHON, by default python3, installs the wheel without its dependencies into an empty environment, starts `hesnr`,
-# and removes the wheel. Nothing may be left. `build` and `twine` are in an environment of their own, .venv-dist.
+# and removes the wheel. Nothing may be left. With DEPENDENCIES=1, it also does this with all dependencies (several GB for
+# each Python), and runs the plain command on one trajectory. `build` and `twine` are in an environment of their own,
+# .venv-dist.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -45,4 +47,12 @@ for python in "${pythons[@]}"; do
     find "$bare/env" -not -name "*.pyc" -not -name __pycache__ | sort > "$bare/after"
     diff "$bare/before" "$bare/after"
     echo "$("$python" --version): installed, started and removed"
+    [ -n "${DEPENDENCIES:-}" ] || continue
+    "${pip[@]}" install --quiet dist/*.whl
+    (cd "$bare" && HF_HUB_OFFLINE=1 env/bin/lm_eval --tasks swe_hesnr --model hf-topk --limit 1 > table)
+    grep he_snr "$bare/table" | head -1
+    "${pip[@]}" uninstall --quiet --yes lm_eval_hesnr
+    left=$(find "$bare/env" -iname "*hesnr*" -not -name "*.pyc" -not -name __pycache__)
+    [ -z "$left" ] || { echo "error: dist: left by the removal: $left" >&2; exit 1; }
+    echo "$("$python" --version): installed with all dependencies, ran the plain command and removed"
 done

@@ -1,4 +1,4 @@
-"""The campaign: `python -m benchmarks.attack [--small] [--only PATTERN] [--again] [--journal FILE] [--list]`.
+"""The campaign: `python -m benchmarks.attack [--small] [--only PATTERN] [--again] [--journal FILE] [--list | --table]`.
 
 Run it in the checkout. Each attack runs the package's commands in processes of their own, under limits of time and
 memory. The result of each attack is appended to the journal, and the same command continues after a stop. Then the
@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, read_rows
+from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, by_kind, read_rows
 from benchmarks.attack.table import ATTACKS, REPOSITORY, Attack, Room, SkippedError
 
 MODULES = (
-    "own_files", "special_files", "bombs", "json_shapes", "hostile_names", "hostile_tables", "servers", "parsers",
+    "own_files", "special_files", "bombs", "json_shapes", "hostile_names", "hostile_tables", "hostile_results",
+    "sweeps", "servers", "parsers",
     "mutations", "kills", "environments", "disks", "pythons", "models",
 )  # fmt: skip
 """The modules with attacks, in the order of the table."""
@@ -39,7 +40,9 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.list:
         print("\n".join(f"{one.kind:14} {one.name}{'  (small)' if one.small else ''}" for one in chosen))
         return 0
-    done = {} if arguments.again else read_rows(arguments.journal, _size(arguments))
+    done = {} if arguments.again and not arguments.table else read_rows(arguments.journal, _size(arguments))
+    if arguments.table:
+        chosen = [one for one in chosen if one.name in done]
     for one in chosen:
         if one.name not in done:
             done[one.name] = row = perform(one, arguments)
@@ -48,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             for fault in row.faults:
                 print(f"          {fault}", flush=True)
     rows = [done[one.name] for one in chosen]
-    print("\n" + as_markdown(rows))
+    print(f"\n{as_markdown(rows)}\n\n{by_kind(rows)}")
     return int(any(row.verdict == FAULT for row in rows))
 
 
@@ -111,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=1, help="a factor for all limits of time (default: 1)")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs the package")
     parser.add_argument("--list", action="store_true", help="print the attacks")
+    parser.add_argument("--table", action="store_true", help="print the tables of what is done, and attack nothing")
     return parser
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.attack import inputs
-from benchmarks.attack.table import MODEL, Room, SkippedError, attack
+from benchmarks.attack.table import LM_EVAL_LIMITS, MODEL, Room, SkippedError, attack
 
 
 @contextmanager
@@ -80,6 +80,13 @@ def full_disk(room: Room) -> None:
         done = room.lm_eval(small, model_args=f"pretrained={MODEL},score_store={disk / 'store'}", statuses=(0, 1),
                             what="a score store")  # fmt: skip
         room.expect("score store" in done.output or done.status == 1, "nothing says that no scores were stored")
+        room.lm_eval(small, "--output_path", "results", what="results on another disk")
+        for name in ("csv", "markdown"):
+            table = disk / f"table.{name}"
+            room.hesnr("export", "results", "--to", name, "-o", table, statuses=(1, 2), what=f"export --to {name}")
+            room.expect(not table.exists(), f"{table.name} exists, and is cut")
+        room.hesnr("sweep", MODEL, "-o", disk / "OUT", "--trajectories", small["trajectories"], statuses=(1, 2),
+                   limits=LM_EVAL_LIMITS, what="sweep")  # fmt: skip
         room.expect((disk / "mine").read_bytes() == b"x" * 50_000, "a file of before is changed")
 
 
@@ -113,6 +120,8 @@ def read_only_disk(room: Room) -> None:
         room.lm_eval({**trajectories, "token_table": str(disk / "tables")}, statuses=(1,), what="a token table")
         room.lm_eval(trajectories, model_args=f"pretrained={MODEL},score_store={disk / 'store'}", statuses=(0, 1),
                      what="a score store")  # fmt: skip
+        room.hesnr("sweep", MODEL, "-o", disk / "OUT", "--trajectories", disk / "in.jsonl", statuses=(1, 2),
+                   limits=LM_EVAL_LIMITS, what="sweep")  # fmt: skip
         model = disk.parent / "model"
         shutil.copytree(MODEL, model)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)

@@ -37,6 +37,8 @@ def everything(
         room.expect(bool(results), "no results file")
         if results:
             done.append(room.hesnr("diagnose", *results, statuses=(0, 1), **options))
+            done += [room.hesnr("export", *results, "--to", name, **options) for name in ("csv", "markdown", "latex")]
+            done.append(room.hesnr("measure", "tables", *results, statuses=(0, 1), **options))
     return done
 
 

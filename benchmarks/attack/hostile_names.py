@@ -128,6 +128,13 @@ def _arguments(folder: Path, names: dict[str, str]) -> Iterator[tuple[str, list[
             ["measure", name], ["measure", str(folder), f"--scopes={name}"],
             ["measure", str(folder), f"--epsilon={name}"],
             ["measure", str(folder), f"--threshold={name}"], ["diagnose", name],
+            ["measure", name, str(folder)], ["measure", str(folder), str(folder), f"--baseline={name}"],
+            ["measure", str(folder), f"--set-of={name}"], ["measure", str(folder), f"--task={name}"],
+            ["export", name, "--to=csv"], ["export", good, f"--to={name}"], ["export", str(folder), f"--scope={name}"],
+            ["export", good, "--to=model-index", f"--model-id={name}"],
+            ["sweep", name, "no-such", "-o", "OUT"], ["sweep", "no-such", "-o", "OUT", f"--steps={name}"],
+            ["sweep", f"{name}=no-such", "-o", "OUT"], ["sweep", "no-such", "-o", name],
+            ["sweep", "--config", name, "-o", "OUT"], ["sweep", "no-such", "-o", "OUT", f"--gpus={name}"],
         ):  # fmt: skip
             yield f"{' '.join(words)[:40]!r}, {what}", words
 
@@ -168,6 +175,7 @@ def names_through_a_whole_run(room: Room) -> None:
             room.fault(f"the results file cannot be read: {error}")
     room.hesnr("measure", "tables", statuses=(0,))
     room.hesnr("diagnose", *results, statuses=(0, 1))
+    room.hesnr("export", *results, "--to", "csv", statuses=(0,))
     if not room.small:
         room.hesnr("measure", "tables", "tables", statuses=(0,))
         room.hesnr("measure", "tables", "--json", statuses=(0,))

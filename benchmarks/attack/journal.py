@@ -58,3 +58,21 @@ def as_markdown(rows: Iterable[Row]) -> str:
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in (HELD, FAULT, SKIPPED)}
     lines += ["", f"{len(rows)} attacks: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items())]
     return "\n".join(lines)
+
+
+def by_kind(rows: Iterable[Row]) -> str:
+    """The short table: one row per kind, with the longest time and the largest memory of its attacks."""
+    lines = [
+        "| kind | attacks | held | faults | skipped | longest, s | largest, MB |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    kinds: dict[str, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(row.kind, []).append(row)
+    every = [one for found in kinds.values() for one in found]
+    for kind, found in [*kinds.items(), *([("all", every)] if every else [])]:
+        counts = [sum(row.verdict == verdict for row in found) for verdict in (HELD, FAULT, SKIPPED)]
+        longest, largest = max(row.seconds for row in found), max(row.megabytes for row in found)
+        cells = [kind, len(found), *counts, f"{longest:.0f}", f"{largest:.0f}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)

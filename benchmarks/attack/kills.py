@@ -22,7 +22,7 @@ TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
 """Keys of a results file that differ between equal runs."""
 
 
-def _killed_after(
+def killed_after(
     room: Room, command: Sequence[str], seconds: float, how: signal.Signals = signal.SIGKILL
 ) -> int | None:
     """Start the command, and end it after this time. Its exit status, or None if it was killed."""
@@ -56,7 +56,7 @@ def _curate_until_done(room: Room, out: str, options: list[str], kills: int, sou
         if killed == kills:
             break
         how = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
-        status = _killed_after(room, command, chance.uniform(0.1, 1) * whole, how)
+        status = killed_after(room, command, chance.uniform(0.1, 1) * whole, how)
         killed += status is None
         room.expect(status in (None, 0), f"{out}: exit status {status} after a kill")
         (room.folder / out).unlink(missing_ok=True)  # it was complete before the signal came
@@ -160,7 +160,7 @@ def whole_runs_killed_and_continued(room: Room) -> None:
             break
         late = turn % 3 == 2  # while tables and results are written
         moment = chance.uniform(0.9, 1.05) * whole if late else chance.uniform(0.4, 1) * whole
-        killed += _killed_after(room, command, moment) is None
+        killed += killed_after(room, command, moment) is None
         stored.append(len(list(room.folder.glob("store/*/*.parquet"))))
     done = room.run(command, seconds=600, megabytes=2500, may_move_up=True)
     room.expect("damaged" not in done.output, "an entry of the store is damaged")

@@ -68,6 +68,7 @@ def make_trainer(out: Path, steps: int, *, with_callback: bool) -> Trainer:
             save_steps=every,
             save_total_limit=2 if with_callback else None,
             save_only_model=True,
+            dataloader_pin_memory=torch.cuda.is_available(),
             metric_for_best_model="hesnr_he_snr" if with_callback else None,
             report_to=[],
         ),

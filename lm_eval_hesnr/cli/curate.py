@@ -29,6 +29,7 @@ from lm_eval_hesnr.trajectories.without_action import unread_calls_lines
 _UNKNOWN_ENDING = "unknown file ending"
 _NAMES_SHOWN = 8
 _MAX_TOOL_NAME = 80
+_MOST_WORKERS = 1000
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,7 +64,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument("--strict", action="store_true", help="stop at the first bad file")
     command.add_argument("--force", action="store_true", help="replace OUT if it exists")
     command.add_argument(
-        "-j", "--workers", type=_count, default=1, metavar="N", help="worker processes (default: 1); OUT is the same"
+        "-j", "--workers", type=_workers, default=1, metavar="N", help="worker processes (default: 1); OUT is the same"
     )
     command.add_argument(
         "-v",
@@ -78,6 +79,13 @@ def _count(given: str) -> int:
     if not given.isascii() or not given.isdigit() or int(given) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {given!r}")
     return int(given)
+
+
+def _workers(given: str) -> int:
+    n = _count(given)
+    if n > _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"expected at most {_MOST_WORKERS} processes, found {shortened(given, 60)}")
+    return n
 
 
 def run(arguments: argparse.Namespace) -> bool:

@@ -12,6 +12,7 @@ from lm_eval_hesnr.models.arguments import as_number_or_none
 from lm_eval_hesnr.models.cost import Reading, size_of_checkpoint
 from lm_eval_hesnr.models.encoding import encode_request
 from lm_eval_hesnr.models.hf_arguments import refuse_long_stride
+from lm_eval_hesnr.models.load_errors import load_error
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.selection import model_tokenizer
 
@@ -28,7 +29,7 @@ def cost_lines(
         limit: `--limit` of the harness.
 
     Raises:
-        InputError: the window or the stride cannot be used.
+        InputError: the configuration cannot be loaded, or the window or the stride cannot be used.
     """
     tokenizer = model_tokenizer(model_args, "--dry-run")
     window, stride = _windows(model_args, tokenizer)
@@ -59,7 +60,11 @@ def _windows(model_args: Mapping[str, Any], tokenizer: Any) -> tuple[int, int]:
     stride = as_number_or_none("stride", model_args.get("stride"), 1, "tokens")
     given = as_number_or_none("max_length", model_args.get("max_length"), 2, "tokens")
     known = {key: model_args[key] for key in ("revision", "subfolder", "trust_remote_code") if key in model_args}
-    config = AutoConfig.from_pretrained(model_args["pretrained"], **known)
-    window = given or round(resolve_max_length(config, tokenizer) * float(model_args.get("rope_factor") or 1))
+    try:
+        config = AutoConfig.from_pretrained(model_args["pretrained"], **known)
+        longest = resolve_max_length(config, tokenizer)
+    except Exception as error:  # transformers and the code of a checkpoint raise any type
+        raise load_error("--dry-run", model_args["pretrained"], model_args, error) from error
+    window = given or round(longest * float(model_args.get("rope_factor") or 1))
     refuse_long_stride(stride, config, window, None)
     return window, stride or window // 2

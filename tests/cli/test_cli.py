@@ -120,6 +120,7 @@ def test_a_bad_input_is_named_and_the_good_ones_are_kept(folder, capsys):
         (["curate", "in", "-o", "o.txt"], "error: o.txt: the output should end in .jsonl or .jsonl.zst"),
         (["curate", "in", "-o", "o.jsonl", "--max-tokens", "9"], "error: --max-tokens and --tokenizer go together"),
         (["curate", "in", "-o", "o.jsonl", "-j", "0"], "expected a whole number of at least 1, found '0'"),
+        (["curate", "in", "-o", "o.jsonl", "-j", "9" * 20], f"expected at most 1000 processes, found {'9' * 20}"),
         (
             ["curate", "in", "-o", "o.jsonl", "--source", "x"],
             "has the format --source 'x'; the inputs have test",

@@ -110,6 +110,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_shown(runs, tmp_
     assert status == 1
     assert len(errors) == 1
     assert errors[0].startswith(f"error: {bad}: is not a results file")
+    assert f"not shown: {bad}: is not a results file" in (tmp_path / "report.html").read_text()
     assert lines[-1] == str(tmp_path / "report.html")
 
 

@@ -76,7 +76,7 @@ def test_each_command_imports_only_what_it_needs(imported):
 
 @pytest.mark.end_to_end
 def test_work_without_a_model_imports_neither_torch_nor_the_harness(tmp_path):
-    """`hesnr measure` and `report` of token tables, `hesnr diagnose` of results, `hesnr sweep` when all is done."""
+    """Each command on small input, and `hesnr sweep` when all is done."""
     for i in range(6):
         write_token_table(tmp_path / "tokens", i, f"run {i}", token_scores(seed=i))
     results = tmp_path / "results_1.json"
@@ -91,9 +91,17 @@ def test_work_without_a_model_imports_neither_torch_nor_the_harness(tmp_path):
     first = [end(one) for one in begun]
     assert (first[3][0], (tmp_path / "OUT" / "checkpoint-1" / "state.json").exists()) == (0, True)
     (tmp_path / "program.py").unlink()
-    for status, large in (*first[:3], end(start(*sweep))):
+    run = tmp_path / "run.jsonl"
+    assert end(start("sample", "folio", "-o", run))[0] == 0
+    curate = ["curate", run, "-o", tmp_path / "out.jsonl"]
+    of_runs = [start("show", run, "--plain"), start(*curate), start("sample")]
+    of_results = [start("export", results, "--to", "csv"), start(*sweep)]
+    for status, large in [*first[:3], *map(end, of_results)]:
         assert status == 0
         assert {"pyarrow"} <= set(large) <= {"pandas", "pyarrow", "scipy"}  # pyarrow imports pandas to make arrays
+    for status, large in map(end, of_runs):
+        assert status == 0
+        assert set(large) <= {"scipy", "tree_sitter"}
 
 
 def test_every_command_has_its_own_line_in_the_list():

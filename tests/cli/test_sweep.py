@@ -1,4 +1,5 @@
 import logging
+import shutil
 
 import pytest
 from lm_eval.models.utils import resolve_max_length
@@ -6,7 +7,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.cli.sweep import _further, _without_limit_warning
-from lm_eval_hesnr.cli.sweep_cost import _windows
+from lm_eval_hesnr.cli.sweep_cost import _windows, cost_lines
 from lm_eval_hesnr.errors import InputError
 
 
@@ -47,3 +48,10 @@ def test_an_unknown_option_shows_the_usage_of_sweep_and_a_near_name(capsys):
     assert error.startswith("usage: hesnr sweep CHECKPOINT...")
     assert "unrecognized arguments: --gpus-per-modle" in error
     assert "2; did you mean '--gpus-per-model'?" in error
+
+
+def test_a_configuration_that_cannot_be_loaded_is_an_error_of_one_line(tmp_path, tiny_model):
+    folder = shutil.copytree(tiny_model, tmp_path / "checkpoint-1")
+    (folder / "config.json").write_text('{"a": 1}')
+    with pytest.raises(InputError, match=r"--dry-run, pretrained=.*checkpoint-1: Unrecognized model"):
+        next(cost_lines("checkpoint-1", [], {"pretrained": str(folder)}, None))

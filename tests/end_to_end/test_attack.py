@@ -10,7 +10,7 @@ import pytest
 from benchmarks.attack import __main__ as campaign
 from benchmarks.attack import inputs
 from benchmarks.attack.cases import ask_all
-from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, read_rows
+from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, by_kind, read_rows
 from benchmarks.attack.limits import Limits
 from benchmarks.attack.mutations import broken_bytes, broken_json
 from benchmarks.attack.table import Attack, Room, SkippedError, state
@@ -98,6 +98,9 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path):
     assert table.splitlines()[2:] == [
         "| c | k | **fault** | 1.0 | 2 | x \\| y |", "| d | k | held | 0.0 | 7 |  |", "",
         "2 attacks: 1 held, 1 fault, 0 skipped",
+    ]  # fmt: skip
+    assert by_kind([Row("a", "k", HELD, 1.0, 2.0), Row("b", "k", FAULT, 0.6, 7.0)]).splitlines()[2:] == [
+        "| k | 2 | 1 | 1 | 0 | 1 | 7 |", "| all | 2 | 1 | 1 | 0 | 1 | 7 |",
     ]  # fmt: skip
 
 

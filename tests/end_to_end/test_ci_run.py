@@ -18,8 +18,8 @@ def run(folder, then, **environment):
     make = folder / "make"
     make.write_text(f'#!/bin/sh\necho "$1" >> {folder}/targets\n{then}\n')
     make.chmod(0o755)
-    pythons = {"PYTHON": sys.executable, "PYTHON_FOR_EXPORTS": "/none", "PATH": f"{folder}:{os.environ['PATH']}"}
-    env = os.environ | {"CI": "false"} | pythons | environment  # with `true`, Chromium may be installed
+    programs = {"PYTHON": sys.executable, "PYTHON_FOR_EXPORTS": "/none", "CHROMEDRIVER": str(make)}
+    env = os.environ | programs | {"PATH": f"{folder}:{os.environ['PATH']}"} | environment
     return subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
 
 
@@ -57,3 +57,10 @@ def test_the_exports_are_tested_where_there_is_a_new_python(tmp_path):
     ]  # fmt: skip
     done = run(tmp_path, "")
     assert "there is no Python 3.12 or newer: the exports are not tested" in done.stdout
+
+
+def test_the_report_is_not_tested_in_a_browser_without_its_driver(tmp_path):
+    done = run(tmp_path, "", CHROMEDRIVER="/none")
+    assert done.returncode == 0
+    assert (tmp_path / "targets").read_text().split() == ["check", ".venv-vllm/.ready", "test-vllm", "test-all"]
+    assert "there is no chromedriver: the report is not tested in a browser" in done.stdout

@@ -80,7 +80,7 @@ def test_each_file_is_opened_once(tmp_path, monkeypatch):
     assert opened == dict.fromkeys((path for path in Path(tmp_path).rglob("*.json")), 1)
 
 
-@pytest.mark.parametrize("depth", [400, 900])
+@pytest.mark.parametrize("depth", [600, 900])  # Python 3.12 reads 490 levels
 def test_a_value_that_is_nested_too_deeply_is_named_plainly(depth, tmp_path):
     content = [{"type": "tool_result", "tool_use_id": "t", "content": "DEEP"}]
     use = [{"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "ls"}}]

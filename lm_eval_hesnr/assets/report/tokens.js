@@ -51,7 +51,7 @@ function parse(buffer, view) {
   const ends = new Uint32Array(n);
   for (let i = 0, end = 0; i < n; i++) ends[i] = end += lengths ? lengths[i] : 1;
   const start = (i) => (i ? ends[i - 1] : 0);
-  return { n, labels, checkpoints, text, ends, start, token: (i) => text.slice(start(i), ends[i]), blocks: [] };
+  return { n, hasText, labels, checkpoints, text, ends, start, token: (i) => text.slice(start(i), ends[i]), blocks: [] };
 }
 
 const isChange = () => $("checkpoint").value === "change";
@@ -100,6 +100,12 @@ function paint(block) {
   block.painted = true;
 }
 
+// the text alone, so that the page has few elements
+function unpaint(block) {
+  block.element.textContent = state.doc.text.slice(state.doc.start(block.first), state.doc.ends[block.end - 1]);
+  block.painted = false;
+}
+
 let observer = null;
 function build() {
   const { doc } = state, box = $("text"), made = document.createDocumentFragment();
@@ -122,6 +128,7 @@ function build() {
       const block = doc.blocks[entry.target.dataset.block];
       block.visible = entry.isIntersecting;
       if (block.visible && !block.painted) paint(block);
+      if (!block.visible && block.painted && !getSelection().containsNode(block.element, true)) unpaint(block);
     }
   }, { root: box, rootMargin: "600px" });
   for (const block of doc.blocks) observer.observe(block.element);
@@ -149,7 +156,8 @@ function drawLegend() {
     : [["h2", "low"], ["h5", "high"], ["d", "decision"]];
   const [a, b] = data.views[state.view].runs;
   const made = parts.flatMap(([className, name]) => [element("span", name, className), " "]);
-  $("legend").replaceChildren(`${isChange() ? "Change of " : ""}${$("colour").value}: `, ...made, isChange() ? `A is ${a}, B is ${b}.` : "");
+  $("legend").replaceChildren(`${isChange() ? "Change of " : ""}${$("colour").value}: `, ...made, isChange() ? `A is ${a}, B is ${b}. ` : "",
+    state.doc.hasText ? "" : "Each dot is a token: the page has no text.");
 }
 
 function drawMap() {
@@ -194,9 +202,13 @@ function about(i) {
   return `Token ${i} of ${doc.n}: ${JSON.stringify(doc.token(i))}, ${data.labels[doc.labels[i]]}. ${doc.checkpoints.map((one, j) => `${names[j]}: ${numbers(one, i)}.`).join(" ")}${change}`;
 }
 
-function candidateTables(i) {
+function candidateLines(i) {
   const names = data.views[state.view].runs;
-  return state.doc.checkpoints.map((one, j) => [names[j], one.candidates(i)]).filter((pair) => pair[1]);
+  const shown = (found) => found.map(([token, p]) => `${JSON.stringify(token)} ${p.toPrecision(2)}`).join(", ");
+  return state.doc.checkpoints.flatMap((one, j) => {
+    const found = one.candidates(i);
+    return found ? [`Candidates of ${names[j]}: ${shown(found)}`] : [];
+  });
 }
 
 const blockOf = (i) => state.doc.blocks.find((block) => i < block.end);
@@ -209,8 +221,7 @@ function show(i) {
   paint(block);
   block.element.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
   $("chosen").textContent = about(i);
-  $("candidates").replaceChildren(...candidateTables(i).map(([name, found]) =>
-    element("p", `Candidates of ${name}: ${found.map(([token, p]) => `${JSON.stringify(token)} ${p.toPrecision(2)}`).join(", ")}`)));
+  $("candidates").replaceChildren(...candidateLines(i).map((line) => element("p", line)));
   drawMap();
   try { history.replaceState(null, "", `#t=${state.view}.${i}`); } catch { /* a frame without an address */ }
 }
@@ -271,11 +282,9 @@ function pointed(event) {
 
 function hover(event) {
   const i = pointed(event), box = $("hover");
-  box.hidden = i === null;
-  if (i === null) return;
-  const found = candidateTables(i).map(([name, list]) =>
-    `Candidates of ${name}:\n${list.map(([token, p]) => `  ${JSON.stringify(token)} ${p.toPrecision(2)}`).join("\n")}`);
-  box.textContent = [about(i), ...found].join("\n");
+  box.hidden = i === null || i === state.on; // the chosen token is described above the text
+  if (box.hidden) return;
+  box.textContent = [about(i), ...candidateLines(i)].join("\n");
   box.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - box.offsetWidth - 8))}px`;
   box.style.top = `${event.clientY + 20 + box.offsetHeight > innerHeight ? Math.max(4, event.clientY - box.offsetHeight - 12) : event.clientY + 20}px`;
 }

@@ -95,4 +95,6 @@ def _setting(signature: Mapping[str, Any], key: str, scope: str) -> str:
         value = value.get(scope)
     if isinstance(value, Mapping):
         return " ".join(f"{name}={inner}" for name, inner in value.items())
+    if value is None:
+        return "none"  # no scaling of RoPE, no limit
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

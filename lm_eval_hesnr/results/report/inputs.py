@@ -132,16 +132,17 @@ def _with_tables(runs: Sequence[ReportRun], paths: Sequence[Path]) -> list[Repor
     paths that has the same signature and that no other run has.
     """
     named = [run.tables or _named_folder(run) for run in runs]
+    if None not in named:
+        return [replace(run, tables=folder) for run, folder in zip(runs, named, strict=True)]
     used = {folder.resolve() for folder in named if folder}
     others = [folder for path in paths if path.is_dir() for folder in folders_of_tables(path)]
     left = [(folder, table_signature(folder)) for folder in others if folder.resolve() not in used]
     found = []
     for run, folder in zip(runs, named, strict=True):
-        if folder is None:
-            equal = next((one for one in left if one[1] and _is_equal(one[1], run.run.config["signature"])), None)
-            if equal is not None:
-                left.remove(equal)
-                folder = equal[0]
+        equal = [one for one in left if one[1] and _is_equal(one[1], run.run.config["signature"])]
+        if folder is None and equal:
+            left.remove(equal[0])
+            folder = equal[0][0]
         found.append(replace(run, tables=folder))
     return found
 

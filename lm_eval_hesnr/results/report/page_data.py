@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.characters import visible
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.results.compare.data import parts_data
 from lm_eval_hesnr.results.diagnosis.finding import Finding
@@ -112,9 +112,9 @@ def as_json(data: Any) -> str:
 def _safe(value: Any) -> Any:
     """The data with escapes for control characters in all its texts; numbers that are not finite are None."""
     if isinstance(value, str):
-        return one_line(value)
+        return visible(value)
     if isinstance(value, dict):
-        return {one_line(str(key)): _safe(inner) for key, inner in value.items()}
+        return {visible(str(key)): _safe(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_safe(inner) for inner in value]
     return finite(value) if isinstance(value, float) else value

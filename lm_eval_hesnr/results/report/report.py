@@ -138,8 +138,11 @@ def make_report(request: ReportRequest) -> Report:
     words, documents = first_words(subject, findings), documents_of(subject)
     views, notes = views_of(subject, documents, request.show, with_text=request.with_text)
     notes = [*inputs.notes, *_other_tasks(inputs), *notes]
+    not_read = [f"not shown: {line}" for line in inputs.bad]
     title = request.title or _title(subject)
-    page = Page(title=title, subject=subject, words=words, documents=documents, findings=findings, notes=notes)
+    page = Page(
+        title=title, subject=subject, words=words, documents=documents, findings=findings, notes=[*not_read, *notes]
+    )
     html, left_out = page.html(views, request.max_size)
     return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out])
 

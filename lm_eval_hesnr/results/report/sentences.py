@@ -61,13 +61,17 @@ def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{both} {caution.removeprefix('they ')}." if caution.startswith("they ") else f"{caution}."
     yield from (f"{run.name} is not compared: {run.not_compared}." for run in subject.runs if run.not_compared)
     main = (subject.focus or subject.baseline).name
-    yield from finding_lines([one for one in findings if one.code in _CAUTIONS and _is_about(one, main)])
+    about = [_of_run(one, main) for one in findings if one.code in _CAUTIONS]
+    yield from finding_lines(one for one in about if one is not None)
 
 
-def _is_about(finding: Finding, name: str) -> bool:
-    if finding.task is None or name in finding.runs:
-        return True
-    return any(name == after for _, after in finding.pairs)
+def _of_run(finding: Finding, name: str) -> Finding | None:
+    """The finding about this run alone, or about the change to it; None if it is about other runs."""
+    if finding.task is None:
+        return finding
+    runs = tuple(run for run in finding.runs if run == name)
+    pairs = tuple(pair for pair in finding.pairs if pair[1] == name)
+    return finding._replace(runs=runs, pairs=pairs) if runs or pairs else None
 
 
 def certainty(subject: Subject) -> list[str]:

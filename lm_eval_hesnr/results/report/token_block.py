@@ -37,9 +37,11 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u202
 """Characters that have no width, or that change the order or the lines of the text around them."""
 
 
-def shown_text(text: str) -> str:
-    r"""The text with an escape, such as `\x1b`, for every control character except tabs and line ends."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+def shown_texts(texts: Sequence[str]) -> list[str]:
+    r"""The texts with an escape, such as `\x1b`, for every control character except tabs and line ends."""
+    if _CONTROL.search("".join(texts)) is None:  # one search is quicker than many replacements
+        return list(texts)
+    return [_CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text) for text in texts]
 
 
 def token_block(scores: Sequence[TokenScores], epsilon: float | None, texts: Sequence[str] | None) -> str:
@@ -56,7 +58,7 @@ def token_block(scores: Sequence[TokenScores], epsilon: float | None, texts: Seq
     flags = (TEXT if texts is not None else 0) | (CANDIDATES if has_candidates else 0)
     parts = [struct.pack("<HHI", len(scores), flags, len(first.token_ids))]
     if texts is not None:
-        parts.append(np.array([_utf16_units(text) for text in texts], "<u4").tobytes())
+        parts.append(_utf16_units(texts).tobytes())
     parts.append(first.labels.astype("u1").tobytes())
     parts += [_checkpoint(one, epsilon) for one in scores]
     if has_candidates:
@@ -66,8 +68,11 @@ def token_block(scores: Sequence[TokenScores], epsilon: float | None, texts: Seq
     return base64.b64encode(gzip.compress(b"".join(parts), compresslevel=6, mtime=0)).decode("ascii")
 
 
-def _utf16_units(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+def _utf16_units(texts: Sequence[str]) -> np.ndarray:
+    """(T,) uint32: the length of each text in JavaScript, where a character beyond U+FFFF counts as two."""
+    if max("".join(texts), default="") <= "\uffff":
+        return np.fromiter(map(len, texts), "<u4", len(texts))
+    return np.array([len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2 for text in texts], "<u4")
 
 
 def _checkpoint(scores: TokenScores, epsilon: float | None) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ from lm_eval_hesnr.metrics.measures import number_or_none
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.subject import Document, Subject
 from lm_eval_hesnr.results.report.tables import Table, table_of
-from lm_eval_hesnr.results.report.token_block import shown_text, token_block
+from lm_eval_hesnr.results.report.token_block import shown_texts, token_block
 from lm_eval_hesnr.results.token_tables import available
 
-_WORST = 20
-"""The number of tokens in the list of a trajectory."""
+_WORST, _WORST_OF_OTHERS = 20, 10
+"""The number of tokens in the list of the first trajectory, and of each other one. A page has at most about 2000 HTML
+elements."""
 _AROUND = 10
 """Tokens of the text before and after one of them."""
 _LABELS = {label.label_name: label for label in Label}
@@ -89,7 +90,7 @@ def views_of(subject: Subject, documents: Sequence[Document], show: str, *, with
             break
         view = _view(subject, document, with_text, notes)
         if view is not None:
-            views.append(view)
+            views.append(replace(view, worst=view.worst[:_WORST_OF_OTHERS]) if views else view)
         elif chosen is not documents:
             notes.append(f"note: {document.id}: no token table, so its tokens are not shown")
     return Views(views, notes)
@@ -117,14 +118,18 @@ def _chosen(documents: Sequence[Document], show: str) -> tuple[Sequence[Document
 
 
 def _view(subject: Subject, document: Document, with_text: bool, notes: list[str]) -> View | None:
-    found = [(run, table) for run in subject.pair if (table := _table(run, document, with_text, notes))]
+    found: list[tuple[ReportRun, Table]] = []
+    for run in subject.pair:
+        needs_text = with_text and not any(table.texts for _, table in found)
+        if table := _table(run, document, needs_text, notes):
+            found.append((run, table))
     if not found:
         return None
     tables = [table for _, table in found]
     scores = [table.scores for table in tables]
     epsilon = _epsilon(subject)
     texts = next((table.texts for table in tables if table.texts is not None), None)
-    shown = [shown_text(text) for text in texts] if texts is not None else None
+    shown = shown_texts(texts) if texts is not None else None
     return View(
         document=document,
         runs=[run.name for run, _ in found],

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.files import read_regular
+
 _STEP = re.compile(r"(?:checkpoint|step|iter)[-_=]?(\d+)(?!\d*(?:\.\d+)?[^\W\d_])", re.IGNORECASE)
 """A number after the word that Trainer, Megatron, OLMo or Pythia use. `step100k` has no such number."""
 _ONLY_NUMBER = re.compile(r"\D*?(\d+)(?![^\W\d_])\D*")
@@ -30,7 +32,10 @@ def key_of(pretrained: str, revision: str | None, model_args: Mapping[str, Any])
 
 def resolved(path: str) -> str:
     """The absolute path without links, which is the same for every way to write a path."""
-    return str(Path(path).expanduser().resolve())
+    try:
+        return str(Path(path).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError):  # there can be no such file
+        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,7 @@ def tokens_seen(checkpoint: Checkpoint) -> int | None:
         return int(found[1]) * _UNITS[found[2].upper()] if found else None
     path = folder / "trainer_state.json"
     try:
-        if path.stat().st_size > _LARGEST_STATE_FILE:
-            return None
-        seen = json.loads(path.read_bytes())["num_input_tokens_seen"]
+        seen = json.loads(read_regular(path, at_most=_LARGEST_STATE_FILE))["num_input_tokens_seen"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return seen if type(seen) is int and seen > 0 else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 from pathlib import Path
 from typing import Any
+
+from lm_eval_hesnr.files import open_regular, read_regular
 
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
@@ -30,6 +33,7 @@ def fault_of(folder: Path, *, needs_tokenizer: bool = True) -> str | None:
 
     Raises:
         FileNotFoundError: the folder was removed meanwhile.
+        OSError: a file cannot be read, for example because it is a named pipe.
     """
     names = {path.name for path in folder.iterdir()}
     if "config.json" not in names:
@@ -102,15 +106,15 @@ def _header(path: Path) -> tuple[int, dict[str, Any]] | None:
 
 
 def _json(path: Path) -> Any:
-    """The decoded file; None if it is missing, too long, or not JSON."""
+    """The decoded file; None if it is missing, too long, not a regular file, or not JSON."""
     try:
-        return json.loads(path.read_bytes()) if path.stat().st_size <= _LONGEST_HEADER else None
+        return json.loads(read_regular(path, at_most=_LONGEST_HEADER))
     except (OSError, ValueError, RecursionError):
         return None
 
 
 def _ends_whole(path: Path) -> bool:
     """Whether the last character of a JSON object is there."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 64))
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 64))
         return file.read().rstrip().endswith(b"}")

@@ -193,7 +193,7 @@ def test_another_context_is_a_caution():
     )
     assert found.kind == "better"
     assert found.cautions == [
-        "they differ in window (8192 in b, 2048 in base), rope (rope_type=yarn factor=4.0 in b, None in base): the "
+        "they differ in window (8192 in b, 2048 in base), rope (rope_type=yarn factor=4.0 in b, none in base): the "
         "difference can come from the model or from the context"
     ]
 

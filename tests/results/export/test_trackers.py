@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import struct
 import sys
 
 import pytest
@@ -12,6 +11,7 @@ from lm_eval_hesnr.results.export.read_runs import read_runs
 from lm_eval_hesnr.results.export.request import Request
 from lm_eval_hesnr.results.export.trackers import points, send
 from tests.results.export.results_files import results, write_results, write_sweep
+from tests.results.export.wandb_file import history
 
 
 @pytest.fixture
@@ -99,19 +99,5 @@ def test_wandb_has_every_point(late, tmp_path, monkeypatch):
     assert wandb.run is None
     wandb.teardown()  # what the interpreter does at its end
     (file,) = tmp_path.rglob("run-*.wandb")
-    history = [{i.nested_key[0] if i.nested_key else i.key: i.value_json for i in items} for items in _history(file)]
-    found = [(int(row["hesnr/step"]), float(row["hesnr/he_snr/action"])) for row in history]
+    found = [(int(row["hesnr/step"]), float(row["hesnr/he_snr/action"])) for row in history(file)]
     assert found == [(150, 0.1), (600, 0.2), (1800, 0.3)]
-
-
-def _history(file):
-    """Yield the items of each logged point. The file is a log of records: check sum, length, kind, content."""
-    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
-    content, place = file.read_bytes(), 7
-    while place < len(content):
-        (length,) = struct.unpack_from("<H", content, place + 4)
-        record = messages.Record()
-        record.ParseFromString(content[place + 7 : place + 7 + length])
-        if record.WhichOneof("record_type") == "history":
-            yield record.history.item
-        place += 7 + length

@@ -102,3 +102,7 @@ def test_the_table_of_a_trajectory_has_its_tokens(runs):
     assert "".join(table.texts or ()) == next(one.text for one in documents(6, 300) if one.name == name)
     assert table_of(folder, name, "0" * 16, with_text=True) is None
     assert table_of(folder, "another", digest, with_text=True) is None
+
+
+def test_runs_that_are_given_one_by_one_keep_their_order(runs):
+    assert [run.name for run in read_inputs([runs[1], runs[0]], None).runs] == ["B", "A"]

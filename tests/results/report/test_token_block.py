@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lm_eval_hesnr.metrics.profile import EPSILON
-from lm_eval_hesnr.results.report.token_block import shown_text, token_block
+from lm_eval_hesnr.results.report.token_block import shown_texts, token_block
 from tests.builders import token_scores, with_extras
 
 
@@ -107,7 +107,14 @@ def test_equal_tokens_give_equal_bytes():
 
 
 def test_control_characters_are_escapes_and_line_ends_are_not():
-    assert (
-        shown_text("a\tb\n\x1b[0m\u202e\u2028\x00é\U0001f600")
-        == r"a" + "\tb\n" + r"\x1b[0m\u202e\u2028\x00é" + "\U0001f600"
+    given = ["a\tb\n", "\x1b[0m", "\u202e\u2028\x00", "é\U0001f600"]
+    assert shown_texts(given) == ["a\tb\n", r"\x1b[0m", r"\u202e\u2028\x00", "é\U0001f600"]
+    assert shown_texts(["a\tb\n", "é"]) == ["a\tb\n", "é"]
+
+
+@pytest.mark.parametrize("texts", [["a", "é", ""], ["a", "é\U0001f600", "", "\U0001f600"]])
+def test_lengths_are_those_of_javascript(texts):
+    scores = token_scores(len(texts), first_scored=1)
+    assert Decoded(token_block([scores], EPSILON, texts), 10).lengths == tuple(
+        len(text.encode("utf-16-le")) // 2 for text in texts
     )

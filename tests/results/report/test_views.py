@@ -9,6 +9,8 @@ from lm_eval_hesnr.results.report import tables
 from lm_eval_hesnr.results.report.inputs import read_inputs
 from lm_eval_hesnr.results.report.subject import documents_of, subject_of
 from lm_eval_hesnr.results.report.views import views_of
+from lm_eval_hesnr.scoring.token_table import write_token_table
+from tests.builders import with_extras
 
 
 @pytest.fixture
@@ -72,3 +74,15 @@ def test_the_worst_token_costs_the_second_run_most(subject):
     assert len(costs) == 20
     assert costs == sorted(costs, reverse=True)
     assert costs[0] > 0
+
+
+def test_candidates_have_the_text_that_the_trajectory_has_for_them(tmp_path):
+    scores = with_extras(60)
+    assert scores.top_ids is not None
+    known = scores.top_ids[scores.top_ids[:, 0] >= 0][0, :2]
+    scores.token_ids[:2] = known
+    write_token_table(tmp_path, 0, "run", scores, "".join(f"{i:03d}" for i in range(60)))
+    subject = subject_of(read_inputs([tmp_path], None).runs, None, None)
+    (view,), _ = views_of(subject, documents_of(subject), "1", with_text=True)
+    assert {view.token_names[int(token)] for token in known} == {"000", "001"}
+    assert set(view.token_names) <= set(scores.token_ids.tolist())

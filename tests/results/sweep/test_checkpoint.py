@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, step_of, tokens_seen
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, resolved, step_of, tokens_seen
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,8 @@ def test_tokens_seen_of_a_folder(tmp_path, text, n):
     if text is not None:
         (tmp_path / "trainer_state.json").write_text(text)
     assert tokens_seen(Checkpoint("a", str(tmp_path))) == n
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~no-such-user/x"])
+def test_a_path_that_cannot_exist_stays_as_it_is(path):
+    assert resolved(path) == path

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
+from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, tokens_seen
 from lm_eval_hesnr.results.sweep.readiness import Watcher, identity_of
 from lm_eval_hesnr.results.sweep.weight_files import CONVERT, fault_of
 
@@ -130,6 +130,16 @@ def test_what_is_missing_is_named(folder, change, fault):
     assert fault_of(folder) is None
     change(folder)
     assert (fault_of(folder) or "").startswith(fault)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "trainer_state.json"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_or_a_device_in_a_checkpoint_is_not_read(folder, name, make):
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    look, _ = looks(folder, age=100.0)
+    assert look() == ("ready" if name == "trainer_state.json" else "incomplete")
+    assert tokens_seen(Checkpoint("a", str(folder))) is None
 
 
 def test_a_checkpoint_may_have_its_tokenizer_elsewhere(folder):

@@ -22,13 +22,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def page() -> Iterator[Any]:
     """A page in Chromium or Chrome, one browser for all tests."""
     pytest.importorskip("selenium", reason="selenium is not installed: make test-report")
-    from tests.results.report.in_browser.page import browser_and_driver, chromium
+    from selenium.common.exceptions import WebDriverException
+
+    from tests.results.report.in_browser.page import browser_and_driver, start
 
     found = browser_and_driver()
     if found is None:
         pytest.skip("no Chromium or Chrome with its driver (Debian: apt-get install chromium chromium-driver)")
-    with chromium(*found) as opened:
-        yield opened
+    try:
+        started = start(*found)
+    except WebDriverException as error:  # such as a driver of another version
+        pytest.skip(f"{found[0]} does not start: {str(error).splitlines()[0]}")
+    yield started
+    started.driver.quit()
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,12 @@ def browser_and_driver() -> tuple[str, str] | None:
     return (browser, driver) if browser and driver else None
 
 
-@contextmanager
-def chromium(browser: str, driver: str) -> Iterator[Page]:
-    """Start a browser without a window; it ends with the block. Both paths are given, so nothing is downloaded."""
+def start(browser: str, driver: str) -> Page:
+    """Start a browser without a window, and return its page. Both paths are given, so nothing is downloaded.
+
+    Raises:
+        WebDriverException: it does not start.
+    """
     options = Options()
     options.binary_location = browser
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"):
@@ -38,12 +41,19 @@ def chromium(browser: str, driver: str) -> Iterator[Page]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     options.set_capability("unhandledPromptBehavior", "dismiss")
     started = webdriver.Chrome(options=options, service=Service(executable_path=driver))
+    started.set_page_load_timeout(_WAIT)
+    started.set_script_timeout(_WAIT)
+    return Page(started)
+
+
+@contextmanager
+def chromium(browser: str, driver: str) -> Iterator[Page]:
+    """As `start`; the browser ends with the block."""
+    page = start(browser, driver)
     try:
-        started.set_page_load_timeout(_WAIT)
-        started.set_script_timeout(_WAIT)
-        yield Page(started)
+        yield page
     finally:
-        started.quit()
+        page.driver.quit()
 
 
 class Page:
@@ -124,7 +134,9 @@ class Page:
             "(document.querySelector(arguments[0]).getBoundingClientRect())",
             selector,
         )
-        self.command("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
+        for moved in (5, 0):  # the browser ignores a move to where the mouse is
+            self.command("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1] + moved)
+            self.frame()
 
     def frame(self) -> None:
         """Wait until the browser has drawn twice."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lm_eval_hesnr import report
+from lm_eval_hesnr.results.report.report import report
 from tests.results.report.in_browser.synthetic_runs import documents, write_run
 
 

@@ -123,6 +123,27 @@ def test_only_tokens_near_the_view_are_elements(page, pair):
     assert page.evaluate("document.getElementsByTagName('*').length") <= 2000
 
 
+def test_a_trajectory_of_131072_tokens_stays_small_and_can_be_searched(page, reported, tmp_path):
+    runs = [*documents(1, 131_072), *documents(6, 300, seed=5)[1:]]
+    paths = [write_run(tmp_path / name, runs, number=i, better=0.1 * i) for i, name in enumerate("AB")]
+    path = reported(*paths, "--show", ",".join(one.name for one in runs[:3]))
+    assert path.stat().st_size <= 2_500_000
+    page.open(path)
+    assert page.evaluate("document.getElementsByTagName('*').length") <= 2000
+    for action in ("worst", "next"):
+        page.evaluate("document.querySelector(`[data-action=${arguments[0]}]`).click()", action)
+        page.frame()
+        assert is_in_view(page)
+    page.evaluate_later(
+        "const box = document.getElementById('text'); for (let i = 0; i < 60; i++) {"
+        " box.scrollTop += 2000; await new Promise(requestAnimationFrame); }"
+    )
+    assert page.evaluate("document.getElementsByTagName('*').length") <= 2500
+    word = max(re.findall(r"\w{6,}", runs[0].text[-800:]), key=len)
+    assert page.evaluate("window.find(arguments[0], true, true)", word)
+    assert page.errors() == []
+
+
 def test_the_worst_token_costs_the_second_run_most(page, pair, two_runs):
     from lm_eval_hesnr.labels import SCOPES
     from lm_eval_hesnr.metrics.profile import EPSILON
