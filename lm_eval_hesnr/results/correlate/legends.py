@@ -102,7 +102,8 @@ def of_given(known: Sequence[Given]) -> list[str]:
 
 def of_predictions(found: Correlation) -> list[str]:
     """The notes of the table of predictions."""
-    unseen = "the checkpoint" if found.points.design == INDEPENDENT else "the checkpoint, or its whole training run"
+    has_runs = any(one.family is not None for one in found.predictions)
+    unseen = "the checkpoint, or its whole training run" if has_runs else "the checkpoint"
     return [
         f"The root mean squared error of a linear fit that has not seen {unseen} (leave-one-out). Lower is better. "
         "0.1 logit is 2.5 percentage points at a pass rate of 50 %."

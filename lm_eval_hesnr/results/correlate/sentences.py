@@ -37,7 +37,7 @@ def _answer(found: Correlation, one: Difference) -> str:
         reason = found.no_differences if one.reason == NO_TEST else one.reason
         return f"NOT KNOWN: {reason or 'the test is not defined for these numbers'}.{rs}"
     low, high = one.test.interval
-    numbers = f"{rs} Difference {one.test.difference:+.3f}, 95 % {low:+.3f} to {high:+.3f}, p = {_p(one.p_value)}."
+    numbers = f"{rs} Difference {one.test.difference:+.3f}, 95 % {low:+.3f} to {high:+.3f}, p {_p(one.p_value)}."
     if one.answer == YES:
         return f"YES.{numbers}"
     if one.answer == NO:
@@ -57,7 +57,7 @@ def _why_not(one: Difference) -> str:
 
 
 def _p(value: float) -> str:
-    return "below 0.0001" if value < 0.0001 else f"{value:.2g}"
+    return "below 0.0001" if value < 0.0001 else f"= {value:.2g}"
 
 
 def _tests(found: Correlation) -> Iterator[str]:
@@ -113,8 +113,8 @@ def _about_design(found: Correlation) -> Iterator[str]:
         )
     else:
         yield (
-            "It misleads if you read it as a statement about other training runs. It has only "
-            f"{len(set(points.families))}."
+            "It misleads if you read it as a statement about other training runs. There are only "
+            f"{len(set(points.families))} here."
         )
 
 

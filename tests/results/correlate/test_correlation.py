@@ -174,6 +174,12 @@ def test_a_page_has_only_the_tables_that_its_checkpoints_allow(family, tables_of
     assert [table.rows[0][0] for table in tables(correlate(found, found.predictors([HE_SNR]), [ppl]))] == tables_of
 
 
+@pytest.mark.parametrize(("n_runs", "is_named"), [(2, False), (3, True)])
+def test_training_runs_are_left_out_from_three_on_and_only_then_named(n_runs, is_named):
+    table = tables(result(points(family=lambda i: str(i % n_runs), noise=0.3, n=16)))[-1]
+    assert ("training run left out" in table.rows[0]) is ("or its whole training run" in table.notes[0]) is is_named
+
+
 @pytest.mark.parametrize(("family", "head"), [(None, "95 % (too narrow)"), (str, "95 %")])
 def test_intervals_over_checkpoints_of_the_same_run_are_marked(family, head):
     found = tables(result(points(family=family, noise=0.3)))[0]
