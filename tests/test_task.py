@@ -545,9 +545,10 @@ def test_temperatures_give_calibrated_he_snr_also_from_token_tables_and_the_stor
         for scope, found in measured.items():
             summary = results["configs"]["swe_hesnr"]["summary"][scope]
             assert found["summary"]["calibration"] == summary["calibration"]
-            value, error = (row[f"calibrated_he_snr{suffix},{scope}"] for suffix in ("", "_stderr"))
-            assert found["measures"]["calibrated_he_snr"] == pytest.approx(value, abs=1e-9)
-            assert found["stderr"]["calibrated_he_snr"] == pytest.approx(error, abs=1e-9)
+            for name in found["measures"].keys() | {"calibrated_he_snr"}:
+                value, error = (row[f"{name}{suffix},{scope}"] for suffix in ("", "_stderr"))
+                assert found["measures"][name] == pytest.approx(value, rel=1e-9), name
+                assert found["stderr"][name] == pytest.approx(error, rel=1e-9), name
 
 
 def test_a_temperature_that_cannot_be_fitted_is_a_finding(evaluate, runs, caplog, harness_logs):

@@ -13,5 +13,5 @@ EMBEDDED_MODEL = Path(__file__).parent / "tiny_swe_lm"
 REPORT = Path(__file__).parent / "report"
 """The template, style and scripts of the page of `hesnr report`."""
 
-CORRELATE_PAGE = Path(__file__).parent / "correlate" / "page.html.j2"
-"""The template of the page of `hesnr correlate --html`."""
+CORRELATE = Path(__file__).parent / "correlate"
+"""The template of the page of `hesnr correlate --html`, and that of its content, which a report can have too."""

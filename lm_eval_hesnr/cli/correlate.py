@@ -17,6 +17,7 @@ from lm_eval_hesnr.metrics.bootstrap import SEED
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
 from lm_eval_hesnr.results.correlate.data import correlation_data
+from lm_eval_hesnr.results.correlate.differences import USEFUL_GAIN
 from lm_eval_hesnr.results.correlate.matching import match
 from lm_eval_hesnr.results.correlate.page import correlation_page
 from lm_eval_hesnr.results.correlate.points import Points, Predictor, Spec
@@ -70,6 +71,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--thresholds", nargs="+", type=float, default=[], metavar="NATS",
         help="also the measures of decisions with these epsilons, from --tables; p is corrected for the choice",
     )  # fmt: skip
+    command.add_argument(
+        "--gain", type=float, default=USEFUL_GAIN, metavar="R",
+        help=f"the smallest gain in r that is of use; the answer is NO if the data exclude it (default: {USEFUL_GAIN})",
+    )  # fmt: skip
     command.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of all draws (default: {SEED})")
     command.add_argument("-o", "--out", metavar="OUT.json", help="also write all numbers to this file")
     command.add_argument(
@@ -86,6 +91,8 @@ def run(arguments: argparse.Namespace) -> bool:
             raise InputError(f"--thresholds and --epsilon should be positive numbers of nats, found {epsilon}")
     if arguments.seed < 0:
         raise InputError(f"--seed should be a whole number of at least 0, found {arguments.seed}")
+    if not 0 < arguments.gain < 1:
+        raise InputError(f"--gain should be a number above 0 and below 1, found {arguments.gain}")
     outputs = _outputs(arguments)
     measures = _specs(arguments.measures, "--measures")
     rivals = [one for one in _specs(arguments.against, "--against") if one not in measures]
@@ -103,7 +110,7 @@ def run(arguments: argparse.Namespace) -> bool:
     points = Points(matched.pairs, arguments.seed)
     points.check(list(scopes))
     tested = [*points.predictors(measures), *_at_thresholds(reader, points, measures, arguments.thresholds)]
-    found = correlate(points, tested, points.predictors(rivals))
+    found = correlate(points, tested, points.predictors(rivals), arguments.gain)
     print_lines(correlation_lines(found))
     for path, content in ((outputs[0], _json), (outputs[1], correlation_page)):
         if path is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.messages.counts import counted
+from lm_eval_hesnr.messages.counts import counted, quoted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.diagnosis.finding import Finding, finding_lines
 from lm_eval_hesnr.results.results_file import read_results
@@ -83,7 +83,7 @@ def _sources(path: Path) -> Iterator[Source]:
 
 def _total(findings: Sequence[Finding], names: Sequence[str]) -> str:
     total = counted(len(findings), "finding") if findings else "no findings"
-    order = f", in this order: {', '.join(names)}" if len(names) > 1 else ""
+    order = f", in this order: {', '.join(map(quoted, names))}" if len(names) > 1 else ""
     return f"{total} in {counted(len(names), 'run')}{order}"
 
 

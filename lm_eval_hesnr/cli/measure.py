@@ -160,9 +160,10 @@ def _print_comparison(arguments: argparse.Namespace, reader: Reader, sources: Se
     elif arguments.json:
         print_lines(_json({scope: _data(found, parts.get(scope), arguments) for scope, found in compared.items()}))
     else:
-        for scope, found in compared.items():
+        for i, (scope, found) in enumerate(compared.items()):
             on_own = compare(own, scope, baseline) if arguments.set_of else None
-            print_lines(page_lines(found, replace(extras, parts=parts.get(scope), on_own_sets=on_own)))
+            page = page_lines(found, replace(extras, parts=parts.get(scope), on_own_sets=on_own))
+            print_lines(["", *page] if i else page)
     return all_good
 
 

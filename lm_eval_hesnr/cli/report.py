@@ -35,6 +35,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )  # fmt: skip
     command.add_argument("--no-text", action="store_true", help="leave out all words of the trajectories")
     command.add_argument("--title", metavar="TEXT", help="heading of the page")
+    command.add_argument(
+        "--scores", metavar="SCORES.csv", help="say whether he_snr predicts these scores, see hesnr correlate"
+    )
     command.add_argument("--force", action="store_true", help="replace FILE even if it is not a report")
     command.set_defaults(run=run)
 
@@ -53,6 +56,7 @@ def run(arguments: argparse.Namespace) -> bool:
             max_size=size_in_bytes(arguments.max_size, "--max-size"),
             with_text=not arguments.no_text,
             title=arguments.title,
+            scores=user_path(arguments.scores) if arguments.scores else None,
         )
     )
     for line in report.bad:

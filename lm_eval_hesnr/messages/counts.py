@@ -35,3 +35,8 @@ def listed(parts: Sequence[str], word: str = "and", most: int | None = None) -> 
     if most is not None and len(parts) > most + 1:
         parts = [*parts[:most], f"{len(parts) - most} more"]
     return f" {word} ".join([part for part in (", ".join(parts[:-1]), parts[-1]) if part])
+
+
+def quoted(name: str) -> str:
+    """The name, in quotes if it could be read as several names, such as `base, window 2048`."""
+    return f'"{name}"' if any(part in name for part in (", ", " and ", " or ", " -> ")) else name

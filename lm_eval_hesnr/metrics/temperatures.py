@@ -113,9 +113,11 @@ def _crossings(candidates: np.ndarray, entropies: np.ndarray, snr: np.ndarray, e
     left = n_decided[i] - 1
     before, after = entropies[i, left], entropies[i, left + 1]
     inverse = FINE[left] + (before - epsilon) / (before - after) * _STEP
+    # inside the two points, because the sums at them contain the token or not
+    inside = np.nextafter(FINE[left], math.inf), np.nextafter(FINE[left + 1], 0)
     for _ in range(2):  # Newton's method, with the exact entropies
         entropy, slope = _entropy(candidates[i] * inverse[:, None])
-        inverse = np.clip(inverse - (entropy - epsilon) / slope * inverse, FINE[left], FINE[left + 1])
+        inverse = np.clip(inverse - (entropy - epsilon) / slope * inverse, *inside)
     return np.stack([inverse, snr[i, left], snr[i, left + 1]], axis=1)
 
 

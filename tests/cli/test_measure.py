@@ -146,6 +146,14 @@ def test_json_has_all_differences_and_csv_one_row_per_run(tmp_path, capsys):
     assert lines[0] == "scope,measure,value,stderr,low,high"
 
 
+def test_each_scope_has_a_page_after_a_blank_line(tmp_path, capsys):
+    runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
+    lines, _ = lines_of(capsys, *runs, "--scopes", "action,all")
+    (start,) = [i for i, line in enumerate(lines) if ", scope all, " in line]
+    assert lines[0].startswith("2 runs, 8 trajectories, scope action, ")
+    assert lines[start - 1] == ""
+
+
 def test_runs_that_scored_only_actions_have_no_parts_in_another_scope(tmp_path, capsys):
     runs = [write(tmp_path / name, better, score="action") for name, better in (("base", 0), ("top", 0.3))]
     lines, _ = lines_of(capsys, *runs, "--decompose", "--scopes", "all")
@@ -159,6 +167,8 @@ def test_a_run_that_cannot_be_compared_says_why_something_is_missing(tmp_path, c
     for what in ("no verdict", "no parts", "trajectories are not compared"):
         reason = f"bfloat16 and float32: {what}: they differ in dtype (bfloat16 in bfloat16, float32 in float32)."
         assert reason in [line.strip() for line in lines]
+    found = json.loads("\n".join(lines_of(capsys, *runs, "--json")[0]))["action"]
+    assert list(found["choice"]["not_considered"]) == ["bfloat16"]
 
 
 def test_a_trajectory_without_a_threshold_has_no_numbers():

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from lm_eval_hesnr.cli import main
+from tests.results.correlate.made_up import study, write_study
 from tests.results.report.in_browser.synthetic_runs import documents, write_run
 
 
@@ -126,3 +128,50 @@ def test_trajectories_without_a_table_are_named_if_they_are_asked_for(runs, tmp_
     status, _, notes = reported(capsys, *folders, "-o", tmp_path / "report.html", "--show", "run-001")
     assert status == 0
     assert notes == ["note: no token tables: the page does not show tokens; score with --metadata token_table=DIR"]
+
+
+@pytest.fixture(scope="module")
+def study_with_scores(tmp_path_factory):
+    """The folder of a made-up study in which he_snr predicts better."""
+    return write_study(tmp_path_factory.mktemp("study"), study("better")[:24])
+
+
+def test_scores_add_a_section_that_says_what_hesnr_correlate_says(study_with_scores, tmp_path, capsys):
+    out, scores = tmp_path / "page.html", study_with_scores / "scores.csv"
+    assert reported(capsys, study_with_scores / "results", "-o", out, "--scores", scores)[0] == 0
+    page = out.read_text(encoding="utf-8")
+    section = page.partition('<section id="predict"')[2].partition("</section>")[0]
+    assert main(["correlate", str(scores), str(study_with_scores / "results")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for sentence in re.findall("<p>(Does .*?)</p>", section):
+        assert sentence in printed
+    assert section.count("Does he_snr,action predict the outcome better than") == 2
+    assert (section.count("<svg"), section.count("<circle")) == (3, 3 * 24)
+    assert '<a href="#predict">' in page
+    assert "What would have to be true for this page to mislead" in section
+
+
+def test_without_scores_there_is_no_such_section(runs, tmp_path, capsys):
+    assert reported(capsys, *runs, "-o", tmp_path / "page.html", "--show", "0")[0] == 0
+    assert "predict" not in (tmp_path / "page.html").read_text().partition("<main>")[2].partition("</main>")[0]
+
+
+def test_scores_that_fit_only_some_runs_are_a_note_on_the_page(study_with_scores, tmp_path, capsys):
+    out, scores = tmp_path / "page.html", tmp_path / "scores.csv"
+    lines = (study_with_scores / "scores.csv").read_text().splitlines()
+    scores.write_text("\n".join([*lines[:8], "<b>missing</b>,run A,1,1,2,1"]))
+    status, _, notes = reported(capsys, study_with_scores / "results", "-o", out, "--scores", scores)
+    assert status == 0
+    assert "note: not in Does it predict?, without results: <b>missing</b>" in notes
+    assert any(note.startswith("note: not in Does it predict?, without a score: ") for note in notes)
+    assert "<b>missing" not in out.read_text()
+
+
+def test_a_wrong_score_is_an_error_and_nothing_is_written(study_with_scores, tmp_path, capsys):
+    scores = tmp_path / "scores.csv"
+    scores.write_text("checkpoint,passed,tasks\nA-step1000,many,500\n")
+    status, lines, (error,) = reported(
+        capsys, study_with_scores / "results", "-o", tmp_path / "page.html", "--scores", scores
+    )
+    assert (status, lines, list(tmp_path.glob("*.html"))) == (2, [], [])
+    assert error.startswith(f"error: {scores}, line 2, passed: expected a whole number")

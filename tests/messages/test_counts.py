@@ -1,6 +1,6 @@
 import pytest
 
-from lm_eval_hesnr.messages.counts import counted, first_names
+from lm_eval_hesnr.messages.counts import counted, first_names, quoted
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,8 @@ def test_a_number_has_its_noun(n, noun, text):
 )
 def test_more_than_three_names_are_cut_with_dots(names: list[str], text: str) -> None:
     assert first_names(names) == text
+
+
+def test_a_name_that_looks_like_several_is_quoted():
+    assert quoted("step200") == "step200"
+    assert [quoted(name) for name in ("a, b", "a and b", "a -> b")] == ['"a, b"', '"a and b"', '"a -> b"']

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from scipy.special import logsumexp  # type: ignore[import-untyped]
 
+from lm_eval_hesnr.metrics import bootstrap
 from lm_eval_hesnr.metrics.calibration import CALIBRATED, calibrated_difference, calibration, replicates
 from lm_eval_hesnr.metrics.profile import EPSILON, EntropyProfile
 from lm_eval_hesnr.metrics.scope_result import scope_result
@@ -68,6 +69,17 @@ def test_a_warmer_or_colder_model_has_the_same_value_and_another_temperature(sca
 
 def in_resamples(found, scale=1.0):
     return replicates([one.temperatures for one in profiles_of(found, scale)], NAMES[: len(found)])
+
+
+def test_each_resample_has_two_halves_and_the_temperature_of_one_is_applied_to_the_other(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 4)
+    found = list(texts(1.2, n_docs=6))
+    values: Any = in_resamples(found)
+    drawn = [bootstrap.resampled(np.eye(6), 3, seed).astype(int) for seed in (bootstrap.SEED, bootstrap.SEED + 1)]
+    for value, *times in zip(values.values, *drawn, strict=True):
+        one, other = ([found[i] for i in np.repeat(np.arange(6), n)] for n in times)
+        first, second = directly(one, other), directly(other, one)
+        assert value == pytest.approx((first[2] + second[2]) / (first[1] + second[1]), rel=0.001)
 
 
 def test_a_paired_difference_ignores_the_temperature_and_sees_a_worse_model():

@@ -67,6 +67,17 @@ def test_every_temperature_equals_full_logits():
     assert snr == pytest.approx([_expected(inverse)[2] for inverse in between], rel=1e-3)
 
 
+def test_a_token_that_crosses_at_a_point_of_the_finer_grid_is_counted_once():
+    random = np.random.default_rng(0)
+    logits = random.normal(0, random.uniform(1, 4, (3000, 1)), (3000, 40))
+    columns = recorded(logits, (logits + random.gumbel(size=logits.shape)).argmax(axis=1), k=10)
+    tokens = EntropyProfile.of_tokens(**columns, k=10).temperatures
+    assert np.abs(tokens.crossings[:, :1] - FINE).min() < 1e-12  # there is such a token
+    decisions, snr = decision_sums(tokens, FINE)
+    assert decisions.tolist() == tokens.sums[1].tolist()
+    assert snr == pytest.approx(tokens.sums[2], rel=1e-12)
+
+
 def test_at_temperature_1_they_are_the_sums_of_he_snr():
     random = np.random.default_rng(1)
     columns = recorded(random.normal(0, 2, (800, 50)), random.integers(0, 50, 800), k=10)

@@ -6,13 +6,23 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lm_eval_hesnr.messages.counts import listed
+from lm_eval_hesnr.messages.counts import listed, quoted
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.comparable import contexts
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.pair import HEADLINE, ROUNDING, Pair
-from lm_eval_hesnr.results.compare.verdict import ALPHA, NO_VERDICT, NOT_DISTINGUISHABLE, Family, Verdict, holm
+from lm_eval_hesnr.results.compare.verdict import (
+    ALPHA,
+    NO_VERDICT,
+    NOT_DISTINGUISHABLE,
+    SAME_TOKENS,
+    Family,
+    Verdict,
+    holm,
+    is_temperature,
+)
 from lm_eval_hesnr.results.text_table import number
 
 Values = Mapping[str, Mapping[str, Estimate]]
@@ -22,8 +32,6 @@ Pairs = Mapping[str, Pair]
 
 _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
-_SAME_TOKENS = ("ppl", "top1_acc")
-"""Measures that ask all models about the same tokens, and that may contradict he_snr."""
 SEE_PARTS = " See which tokens changed (--decompose)."
 _MOST_NAMES = 4
 _NO_CHOICE = "No choice: there is no verdict about any run."
@@ -45,6 +53,8 @@ class Choice:
     """Sentences: which run to take and why, and cautions."""
     not_considered: Mapping[str, str]
     """The runs without a verdict, and why they have none."""
+    has_opposite: bool = False
+    """Whether a reason says that a worse run is better by ppl or top1_acc."""
 
     @property
     def sentences(self) -> list[str]:
@@ -81,10 +91,19 @@ def choice(
     if take[0] != best.name:
         sentence += _other_context(best, by_name[take[0]], found[0].scope)
     worse = {name: family.pair(by_name[take[0]], by_name[name]) for name in kinds if name not in as_good}
-    cautions = list(_cautions(take[0], {name: one for name, one in worse.items() if one.reason is None}, values))
+    worse = {name: one for name, one in worse.items() if one.reason is None}
+    opposite = list(_contradictions(take[0], worse, values)) if "ppl" in values[take[0]] else []
+    cautions = [*opposite, *_not_supported(take[0], worse, on_set="ppl" not in values[take[0]])]
     by_headline = cautions and take[0] == best.name
     reasons = [f"By {HEADLINE}, t{sentence[1:]}" if by_headline else sentence, *cautions]
-    return Choice(take=take, highest=best.name, as_good=as_good, reasons=reasons, not_considered=without)
+    return Choice(
+        take=take,
+        highest=best.name,
+        as_good=as_good,
+        reasons=reasons,
+        not_considered=without,
+        has_opposite=bool(opposite),
+    )
 
 
 def _highest(
@@ -119,20 +138,20 @@ def _take(
     other = "ppl" if "ppl" in values[best] else "he_ppl"
     leaders = _leaders(other, {name: values[name] for name in (best, *as_good)}) or [best]
     if best in leaders:
-        are = f"{_and(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
+        are = f"{_names(as_good)} {_are(as_good)} not distinguishable from it on these trajectories"
         return [best], f"Take {best}: {why}. {are}."
     leader = leaders[0]
     against = _against(leader, best, [other], values)
     if leader in _better(other, {name: pairs[name] for name in as_good}):
         rest = [name for name in as_good if name != leader]
-        also = f" Also not distinguishable from {best}: {_and(rest)}." if rest else ""
+        also = f" Also not distinguishable from {best}: {_names(rest)}." if rest else ""
         return [leader], (
             f"Take {leader}: {HEADLINE} does not distinguish it from {best} on these trajectories, and its {other} is "
             f"lower by more than chance ({against}). {highest}.{also}"
         )
     return [best, *as_good], (
-        f"Take {_and([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on these "
-        f"trajectories. {highest}, and {leader} the lowest {other} of these ({against})."
+        f"Take {_names([best, *as_good], 'or')}: neither {HEADLINE} nor {other} distinguishes the best of them on "
+        f"these trajectories. {highest}, and {leader} the lowest {other} of these ({against})."
     )
 
 
@@ -142,7 +161,7 @@ def _highest_and_why(best: str, values: Values, *, is_complete: bool) -> tuple[s
     leaders = _leaders(HEADLINE, values)
     if leaders != [best]:
         run = "run" if is_complete else "run with a verdict"
-        return f"{_and(leaders)} have the highest {HEADLINE} ({value})", f"no {run} has a higher {HEADLINE} ({value})"
+        return f"{_names(leaders)} have the highest {HEADLINE} ({value})", f"no {run} has a higher {HEADLINE} ({value})"
     has = f"has the highest {HEADLINE}{'' if is_complete else ' of the runs with a verdict'} ({value})"
     leads = [f"the {_extreme(name)} {name}" for name in _REASONS if _leaders(name, values) == [best]]
     return f"{best} {has}", _and([f"it {has}", *leads])
@@ -150,29 +169,15 @@ def _highest_and_why(best: str, values: Values, *, is_complete: bool) -> tuple[s
 
 def _are_worse(worse: Sequence[str], is_complete: bool) -> str:
     if not is_complete:
-        return f"{_and(worse)} {_are(worse)} worse."
+        return f"{_names(worse)} {_are(worse)} worse."
     return "The other run is worse." if len(worse) == 1 else "All other runs are worse."
-
-
-def _cautions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
-    """A caution if he_snr alone decides.
-
-    Args:
-        taken: the run that is taken.
-        worse: the worse runs, compared with it.
-        values: the measures of each run.
-    """
-    if "ppl" in values[taken]:
-        yield from _contradictions(taken, worse, values)
-    else:
-        yield from _not_supported(taken, worse)
 
 
 def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
     """A caution if a worse run is better by a measure of the same tokens, by more than chance."""
     found: dict[str, list[str]] = {}
-    for name in _SAME_TOKENS:
-        better = _better(name, worse, of=_SAME_TOKENS)
+    for name in SAME_TOKENS:
+        better = _better(name, worse, of=SAME_TOKENS)
         for leader in _leaders(name, {run: values[run] for run in better})[:1]:
             found.setdefault(leader, []).append(name)
     if found:
@@ -196,14 +201,26 @@ def _against(leader: str, taken: str, names: Sequence[str], values: Values) -> s
     return ", ".join(f"{_short(values[leader][name])} against {_short(values[taken][name])}" for name in names)
 
 
-def _not_supported(taken: str, worse: Pairs) -> Iterator[str]:
-    """A caution if, on a set of tokens, top1_acc does not say that a run with a lower he_snr is worse."""
-    better = _better("top1_acc", worse)
-    equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
-    found = [f"{_and(better)} {_are(better)} better than {taken}"] if better else []
-    found += [f"{_and(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
-    if found:
-        yield f"Caution: by top1_acc on these tokens, {_and(found)}. So {taken} may only be more confident."
+def _not_supported(taken: str, worse: Pairs, *, on_set: bool) -> Iterator[str]:
+    """A caution if another measure does not say that a run with a lower he_snr is worse.
+
+    On a set of tokens this is top1_acc, else calibrated_he_snr, if the runs have it.
+
+    Args:
+        taken: the run that is taken.
+        worse: the worse runs, compared with it.
+        on_set: whether the measures are over a set of tokens.
+    """
+    confident = f"So {taken} may only be more confident."
+    if on_set:
+        better = _better("top1_acc", worse)
+        equal = [name for name, one in worse.items() if name not in better and one.sign("top1_acc") >= 0]
+        found = [f"{_names(better)} {_are(better)} better than {taken}"] if better else []
+        found += [f"{_names(equal)} {_are(equal)} not distinguishable from {taken}"] if equal else []
+        if found:
+            yield f"Caution: by top1_acc on these tokens, {_and(found)}. {confident}"
+    elif equal := [name for name, one in worse.items() if one.sign(HEADLINE) < 0 and is_temperature(one, -1)]:
+        yield f"Caution: {CALIBRATED} does not say that {_names(equal)} {_are(equal)} worse. {confident}"
 
 
 def _better(name: str, pairs: Pairs, of: Sequence[str] = ()) -> list[str]:
@@ -245,3 +262,7 @@ def _short(found: Estimate) -> str:
 
 def _and(parts: Sequence[str], word: str = "and") -> str:
     return listed(parts, word, _MOST_NAMES)
+
+
+def _names(runs: Sequence[str], word: str = "and") -> str:
+    return _and([quoted(run) for run in runs], word)

@@ -40,6 +40,7 @@ def comparison_data(found: Comparison) -> dict[str, Any]:
             "take": list(found.choice.take),
             "highest": found.choice.highest,
             "not_distinguishable": list(found.choice.as_good),
+            "not_considered": dict(found.choice.not_considered),
             "sentences": list(found.choice.sentences),
         },
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lm_eval_hesnr.messages.counts import listed
+from lm_eval_hesnr.messages.counts import listed, quoted
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.results.compare.comparison import Comparison
 from lm_eval_hesnr.results.compare.pair import HEADLINE
@@ -86,7 +86,7 @@ def _on_own_sets(found: Comparison, extras: Extras) -> list[str]:
     """What --set-of changes: the answer on the decisions of each run itself."""
     if extras.on_own_sets is None or not (take := extras.on_own_sets.choice.take):
         return []
-    answer = "the same" if list(take) == list(found.choice.take) else f"take {listed(take, 'or', _MOST_NAMES)}"
+    answer = "the same" if list(take) == list(found.choice.take) else f"take {_names(take, 'or')}"
     about = f"The answer is about the decisions of {extras.set_of}, the same tokens for every run. "
     return [
         f"{about if found.choice.take else ''}Without --set-of, on the decisions of each run itself, the answer is: "
@@ -94,5 +94,5 @@ def _on_own_sets(found: Comparison, extras: Extras) -> list[str]:
     ]
 
 
-def _names(runs: Sequence[str]) -> str:
-    return listed(runs, most=_MOST_NAMES)
+def _names(runs: Sequence[str], word: str = "and") -> str:
+    return listed([quoted(run) for run in runs], word, _MOST_NAMES)

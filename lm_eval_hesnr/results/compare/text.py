@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from lm_eval_hesnr.messages.counts import counted, listed
+from lm_eval_hesnr.messages.counts import counted, listed, quoted
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.metrics.calibration import CALIBRATED
@@ -72,10 +72,9 @@ def _rivals_lines(found: Comparison) -> list[str]:
     """The verdicts on the run to take, compared with its rivals."""
     if not found.rivals:
         return []
-    taken, rivals = found.rivals[0].run, [_quoted(verdict.baseline) for verdict in found.rivals]
-    head = f"{_quoted(taken)}, the run to take by the last lines, compared with {listed(rivals)}:"
-    in_answer = len(found.choice.reasons) > 1  # the answer has a caution
-    return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not in_answer)]
+    taken, rivals = found.rivals[0].run, [quoted(verdict.baseline) for verdict in found.rivals]
+    head = f"{quoted(taken)}, the run to take by the last lines, compared with {listed(rivals)}:"
+    return [*wrapped(head, ""), *_verdict_lines(found.rivals, with_opposite=not found.choice.has_opposite)]
 
 
 def _other_contexts(found: Comparison) -> str:
@@ -87,7 +86,7 @@ def _other_contexts(found: Comparison) -> str:
     largest = max(groups, key=lambda values: len(groups[values]))
     others = "the others" if len(groups[largest]) > 1 else listed(groups[largest])
     described = [
-        f"{listed(values)} in {listed([_quoted(name) for name in names])}"
+        f"{listed(values)} in {listed([quoted(name) for name in names])}"
         for values, names in groups.items()
         if values != largest
     ]
@@ -118,7 +117,7 @@ def choice_lines(found: Comparison, *, with_advice: bool = True) -> list[str]:
     sentences = [one if with_advice else one.removesuffix(SEE_PARTS) for one in chosen.reasons]
     if chosen.take:
         if repeated := [name for name in chosen.not_considered if name in given]:
-            sentences.append(f"Not considered, as there is no verdict: {listed(repeated)}.")
+            sentences.append(f"Not considered, as there is no verdict: {listed([quoted(name) for name in repeated])}.")
         sentences += [
             f"Not considered, as there is no verdict: {name}: {why}."
             for name, why in chosen.not_considered.items()
@@ -224,11 +223,6 @@ def parts_lines(baseline: str, run: str, parts: Mapping[str, Difference | None])
         p = "" if name == "kept" else number(p_value, ".2g")
         rows.append((name, number(value, form), interval_cell(interval, form), p, about[name]))
     return aligned(rows, right=(1, 2, 3))
-
-
-def _quoted(name: str) -> str:
-    """The name, in quotes if it could be read as several names."""
-    return f'"{name}"' if ", " in name or " and " in name else name
 
 
 def wrapped(text: str, indent: str) -> list[str]:

@@ -31,14 +31,15 @@ _POWER = 0.8
 """The advised number of trajectories shows the difference in this share of cases."""
 _MOST_ADVISED = 10_000
 """No larger number of trajectories is advised."""
-_MAY_OPPOSE = ("ppl", "top1_acc")
-"""Measures that are named in a caution if they say the opposite of he_snr. Both use all tokens of the scope."""
+SAME_TOKENS = ("ppl", "top1_acc")
+"""Measures that ask all models about the same tokens: all of the scope. A caution names those that contradict
+he_snr."""
 LARGEST_LEFT = 1 / 3
 """A change of he_snr comes from the temperature if at most this share of it is left in calibrated_he_snr, with the same
 or the other sign. The share is not 0, because the temperatures are fitted. The limit is between what docs/measures.md
-has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is 0.00 and -0.01
-with the embedded model, and 0.20 and -0.07 with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it
-is 0.57 and 0.65. If those of a random half rise, or with noise, it is at least 2 with either sign."""
+has for a change of temperature and for other changes. At the temperatures 0.8 and 1.25, the share is at most 0.03
+with the embedded model and with SmolLM2-135M. If the true logits of the easiest decisions rise by 1, it is 0.57 and
+0.64. If those of a random half rise, or with noise, it is at least 1.7 with either sign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,22 +264,30 @@ def _advice(pair: Pair, value: float, interval: Interval, n_tested: int) -> str:
 
 def _opposite(pair: Pair, expected: int) -> str | None:
     """A caution if ppl or top1_acc has the other sign than he_snr; `expected` is that of he_snr."""
-    opposite = [name for name in _MAY_OPPOSE if pair.sign(name) * expected < 0]
+    opposite = [name for name in SAME_TOKENS if pair.sign(name) * expected < 0]
     moves = ", ".join("{} ({:.4g} -> {:.4g})".format(name, *pair.values(name)) for name in opposite)
-    return f"{moves} says the opposite" if opposite else None
+    return f"{moves} {'says' if len(opposite) == 1 else 'say'} the opposite" if opposite else None
+
+
+def is_temperature(pair: Pair, expected: int) -> bool:
+    """Whether little of the difference of he_snr is left in calibrated_he_snr; `expected` is the sign of he_snr."""
+    found = pair.differences.get(CALIBRATED)
+    return found is not None and found.value * expected <= LARGEST_LEFT * abs(pair.headline.value)
 
 
 def _only_confident(pair: Pair, expected: int) -> str | None:
     """A caution if the difference of he_snr is one of temperature; `expected` is the sign of he_snr."""
     found = pair.differences.get(CALIBRATED)
-    if not expected or found is None or found.value * expected > LARGEST_LEFT * abs(pair.headline.value):
+    if not expected or found is None or not is_temperature(pair, expected):
         return None
     more, not_so = ("more", "better") if expected > 0 else ("less", "worse")
     if pair.sign(CALIBRATED) * expected < 0:
         return f"{CALIBRATED} says the opposite: {pair.run.name} is {more} confident, and not {not_so}"
+    ends = found.interval or (-math.inf, math.inf)
+    is_small = max(end * expected for end in ends) <= LARGEST_LEFT * abs(pair.headline.value)
     return (
         f"{CALIBRATED} does not say so: at the temperature that fits each run, little of the difference is left. "
-        f"{pair.run.name} is {more} confident, and not {not_so}"
+        f"{pair.run.name} {'is' if is_small else 'may be only'} {more} confident, and not {not_so}"
     )
 
 

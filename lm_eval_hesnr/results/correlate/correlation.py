@@ -10,8 +10,8 @@ import numpy as np
 from lm_eval_hesnr.metrics.correlation.one_measure import FEWEST_FOR_STATISTICS, Coefficient, is_constant
 from lm_eval_hesnr.metrics.correlation.partial import dummies, left_out_error, partial
 from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FOR_DIFFERENCES
-from lm_eval_hesnr.results.correlate.differences import Difference, differences
-from lm_eval_hesnr.results.correlate.points import FAMILIES, FEW_FAMILIES, Points, Predictor
+from lm_eval_hesnr.results.correlate.differences import USEFUL_GAIN, Difference, differences
+from lm_eval_hesnr.results.correlate.points import FAMILIES, FEW_FAMILIES, INDEPENDENT, Points, Predictor
 from lm_eval_hesnr.results.correlate.rows import Row, rows_of, swaps_of
 
 _FEWEST_FAMILIES_LEFT_OUT = 3
@@ -26,6 +26,12 @@ class Given:
     measure: Coefficient | None
     control: Coefficient | None
     """The same for the rival over every second trajectory, given the rival over the others."""
+
+    @property
+    def above_control(self) -> bool | None:
+        """Whether the whole interval of the measure is above that of the control; None if one is not known."""
+        of_measure, of_control = (one and one.interval for one in (self.measure, self.control))
+        return None if of_measure is None or of_control is None else of_measure.low > of_control.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +76,16 @@ class Correlation:
         return [row for row in self.rows if row.predictor.label not in self.rivals]
 
 
-def correlate(points: Points, measures: Sequence[Predictor], rivals: Sequence[Predictor]) -> Correlation:
+def correlate(
+    points: Points, measures: Sequence[Predictor], rivals: Sequence[Predictor], gain: float = USEFUL_GAIN
+) -> Correlation:
     """Correlate measures with the outcome.
 
     Args:
         points: the checkpoints.
         measures: what should predict the outcome.
         rivals: what they are compared with; not in `measures`. The null predictor is added.
+        gain: the smallest gain in r that is of use.
     """
     null = points.null_predictor()
     predictors = [*measures, *rivals, null]
@@ -99,7 +108,7 @@ def correlate(points: Points, measures: Sequence[Predictor], rivals: Sequence[Pr
         no_differences=too_few or (points.no_test if compared else too_few_for_two),
         no_p_values=too_few or swaps.reason,
         ways=swaps.ways,
-        differences=differences(points, measures, [*rivals, null], reasons) if compared else [],
+        differences=differences(points, measures, [*rivals, null], reasons, gain) if compared else [],
         given=_given(points, [one for one in measures if one in usable], rivals[:1]) if compared else [],
         predictions=_predictions(points, measures, new, null, reasons) if compared else [],
     )
@@ -107,10 +116,11 @@ def correlate(points: Points, measures: Sequence[Predictor], rivals: Sequence[Pr
 
 def _given(points: Points, measures: Sequence[Predictor], rivals: Sequence[Predictor]) -> list[Given]:
     found = []
+    independent = points.design == INDEPENDENT  # then each checkpoint is a training run
+    families = np.empty((len(points.names), 0)) if independent else dummies(points.families)
     for rival in rivals:
         if rival.halves is None or not all(np.isfinite(half).all() for half in (rival.x, *rival.halves)):
             continue
-        families = dummies(points.families)
         first, second = rival.halves
         control = partial(first, points.y, np.column_stack([second, families]))
         for one in measures:

@@ -48,6 +48,7 @@ def correlation_data(found: Correlation) -> dict[str, Any]:
                 "r_rival": one.r_rival,
                 "r_between": one.r_between,
                 "reason": one.reason,
+                "gain": one.gain,
                 "answer": one.answer,
                 "test": one.test and one.test._asdict(),
                 "p_value_after_holm": one.p_value,
@@ -62,6 +63,7 @@ def correlation_data(found: Correlation) -> dict[str, Any]:
                 "given": one.rival,
                 "partial": one.measure and one.measure._asdict(),
                 "split_half_control": one.control and one.control._asdict(),
+                "above_control": one.above_control,
             }
             for one in found.given
         ],
@@ -86,6 +88,7 @@ def _row(row: Row) -> dict[str, Any]:
         "r_smoothed": row.r_smoothed,
         "r_within": dict(row.within),
         "noise": row.noise and row.noise._asdict(),
+        "r_if_exact": row.r_if_exact,
         "r_without_step": row.without_step,
         "p_value": row.p_value,
         "p_value_max_t": row.max_p_value,

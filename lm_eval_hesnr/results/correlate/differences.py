@@ -19,7 +19,7 @@ YES, NO, NOT_KNOWN = "yes", "no", "not known"
 NO_TEST = "no test fits the checkpoints"
 """The reason if the checkpoints come from too few training runs."""
 USEFUL_GAIN = 0.05
-"""A smaller gain of r is of no use: a measure whose interval is below it is said not to predict better."""
+"""By default, a smaller gain in r is of no use: a measure whose interval is below it does not predict better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Difference:
     p_value: float | None = None
     """Of the test, after Holm."""
     comparisons: int = 0
+    gain: float = USEFUL_GAIN
+    """The smallest gain in r that is of use."""
 
     @property
     def answer(self) -> str:
@@ -51,7 +53,7 @@ class Difference:
             return NOT_KNOWN
         if self.p_value < ALPHA:
             return YES if self.test.difference > 0 else NO
-        return NO if self.test.interval.high < USEFUL_GAIN else NOT_KNOWN
+        return NO if self.test.interval.high < self.gain else NOT_KNOWN
 
 
 def differences(
@@ -59,6 +61,7 @@ def differences(
     measures: Sequence[Predictor],
     rivals: Sequence[Predictor],
     reasons: Mapping[str, str | None],
+    gain: float = USEFUL_GAIN,
 ) -> list[Difference]:
     """Each measure against each rival, with p-values after Holm over all of them.
 
@@ -67,12 +70,13 @@ def differences(
         measures: any.
         rivals: others than the measures.
         reasons: for each label the reason why it has no statistics, or None.
+        gain: the smallest gain in r that is of use.
     """
     found = []
     for one in measures:
         done: list[Predictor] = []
         for rival in rivals:
-            found.append(_difference(points, one, rival, reasons, done))
+            found.append(replace(_difference(points, one, rival, reasons, done), gain=gain))
             done.append(rival)
     tested = [i for i, one in enumerate(found) if one.test is not None]
     adjusted = holm([test.p_value for i in tested if (test := found[i].test)])

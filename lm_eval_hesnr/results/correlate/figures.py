@@ -10,6 +10,7 @@ import numpy as np
 
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
 from lm_eval_hesnr.results.correlate.correlation import Correlation, Row
+from lm_eval_hesnr.results.correlate.legends import interval_head
 from lm_eval_hesnr.results.correlate.points import NULL
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
@@ -54,6 +55,7 @@ def _figure(
         "label": one.label,
         "r": None if row.pearson is None else row.pearson.value,
         "interval": None if row.pearson is None else row.pearson.interval,
+        "interval_head": interval_head(found),
         "width": WIDTH,
         "height": HEIGHT,
         "frame": {"left": _LEFT, "right": WIDTH - _RIGHT, "top": _TOP, "bottom": HEIGHT - _BOTTOM},

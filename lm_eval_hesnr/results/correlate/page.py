@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lm_eval_hesnr.assets import CORRELATE_PAGE
+from lm_eval_hesnr.assets import CORRELATE
 from lm_eval_hesnr.messages.characters import visible
 from lm_eval_hesnr.results.correlate.correlation import Correlation
 from lm_eval_hesnr.results.correlate.figures import families, figures
@@ -35,8 +35,8 @@ def correlation_section(found: Correlation) -> dict[str, Any]:
 
 def correlation_page(found: Correlation) -> str:
     """The HTML of the page. Every text in it is escaped."""
-    from jinja2 import Environment  # only this option needs it
+    from jinja2 import Environment, FileSystemLoader  # only this option needs it
 
-    environment = Environment(autoescape=True)
-    template = environment.from_string(CORRELATE_PAGE.read_text(encoding="utf-8"))
+    environment = Environment(autoescape=True, loader=FileSystemLoader(CORRELATE), trim_blocks=True)
+    template = environment.get_template("page.html.j2")
     return visible(template.render(section=correlation_section(found)))

@@ -54,6 +54,13 @@ class Row:
     max_p_value: float | None = None
     """The same, corrected for the choice of the best of all measures."""
 
+    @property
+    def r_if_exact(self) -> float | None:
+        """What r would be without noise: r divided by the root of both reliabilities, in [-1, 1]. None if not known."""
+        if self.pearson is None or self.noise is None or not self.noise.ceiling:
+            return None
+        return max(-1.0, min(1.0, self.pearson.value / self.noise.ceiling))
+
 
 @dataclass(frozen=True, slots=True)
 class Swaps:

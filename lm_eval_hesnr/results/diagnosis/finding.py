@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from lm_eval_hesnr.messages.counts import quoted
+
 
 class Finding(NamedTuple):
     """One finding."""
@@ -41,7 +43,7 @@ class Finding(NamedTuple):
                 chains[-1].append(after)
             else:
                 chains.append([before, after])
-        return ", ".join(" -> ".join(chain) for chain in chains)
+        return ", ".join(" -> ".join(map(quoted, chain)) for chain in chains)
 
 
 class ChangeFinding(NamedTuple):

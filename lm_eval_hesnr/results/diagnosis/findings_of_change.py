@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.results.compare.verdict import LARGEST_LEFT
 from lm_eval_hesnr.results.diagnosis.change import Change, changes, in_scopes, sizes
 from lm_eval_hesnr.results.diagnosis.finding import ChangeFinding, Finding
@@ -12,7 +13,6 @@ from lm_eval_hesnr.results.run import Run
 
 SMALLEST_FALL = 0.005
 """Smaller falls of topk_acc are not reported."""
-_CALIBRATED = "calibrated_he_snr"
 
 
 def findings_of_change(before: Run, after: Run, scopes: Sequence[str]) -> Iterator[ChangeFinding]:
@@ -37,7 +37,7 @@ def findings_of_change(before: Run, after: Run, scopes: Sequence[str]) -> Iterat
 
 
 def _is_temperature(change: Change) -> bool:
-    values, calibrated = change.values("he_snr"), change.values(_CALIBRATED)
+    values, calibrated = change.values("he_snr"), change.values(CALIBRATED)
     if change.move("he_snr") is None or values is None or calibrated is None:
         return False
     return abs(calibrated[1] - calibrated[0]) <= LARGEST_LEFT * abs(values[1] - values[0])
@@ -48,19 +48,17 @@ def _temperature(found: Sequence[Change]) -> Iterator[ChangeFinding]:
         finding = Finding(
             "temperature",
             "he_snr moves, but not at the temperature that fits each run: "
-            + "; ".join(
-                f"{in_scopes([change], 'he_snr')}, {_CALIBRATED} {_with_intervals(change)}" for change in found
-            ),
+            + "; ".join(f"{in_scopes([change], 'he_snr')}, {CALIBRATED} {_with_intervals(change)}" for change in found),
             "one model is only more confident than the other, as after a change of the sampling temperature; compare "
-            f"{_CALIBRATED}",
+            f"{CALIBRATED}",
         )
         yield ChangeFinding(finding, sizes(found, "he_snr"))
 
 
 def _with_intervals(change: Change) -> str:
     """calibrated_he_snr in both runs, each with its own interval: documents do not give its paired difference."""
-    values, runs = change.values(_CALIBRATED) or (), (change.before, change.after)
-    found = (run.config["summary"][change.scope]["intervals"].get(_CALIBRATED) for run in runs)
+    values, runs = change.values(CALIBRATED) or (), (change.before, change.after)
+    found = (run.config["summary"][change.scope]["intervals"].get(CALIBRATED) for run in runs)
     return " -> ".join(
         f"{value:.4f} ({f'95 % {ends[0]:.4f} to {ends[1]:.4f}' if ends else 'no interval'})"
         for value, ends in zip(values, found, strict=True)
@@ -80,7 +78,7 @@ def _opposite(found: Sequence[Change]) -> Iterator[ChangeFinding]:
 
 def _how_to_see_temperature(found: Sequence[Change]) -> str:
     """A higher or lower temperature looks the same. It is ruled out if the calibrated values are known."""
-    is_known = all(change.values(_CALIBRATED) for change in found)
+    is_known = all(change.values(CALIBRATED) for change in found)
     return "" if is_known else "; a change of temperature looks the same, and --metadata temperatures=true shows it"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,8 @@ class Page:
     findings: Sequence[Finding]
     notes: Sequence[str]
     """What the user should know, one line each."""
+    predict: Mapping[str, Any] | None = None
+    """The section "Does it predict?", as `correlation_section` returns it; None without scores."""
 
     def html(self, views: Sequence[View], max_size: int) -> tuple[str, list[str]]:
         """The page with as many of the token views as fit into a size, and a line about the others.
@@ -86,6 +88,7 @@ class Page:
             "ranking": chart_tables.ranking_sentence(subject),
             "tables": _tables(subject, self.documents, views),
             "views": views,
+            "predict": self.predict,
             "data": Markup(as_json(data)),  # noqa: S704 (JSON without <, > and &)
         }
 

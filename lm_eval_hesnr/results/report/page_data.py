@@ -25,7 +25,7 @@ FORMAT, VERSION = "hesnr-report", 1
 def page_data(
     subject: Subject, words: Words, documents: Sequence[Document], views: Sequence[View], findings: Sequence[Finding]
 ) -> dict[str, Any]:
-    """Everything that the page shows, as plain values. Missing numbers are None."""
+    """Everything that the page shows about the runs, as plain values. Missing numbers are None."""
     comparison, scope = subject.comparison, subject.scope
     names = [run.name for run in subject.runs]
     return {

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from lm_eval_hesnr import __version__
-from lm_eval_hesnr.assets import REPORT
+from lm_eval_hesnr.assets import CORRELATE, REPORT
 from lm_eval_hesnr.messages.characters import visible
 
 MARK = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="generator" content="hesnr report'
@@ -55,7 +55,7 @@ def _policy(scripts: list[str]) -> str:
 @lru_cache(maxsize=1)
 def _template() -> Any:
     environment = Environment(
-        loader=FileSystemLoader(REPORT),
+        loader=FileSystemLoader([REPORT, CORRELATE]),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,

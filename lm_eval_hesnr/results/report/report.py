@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -88,6 +89,7 @@ def report(
     max_size: str = "25MB",
     text: bool = True,
     title: str | None = None,
+    scores: str | Path | None = None,
 ) -> Report:
     """The report of `hesnr report`. A notebook shows it; `save` writes it to a file.
 
@@ -100,9 +102,10 @@ def report(
         max_size: show fewer if the page would be larger.
         text: whether the page has the words of the trajectories.
         title: the heading of the page.
+        scores: SCORES.csv of `hesnr correlate`, to say whether he_snr predicts them.
 
     Raises:
-        InputError: there is no run; or there is no such baseline, scope, task or trajectory.
+        InputError: there is no run; or there is no such baseline, scope, task or trajectory; or a score is wrong.
     """
     request = ReportRequest(
         paths=[user_path(path) for path in results],
@@ -113,6 +116,7 @@ def report(
         max_size=size_in_bytes(max_size, "max_size"),
         with_text=text,
         title=title,
+        scores=None if scores is None else user_path(scores),
     )
     return make_report(request)
 
@@ -137,14 +141,24 @@ def make_report(request: ReportRequest) -> Report:
     findings = diagnose([_without_tables(run.run) for run in inputs.runs])
     words, documents = first_words(subject, findings), documents_of(subject)
     views, notes = views_of(subject, documents, request.show, with_text=request.with_text)
-    notes = [*inputs.notes, *_other_tasks(inputs), *notes]
+    predict, unmatched = _prediction(request, subject)
+    notes = [*inputs.notes, *_other_tasks(inputs), *notes, *unmatched]
     not_read = [f"not shown: {line}" for line in inputs.bad]
     title = request.title or _title(subject)
     page = Page(
-        title=title, subject=subject, words=words, documents=documents, findings=findings, notes=[*not_read, *notes]
-    )
+        title=title, subject=subject, words=words, documents=documents, findings=findings, notes=[*not_read, *notes],
+        predict=predict,
+    )  # fmt: skip
     html, left_out = page.html(views, request.max_size)
     return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out])
+
+
+def _prediction(request: ReportRequest, subject: Subject) -> tuple[dict[str, Any] | None, list[str]]:
+    if request.scores is None:
+        return None, []
+    from lm_eval_hesnr.results.report.predicts import prediction  # imports scipy, which only this option needs
+
+    return prediction(request.scores, subject)
 
 
 def _without_tables(run: Run) -> Run:

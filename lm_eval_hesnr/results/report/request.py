@@ -32,6 +32,8 @@ class ReportRequest:
     with_text: bool = True
     """Whether the page has the words of the trajectories."""
     title: str | None = None
+    scores: Path | None = None
+    """SCORES.csv of `hesnr correlate`; None for a page without the section about it."""
 
 
 def size_in_bytes(text: str, option: str) -> int:

@@ -1,14 +1,16 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lm_eval_hesnr.metrics.bootstrap import Interval
+from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, Interval
+from lm_eval_hesnr.metrics.calibration import Replicates
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.choice import choice
 from lm_eval_hesnr.results.compare.comparison import compare
-from lm_eval_hesnr.results.compare.verdict import Family
+from lm_eval_hesnr.results.compare.verdict import Family, verdicts
 from tests.builders import compared_run
 
 N = 30
@@ -25,6 +27,11 @@ def run(name, he_snr, ppl=4.0, **signature):
 
 def answer(*runs):
     return compare(runs, "action").choice
+
+
+def test_a_name_in_a_list_is_quoted_if_it_has_a_comma():
+    found = answer(run("a", 0.1), run("b", 0.12, ppl=3.5), replace(run("c", 0.1199), name="c, window 2048"))
+    assert '"c, window 2048" is not distinguishable from it' in found.sentences[0]
 
 
 def test_the_highest_he_snr_is_taken_if_all_others_are_worse():
@@ -71,6 +78,27 @@ def test_a_worse_run_with_a_better_ppl_is_a_caution():
     assert len(answer(run("a", 0.1, ppl=5), run("b", 0.12)).sentences) == 1
 
 
+def test_a_worse_run_is_looked_at_by_two_measures_so_a_p_value_of_0_04_is_no_caution():
+    found: Any
+    b = run("b", 0.12)
+    for move in np.linspace(0.003, 0.02, 60):
+        a = run("a", 0.1, ppl=4 - move)
+        found = verdicts([b, a], "action")[0].differences["ppl"]
+        if 0.03 < found.p_value < 0.05:
+            break
+    assert found.p_value > 0.03
+    assert len(answer(a, b).sentences) == 1
+    a.totals["action"][:, SUMS.index("rank_1")] += 100  # by top1_acc the p-value is small; the other one is not doubled
+    assert "by ppl and top1_acc, a is better than b" in answer(a, b).sentences[1]
+
+
+def test_the_lowest_he_ppl_is_a_reason():
+    b = run("b", 0.12)
+    assert "he_ppl" not in answer(run("a", 0.1), b).sentences[0]
+    b.totals["action"][:, len(SUMS) + SUMS.index("nll_top_k")] -= 10
+    assert "Take b: it has the highest he_snr (0.1200) and the lowest he_ppl" in answer(run("a", 0.1), b).sentences[0]
+
+
 def test_on_a_set_of_tokens_an_equal_top1_acc_is_a_caution():
     measures = ("he_snr", "he_ppl", "top1_acc")
     a, b = (replace(run(name, he_snr), measures=measures) for name, he_snr in (("a", 0.1), ("b", 0.12)))
@@ -83,6 +111,21 @@ def test_on_a_set_of_tokens_an_equal_top1_acc_is_a_caution():
     assert "by top1_acc on these tokens, a is better than b. So" in answer(a, b).sentences[1]
     b.totals["action"][:, SUMS.index("rank_1")] += 200
     assert len(answer(a, b).sentences) == 1
+
+
+def test_calibration_that_does_not_say_that_others_are_worse_is_a_caution():
+    def _calibrated(one, value):
+        values = value + np.random.default_rng(4).normal(0, 1e-3, RESAMPLES)
+        return replace(one, replicates={"action": Replicates(value, values, np.ones(N))})
+
+    runs = [_calibrated(run("a", 0.1), 0.11), _calibrated(run("b", 0.12), 0.111), _calibrated(run("c", 0.08), 0.08)]
+    found = answer(*runs)
+    assert found.sentences[0].startswith("By he_snr, take b: ")
+    assert found.sentences[1:] == [
+        "Caution: calibrated_he_snr does not say that a is worse. So b may only be more confident."
+    ]
+    assert not found.has_opposite
+    assert len(answer(_calibrated(runs[0], 0.1), *runs[1:]).sentences) == 1
 
 
 def test_runs_without_a_verdict_are_not_considered():
@@ -187,3 +230,21 @@ def test_the_rivals_are_those_of_the_run_that_ppl_chooses():
 def test_another_context_of_the_run_to_take_is_said():
     found = answer(run("a", 0.12), run("b", 0.1199, ppl=3.5, window=8192))
     assert found.sentences[0].endswith("a has the highest he_snr (0.1200). b and a differ in window.")
+
+
+def test_many_runs_of_a_page_have_enough_resamples():
+    runs = [run("a", 0.1), *(replace(run("b", 0.12 + i / 1000), name=f"b{i}") for i in range(14))]
+    assert {one.kind for one in compare(runs, "action").verdicts.values()} == {"better"}
+
+
+def test_comparisons_with_the_run_of_the_answer_count_for_the_answer_too():
+    """The more comparisons, the larger the p-value of each one, also of those from which the answer was made."""
+    kinds = set()
+    for c in np.linspace(0.1184, 0.1188, 13):
+        runs = {one.name: one for one in (run("z", 0.05), run("a", 0.12), run("b", 0.1193, ppl=3.5), run("c", c))}
+        found = compare(list(runs.values()), "action")
+        against_highest = found.family.verdicts((runs["a"], runs[name]) for name in "bc")
+        not_distinguishable = [one.run for one in against_highest if one.kind == "not distinguishable"]
+        assert found.choice.as_good == not_distinguishable
+        kinds.add(tuple(not_distinguishable))
+    assert kinds == {("b",), ("b", "c")}

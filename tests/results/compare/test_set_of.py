@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +73,9 @@ def test_a_token_without_entropy_counts_at_most_1_over_epsilon(tmp_path):
 def test_what_has_no_meaning_on_a_set_is_missing(tmp_path):
     run, chosen = reference(tmp_path)
     assert set(run.measures) - set(chosen.measured(run).measures) == {"ppl", "decision_rate", "self_he_snr"}
+    nothing: Any = {"action": None}
+    measured = chosen.measured(replace(run, replicates=nothing, calibrated=nothing))
+    assert (measured.replicates, measured.calibrated) == ({}, {})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import RESAMPLES, Interval, fewest_documents
+from lm_eval_hesnr.metrics.calibration import Replicates
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.results.compare.verdict import holm, least_p_line, smallest_shown, verdicts
 from tests.builders import compared_run
@@ -98,6 +99,12 @@ def test_differences_of_the_size_of_rounding_are_no_differences(size):
     assert found.sentence.endswith("; both are equal to rounding in every trajectory")
     assert found.differences["ppl"].p_value == 1.0
     assert verdict(compared_run("b", BASE * (1 + 1e-5))).kind == "better"
+
+
+def test_equal_values_of_other_decisions_are_a_difference():
+    found = verdict(compared_run("b", BASE, decisions=np.where(BASE > 0.1, 200, 100))).differences["he_snr"]
+    assert found.value > 0.001
+    assert found.p_value < 1
 
 
 def least(n_documents, n_comparisons):
@@ -201,6 +208,31 @@ def test_another_context_is_a_caution():
 def test_measures_that_say_the_opposite_are_a_caution():
     assert verdict(compared_run("b", BASE + 0.1, ppl=5 + NOISE[3])).cautions == ["ppl (4 -> 5) says the opposite"]
     assert verdict(compared_run("b", BASE + 0.1, ppl=3 + NOISE[3])).cautions == []
+    less_accurate = compared_run("b", BASE + 0.1, ppl=5 + NOISE[3])
+    less_accurate.totals["action"][:, SUMS.index("rank_1")] -= 100
+    assert verdict(less_accurate).cautions == ["ppl (4 -> 5), top1_acc (0.5 -> 0.4) say the opposite"]
+
+
+@pytest.mark.parametrize(
+    ("move", "noise", "caution"),
+    [
+        (0.006, 1e-4, None),
+        (0.002, 1e-4, "little of the difference is left. b is more confident, and not better"),
+        (0.002, 0.1, "little of the difference is left. b may be only more confident, and not better"),
+        (-0.006, 1e-4, "calibrated_he_snr says the opposite: b is more confident, and not better"),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_calibration_that_leaves_at_most_a_third_of_a_difference_is_a_caution(move, noise, caution, sign):
+    values = np.random.default_rng(4).normal(0, noise, RESAMPLES)
+    runs = [
+        replace(one, replicates={"action": Replicates(0.1 + moved, 0.1 + moved + values * moved / move, np.ones(N))})
+        for one, moved in ((base(), 0.0), (compared_run("b", BASE + sign * 0.01 + NOISE[1] / 100), sign * move))
+    ]
+    found = verdict(runs[1], runs[0])
+    if sign < 0 and caution:
+        caution = caution.replace("more", "less").replace("better", "worse")
+    assert [one.endswith(caution or "") for one in found.cautions] == [True] * bool(caution)
 
 
 def test_other_trajectories_or_tokens_allow_no_verdict():

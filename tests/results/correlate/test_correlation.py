@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
+from lm_eval_hesnr.metrics.bootstrap import Interval
+from lm_eval_hesnr.metrics.correlation.one_measure import Coefficient
 from lm_eval_hesnr.metrics.correlation.partial import dummies, left_out_error, partial
-from lm_eval_hesnr.results.correlate.correlation import correlate
+from lm_eval_hesnr.results.correlate.correlation import Given, correlate
+from lm_eval_hesnr.results.correlate.legends import of_given
 from lm_eval_hesnr.results.correlate.outcomes import TaskOutcomes
 from lm_eval_hesnr.results.correlate.points import FAMILIES, FEW_FAMILIES, INDEPENDENT, NULL, ONE_RUN, Points, Spec
 from lm_eval_hesnr.results.correlate.scores import Score
 from lm_eval_hesnr.results.correlate.sentences import cautions, headline
+from lm_eval_hesnr.results.correlate.tables import tables
 from tests.builders import compared_run
 
 HE_SNR, PPL, BITS = Spec("he_snr", "action"), Spec("ppl", "action"), Spec("bits_per_byte", "action")
@@ -125,6 +129,64 @@ def test_the_control_is_the_rival_given_its_other_half():
     assert control == partial(ppl.halves[0], found.y, np.column_stack([ppl.halves[1], dummies(found.families)]))
 
 
+@pytest.mark.parametrize(
+    ("of_measure", "above"),
+    [((0.3, 0.8), True), ((0.2, 0.8), False), (None, None)],
+    ids=["above", "overlap", "unknown"],
+)
+def test_a_partial_correlation_counts_only_above_the_whole_interval_of_the_control(of_measure, above):
+    measure = of_measure and Coefficient(0.6, Interval(*of_measure))
+    given = Given(label="a", rival="b", measure=measure, control=Coefficient(0.1, Interval(-0.1, 0.25)))
+    assert given.above_control is above
+    if measure:
+        begin = "a says something about the outcome that b does not say" if above else "No evidence that a says more"
+        assert of_given([given])[0].startswith(begin)
+
+
+def test_independent_trainings_have_a_partial_correlation_given_the_rival_only():
+    found = points(family=str, noise=0.3)
+    (he_snr,), (ppl,) = found.predictors([HE_SNR]), found.predictors([PPL])
+    assert correlate(found, [he_snr], [ppl]).given[0].measure == partial(he_snr.x, found.y, ppl.x[:, None])
+
+
+@pytest.mark.parametrize("family", [None, str, lambda i: str(i % 2), lambda i: str(i % 4)])
+def test_no_column_and_no_row_is_without_numbers(family):
+    for table in tables(result(points(family=family, noise=0.3, n=16))):
+        head, *rows = table.rows
+        assert rows
+        assert all(set(cells[1:]) != {"N/A"} for cells in (*rows, *zip(*table.rows, strict=True)))
+        assert ("p" in head) is (head[0] == "predictor" and family is str)
+
+
+@pytest.mark.parametrize(
+    ("family", "tables_of"),
+    [
+        (None, ["predictor", "noise of r"]),
+        (lambda i: str(i % 2), ["predictor", "noise of r", "error of a prediction (logits)"]),
+        (str, ["predictor", "noise of r", "given the rival", "error of a prediction (logits)"]),
+    ],
+    ids=["one run", "two runs", "independent"],
+)
+def test_a_page_has_only_the_tables_that_its_checkpoints_allow(family, tables_of):
+    found = points(family=family, noise=0.3, n=16)
+    (ppl,) = found.predictors([PPL])
+    ppl.halves[1][:] += 0.1 * np.random.default_rng(0).normal(size=16)
+    assert [table.rows[0][0] for table in tables(correlate(found, found.predictors([HE_SNR]), [ppl]))] == tables_of
+
+
+@pytest.mark.parametrize(("n_runs", "is_named"), [(2, False), (3, True)])
+def test_training_runs_are_left_out_from_three_on_and_only_then_named(n_runs, is_named):
+    table = tables(result(points(family=lambda i: str(i % n_runs), noise=0.3, n=16)))[-1]
+    assert ("training run left out" in table.rows[0]) is ("or its whole training run" in table.notes[0]) is is_named
+
+
+@pytest.mark.parametrize(("family", "head"), [(None, "95 % (too narrow)"), (str, "95 %")])
+def test_intervals_over_checkpoints_of_the_same_run_are_marked(family, head):
+    found = tables(result(points(family=family, noise=0.3)))[0]
+    assert found.rows[0].count(head) == 2
+    assert any(note.startswith("95 %: the intervals take") for note in found.notes) is (family is None)
+
+
 def test_predictions_leave_out_checkpoints_and_training_runs():
     found = points(family=lambda i: str(i % 4), noise=0.3, n=16)
     by_label = {one.label: one for one in result(found).predictions}
@@ -162,10 +224,10 @@ def test_a_measure_against_itself_is_the_same_predictor():
     (other,) = found.predictors([HE_SNR])
     against = correlate(found, [he_snr], [replace(other, label="again", x=2 * other.x)])
     assert against.differences[0].same_as == "he_snr,action"
-    assert (
-        headline(against)[0]
-        == "again is the same predictor as he_snr,action here: one is a linear function of the other."
+    assert headline(against)[-1] == (
+        "again is the same predictor as he_snr,action here (one is a linear function of the other), so it has no row."
     )
+    assert [row[0] for row in tables(against)[0].rows] == ["predictor", "he_snr,action", NULL]
 
 
 def test_a_sign_that_changes_inside_runs_is_a_caution():
@@ -179,12 +241,12 @@ def test_a_diagnostic_is_used_as_it_is_and_named():
     found = points(noise=0.2)
     (he_snr,) = found.predictors([HE_SNR])
     diagnostic = replace(he_snr, label="decision_rate,action", has_direction=False)
-    sentence = "decision_rate,action has no better direction, so the sign of its r means nothing."
+    sentence = "It misleads if you read the sign of r of decision_rate,action: it has no better direction."
     assert sentence in cautions(correlate(found, [diagnostic], []))
     assert sentence not in cautions(correlate(found, [he_snr], []))
 
 
 def test_the_last_caution_is_about_choices_after_the_fact():
     assert cautions(result(points()))[-1].startswith(
-        "If the measure, its scope, its epsilon or the checkpoints were chosen"
+        "It misleads if somebody chose the measure, its scope, its epsilon or the checkpoints after a look"
     )

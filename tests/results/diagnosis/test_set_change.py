@@ -33,10 +33,10 @@ def better(scores, share_that_leaves):
     )
 
 
-def easiest_leave(scores):
+def easiest_leave(scores, share=0.24):
     """The decisions with the highest p leave the set. The others are the same, and all other tokens are better."""
     same = (scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON)) | (scores.rank > scores.k)
-    changed = better(scores, 0.24)
+    changed = better(scores, share)
     kept = {name: np.where(same, getattr(scores, name), getattr(changed, name)) for name in ("logprob", "rank")}
     return replace(changed, **kept)
 
@@ -100,6 +100,22 @@ def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_pat
     evidence = set_moved(pair[0], after)
     assert evidence.startswith("he_snr moves because tokens enter or leave the decisions: action he_snr 0.2057 -> 0.1")
     assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
+
+
+def test_runs_whose_change_is_hidden_are_not_also_called_flat(pair, tmp_path):
+    scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
+    after = run("b", [better(one, 0.29) for one in scores], tmp_path)
+    assert after.value("he_snr", "action") == pytest.approx(pair[0].value("he_snr", "action"), rel=0.01)
+    found = [one.code for one in diagnose([pair[0], after])]
+    assert "set-moved" in found
+    assert "flat" not in found
+
+
+def test_a_change_of_other_tokens_alone_is_not_one_of_the_decisions(pair, tmp_path):
+    scores = [read_token_table(path)[1] for path in sorted(Path(pair[0].config["metadata"]["token_table"]).iterdir())]
+    after = run("b", [easiest_leave(one, share=0) for one in scores], tmp_path)
+    assert after.value("ppl", "action") < 0.95 * pair[0].value("ppl", "action")
+    assert "set-moved" not in [one.code for one in diagnose([pair[0], after])]
 
 
 HIDDEN = "he_snr moves much less than ppl, in per cent: action he_snr 0."
@@ -170,3 +186,9 @@ def test_with_several_tasks_the_tables_are_in_a_folder_of_the_task(pair, tmp_pat
     folder = tmp_path / pair[1].task
     folder.symlink_to(pair[1].config["metadata"]["token_table"])
     assert "common decisions" in set_moved(pair[0], changed(pair[1], metadata={"token_table": str(tmp_path)}))
+
+
+def test_tables_of_other_trajectories_are_not_used(pair, tmp_path):
+    for i in range(8):
+        write_token_table(tmp_path, i, f"run {i}", token_scores(300 + i, seed=20 + i, signature={"k": 10}))
+    assert set_moved(pair[0], changed(pair[1], metadata={"token_table": str(tmp_path)})).startswith(HIDDEN)
