@@ -35,8 +35,8 @@ def correlation_section(found: Correlation) -> dict[str, Any]:
 
 def correlation_page(found: Correlation) -> str:
     """The HTML of the page. Every text in it is escaped."""
-    from jinja2 import Environment  # only this option needs it
+    from jinja2 import Environment, StrictUndefined  # only this option needs it
 
-    environment = Environment(autoescape=True)
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
     template = environment.from_string(CORRELATE_PAGE.read_text(encoding="utf-8"))
     return visible(template.render(section=correlation_section(found)))
