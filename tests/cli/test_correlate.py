@@ -193,6 +193,10 @@ GOOD = "step100,70,500"
         (f"{HEAD}\nstep100,70,0", "line 2, tasks: expected a whole number of at least 1, found '0'"),
         (f"{HEAD}\nstep100,501,500", "line 2, passed: expected at most 500 (tasks * attempts), found '501'"),
         (
+            f"{HEAD},attempts\nstep100,70,{9 * 10**14},{10**14}",
+            "line 2, tasks: expected at most 10 (tasks * attempts), found '900000000000000'",
+        ),
+        (
             f"{HEAD},attempts\nstep100,70,500,two",
             "line 2, attempts: expected a whole number of at least 1, found 'two'",
         ),
