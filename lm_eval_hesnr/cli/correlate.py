@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import check_output, replace_file, user_path, writing
+from lm_eval_hesnr.files import check_output, refuse_input, replace_file, user_path, writing
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.messages.counts import first_names
 from lm_eval_hesnr.metrics.bootstrap import SEED
@@ -103,6 +103,9 @@ def run(arguments: argparse.Namespace) -> bool:
     scopes = {one.scope: SCOPES[one.scope] for one in (*measures, *rivals)}
     reader = Reader(scopes=scopes, epsilon=arguments.epsilon, task=arguments.task, note=print_note)
     runs, all_good = _read(reader, arguments)
+    given = [user_path(path) for path in (arguments.scores, arguments.outcomes) if path]
+    for out in filter(None, outputs):
+        refuse_input(out, [*given, *(run.source for run in runs)])
     matched = match(arguments.scores, scores, runs)
     for what, names in (("results", matched.without_run), ("a score", matched.without_score)):
         if names:
@@ -147,13 +150,14 @@ def _count(names: list[str]) -> str:
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
     """The files to write, after the check that they can be written."""
-    out = user_path(arguments.out) if arguments.out else None
+    out = None if arguments.out is None else user_path(arguments.out)
+    if out is not None:
+        check_output(out, force=arguments.force)  # before `with_suffix`, which `.` and `/` do not have
     page = (out.with_suffix(".html") if out else _PAGE) if arguments.html else None
     if out is not None and out == page:
         raise InputError(f"-o {out}: the page of --html would have the same name; name a file .json")
-    for path in (out, page):
-        if path is not None:
-            check_output(path, force=arguments.force)
+    if page is not None:
+        check_output(page, force=arguments.force)
     return out, page
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_note, print_text
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import check_output, kind_of, make_folder, replace_file, user_path, writing
+from lm_eval_hesnr.files import check_output, kind_of, make_folder, refuse_input, replace_file, user_path, writing
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.export.csv_rows import as_csv
 from lm_eval_hesnr.results.export.eval_results import as_eval_results
@@ -110,6 +110,7 @@ def _export(request: Request, arguments: argparse.Namespace) -> None:
     elif arguments.out:
         out = user_path(arguments.out)
         check_output(out, force=arguments.force)
+        refuse_input(out, (run.file for run in request.runs))
         with writing(out):
             replace_file(out, _TEXTS[arguments.to](request))
         print_line(f"{out}: {counted(len(request.runs), 'run')} as {arguments.to}")

@@ -13,7 +13,7 @@ from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FAMILIES
 from lm_eval_hesnr.results.correlate.plan import Plan, plan_lines
 
 _RATES = "20:60"
-_MOST_FAMILIES, _MOST_TRIALS = 60, 10**7
+_MOST_FAMILIES, _MOST_TASKS = 60, 10**7
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,7 +62,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         FEWEST_FAMILIES <= arguments.families <= _MOST_FAMILIES, "--families",
         f"from {FEWEST_FAMILIES} to {_MOST_FAMILIES}: fewer training runs show nothing", arguments.families,
     )  # fmt: skip
-    _expect(1 <= arguments.tasks <= _MOST_TRIALS, "--tasks", "a number of at least 1", arguments.tasks)
+    _expect(1 <= arguments.tasks <= _MOST_TASKS, "--tasks", f"a number from 1 to {_MOST_TASKS}", arguments.tasks)
     _expect(1 <= arguments.attempts <= 1000, "--attempts", "a number from 1 to 1000", arguments.attempts)
     _expect(0 < arguments.power < 1, "--power", "a number above 0 and below 1", arguments.power)
     _expect(0 <= arguments.between_runs <= 1, "--between-runs", "a share from 0 to 1", arguments.between_runs)
@@ -85,7 +85,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _expect(holds: bool, option: str, expected: str, found: float) -> None:
     if not holds:
-        raise InputError(f"{option} should be {expected}, found {found:g}")
+        raise InputError(f"{option} should be {expected}, found {found:.9g}")
 
 
 def _rates(given: str) -> tuple[float, float]:

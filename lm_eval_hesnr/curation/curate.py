@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from lm_eval_hesnr.curation.line_counts import LineCounts, tokenizer_of_option, 
 from lm_eval_hesnr.curation.resumable_file import ResumableFile, log_of, work_files
 from lm_eval_hesnr.curation.tally import Tally
 from lm_eval_hesnr.errors import BadFileError, InputError
-from lm_eval_hesnr.files import check_output, user_path
+from lm_eval_hesnr.files import check_output, refuse_input, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -98,16 +97,8 @@ def _check(inputs: list[str], out: Path, *, force: bool) -> None:
     if not out.name.endswith((".jsonl", ".jsonl.zst")):
         raise InputError(f"{out}: the output should end in .jsonl or .jsonl.zst, so that it can be read again")
     for own in (out, *work_files(out)):
-        if any(_is_same(given, own) for given in inputs):
-            raise InputError(f"{own}: is one of the inputs; give the output another name")
+        refuse_input(own, map(user_path, inputs))
     check_output(out, force=force)
-
-
-def _is_same(given: str, own: Path) -> bool:
-    """Whether both are one file, also under two names (hard or symbolic links)."""
-    with suppress(OSError):  # one of them does not exist
-        return user_path(given).samefile(own)
-    return False
 
 
 def _stop_if_bad(tally: Tally, strict: bool) -> None:

@@ -122,6 +122,18 @@ def check_output(out: Path, *, force: bool) -> None:
             raise InputError(f"{out}: exists already; give another name, or --force to replace it")
 
 
+def refuse_input(out: Path, inputs: Iterable[Path]) -> None:
+    """Check that an output is not one of the files that the command reads, also under another name.
+
+    Raises:
+        InputError: it is one of them (hard and symbolic links count).
+    """
+    for given in inputs:
+        with suppress(OSError):  # one of them does not exist
+            if given.samefile(out):
+                raise InputError(f"{out}: is one of the inputs; give the output another name")
+
+
 def reason_of(error: OSError) -> str:
     """The error in words, with the file's name if the system gives it."""
     reason = error.strerror or str(error)

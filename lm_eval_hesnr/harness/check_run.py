@@ -15,7 +15,9 @@ from lm_eval.tasks import TaskManager
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.before_model import checked_arguments
+from lm_eval_hesnr.harness.models import refuse_missing_model, refuse_unknown_model
 from lm_eval_hesnr.harness.own_tasks import is_our_class, tasks_of
+from lm_eval_hesnr.messages.near import did_you_mean
 
 _OF_THE_CALLER = ("config", "model", "model_args", "tasks", "output_path", "metadata")
 """Options that stand in the configuration file."""
@@ -46,7 +48,7 @@ def further_options(words: Sequence[str]) -> argparse.Namespace:
 def tasks_of_run(config: Path, words: Sequence[str], models: Collection[str], task_folder: str) -> list[Any]:
     """Our tasks of `lm_eval run --config CONFIG WORDS`, with their trajectories, after all checks before the model.
 
-    Tasks of others are not looked for: the harness needs many seconds to read all its task files.
+    For tasks of others, only their names are checked: the harness needs many seconds to read all its task files.
 
     Args:
         config: the configuration file.
@@ -61,11 +63,26 @@ def tasks_of_run(config: Path, words: Sequence[str], models: Collection[str], ta
         given = EvaluatorConfig.from_cli(HarnessCLI()._parser.parse_args(["run", "--config", str(config), *words]))
     folders = [task_folder, *([given.include_path] if given.include_path else [])]
     manager = TaskManager(include_defaults=False, include_path=folders, metadata=given.metadata)
-    names = manager.match_tasks([name for name in given.tasks if not name.endswith(".yaml")])
-    names += [name for name in given.tasks if name.endswith(".yaml")]
+    files = [name for name in given.tasks if name.endswith(".yaml")]
+    ours = {name: manager.match_tasks([name]) for name in given.tasks if name not in files}
+    _refuse_unknown_tasks([name for name, found in ours.items() if not found], given.include_path)
+    refuse_unknown_model(given.model, models)
+    refuse_missing_model(given.model)
+    names = [*dict.fromkeys(name for found in ours.values() for name in found), *files]
     if not names:
         return []
     kept = ("model", "model_args", "limit", "samples", "metadata", *_REFUSABLE)
     arguments = {name: getattr(given, name) for name in kept} | {"tasks": names, "task_manager": manager}
     checked = checked_arguments(arguments, models)
     return [task for task in tasks_of(checked["tasks"]) if is_our_class(type(task))]
+
+
+def _refuse_unknown_tasks(names: Sequence[str], include_path: str | None) -> None:
+    """Refuse names that are not those of a task, a group or a tag of the harness."""
+    if not names:
+        return
+    manager = TaskManager(include_path=include_path)
+    for name in names:
+        if not manager.match_tasks([name]):
+            hint = did_you_mean(name, manager.all_tasks)
+            raise InputError(f"--tasks {name}: {hint}lm_eval has no such task; lm_eval ls tasks lists all")

@@ -25,6 +25,18 @@ def refuse_unknown_model(name: str, ours: Collection[str]) -> None:
     refuse_misspelt([name], registry.model_registry.keys(), ours, "--model")
 
 
+def refuse_missing_model(name: str) -> None:
+    """Refuse a name that no model of the harness has.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    import lm_eval.models  # noqa: F401 (it fills the registry)
+
+    if name not in registry.model_registry:
+        raise InputError(f"--model {name}: lm_eval has no such model; hf-topk and vllm-topk score trajectories")
+
+
 def refuse_without_logits(model: str, option: str) -> None:
     """Refuse an option that needs the model's logits, for an engine that returns only the top logprobs.
 

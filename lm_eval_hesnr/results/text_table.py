@@ -1,10 +1,13 @@
-"""Tables in plain text."""
+"""Tables in plain text, and the cells that all tables share."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from lm_eval_hesnr.metrics.estimates import Estimate
+
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
@@ -27,6 +30,11 @@ def number(value: float | None, form: str = ".4f") -> str:
 def interval_cell(interval: tuple[float, float] | None, form: str = ".4f") -> str:
     """Both ends of an interval in a format, or N/A."""
     return "N/A" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
+
+
+def in_markdown(text: str) -> str:
+    """The text with a backslash before each character that has a meaning in Markdown."""
+    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", text)
 
 
 def shortened_name(name: str, room: int) -> str:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -168,7 +169,7 @@ def test_the_page_has_every_number_and_no_link(tmp_path, capsys):
     page = (tmp_path / "o.html").read_text()
     assert page.count("<svg") == 3  # he_snr, ppl, log(step); bits_per_byte is the same predictor as ppl
     assert page.count("<circle") == 3 * 30
-    for word in ("http", "src=", "<script", "href"):
+    for word in ("http:", "https:", "src=", "<script", "href"):
         assert word not in page
     assert "Does he_snr,action predict the outcome better than ppl,action? YES." in page
     assert "A-step1000" in page
@@ -191,6 +192,10 @@ GOOD = "step100,70,500"
         (f"{HEAD}\nstep100,0.14,500", "line 2, passed: expected a whole number of at least 0, found '0.14'"),
         (f"{HEAD}\nstep100,70,0", "line 2, tasks: expected a whole number of at least 1, found '0'"),
         (f"{HEAD}\nstep100,501,500", "line 2, passed: expected at most 500 (tasks * attempts), found '501'"),
+        (
+            f"{HEAD},attempts\nstep100,70,{9 * 10**14},{10**14}",
+            "line 2, tasks: expected at most 10 (tasks * attempts), found '900000000000000'",
+        ),
         (
             f"{HEAD},attempts\nstep100,70,500,two",
             "line 2, attempts: expected a whole number of at least 1, found 'two'",
@@ -267,6 +272,22 @@ def test_a_file_that_exists_is_kept_without_force(small, tmp_path, capsys):
     assert "exists already; give another name, or --force" in err
     assert correlate(capsys, small / "scores.csv", small / "results", "-o", out, "--force")[0] == 0
     assert json.loads(out.read_text())["format"] == "hesnr-correlation"
+
+
+def test_an_input_is_never_the_output(small, tmp_path, capsys):
+    shutil.copytree(small, tmp_path / "study")
+    scores, results = tmp_path / "study" / "scores.csv", tmp_path / "study" / "results"
+    for out in (scores, next(results.rglob("results_*.json"))):
+        before = out.read_bytes()
+        status, _, err = correlate(capsys, scores, results, "-o", out, "--force")
+        assert (status, err) == (2, f"error: {out}: is one of the inputs; give the output another name\n")
+        assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["", ".", "/"])
+def test_an_output_without_a_name_is_one_line(out, small, capsys):
+    status, printed, err = correlate(capsys, small / "scores.csv", small / "results", "-o", out, "--html")
+    assert (status, printed, "is a folder; name a regular file, or a new one" in err) == (2, "", True)
 
 
 def test_no_results_are_an_error(small, capsys):

@@ -1,5 +1,6 @@
 """Text of files, names and arguments reaches the terminal only in a form that has no effect on it."""
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -40,6 +41,8 @@ def inputs(tmp_path, monkeypatch):
         signature = token_scores().signature | {"model": HOSTILE, "epsilon": 0.5}
         scores = replace(token_scores(), signature=signature)
         write_token_table(folder / side, 0, HOSTILE, scores)
+    with (folder / "scores.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["checkpoint", "passed", "tasks", HOSTILE], ["a", 7, 90, HOSTILE], ["b", 9, 90, 1]])
     task = {"alias": HOSTILE, f"he_snr,{HOSTILE}": HOSTILE}
     (folder / "results.json").write_text(json.dumps({"results": {HOSTILE: task}, "configs": {HOSTILE: {HOSTILE: 1}}}))
     return folder
@@ -79,6 +82,17 @@ def inputs(tmp_path, monkeypatch):
         ["diagnose", "IN/cut\x9b.json"],
         ["diagnose", HOSTILE],
         ["diagnose", "x", f"--{HOSTILE}"],
+        ["report", "IN/a", "IN/b", "-o", "page.html"],
+        ["report", "IN/a", "IN/b", "-o", "page.html", "--baseline", HOSTILE],
+        ["report", "IN/a", "-o", "page.html", "--show", HOSTILE],
+        ["report", "IN", HOSTILE, "-o", HOSTILE],
+        ["correlate", "IN/scores.csv", "--tables", "IN/a", "IN/b"],
+        ["correlate", "IN/scores.csv", "--tables", "IN/a", "--group", HOSTILE],
+        ["correlate", "IN/scores.csv", "IN/results.json", "--measures", HOSTILE],
+        ["correlate", "IN/cut\x9b.json", "--tables", "IN/a"],
+        ["correlate", HOSTILE, HOSTILE],
+        ["plan", "--gain", HOSTILE],
+        ["export", "IN/results.json", "--to", "csv"],
         [HOSTILE],
     ],
 )

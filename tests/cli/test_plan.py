@@ -43,7 +43,7 @@ def test_the_same_seed_prints_the_same_plan(capsys):
         (["--between", ".5"], "--between 0.5: no three quantities have the correlations 0.95, 0.85 and 0.5; give one"),
         (["--between", "nan"], "--between should be a number above -1 and below 1, found nan"),
         (["--families", "3"], "--families should be from 4 to 60: fewer training runs show nothing, found 3"),
-        (["--tasks", "0"], "--tasks should be a number of at least 1, found 0"),
+        (["--tasks", "20000000"], "--tasks should be a number from 1 to 10000000, found 20000000"),
         (["--attempts", "0"], "--attempts should be a number from 1 to 1000, found 0"),
         (["--power", "1"], "--power should be a number above 0 and below 1, found 1"),
         (["--rates", "60:20"], "--rates should be two rising percentages such as 20:60, found '60:20'"),

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lm_eval_hesnr.cli import main
@@ -80,6 +83,7 @@ def test_what_is_not_a_file_is_not_replaced(runs, tmp_path, capsys, kind):
         (["--task", "swe"], "--task swe: the results have swe_hesnr"),
         (["--show", "run-0"], "--show run-0: did you mean 'run-00"),
         (["--show", "-1"], "--show -1: expected a number, or ids with commas"),
+        (["--show", ","], "--show ,: expected a number, or ids with commas"),
         (["--max-size", "big"], "--max-size big: expected a size above 0, such as 25MB or 800kB"),
         (["--max-size", "0"], "--max-size 0: expected a size above 0"),
         (["--max-size", "20kB"], "--max-size: the page has "),
@@ -114,6 +118,45 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_shown(runs, tmp_
     assert errors[0].startswith(f"error: {bad}: is not a results file")
     assert f"not shown: {bad}: is not a results file" in (tmp_path / "report.html").read_text()
     assert lines[-1] == str(tmp_path / "report.html")
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_shown(runs, tmp_path, capsys):
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "00000-x.parquet").write_bytes(b"PAR1")
+    (tmp_path / "empty").mkdir()
+    folders = [tmp_path / "damaged", tmp_path / "empty"]
+    status, lines, errors = reported(capsys, *folders, *runs, "-o", tmp_path / "report.html")
+    assert status == 1
+    assert [error.startswith(f"error: {folder}") for error, folder in zip(errors, folders, strict=True)] == [True] * 2
+    assert lines[0].startswith("Take ")
+
+
+def test_an_input_is_never_the_output(runs, tmp_path, capsys):
+    source = tmp_path / "results_1.json"
+    shutil.copy(next(Path(runs[0]).glob("*.json")), source)
+    before = source.read_bytes()
+    os.link(source, tmp_path / "other name")
+    for given in (source, tmp_path):
+        for out in (source, tmp_path / "other name"):
+            error = f"error: {out}: is one of the inputs; give the output another name"
+            assert reported(capsys, given, "-o", out, "--force") == (2, [], [error])
+    assert source.read_bytes() == before
+
+
+def test_text_that_is_not_utf_8_is_one_note(runs, tmp_path, capsys):
+    shutil.copytree(runs[0], tmp_path / "run")
+    (source,) = (tmp_path / "run").glob("*.json")
+    source.write_text(source.read_text().replace(runs[0], str(tmp_path / "run")))
+    for path in (tmp_path / "run" / "tokens").glob("*.parquet"):
+        table = pq.read_table(path)
+        place = table.schema.get_field_index("text")
+        ends = pa.array([0, *[1] * len(table)], pa.int32()).buffers()[1]
+        text = pa.StringArray.from_buffers(len(table), ends, pa.py_buffer(b"\xff"))
+        pq.write_table(table.set_column(place, table.schema.field(place), text), path)
+    status, _, notes = reported(capsys, tmp_path / "run", "-o", tmp_path / "report.html", "--show", "1")
+    assert status == 0
+    assert notes
+    assert all("column text cannot be read" in note for note in notes)
 
 
 def test_trajectories_without_a_table_are_named_if_they_are_asked_for(runs, tmp_path, capsys):

@@ -250,6 +250,8 @@ def test_other_settings_in_the_same_folder_are_refused(work, tiny_model, capsys)
         (["--metadata", '{"max_tokens": 1}'], "all trajectories have more than max_tokens = 1 tokens"),
         (["--metadata", '{"only_resolvd": true}'], "did you mean 'only_resolved'"),
         (["--tasks", "swe_hesnrr"], "swe_hesnr"),
+        (["--tasks", "swe_hesnr,gsm8kk"], "--tasks gsm8kk: did you mean 'gsm8k'? lm_eval has no such task"),
+        (["--model", "nosuch"], "--model nosuch: lm_eval has no such model; hf-topk and vllm-topk score trajectories"),
         (["--", "--limt", "2"], "after --: unrecognized arguments: --limt 2"),
         (["--", "--limit", "x"], "after --: argument --limit"),
         (["--", "--tasks", "hellaswag"], "after --: --tasks is not possible here"),

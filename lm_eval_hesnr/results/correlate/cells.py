@@ -15,7 +15,8 @@ from lm_eval_hesnr.messages.near import did_you_mean
 
 _LARGEST_FILE = 2**26
 """Bytes."""
-_LARGEST_NUMBER = 10**15
+LARGEST_NUMBER = 10**15
+"""The largest number in a cell, and of trials."""
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE]\+?[0-9]{1,2})?")
 _LONGEST_SHOWN = 60
 
@@ -48,7 +49,7 @@ class Row(NamedTuple):
         if not cell:
             return None
         value = float(cell) if _NUMBER.fullmatch(cell) else 0.0
-        if not 0 < value <= _LARGEST_NUMBER:
+        if not 0 < value <= LARGEST_NUMBER:
             raise self.wrong(column, "a number above 0, or an empty cell")
         return value
 

@@ -35,8 +35,10 @@ def correlation_section(found: Correlation) -> dict[str, Any]:
 
 def correlation_page(found: Correlation) -> str:
     """The HTML of the page. Every text in it is escaped."""
-    from jinja2 import Environment, FileSystemLoader  # only this option needs it
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # only this option needs it
 
-    environment = Environment(autoescape=True, loader=FileSystemLoader(CORRELATE), trim_blocks=True)
+    environment = Environment(
+        autoescape=True, loader=FileSystemLoader(CORRELATE), trim_blocks=True, undefined=StrictUndefined
+    )
     template = environment.get_template("page.html.j2")
     return visible(template.render(section=correlation_section(found)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.near import did_you_mean
-from lm_eval_hesnr.results.correlate.cells import Row, read_csv
+from lm_eval_hesnr.results.correlate.cells import LARGEST_NUMBER, Row, read_csv
 from lm_eval_hesnr.results.correlate.outcomes import TaskOutcomes, read_outcomes
 from lm_eval_hesnr.results.sweep.checkpoint import step_of
 
@@ -103,6 +103,8 @@ def _counts(row: Row) -> tuple[int, int]:
         return 0, 0
     attempts = row.whole("attempts", 1) if row.cells.get("attempts") else 1
     trials = row.whole("tasks", 1) * attempts
+    if trials > LARGEST_NUMBER:
+        raise row.wrong("tasks", f"at most {LARGEST_NUMBER // attempts} (tasks * attempts)")
     passed = row.whole("passed", 0)
     if passed > trials:
         raise row.wrong("passed", f"at most {trials} (tasks * attempts)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -10,12 +9,12 @@ from lm_eval_hesnr.results.export.exported_run import Value
 from lm_eval_hesnr.results.export.request import Request
 from lm_eval_hesnr.results.export.table import Row, digits, direction, table, title, trajectories
 from lm_eval_hesnr.results.export.verdict_lines import verdict_lines
+from lm_eval_hesnr.results.text_table import in_markdown
 
 LARGEST_SUMMARY = 1024 * 1024
 """Bytes. GitHub does not show the summary of a step that is longer."""
 
 _ARROWS = {"up": " ↑", "down": " ↓", "": ""}
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 
 
 def as_markdown(request: Request) -> str:
@@ -45,19 +44,14 @@ def _cut(n_left_out: int, n_rows: int) -> str:
 
 
 def _summary(request: Request, rows: Sequence[str], cut: str) -> str:
-    verdicts = [f"- {escaped(line)}" for line in verdict_lines(request)]
+    verdicts = [f"- {in_markdown(line)}" for line in verdict_lines(request)]
     lines = ["### HE-SNR", "", *verdicts, *([""] if verdicts else []), *_head(request), *rows, ""]
     return "\n".join([*lines, f"{cut}{_note(request)}"]) + "\n"
 
 
-def escaped(text: str) -> str:
-    """The text with a backslash before each character that has a meaning in Markdown."""
-    return _SPECIAL.sub(lambda found: f"\\{found[0]}", text)
-
-
 def _head(request: Request) -> list[str]:
     found = table(request)
-    titles = [*found.names, *(escaped(title(name)) + _ARROWS[direction(name)] for name in found.measures)]
+    titles = [*found.names, *(in_markdown(title(name)) + _ARROWS[direction(name)] for name in found.measures)]
     lines = ["---"] * len(found.names) + ["---:"] * len(found.measures)
     return [f"| {' | '.join(titles)} |", f"|{'|'.join(lines)}|"]
 
@@ -67,7 +61,7 @@ def _rows(request: Request) -> Iterator[str]:
 
 
 def _row(row: Row) -> str:
-    return f"| {' | '.join([*map(escaped, row.names), *map(_cell, row.values)])} |"
+    return f"| {' | '.join([*map(in_markdown, row.names), *map(_cell, row.values)])} |"
 
 
 def _cell(value: Value) -> str:
@@ -82,4 +76,4 @@ def _cell(value: Value) -> str:
 def _note(request: Request) -> str:
     has_interval = any(value.low is not None for row in table(request).rows for value in row.values)
     intervals = " In brackets: 95 % intervals, by resampling whole trajectories." if has_interval else ""
-    return f"Scope {escaped(request.table_scope)}, {trajectories(request)} trajectories.{intervals}"
+    return f"Scope {in_markdown(request.table_scope)}, {trajectories(request)} trajectories.{intervals}"

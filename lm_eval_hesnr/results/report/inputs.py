@@ -69,7 +69,12 @@ def read_inputs(paths: Sequence[Path], task: str | None) -> Inputs:
     """
     bad: list[str] = []
     notes: list[str] = []
-    found = [run for path in paths for run in _runs_at(path, bad, notes)]
+    found = []
+    for path in paths:
+        try:
+            found += _runs_at(path, bad, notes)
+        except InputError as error:
+            bad.append(str(error))
     if not found:
         notes = [f"no results: {note.removeprefix('note: ')}" for note in notes]
         raise InputError([*bad, *notes, "no results: give results_*.json, folders of them, or a sweep"][0])
@@ -83,7 +88,7 @@ def read_inputs(paths: Sequence[Path], task: str | None) -> Inputs:
 
 def _runs_at(path: Path, bad: list[str], notes: list[str]) -> list[ReportRun]:
     if path.is_dir() and not (path / "sweep.json").exists() and not results_in(path):
-        return [run_of(folder) for folder in given_folder(path)]
+        return list(_of_tables(path, bad))
     found = read_runs([path])
     bad += found.bad
     notes += [f"note: {line}" for line in found.missing]
@@ -94,6 +99,14 @@ def _runs_at(path: Path, bad: list[str], notes: list[str]) -> list[ReportRun]:
         return [run.named("") for run in runs]
     states = {run.name: read_state(path / run.name) for run in runs}
     return [replace(run, tokens_seen=state.tokens_seen if (state := states[run.name]) else None) for run in runs]
+
+
+def _of_tables(path: Path, bad: list[str]) -> Iterator[ReportRun]:
+    for folder in given_folder(path):
+        try:
+            yield run_of(folder)
+        except InputError as error:
+            bad.append(str(error))
 
 
 def _report_run(found: ExportedRun) -> ReportRun:

@@ -57,16 +57,23 @@ class Page:
         Raises:
             InputError: the page is too large without any view.
         """
-        for n_shown in range(len(views), -1, -1):
+        found, size = None, 0
+        n_shown, n_fit, n_too_many = len(views), -1, len(views) + 1
+        while n_too_many - n_fit > 1:  # bisection, because a page of many views takes a second
             left_out = _left_out(views[n_shown:], max_size)
             html = render(self._context(views[:n_shown], left_out))
             size = len(html.encode())
             if size <= max_size:
-                return html, left_out
-        raise InputError(
-            f"--max-size: the page has {size} bytes without any tokens, expected at most {max_size}; give a larger "
-            "size, or fewer runs"
-        )
+                n_fit, found = n_shown, (html, left_out)
+            else:
+                n_too_many = n_shown
+            n_shown = (n_fit + n_too_many) // 2
+        if found is None:
+            raise InputError(
+                f"--max-size: the page has {size} bytes without any tokens, expected at most {max_size}; give a larger "
+                "size, or fewer runs"
+            )
+        return found
 
     def _context(self, views: Sequence[View], left_out: Sequence[str]) -> dict[str, Any]:
         """The values of the template."""

@@ -9,7 +9,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lm_eval_hesnr.files import check_output, kind_of, open_regular, replace_file, user_path, writing
+from lm_eval_hesnr.files import (
+    check_output,
+    kind_of,
+    open_regular,
+    refuse_input,
+    replace_file,
+    user_path,
+    writing,
+)
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
@@ -38,6 +46,8 @@ class Report:
     """One line for each input that could not be read."""
     notes: Sequence[str]
     """What the user should know, one line each."""
+    sources: Sequence[Path] = ()
+    """The results files, and the folders of token tables, that it was made from."""
 
     def __repr__(self) -> str:
         return "\n".join(map(one_line, self.words.verdict))
@@ -54,9 +64,10 @@ class Report:
             force: replace it also if it is another file.
 
         Raises:
-            InputError: there is another file, or it cannot be written.
+            InputError: there is another file, or it is one of `sources`, or it cannot be written.
         """
         path = user_path(out)
+        refuse_input(path, self.sources)
         check_page(path, force=force)
         with writing(path):
             replace_file(path, self.html)
@@ -150,7 +161,8 @@ def make_report(request: ReportRequest) -> Report:
         predict=predict,
     )  # fmt: skip
     html, left_out = page.html(views, request.max_size)
-    return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out])
+    sources = [run.source for run in inputs.runs]
+    return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out], sources=sources)
 
 
 def _prediction(request: ReportRequest, subject: Subject) -> tuple[dict[str, Any] | None, list[str]]:

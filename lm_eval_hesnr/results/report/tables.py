@@ -103,6 +103,7 @@ def _texts(path: Path, n_tokens: int) -> list[str] | None:
             if schema.names.count("text") != 1 or not pa.types.is_string(schema.field("text").type):
                 return None
             column = table.read(["text"]).column("text")
+            column.validate(full=True)  # its bytes are not always UTF-8
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: column text cannot be read ({error}); write the tables again") from error
     if column.nbytes > _LARGEST_TEXT or column.null_count or len(column) != n_tokens:

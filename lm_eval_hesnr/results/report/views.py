@@ -106,6 +106,8 @@ def _chosen(documents: Sequence[Document], show: str) -> tuple[Sequence[Document
     if show.isascii() and show.isdigit():
         return documents, int(show[:9])
     names = [name.strip() for name in show.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"--show {show}: expected a number, or ids with commas")
     for name in names:
         if name not in by_id:
             n = counted(len(documents), "trajectory")

@@ -20,7 +20,7 @@ from lm_eval_hesnr.results.sweep.rows import (
     tasks_in,
 )
 from lm_eval_hesnr.results.sweep.state import State
-from lm_eval_hesnr.results.text_table import aligned, number
+from lm_eval_hesnr.results.text_table import aligned, in_markdown, interval_cell, number
 
 COLUMNS = ("checkpoint", "step", "he_snr", "95 % interval", "he_ppl", "ppl", "decisions")
 _RIGHT = (1, 2, 4, 5, 6)
@@ -33,7 +33,6 @@ def cells(row: Row, run: Run | None) -> list[str]:
     scope = first_scope(run) if run else None
     if run is None or scope is None:
         return [name, step, "N/A" if row.status == "done" else row.status, "", "", "", ""]
-    decisions = run.value("decisions", scope)
     return [
         name,
         step,
@@ -41,14 +40,13 @@ def cells(row: Row, run: Run | None) -> list[str]:
         interval_of(run, "he_snr", scope),
         number(run.value("he_ppl", scope)),
         number(run.value("ppl", scope)),
-        "N/A" if decisions is None else f"{decisions:.0f}",
+        number(run.value("decisions", scope), ".0f"),
     ]
 
 
 def interval_of(run: Run, measure: str, scope: str) -> str:
     """The 95 % interval in words, or N/A."""
-    interval = run.config["summary"][scope]["intervals"].get(measure)
-    return "N/A" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+    return interval_cell(run.config["summary"][scope]["intervals"].get(measure))
 
 
 def headline(out: OutFolder, state: State) -> str:
@@ -75,14 +73,10 @@ def markdown_table(rows: Sequence[Row]) -> str:
     rule = ["---", *["---:"] * (len(COLUMNS) - 1)]
     lines: list[str] = []
     for heading, body in _tables(rows):
-        lines += [_escaped(heading), ""]
-        lines += [f"| {' | '.join(line)} |" for line in (COLUMNS, rule, *([*map(_escaped, one)] for one in body))]
+        lines += [in_markdown(heading), ""]
+        lines += [f"| {' | '.join(line)} |" for line in (COLUMNS, rule, *([*map(in_markdown, one)] for one in body))]
         lines.append("")
     return "\n".join(lines)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _tables(rows: Sequence[Row]) -> Iterator[tuple[str, list[list[str]]]]:

@@ -1,9 +1,13 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lm_eval_hesnr.results.correlate.figures import COLOURS
 from lm_eval_hesnr.results.correlate.page import correlation_page, correlation_section
 from tests.results.correlate.test_correlation import points, result
+from tests.results.report.page_parts import Parts
 
 
 def test_better_points_are_further_right_and_higher():
@@ -52,3 +56,33 @@ def test_few_checkpoints_have_a_page_without_figures():
     page = correlation_page(result(points(4)))
     assert "<svg" not in page
     assert "NOT KNOWN: 4 checkpoints; at least 5 are needed." in page
+
+
+HOSTILE = "</title></svg><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\u202e\x1b\n\u2028"
+
+
+def test_no_name_becomes_an_element_an_attribute_or_a_control_character():
+    harmless = points(5, family=lambda i: f"run {i % 2}")
+    names = points(5, family=lambda i: f"{HOSTILE}{i % 2}")
+    names.names = [f"{HOSTILE}{name}" for name in names.names]
+    names.scores = [replace(score, checkpoint=name) for score, name in zip(names.scores, names.names, strict=True)]
+    page, expected = (correlation_page(result(one)) for one in (names, harmless))
+    assert page.count("alert(1)") > 5
+    assert [shape(tag) for tag in Parts(page).elements] == [shape(tag) for tag in Parts(expected).elements]
+    assert not re.search("[\u202e\x1b\u2028]", page)
+
+
+def shape(element):
+    """The name of an element and the names of its attributes."""
+    tag, attributes = element
+    return tag, sorted(attributes)
+
+
+def test_the_page_may_request_nothing_and_run_nothing():
+    (policy,) = (
+        str(attributes["content"])
+        for _, attributes in Parts(correlation_page(result(points()))).elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline';")
+    assert "script-src" not in policy

@@ -7,9 +7,9 @@ import pytest
 from lm_eval_hesnr.results.export.csv_rows import as_csv
 from lm_eval_hesnr.results.export.latex import as_latex, escaped
 from lm_eval_hesnr.results.export.markdown import as_markdown, as_summary
-from lm_eval_hesnr.results.export.markdown import escaped as in_markdown
 from lm_eval_hesnr.results.export.read_runs import read_runs
 from lm_eval_hesnr.results.export.request import Request
+from lm_eval_hesnr.results.text_table import in_markdown
 from tests.results.export.results_files import EPSILON, MEASURES, write_results, write_sweep
 
 STRANGE = "a|b_c%d&e\nf$#{}~^\\<i>*"

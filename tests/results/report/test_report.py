@@ -12,7 +12,9 @@ from lm_eval_hesnr.assets import REPORT
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.diagnosis.finding import Finding
+from lm_eval_hesnr.results.report import page
 from lm_eval_hesnr.results.report.page import kind_of_findings
+from lm_eval_hesnr.results.report.render import render
 from lm_eval_hesnr.results.report.report import report, write_report
 from lm_eval_hesnr.results.report.sentences import headed
 from tests.results.report.in_browser.synthetic_runs import documents, write_run, write_sweep
@@ -133,6 +135,21 @@ def test_a_smaller_size_leaves_out_trajectories_and_says_which(runs, made):
     assert note in smaller.html
     with pytest.raises(InputError, match=r"--max-size: the page has .* without any tokens"):
         report(*runs, max_size="10kB")
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_as_many_trajectories_as_fit_are_shown_without_a_page_for_each_number(runs, monkeypatch, n):
+    size = len(report(*runs, show=n).html.encode()) + 400  # room for the line about the others
+    pages = []
+
+    def counted(context):
+        pages.append(render(context))
+        return pages[-1]
+
+    monkeypatch.setattr(page, "render", counted)
+    found = report(*runs, show=6, max_size=str(size))
+    assert len(Parts(found.html).data["views"]) == n
+    assert len(pages) <= 4
 
 
 def test_a_sweep_has_its_names_and_steps(tmp_path):

@@ -59,6 +59,11 @@ def test_the_markdown_table_has_the_same_cells(out):
     assert lines[-1] == r"| tuned\|x |  | failed |  |  |  |  |"
 
 
+def test_a_name_has_no_markup_in_the_markdown_table(out):
+    add(out, "<img src=x>[a](b)", results_json(0.1))
+    assert any(line.startswith(r"| \<img src=x\>\[a\](b) | ") for line in markdown_table(rows(out)).splitlines())
+
+
 def test_the_csv_has_every_number_exactly(out):
     add(out, "checkpoint-50", results_json(0.1 + 0.2))
     found = list(csv.DictReader(io.StringIO(csv_table(rows(out)))))
