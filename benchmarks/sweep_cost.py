@@ -127,7 +127,8 @@ def timed(command: Sequence[str], log: Path) -> Times:
     """The wall time of a command, and the CPU time of it and of all its processes."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with log.open("w") as file:
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=ENVIRONMENT)
+        # a session of its own, as a sweep gives its runs: the scheduler shares the cores between sessions
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=ENVIRONMENT, start_new_session=True)
     after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - begin
     if done.returncode:
         raise SystemExit(f"exit {done.returncode}: {' '.join(command)}; see {log}")
