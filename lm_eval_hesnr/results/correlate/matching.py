@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.counts import first_names
+from lm_eval_hesnr.results.compare.comparable import CONTEXT
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.correlate.scores import Score
 
@@ -56,8 +57,8 @@ def match(path: Path, scores: Sequence[Score], runs: Sequence[ComparedRun]) -> M
             f"{first_names([run.name for run in runs])}; write the names of the runs into the column checkpoint"
         )
     used = {run.source for _, run in found.values()}
-    same = {_whole_name(run) for _, run in found.values()}
-    left = [run.name for run in runs if run.source not in used and _whole_name(run) not in same]
+    same = {_what_ran(run) for _, run in found.values()}
+    left = [run.name for run in runs if run.source not in used and _what_ran(run) not in same]
     return Matched(list(found.values()), without_run, left)
 
 
@@ -73,6 +74,11 @@ def _run_of(path: Path, score: Score, runs: Sequence[ComparedRun]) -> ComparedRu
         if some:
             return some[0]
     return None
+
+
+def _what_ran(run: ComparedRun) -> tuple[str, ...]:
+    """The model and its context. A results file and the token tables of the same run have the same."""
+    return _whole_name(run), *(str(run.signature.get(key)) for key in CONTEXT)
 
 
 def _names(run: ComparedRun) -> tuple[set[str], set[str], set[str]]:

@@ -14,7 +14,7 @@ from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.results.export.exported_run import ExportedRun
 from lm_eval_hesnr.results.results_file import read_results_file
 from lm_eval_hesnr.results.run import Run
-from lm_eval_hesnr.results.run_paths import results_in, unique_names
+from lm_eval_hesnr.results.run_paths import Source, results_in, short_names
 from lm_eval_hesnr.results.sweep.checkpoint import step_of
 from lm_eval_hesnr.results.sweep.out_folder import FORMAT, VERSION
 from lm_eval_hesnr.results.sweep.state import read_own_json, read_state
@@ -152,11 +152,14 @@ def _step(signature: dict[str, Any]) -> int | None:
 
 
 def _with_unique_names(runs: Iterable[ExportedRun]) -> list[ExportedRun]:
-    """The runs. Equal names of the same task become different."""
+    """The runs. Runs of one task with the same name get what differs in their paths, as in hesnr measure."""
     found = list(runs)
     for task in dict.fromkeys(run.task for run in found):
         i_of_task = [i for i, run in enumerate(found) if run.task == task]
-        names = unique_names([found[i].checkpoint for i in i_of_task])
+        names = [found[i].checkpoint for i in i_of_task]
+        if len(set(names)) < len(names):
+            files = [Source(found[i].file, has_tokens=False) for i in i_of_task]
+            names = [one_line(name) for name in short_names(files, names)]
         for i, name in zip(i_of_task, names, strict=True):
             found[i] = replace(found[i], checkpoint=name)
     return found

@@ -142,10 +142,21 @@ def _json(option: str, value: Any) -> dict[str, Any]:
     try:
         content = json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
-        content = None
+        content = _pairs(value)
     if not isinstance(content, dict):
-        raise InputError(f'{option}: expected JSON such as \'{{"scopes": ["action"]}}\', found {value!r:.100}')
+        raise InputError(
+            f'{option}: expected key=value pairs, or JSON such as \'{{"scopes": ["action"]}}\', found {value!r:.100}'
+        )
     return _without_dates(option, content)
+
+
+def _pairs(value: str) -> dict[str, Any] | None:
+    """`key=value,...`, as lm_eval reads it; None if it is something else."""
+    from lm_eval.utils import simple_parse_args_string  # the import takes a second
+
+    if value.lstrip().startswith(("{", "[")) or not all("=" in one for one in value.split(",")):
+        return None
+    return dict(simple_parse_args_string(value))
 
 
 def _without_dates(option: str, content: dict[Any, Any]) -> dict[str, Any]:

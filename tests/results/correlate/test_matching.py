@@ -65,6 +65,11 @@ def test_what_has_no_partner_is_named():
     assert (found.without_run, found.without_score) == (["z"], ["b", "c"])
 
 
+def test_a_run_of_the_same_model_with_another_window_is_left_out_by_name():
+    wide = run("a, window 9", "/runs/one/checkpoint-1", "/out/wide/results/r.json", window=9)
+    assert match(SCORES, [score("a")], [RUNS[0], wide]).without_score == ["a, window 9"]
+
+
 def test_token_tables_replace_the_results_of_the_same_model(tmp_path):
     tables = replace(RUNS[0], name="a tables", source=Path("/tokens/a"), tables=object())
     found = match(SCORES, [score("/runs/one/checkpoint-1")], [RUNS[0], tables, RUNS[1]])

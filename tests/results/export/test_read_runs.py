@@ -81,9 +81,14 @@ def test_a_name_of_a_scope_with_control_characters(tmp_path):
     assert "expected the name of a scope, found 'a\\x1b[2J'" in bad
 
 
-def test_equal_names_of_one_task_get_numbers(tmp_path):
+def test_runs_of_one_model_have_the_names_of_their_folders(tmp_path):
     paths = [write_results(tmp_path / name, task=task) for name, task in (("a", "x"), ("b", "x"), ("c", "y"))]
-    assert [run.checkpoint for run in read_runs(paths).runs] == ["tiny", "tiny-2", "tiny"]
+    assert [run.checkpoint for run in read_runs(paths).runs] == ["a", "b", "tiny"]
+
+
+def test_the_same_run_twice_gets_a_number(tmp_path):
+    path = write_results(tmp_path / "a")
+    assert [run.checkpoint for run in read_runs([path, path]).runs] == ["a", "a-2"]
 
 
 def test_a_folder_without_results(tmp_path):

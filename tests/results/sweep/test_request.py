@@ -57,7 +57,8 @@ def test_what_is_not_given_has_a_default():
     ("given", "message"),
     [
         ({}, "give at least one CHECKPOINT"),
-        ({"metadata": "k=20"}, "--metadata: expected JSON"),
+        ({"metadata": "k"}, "--metadata: expected key=value pairs, or JSON"),
+        ({"metadata": "k=1"}, "k should be at least 2"),
         ({"metadata": '{"k": 1}'}, "k should be at least 2"),
         ({"metadata": '{"trajectorys": "a"}'}, "did you mean 'trajectories'"),
         ({"metadata": '{"token_table": "a"}'}, "token_table is set by the sweep"),
