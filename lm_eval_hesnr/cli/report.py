@@ -35,6 +35,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )  # fmt: skip
     command.add_argument("--no-text", action="store_true", help="leave out all words of the trajectories")
     command.add_argument("--title", metavar="TEXT", help="heading of the page")
+    command.add_argument("--set-of", metavar="RUN", help="also measure all runs on the decisions of this run")
     command.add_argument(
         "--scores", metavar="SCORES.csv", help="say whether he_snr predicts these scores, see hesnr correlate"
     )
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> bool:
             max_size=size_in_bytes(arguments.max_size, "--max-size"),
             with_text=not arguments.no_text,
             title=arguments.title,
+            set_of=arguments.set_of,
             scores=user_path(arguments.scores) if arguments.scores else None,
         )
     )

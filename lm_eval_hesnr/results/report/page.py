@@ -13,6 +13,7 @@ from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.by_kind import by_kind, names_of
 from lm_eval_hesnr.results.diagnosis.finding import Finding
 from lm_eval_hesnr.results.report import chart_tables, made_tables, run_tables
+from lm_eval_hesnr.results.report.cells import HtmlTable
 from lm_eval_hesnr.results.report.page_data import as_json, page_data
 from lm_eval_hesnr.results.report.render import render
 from lm_eval_hesnr.results.report.sentences import (
@@ -44,6 +45,8 @@ class Page:
     findings: Sequence[Finding]
     notes: Sequence[str]
     """What the user should know, one line each."""
+    on_set: HtmlTable | None = None
+    """All runs on the decisions of one run; None if this is not asked for."""
     predict: Mapping[str, Any] | None = None
     """The section "Does it predict?", as `correlation_section` returns it; None without scores."""
 
@@ -93,7 +96,7 @@ class Page:
             "findings": [kind_of_findings(kind) for kind in by_kind(self.findings)],
             "meanings": WORDS,
             "ranking": chart_tables.ranking_sentence(subject),
-            "tables": _tables(subject, self.documents, views),
+            "tables": {**_tables(subject, self.documents, views), "on_set": self.on_set},
             "views": views,
             "predict": self.predict,
             "data": Markup(as_json(data)),  # noqa: S704 (JSON without <, > and &)

@@ -23,6 +23,7 @@ from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
 from lm_eval_hesnr.results.report.inputs import Inputs, read_inputs
 from lm_eval_hesnr.results.report.page import Page
+from lm_eval_hesnr.results.report.reference_set import reference_table
 from lm_eval_hesnr.results.report.render import MARK
 from lm_eval_hesnr.results.report.request import ReportRequest, size_in_bytes
 from lm_eval_hesnr.results.report.sentences import Words, first_words
@@ -100,6 +101,7 @@ def report(
     max_size: str = "25MB",
     text: bool = True,
     title: str | None = None,
+    set_of: str | None = None,
     scores: str | Path | None = None,
 ) -> Report:
     """The report of `hesnr report`. A notebook shows it; `save` writes it to a file.
@@ -113,6 +115,7 @@ def report(
         max_size: show fewer if the page would be larger.
         text: whether the page has the words of the trajectories.
         title: the heading of the page.
+        set_of: the name of a run; all runs are also measured on its decisions, which reads all token tables.
         scores: SCORES.csv of `hesnr correlate`, to say whether he_snr predicts them.
 
     Raises:
@@ -127,6 +130,7 @@ def report(
         max_size=size_in_bytes(max_size, "max_size"),
         with_text=text,
         title=title,
+        set_of=set_of,
         scores=None if scores is None else user_path(scores),
     )
     return make_report(request)
@@ -153,12 +157,13 @@ def make_report(request: ReportRequest) -> Report:
     words, documents = first_words(subject, findings), documents_of(subject)
     views, notes = views_of(subject, documents, request.show, with_text=request.with_text)
     predict, unmatched = _prediction(request, subject)
-    notes = [*inputs.notes, *_other_tasks(inputs), *notes, *unmatched]
+    on_set, not_measured = (None, []) if request.set_of is None else reference_table(subject, request.set_of)
+    notes = [*inputs.notes, *_other_tasks(inputs), *notes, *unmatched, *not_measured]
     not_read = [f"not shown: {line}" for line in inputs.bad]
     title = request.title or _title(subject)
     page = Page(
         title=title, subject=subject, words=words, documents=documents, findings=findings, notes=[*not_read, *notes],
-        predict=predict,
+        on_set=on_set, predict=predict,
     )  # fmt: skip
     html, left_out = page.html(views, request.max_size)
     sources = [run.source for run in inputs.runs]

@@ -32,6 +32,8 @@ class ReportRequest:
     with_text: bool = True
     """Whether the page has the words of the trajectories."""
     title: str | None = None
+    set_of: str | None = None
+    """The name or path of a run; all runs are also measured on its decisions. None for no such table."""
     scores: Path | None = None
     """SCORES.csv of `hesnr correlate`; None for a page without the section about it."""
 

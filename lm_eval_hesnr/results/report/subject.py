@@ -86,7 +86,7 @@ def subject_of(runs: Sequence[ReportRun], baseline: str | None, scope: str | Non
     Raises:
         InputError: there is no such run, or it does not have this scope.
     """
-    first = runs[0] if baseline is None else _named(baseline, runs)
+    first = runs[0] if baseline is None else run_of_name(baseline, runs, "--baseline")
     scopes = list(first.run.config["summary"])
     if scope is not None and scope not in scopes:
         raise InputError(f"--scope {scope}: {did_you_mean(scope, scopes)}{first.name} has {', '.join(scopes)}")
@@ -101,14 +101,23 @@ def subject_of(runs: Sequence[ReportRun], baseline: str | None, scope: str | Non
     )
 
 
-def _named(given: str, runs: Sequence[ReportRun]) -> ReportRun:
-    """The run that the user names by its name or its path."""
+def run_of_name(given: str, runs: Sequence[ReportRun], option: str) -> ReportRun:
+    """The run that the user names by its name or its path.
+
+    Args:
+        given: what the user wrote.
+        runs: the runs of the report.
+        option: the option, for the message.
+
+    Raises:
+        InputError: it is not one of the runs.
+    """
     by_name = {run.name: run for run in runs}
     if given in by_name:
         return by_name[given]
-    found = run_named(given, [run.compared for run in runs if run.compared], "--baseline")
+    found = run_named(given, [run.compared for run in runs if run.compared], option)
     if isinstance(found, Path):
-        raise InputError(f"--baseline {given}: it is not one of the runs {', '.join(by_name)}")
+        raise InputError(f"{option} {given}: it is not one of the runs {', '.join(by_name)}")
     return by_name[found.name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def run_of_tables(folder: Path) -> tuple[Run, ComparedRun]:
         InputError: a table cannot be read.
     """
     signature = table_signature(folder) or {}
-    scopes = _scopes(signature)
+    scopes = scopes_of(signature)
     own = signature.get("epsilon")
     epsilon = own if isinstance(own, float) else EPSILON
     tables = read_tables(folder, scopes, epsilon)
@@ -43,7 +44,7 @@ def run_of_tables(folder: Path) -> tuple[Run, ComparedRun]:
     return run, replace(compared, tables=replace(tables, profiles={}))  # profiles need much memory
 
 
-def _scopes(signature: dict[str, Any]) -> Scopes:
+def scopes_of(signature: Mapping[str, Any]) -> Scopes:
     """The scopes that the run had; the usual ones if it does not say so."""
     given = signature.get("scopes")
     scopes = {}

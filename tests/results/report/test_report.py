@@ -189,3 +189,27 @@ def test_a_finding_of_several_runs_is_there_once_with_the_others_folded_in():
 )
 def test_the_first_sentence_has_a_heading_and_a_sentence_that_begins_properly(sentence, expected):
     assert headed(sentence) == expected
+
+
+def test_on_the_decisions_of_one_run_the_numbers_are_those_of_hesnr_measure(runs, capsys):
+    head, *rows = Parts(report(*runs, set_of="A").html).table("All runs on the")
+    folders = [str(path.parent / "tokens") for path in runs]
+    assert main(["measure", *folders, "--set-of", folders[0], "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)["action"]["runs"]
+    for row, one in zip(rows, sorted(measured, key=lambda one: one["name"]), strict=True):
+        for title, text in zip(head[1:], row[1:], strict=True):
+            assert text == f"{one['measures'][title]['value']:.4f}"
+
+
+def test_a_run_without_token_tables_is_not_measured_on_the_decisions_of_another(runs, tmp_path):
+    alone = tmp_path / "B" / runs[1].name
+    alone.parent.mkdir()
+    data = json.loads(runs[1].read_text())
+    data["configs"]["swe_hesnr"]["metadata"] = {}
+    alone.write_text(json.dumps(data))
+    made = report(runs[0], alone, set_of="A")
+    assert any(note.startswith("note: B is not measured on the decisions of A: ") for note in made.notes)
+    with pytest.raises(InputError, match="--set-of needs the token tables of this run"):
+        report(runs[0], alone, set_of="B")
+    with pytest.raises(InputError, match="--set-of should be a path, or one of A, B; found C"):
+        report(*runs, set_of="C")
