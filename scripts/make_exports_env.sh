@@ -20,4 +20,4 @@ print(*(line for name in ("trackio", "mlflow", "wandb") for line in extras[name]
 ')
 "$python" -m venv "$folder"
 "$folder/bin/python" -m pip --disable-pip-version-check install --quiet "every_eval_ever==0.3.0" "${trackers[@]}" \
-    numpy scipy pyyaml pyarrow pandas cmarkgfm pytest
+    numpy scipy pyyaml pyarrow pandas cmarkgfm pytest hypothesis
