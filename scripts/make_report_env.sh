@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes an environment for the tests of the report in a browser: scripts/make_report_env.sh [FOLDER, default .venv-report]
 #
-# It has selenium, axe-core, pypdf and Pillow, and hypothesis for tests/conftest.py, but neither torch nor the harness. axe-core (MPL-2.0) comes as the file axe.min.js in
-# the wheel of axe-playwright-python; Playwright itself is not installed. The browser is not part of the environment:
-# Chromium and its driver are packages of the distribution (Debian: apt-get install chromium chromium-driver).
+# It has selenium, axe-core, pypdf, Pillow, and hypothesis for tests/conftest.py, but neither torch nor the harness.
+# axe-core (MPL-2.0) comes as the file axe.min.js in the wheel of axe-playwright-python; Playwright itself is not installed.
+# The browser is not part of the environment: Chromium and its driver are packages of the distribution (Debian: apt-get
+# install chromium chromium-driver).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
