@@ -251,6 +251,10 @@ def test_ctrl_c_works_while_a_request_waits(serve):
     if main is not threading.current_thread():
         pytest.skip("only the main thread gets signals")
     server = serve(repeated(OK + b"X: ", b"", wait=0.03))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore the signal
     threading.Timer(0.3, signal.pthread_kill, [main.ident, signal.SIGINT]).start()
-    with pytest.raises(KeyboardInterrupt):
-        ask(server, timeout=3600)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(server, timeout=3600)
+    finally:
+        signal.signal(signal.SIGINT, before)
