@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
 
+from lm_eval_hesnr.metrics.bootstrap import LEVEL
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
 from lm_eval_hesnr.results.correlate.correlation import Correlation, Row
 from lm_eval_hesnr.results.correlate.legends import interval_head
@@ -18,7 +20,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 WIDTH, HEIGHT = 360, 300
 """Of a figure, in pixels."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
-_NORMAL = 1.959964
+_NORMAL = float(stats.norm.ppf((1 + LEVEL) / 2))
 _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 
 

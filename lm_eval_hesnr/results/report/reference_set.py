@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measure, number_or_none
 from lm_eval_hesnr.results.compare.compared_run import from_tables
 from lm_eval_hesnr.results.compare.pair import HEADLINE
@@ -11,7 +10,8 @@ from lm_eval_hesnr.results.compare.set_of import ReferenceSet
 from lm_eval_hesnr.results.report.cells import Cell, HtmlTable, name_cell
 from lm_eval_hesnr.results.report.inputs import ReportRun
 from lm_eval_hesnr.results.report.subject import Subject, run_of_name
-from lm_eval_hesnr.results.report.table_runs import scopes_of
+from lm_eval_hesnr.results.report.table_runs import epsilon_of
+from lm_eval_hesnr.results.report.views import scope_labels
 from lm_eval_hesnr.results.text_table import number
 from lm_eval_hesnr.results.token_tables import Scopes, Tables, read_tables
 
@@ -32,10 +32,8 @@ def reference_table(subject: Subject, given: str) -> tuple[HtmlTable, list[str]]
         InputError: there is no such run, or it has no token tables, or did not score the whole scope.
     """
     reference = run_of_name(given, subject.runs, "--set-of")
-    scope, signature = subject.scope, reference.run.config["signature"]
-    scopes = {name: labels for name, labels in scopes_of(signature).items() if name == scope}
-    own = signature.get("epsilon")
-    epsilon = own if isinstance(own, float) else EPSILON
+    scope, epsilon = subject.scope, epsilon_of(reference.run.config["signature"])
+    scopes = {scope: scope_labels(reference, scope)}
     chosen = ReferenceSet.of(_tables(reference, scopes, epsilon), scopes, epsilon)
     rows, notes = [], []
     for run in subject.runs:

@@ -26,9 +26,8 @@ def run_of_tables(folder: Path) -> tuple[Run, ComparedRun]:
         InputError: a table cannot be read.
     """
     signature = table_signature(folder) or {}
-    scopes = scopes_of(signature)
-    own = signature.get("epsilon")
-    epsilon = own if isinstance(own, float) else EPSILON
+    scopes = _scopes(signature)
+    epsilon = epsilon_of(signature)
     tables = read_tables(folder, scopes, epsilon)
     measured = measure_tables(tables, "static", epsilon)
     results: dict[str, Any] = {}
@@ -44,7 +43,13 @@ def run_of_tables(folder: Path) -> tuple[Run, ComparedRun]:
     return run, replace(compared, tables=replace(tables, profiles={}))  # profiles need much memory
 
 
-def scopes_of(signature: Mapping[str, Any]) -> Scopes:
+def epsilon_of(signature: Mapping[str, Any]) -> float:
+    """The threshold of a run, nats; the usual one if it does not say so."""
+    own = signature.get("epsilon")
+    return own if isinstance(own, float) else EPSILON
+
+
+def _scopes(signature: Mapping[str, Any]) -> Scopes:
     """The scopes that the run had; the usual ones if it does not say so."""
     given = signature.get("scopes")
     scopes = {}
