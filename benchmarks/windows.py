@@ -1,7 +1,7 @@
 """What a longer stride costs in context and saves in time: `python benchmarks/windows.py --out DIR [options]`.
 
 A trajectory longer than the context is read in windows. This scores the first tokens of each trajectory once per stride
-and prints a table. Each trajectory and stride is written as soon as it is scored, and the same command continues after a
+and prints a table. Each trajectory and stride is written as soon as it is scored. The same command continues after a
 stop. `--seconds` ends a call early.
 
 Time is CPU time of this process. "Context" of a scored token is the number of tokens that the model has read before it
@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--trajectories", nargs="+", help="files, folders or globs; default: the embedded sample set")
     parser.add_argument("--max_tokens", type=int, help="score only the first tokens of each run")
     parser.add_argument("--limit", type=int, help="only the first LIMIT trajectories")
+    parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER", help="only these trajectories, from 0")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no trajectory after this time")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
@@ -56,12 +57,14 @@ def main() -> None:
     for number, request in enumerate(task.instances):
         for quarters in QUARTERS:
             folder = arguments.out / str(quarters)
-            if any(folder.glob(f"{number:05d}-*.parquet")):
+            is_left_out = arguments.only is not None and number not in arguments.only
+            if is_left_out or any(folder.glob(f"{number:05d}-*.parquet")):
                 continue
             if time.monotonic() > end:
                 raise SystemExit(f"stopped after {arguments.seconds:.0f} s; the same command continues")
             score(lm, request, number, quarters, folder, arguments.max_tokens)
-    report(arguments.out)
+    if len({len(list((arguments.out / str(quarters)).glob("*.parquet"))) for quarters in QUARTERS}) == 1:
+        report(arguments.out)
 
 
 def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, most: int | None) -> None:
