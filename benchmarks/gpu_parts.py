@@ -191,7 +191,7 @@ def stock(part: Part) -> Iterator[Measured]:
     yield part.row(size, f"**{theirs / ours:.1f}** ({theirs:.3g} s / {ours:.3g} s; sums differ by <= {worst:.0e})")
     with torch.inference_mode():
         logits = lm.model(input_ids=ids[None, :-1], use_cache=False).logits[0][torch.as_tensor(rows, device=ids.device)]
-    wrong, apart = compare(answers["ours"], logits, targets)
+    wrong, apart = compare(answers["ours"][:3], logits, targets)
     yield part.row(size, f"**{apart['logprob']:.0e}, {apart['entropy']:.0e}**; {wrong} ranks differ outside ties")
     on_cpu = RequestedRows(copy.deepcopy(lm.model).to("cpu"), name="tiny")
     other = on_cpu.statistics(ids[: rows[-1] + 1].cpu(), rows, targets.cpu(), K)
@@ -240,7 +240,7 @@ def processes(part: Part) -> Iterator[Measured]:
     two, seconds_of_two, log = command_result([*launcher, *command], 0.9 * part.left)
     size = f"{limit} embedded runs"
     if two is None:
-        yield part.row(size, f"**{'hangs' if log is None else 'refused'}** after {seconds_of_two:.0f} s: {log}")
+        yield part.row(size, f"**{log or 'hangs'}** after {seconds_of_two:.0f} s")
         return
     keys = [key for key, value in one.items() if isinstance(value, float)]
     worst = max(abs(one[key] - two[key]) / max(abs(one[key]), 1e-9) for key in keys)
@@ -276,10 +276,15 @@ def command_result(command: list[str], limit: float) -> tuple[dict[str, Any] | N
 
 
 def reason(log: str) -> str:
-    """The line of a log that says why a command ended."""
+    """Whether a failed command was refused with a message or ended with a traceback, and the line that says why."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line or "Duplicate GPU" in line or line.startswith("error")]
-    return (errors or lines or ["no message"])[0][:200]
+    errors = [line for line in lines if "Duplicate GPU" in line] or [line for line in lines if "Error" in line]
+    how = (
+        "ends with a traceback"
+        if any(line.endswith("Traceback (most recent call last):") for line in lines)
+        else "refused"
+    )
+    return f"{how}: {(errors or lines or ['no message'])[0][:200]}"
 
 
 def embedded(shapes: Shapes, dtype: str) -> tuple[HFTopK, torch.Tensor, list[tuple[int, int]]]:

@@ -41,11 +41,13 @@ def test_all_parts_together_end_in_eight_minutes():
     assert gpu.SECONDS.keys() == gpu.planned(gpu.FULL).keys()
 
 
-def test_a_part_gets_its_own_time_or_what_is_left():
-    assert gpu.seconds_for("large", 400) == gpu.SECONDS["large"]
-    assert gpu.seconds_for("large", 100) == 100
-    assert gpu.seconds_for("large", gpu.LEAST_SECONDS - 1) is None
-    assert gpu.seconds_for("large", 1000, patience=3) == 3 * gpu.SECONDS["large"]
+def test_a_part_gets_what_is_not_kept_for_the_others():
+    parts = ["large", "stock"]
+    assert gpu.seconds_for(parts, 300) == 300 - gpu.SECONDS["stock"]
+    assert gpu.seconds_for(parts, 200) == gpu.SECONDS["large"]
+    assert gpu.seconds_for(parts, 100) == 100
+    assert gpu.seconds_for(parts, gpu.LEAST_SECONDS - 1) is None
+    assert gpu.seconds_for(parts, 600, patience=3) == 3 * gpu.SECONDS["large"]
 
 
 def test_a_failed_part_does_not_stop_the_others_and_is_made_again(tmp_path, monkeypatch, capsys):
