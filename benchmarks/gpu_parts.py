@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,7 @@ def floor(part: Part) -> Iterator[Measured]:
                 for block in hidden.split(n):
                     block @ model.lm_head.weight.T
 
-            ours, bound = timed(
-                shapes.repeats, lambda s=scorer, i=ids, r=rows, t=targets: s.statistics(i[:-1], r, t, K), least
-            )
+            ours, bound = timed(shapes.repeats, partial(scorer.statistics, ids[:-1], rows, targets, K), least)
             once = 4 * len(rows) * vocabulary / speed
             yield part.row(
                 f"L = {len(ids)}, {len(rows)} wanted",
@@ -145,12 +144,14 @@ def large(part: Part) -> Iterator[Measured]:
         ids, some = requested(length, vocabulary)
         ids = ids.to(shapes.device)
         all_rows = (some, np.arange(length - 1))
-        calls = [lambda i=ids: model.model(input_ids=i[None, :-1], use_cache=False)]
+        calls = [partial(model.model, input_ids=ids[None, :-1], use_cache=False)]
         for rows in all_rows:
             targets = ids[torch.as_tensor(rows, device=ids.device) + 1]
-            calls.append(lambda i=ids, r=rows, t=targets: scorer.statistics(i[:-1], r, t, K))
+            calls.append(partial(scorer.statistics, ids[:-1], rows, targets, K))
         began = time.monotonic()
         peaks = [allocated(call) / GIB for call in calls]  # also the first, slower calls
+        if shapes.device == "cuda":
+            torch.cuda.synchronize()
         first = time.monotonic() - began
         repeats = max(min(int(MOST_SECONDS / first) - 1, shapes.repeats), 1)
         body, *ours = alternately(repeats, *calls)
