@@ -37,7 +37,7 @@ from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.topk import RowStatistics
 
 GIB = 2**30
-MOST_SECONDS = 120
+MOST_SECONDS = 110
 """For one length in `large`."""
 SAME = 1e-4
 """Relative difference up to which two results agree: block sizes depend on free memory, and change the rounding."""
@@ -114,9 +114,10 @@ def floor(part: Part) -> Iterator[Measured]:
         scorer = RequestedRows(model, name="qwen2")
         ids, some = requested(shapes.length, vocabulary)
         ids = ids.to(shapes.device)
+        every = mostly_likely(model, ids)
         for rows in (some, np.arange(len(ids) - 1)):
             index = torch.as_tensor(rows, device=shapes.device)
-            targets = ids[index + 1]
+            targets = every[index]
 
             def least(model: Any = model, ids: Any = ids, index: Any = index, n: int = scorer.budget.rows) -> None:
                 hidden = model.model(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0][index]
@@ -145,8 +146,9 @@ def large(part: Part) -> Iterator[Measured]:
         ids = ids.to(shapes.device)
         all_rows = (some, np.arange(length - 1))
         calls = [partial(model.model, input_ids=ids[None, :-1], use_cache=False)]
+        every = mostly_likely(model, ids)
         for rows in all_rows:
-            targets = ids[torch.as_tensor(rows, device=ids.device) + 1]
+            targets = every[torch.as_tensor(rows, device=ids.device)]
             calls.append(partial(scorer.statistics, ids[:-1], rows, targets, K))
         began = time.monotonic()
         peaks = [allocated(call) / GIB for call in calls]  # also the first, slower calls
@@ -166,6 +168,17 @@ def large(part: Part) -> Iterator[Measured]:
                 f"**{peak - peaks[0]:.2f} GiB** ({peak:.2f} - {peaks[0]:.2f}; full logits in bfloat16 "
                 f"{2 * length * vocabulary / GIB:.1f} more)",
             )
+
+
+@torch.inference_mode()
+def mostly_likely(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    """(T - 1,) targets of a model with random weights, of which four of five are the most likely token.
+
+    In a real text, too, few targets are outside the candidates. The rank of such a target needs one more reading.
+    """
+    hidden = model.model(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
+    likely = torch.cat([model.lm_head(block).argmax(-1) for block in hidden.split(256)])
+    return torch.where(torch.arange(len(likely), device=ids.device) % 5 > 0, likely, ids[1:])
 
 
 def stock(part: Part) -> Iterator[Measured]:
