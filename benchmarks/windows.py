@@ -1,8 +1,8 @@
 """What a longer stride costs in context and saves in time: `python benchmarks/windows.py --out DIR [options]`.
 
 A trajectory longer than the context is read in windows. This scores the first tokens of each trajectory once per stride
-and prints a table. Each trajectory and stride is written as soon as it is scored. The same command continues after a
-stop. `--seconds` ends a call early.
+and prints a table. Each window is written as soon as it is scored. The same command continues after a stop. `--seconds`
+ends a call early.
 
 Time is CPU time of this process. "Context" of a scored token is the number of tokens that the model has read before it
 in its window. It is counted over the tokens that come after the first window, because all others have their whole text.
@@ -34,6 +34,7 @@ from lm_eval_hesnr.task import SweHesnr
 
 QUARTERS = (1, 2, 3, 4)
 """The strides, in quarters of the window. The last one is one token shorter, so that every token has a context."""
+STATISTICS = ("logprob", "entropy", "rank", "top_mass", "collision")
 LEAST = (1, 64, 256, 512, 1024)
 """Limits of context, in tokens, in the second table."""
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--max_tokens", type=int, help="score only the first tokens of each run")
     parser.add_argument("--limit", type=int, help="only the first LIMIT trajectories")
     parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER", help="only these trajectories, from 0")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no trajectory after this time")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no window after this time")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
     metadata = {"trajectories": arguments.trajectories, "only_resolved": False} if arguments.trajectories else {}
@@ -60,37 +61,56 @@ def main() -> None:
             is_left_out = arguments.only is not None and number not in arguments.only
             if is_left_out or any(folder.glob(f"{number:05d}-*.parquet")):
                 continue
-            if time.monotonic() > end:
+            if not score(lm, request, number, quarters, folder, arguments.max_tokens, end):
                 raise SystemExit(f"stopped after {arguments.seconds:.0f} s; the same command continues")
-            score(lm, request, number, quarters, folder, arguments.max_tokens)
     if len({len(list((arguments.out / str(quarters)).glob("*.parquet"))) for quarters in QUARTERS}) == 1:
         report(arguments.out)
 
 
-def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, most: int | None) -> None:
-    """Score one trajectory with one stride, and write its token table and one line about it."""
+def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, most: int | None, end: float) -> bool:
+    """Score one trajectory with one stride, and write its token table and one line about it; false if time ends."""
     lm.given_stride = stride_of(lm.window, quarters)
     encoded, name = lm.encode(request), str(request.doc["id"])
     positions = encoded.positions[: None if most is None else np.searchsorted(encoded.positions, most)]
     encoded = EncodedTrajectory(
         encoded.text, encoded.tokens, list(plan_windows(positions, lm.window, lm.stride)) if len(positions) else []
     )
-    began = time.process_time()
-    found = list(lm._score([encoded], [request.args[1]], Progress(0, disable=True)))
-    seconds = time.process_time() - began
-    if not found:
-        return
-    statistics: Statistics = found[0][1]
+    if not encoded.plan:
+        return True
+    parts = []
+    for window in encoded.plan:
+        file = folder.parent / "windows" / f"{quarters}-{number}-{window.start}.npz"
+        if not file.exists():
+            if time.monotonic() > end:
+                return False
+            score_window(lm, encoded._replace(plan=[window]), request.args[1], file)
+        with np.load(file) as found:
+            parts.append((float(found["seconds"]), Statistics(*(found[column] for column in STATISTICS))))
+    statistics = Statistics.concatenated([part for _, part in parts])
     write_token_table(folder, number, name, lm._token_scores(encoded, request.args[1], statistics, name), encoded.text)
     context = np.concatenate([window.positions - window.start for window in encoded.plan if window.start])
     line = {
         "quarters": quarters, "number": number, "name": name, "window": lm.window, "stride": lm.stride,
-        "scored": len(encoded.positions), "read": encoded.n_tokens_to_read, "seconds": seconds,
+        "scored": len(encoded.positions), "read": encoded.n_tokens_to_read,
+        "seconds": sum(seconds for seconds, _ in parts),
         "n_context": len(context), "sum_context": int(context.sum()), "least_context": int(context.min(initial=2**31)),
     }  # fmt: skip
-    with (folder.parent / "measured.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    with (folder.parent / "measured.jsonl").open("a") as lines:
+        lines.write(json.dumps(line) + "\n")
     print(json.dumps(line), flush=True)
+    return True
+
+
+def score_window(lm: HFTopK, encoded: EncodedTrajectory, text: Any, file: Path) -> None:
+    """Score the only window of the plan, and write its statistics and its CPU time."""
+    began = time.process_time()
+    ((_, statistics),) = lm._score([encoded], [text], Progress(0, disable=True))
+    columns = {column: getattr(statistics, column) for column in STATISTICS}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    with new.open("wb") as opened:
+        np.savez(opened, seconds=time.process_time() - began, **columns)
+    new.replace(file)
 
 
 def stride_of(window: int, quarters: int) -> int:
