@@ -84,12 +84,12 @@ def tests_of(good: str, template: Template, rng: random.Random) -> tuple[Test, .
 
 
 def outcomes(source: str, function: str, tests: tuple[Test, ...]) -> list[Outcome] | None:
-    """What each test gives with another version of the function; None if it is not a program that can be run."""
+    """What each test gives with another version of the function; None if it cannot be run, or needs all memory."""
     try:
         code = compiled(source)
-    except ForbiddenError:
+        return [outcome(code, function, test.arguments) for test in tests]
+    except (ForbiddenError, MemoryError):
         return None
-    return [outcome(code, function, test.arguments) for test in tests]
 
 
 def _with_bug(
@@ -106,8 +106,8 @@ def _with_bug(
         text = text_of(level, function, bug, call, got, test.result)
         return Task(
             id=f"micro-swe/{split}/{level}/{key}", level=level, template=template, function=function, good=good,
-            bug=bug, canon=digest(good), broken_canon=digest(bug.broken), tests=tests, failing=len(failed), call=call, got=got, result=test.result,
-            prompt=prompt(level, text), action=text.action + text.stop, stop=text.stop,
+            bug=bug, canon=digest(good), broken_canon=digest(bug.broken), tests=tests, failing=len(failed), call=call,
+            got=got, result=test.result, prompt=prompt(level, text), action=text.action + text.stop, stop=text.stop,
         )  # fmt: skip
     return None
 
@@ -125,9 +125,8 @@ def _failed(broken: str, function: str, tests: tuple[Test, ...], split: Split) -
         return []
     if not is_of(broken, split):
         return []
-    try:
-        found = outcomes(broken, function, tests) or []
-    except MemoryError:  # the bug is one that no test can show
+    found = outcomes(broken, function, tests)
+    if found is None:
         return []
     return [(test, got) for test, got in zip(tests, found, strict=True) if got != Outcome("value", test.result)]
 

@@ -56,7 +56,8 @@ def _templates() -> Iterator[str]:
     yield f"  {len(kept)} templates are kept whole, with {sum(len(functions[name]) for name in kept)} functions"
     texts = [text for template in TEMPLATES if template.name not in kept for text in template.variants()]
     n_test = len({digest(text) for text in texts if is_of(text, "test")})
-    yield f"  of the other {len(every) - sum(len(functions[name]) for name in kept)}, {n_test} are kept for the split test"
+    n_others = len(every) - sum(len(functions[name]) for name in kept)
+    yield f"  of the other {n_others}, {n_test} are kept for the split test"
 
 
 def _counts(name: str, tasks: Sequence[Task]) -> Iterator[str]:
