@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.grader.grade import Dialect, Test
+from lab.grader.grade import Case, Dialect
 
 PAYLOADS = Path(__file__).with_name("hostile_rows.txt")
 _SIGNS = "()[]{}'\"\\|:;,.+-*/%<>=! \t\r\f\0\x1b\u202e\u00a0\ud800é１_abcdefxs019"
@@ -20,7 +20,7 @@ class Host:
 
     broken: str
     function: str
-    tests: tuple[Test, ...]
+    tests: tuple[Case, ...]
     dialect: Dialect
 
 
@@ -34,10 +34,11 @@ _RESULTS = ["0", "[]"] * 12
 
 
 def hostile_edits(n: int, seed: int) -> Iterator[tuple[Host, str]]:
-    """`n` tasks with hostile actions: each row of `hostile_rows.txt` in each host, then broken ones."""
+    """`n` tasks with hostile actions: each row of `hostile_rows.txt` in each host, in random order, then broken ones."""
     rng = random.Random(seed)
     rows = [row for row in PAYLOADS.read_text(encoding="utf-8").split("\n") if row and not row.startswith("#")]
     every = [(host, _action(row, host, rng)) for row in rows for host in _hosts(rng)]
+    rng.shuffle(every)
     yield from every[:n]
     for _ in range(n - len(every)):
         host, action = rng.choice(every)
@@ -48,7 +49,7 @@ def _hosts(rng: random.Random) -> Iterator[Host]:
     """Each host, in a random dialect."""
     dialects: list[Dialect] = ["rows", "sed"]
     for source, arguments in _SOURCES:
-        yield Host(source, "f", tuple(Test(arguments, result) for result in _RESULTS), rng.choice(dialects))
+        yield Host(source, "f", tuple(Case(arguments, result) for result in _RESULTS), rng.choice(dialects))
 
 
 def _action(row: str, host: Host, rng: random.Random) -> str:
