@@ -26,7 +26,7 @@ class Host:
 
 _SOURCES = [
     ("def f(xs):\n    total = 1\n    for x in xs:\n        total += x\n    return total\n", "[[1, 2, 3]]"),
-    ("def f(xs):\n    total = []\n    while xs:\n        total.append(xs.pop())\n    return total\n", "[[1, 2]]"),
+    ("def f(xs):\n    total = []\n    while xs:\n        total.append(xs.pop())\n    return xs\n", "[[1, 2]]"),
     ("def f(xs):\n    total = {}\n    for x in xs:\n        total[x] = 2\n    return total\n", '[["a", "b"]]'),
 ]
 _RESULTS = ["0", "[]"] * 12
@@ -34,7 +34,7 @@ _RESULTS = ["0", "[]"] * 12
 
 
 def hostile_edits(n: int, seed: int) -> Iterator[tuple[Host, str]]:
-    """`n` tasks with hostile actions: each row of `hostile_rows.txt` in each host, in random order, then broken ones."""
+    """`n` tasks with hostile actions: each row of `hostile_rows.txt` in each host, shuffled, then broken ones."""
     rng = random.Random(seed)
     rows = [row for row in PAYLOADS.read_text(encoding="utf-8").split("\n") if row and not row.startswith("#")]
     every = [(host, _action(row, host, rng)) for row in rows for host in _hosts(rng)]
