@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lm_eval_hesnr"
+LABORATORY = Path(__file__).parents[1] / "lab"
 MOST_FILES_AT_THE_TOP = 12
 
 BELOW = {
@@ -82,6 +83,11 @@ def _names(node: ast.AST, folder: str) -> list[str]:
     return [f"{module}.{alias.name}" for alias in node.names]
 
 
+def _imported(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports by their whole names."""
+    return {name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for name in _names(node, "")}
+
+
 def part(module: str) -> str:
     """Return the folder or file at the top of the package that a module belongs to."""
     return [*module.split("."), "__init__"][1]
@@ -120,6 +126,22 @@ def faults(package: Path) -> list[str]:
 
 def test_the_imports_of_the_package_point_one_way():
     assert faults(PACKAGE) == []
+
+
+def test_the_package_does_not_import_the_laboratory_and_the_grader_does_not_import_what_it_grades():
+    names = {name for path in modules(PACKAGE).values() for name in _imported(path)}
+    assert not any(name.split(".")[0] == "lab" for name in names)
+    grader = {name for path in modules(LABORATORY / "grader").values() for name in _imported(path)}
+    assert {".".join(name.split(".")[:2]) for name in grader if name.split(".")[0] == "lab"} == {"lab.grader"}
+    assert not any(name.split(".")[0] == "lm_eval_hesnr" for name in grader)
+
+
+def test_the_laboratory_has_no_circle_of_imports():
+    graph: dict[str, set[str]] = {}
+    for one in imports(LABORATORY):
+        graph.setdefault(one.importer, set()).add(one.imported)
+    TopologicalSorter(graph).prepare()
+    assert "lab.grader.pool" in graph
 
 
 def test_every_module_and_many_imports_are_read():

@@ -17,7 +17,6 @@ from typing import Any
 
 from lab.grader.limits import CPU_SECONDS, confine
 
-READY = {"ready": True}
 DEEPEST_CALLS = 400
 _HARD = 3
 """After this many times the limit, the system ends the process, also in the middle of one long operation."""
@@ -34,8 +33,7 @@ def main(arguments: list[str]) -> None:
     seconds = float(arguments[1])
     signal.signal(signal.SIGPROF, _late)
     sys.setrecursionlimit(DEEPEST_CALLS)
-    confine()
-    _write(READY)
+    _write({"ready": confine()})
     for line in sys.stdin.buffer:
         _write(_reply(answer, line, seconds))
 

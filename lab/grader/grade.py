@@ -13,7 +13,7 @@ Reason = Literal["solved", "no edit", "forbidden", "wrong", "steps", "error", "t
 REASONS: tuple[str, ...] = get_args(Reason)
 
 
-class Test(NamedTuple):
+class Case(NamedTuple):
     """One call of the function, and its result."""
 
     arguments: str
@@ -34,7 +34,7 @@ class Gradable(Protocol):
         """The name of the function."""
 
     @property
-    def tests(self) -> Sequence[Test]:
+    def tests(self) -> Sequence[Case]:
         """The edited function must pass all of them."""
 
     @property

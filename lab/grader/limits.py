@@ -8,6 +8,8 @@
 | size of files | 0 | nothing is written to the disk |
 | memory | 512 MiB of addresses | the machine keeps its memory |
 | processor time | 600 s for the whole child | a child that no one stops ends |
+
+Then it filters its system calls, where the system can (`system_calls`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import os
 import resource
 import signal
 
+from lab.grader.system_calls import filter_system_calls
+
 MEMORY = 512 << 20
 """Bytes of address space."""
 CPU_SECONDS = 600
@@ -25,12 +29,13 @@ NOBODY = 65534
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
-def confine() -> None:
-    """Give up privileges and set all limits.
+def confine() -> list[str]:
+    """Give up privileges and set all limits. Returns the names of the defences that not every system has.
 
     Raises:
         OSError: the system refuses one of them.
     """
+    user = os.getuid()
     os.chdir("/")
     os.umask(0o077)
     if os.geteuid() == 0:
@@ -48,6 +53,7 @@ def confine() -> None:
         (resource.RLIMIT_NOFILE, OPEN_FILES),
     ):
         resource.setrlimit(limit, (value, value))
+    return [*(["other user"] if os.getuid() != user else []), *(["system calls"] if filter_system_calls() else [])]
 
 
 def _process_control(option: int, value: int) -> None:

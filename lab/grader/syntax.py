@@ -79,7 +79,7 @@ class _CountSteps(ast.NodeTransformer):
         node.body.insert(0, ast.Expr(_tick()))
         return node
 
-    visit_For = visit_While = visit_FunctionDef = _body
+    visit_For = visit_While = visit_FunctionDef = _body  # noqa: N815 - the names of `ast`
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)

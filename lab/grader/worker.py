@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
-import selectors
+import select
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from lab.grader.child import READY
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_REPLY = 1 << 20
@@ -60,6 +59,8 @@ class Worker:
         """When the child is ended, in the time of `time.monotonic`; None while it has nothing to do."""
         self.ended = False
         """Whether the child is of no more use."""
+        self.defences: tuple[str, ...] = ()
+        """Defences of this child that not every system has: "no network", "other user", "system calls"."""
         self._data = b""
         program = [sys.executable, "-I", "-c", _PROGRAM.format(root=str(ROOT))]
         self._process = subprocess.Popen(
@@ -73,6 +74,8 @@ class Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
 
     @property
     def pid(self) -> int:
@@ -91,30 +94,26 @@ class Worker:
         """
         self.deadline = time.monotonic() + START_SECONDS
         reply = None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self, selectors.EVENT_READ)
-            while reply is None:
-                selector.select(1)
-                reply = self.reply()
-        if reply.answer != READY:
+        while reply is None:
+            self._poll.poll(1000)
+            reply = self.reply()
+        if reply.failed:
             raise RuntimeError(
                 f"a child of the grader did not start; see why with: python -m lab.grader.child {self.handler} 1"
             )
+        network = ["no network"] if without_network() else []
+        self.defences = tuple(network + [str(name) for name in reply.answer])
 
     def send(self, request: Any) -> None:
         """Send one request. The child must have nothing else to do."""
         self.deadline = time.monotonic() + 3 * self.seconds + PATIENCE
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the child has ended; `reply` sees that
             self._input.write(json.dumps(request).encode() + b"\n")
             self._input.flush()
-        except BrokenPipeError:  # the child has ended; `reply` sees that
-            pass
 
     def reply(self) -> Reply | None:
-        """The answer, if it is there; None if the child is still busy. Call it when the pipe has data or from time to
-        time: it ends a child that has been busy for too long.
-        """  # fmt: skip
-        if not self._readable():
+        """The answer, if it is there; None if the child is still busy. It ends a child that is busy for too long."""
+        if not self._poll.poll(0):
             return self._failed() if self.deadline is not None and time.monotonic() > self.deadline else None
         data = os.read(self.fileno(), 1 << 16)
         self._data += data
@@ -131,15 +130,8 @@ class Worker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._input, self._output):
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it had data that the child has not read
                 pipe.close()
-            except BrokenPipeError:  # it had data that the child has not read
-                pass
-
-    def _readable(self) -> bool:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self, selectors.EVENT_READ)
-            return bool(selector.select(0))
 
     def _failed(self) -> Reply:
         self.close()
@@ -153,8 +145,8 @@ class Worker:
             return self._failed()
         if not isinstance(reply, dict):
             return self._failed()
-        if reply == READY:
-            return Reply(READY)
+        if "ready" in reply and not self.defences:
+            return Reply(reply["ready"])
         if reply.get("last"):
             self.close()
         if reply.get("failed") in ("time", "memory"):

@@ -25,6 +25,8 @@ class Workers:
         self.seconds = seconds
         self.n_started = 0
         """Number of children that were started until now."""
+        self.defences: tuple[str, ...] = ()
+        """Those of the child that was started last, see `Worker`."""
         self._idle: list[Worker] = []
         self._busy: dict[Worker, int] = {}
 
@@ -78,6 +80,7 @@ class Workers:
             worker.close()
             raise
         self.n_started += 1
+        self.defences = worker.defences
         return worker
 
     def _free(self, worker: Worker) -> None:

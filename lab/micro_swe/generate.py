@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from tokenize import TokenError
 from typing import Any
 
 from lab.grader.execute import Outcome, outcome
-from lab.grader.grade import Test
+from lab.grader.grade import Case
 from lab.grader.syntax import ForbiddenError, compiled
 from lab.grader.values import fresh
 from lab.micro_swe.arguments import argument
@@ -67,33 +68,33 @@ def make(split: Split, level: int, key: str) -> Task:
     raise NoTaskError(f"no task for {split}, level {level}, {key}")
 
 
-def tests_of(good: str, template: Template, rng: random.Random) -> tuple[Test, ...]:
+def tests_of(good: str, template: Template, rng: random.Random) -> tuple[Case, ...]:
     """Calls with different arguments and their results; empty if the function gives too few different results."""
     code, function = compiled(good), own_names(good)[0]
-    tests: dict[str, Test] = {}
+    tests: dict[str, Case] = {}
     for _ in range(_TRIES):
         arguments = json.dumps([argument(kind, rng) for kind in template.kinds])
         if arguments not in tests:
             kind, text = outcome(code, function, arguments)
             if kind == "value":
-                tests[arguments] = Test(arguments, text)
+                tests[arguments] = Case(arguments, text)
         if len(tests) == N_TESTS:
             enough = len({test.result for test in tests.values()}) >= LEAST_RESULTS
             return tuple(tests.values()) if enough else ()
     return ()
 
 
-def outcomes(source: str, function: str, tests: tuple[Test, ...]) -> list[Outcome] | None:
-    """What each test gives with another version of the function; None if it is not a program that can be run."""
+def outcomes(source: str, function: str, tests: tuple[Case, ...]) -> list[Outcome] | None:
+    """What each test gives with another version of the function; None if it cannot be run, or needs all memory."""
     try:
         code = compiled(source)
-    except ForbiddenError:
+        return [outcome(code, function, test.arguments) for test in tests]
+    except (ForbiddenError, MemoryError):
         return None
-    return [outcome(code, function, test.arguments) for test in tests]
 
 
 def _with_bug(
-    split: Split, level: int, key: str, template: str, good: str, tests: tuple[Test, ...], rng: random.Random
+    split: Split, level: int, key: str, template: str, good: str, tests: tuple[Case, ...], rng: random.Random
 ) -> Task | None:
     function = own_names(good)[0]
     for bug in _bugs(good, level, rng):
@@ -106,8 +107,8 @@ def _with_bug(
         text = text_of(level, function, bug, call, got, test.result)
         return Task(
             id=f"micro-swe/{split}/{level}/{key}", level=level, template=template, function=function, good=good,
-            bug=bug, canon=digest(good), broken_canon=digest(bug.broken), tests=tests, failing=len(failed), call=call, got=got, result=test.result,
-            prompt=prompt(level, text), action=text.action + text.stop, stop=text.stop,
+            bug=bug, canon=digest(good), broken_canon=digest(bug.broken), tests=tests, failing=len(failed), call=call,
+            got=got, result=test.result, prompt=prompt(level, text), action=text.action + text.stop, stop=text.stop,
         )  # fmt: skip
     return None
 
@@ -117,22 +118,20 @@ def _bugs(good: str, level: int, rng: random.Random) -> Iterator[Bug]:
     return one_token_bugs(good, rng) if one_token else larger_bugs(good, rng)
 
 
-def _failed(broken: str, function: str, tests: tuple[Test, ...], split: Split) -> list[tuple[Test, Outcome]]:
+def _failed(broken: str, function: str, tests: tuple[Case, ...], split: Split) -> list[tuple[Case, Outcome]]:
     """The tests that do not pass; empty if the broken function belongs to another split or cannot be run."""
     try:
-        compiled(broken)
-    except ForbiddenError:
+        if not is_of(broken, split):
+            return []
+    except (SyntaxError, TokenError):  # rows in an order that is not Python
         return []
-    if not is_of(broken, split):
-        return []
-    try:
-        found = outcomes(broken, function, tests) or []
-    except MemoryError:  # the bug is one that no test can show
+    found = outcomes(broken, function, tests)
+    if found is None:
         return []
     return [(test, got) for test, got in zip(tests, found, strict=True) if got != Outcome("value", test.result)]
 
 
-def _needs_all_changes(bug: Bug, function: str, tests: tuple[Test, ...]) -> bool:
+def _needs_all_changes(bug: Bug, function: str, tests: tuple[Case, ...]) -> bool:
     """Whether no part of the fix passes all tests."""
     if len(bug.changes) < 2:
         return True

@@ -26,8 +26,8 @@ def _script(change: Change) -> str:
 
 
 def _quoted(script: str) -> str:
-    """The script as one word of the shell. Templates have no text for which double quotes would not do."""
+    """The script as one word of the shell. No template has text that needs more than one kind of quotes."""
     if "'" not in script:
         return f"'{script}'"
-    assert not re.search(r'["$`]', script), script
+    assert not re.search(r'["$`]|\\\\', script), script
     return f'"{script}"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lab.grader.grade import Dialect, Test
+from lab.grader.grade import Case, Dialect
 from lab.micro_swe.bug import Bug, Change
 
 
@@ -27,7 +27,7 @@ class Task:
     """The digest of the canonical form of `good`."""
     broken_canon: str
     """The digest of the canonical form of `broken`."""
-    tests: tuple[Test, ...]
+    tests: tuple[Case, ...]
     """24 calls with their results."""
     failing: int
     """The number of tests that the file with the bug does not pass."""
@@ -67,5 +67,5 @@ class Task:
         """The task with these fields."""
         changes = tuple(Change(**change) for change in fields["bug"]["changes"])
         bug = Bug(fields["bug"]["broken"], changes, fields["bug"]["kind"])
-        tests = tuple(Test(*test) for test in fields["tests"])
+        tests = tuple(Case(*test) for test in fields["tests"])
         return cls(**{**fields, "bug": bug, "tests": tests})

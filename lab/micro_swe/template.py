@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _SLOT = re.compile(r"«([^«»]*)»")
+_BLANKS = re.compile(r" +$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class Template:
         return [slot.split("|") for slot in _SLOT.findall(self.text)]
 
     def filled(self, choices: tuple[str, ...] | list[str]) -> str:
-        """The function with one alternative in each slot."""
+        """The function with one alternative in each slot. Rows have no blanks at their end, if one is empty."""
         rest = iter(choices)
-        return _SLOT.sub(lambda _: next(rest), self.text)
+        return _BLANKS.sub("", _SLOT.sub(lambda _: next(rest), self.text))
 
     def pick(self, rng: random.Random) -> str:
         """The function with random alternatives."""
