@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from assets_src.tiny_swe_lm.copying import start_copying
 from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, save_tokenizer
 
 ROPE_THETA = 10_000.0
@@ -25,9 +26,8 @@ class Size:
     heads: int = 4
     kv_heads: int = 2
     mlp: int = 512
-    previous_token_head: bool = False
-    """Whether attention has biases, and the first head starts by looking at the previous token, see
-    `look_at_previous_token`. The packaged model does not have this."""
+    start_copying: bool = False
+    """Whether attention has biases, and its initial weights are those of `copying`. The packaged model has neither."""
 
 
 def build_model(
@@ -57,35 +57,12 @@ def build_model(
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
-        attention_bias=size.previous_token_head,
+        attention_bias=size.start_copying,
     )
     model = LlamaForCausalLM(config)
-    if size.previous_token_head:
-        look_at_previous_token(model)
+    if size.start_copying:
+        start_copying(model)
     return model
-
-
-def look_at_previous_token(model: LlamaForCausalLM, *, bias: float = 6.0, n_frequencies: int = 8) -> None:
-    """Set biases of the first layer so that its first head gives nearly all attention to the previous token.
-
-    To copy from its context, a model needs such a head and, in a later layer, one that finds equal tokens. Random
-    weights find the pair late, and some runs never do. With the first one given, the second one is found early.
-
-    RoPE turns the pair of dimensions j by the position times f(j). A key bias of (bias, 0) and the same query bias
-    turned back by f(j) give a product that depends on the distance alone, with its maximum at distance 1.
-
-    Args:
-        model: changed in place. Its attention must have biases.
-        bias: length of the biases in each pair of dimensions. 6 gives more than 0.98 of the attention.
-        n_frequencies: the highest frequencies only: the low ones cannot tell neighbours apart.
-    """
-    attention = model.model.layers[0].self_attn
-    half = attention.head_dim // 2
-    frequencies = ROPE_THETA ** (-torch.arange(n_frequencies) / half)
-    with torch.no_grad():
-        attention.k_proj.bias[:n_frequencies] = bias
-        attention.q_proj.bias[:n_frequencies] = bias * frequencies.cos()
-        attention.q_proj.bias[half : half + n_frequencies] = -bias * frequencies.sin()
 
 
 def export(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:

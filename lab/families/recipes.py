@@ -10,7 +10,7 @@ from assets_src.tiny_swe_lm.train import Schedule, Stage
 N_STEPS = 1800
 WINDOW = 512
 """Tokens in one row, and context length of the checkpoints."""
-SIZE = Size(previous_token_head=True)
+SIZE = Size(start_copying=True)
 SHARES = {"code": 0.5, "languages": 0.15, "sessions": 0.35}
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,26 +15,32 @@ from lab.families.recipes import RECIPES, stage
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return train_tokenizer(["def f(x): return x\n" * 50], 300)
+    return train_tokenizer([Path(torch.__file__).read_text()], 3000)
 
 
-def attention(model, n_tokens=200):
+def attention(model, *, layer, n_tokens=100):
+    """(n heads, 2 n tokens, 2 n tokens) on random tokens that come twice."""
     model.set_attn_implementation("eager")
     ids = torch.randint(3, model.config.vocab_size, (1, n_tokens), generator=torch.Generator().manual_seed(0))
-    return model(input_ids=ids, output_attentions=True).attentions[0][0]
+    return model(input_ids=ids.repeat(1, 2), output_attentions=True).attentions[layer][0]
 
 
 @pytest.mark.parametrize("size", [RECIPES["recipe"].size, RECIPES["larger"].size])
-def test_the_first_head_starts_by_looking_at_the_previous_token(tokenizer, size):
-    first, second = attention(build_model(0, size, tokenizer, context=512))[:2]
-    assert first.diagonal(-1).mean() > 0.95
-    assert second.diagonal(-1)[50:].mean() < 0.1
+def test_two_heads_start_to_copy(tokenizer, size):
+    torch.manual_seed(0)
+    model = build_model(0, size, tokenizer, context=512)
+    previous = attention(model, layer=0).diagonal(-1, dim1=1, dim2=2).mean(1)
+    assert previous[0] > 0.95
+    assert previous[1:].max() < 0.1
+    after_equal = attention(model, layer=1).diagonal(-99, dim1=1, dim2=2)[:, 1:].mean(1)  # the token after the same one
+    others = after_equal[1:].mean()
+    assert 2 * others < after_equal[0] < 20 * others
 
 
-def test_without_it_the_network_is_that_of_the_packaged_model(tokenizer):
+def test_without_them_the_network_is_that_of_the_packaged_model(tokenizer):
     model = build_model(0, Size(), tokenizer, context=512)
     assert not [name for name, _ in model.named_parameters() if name.endswith("bias")]
-    assert attention(model)[0].diagonal(-1)[50:].mean() < 0.1
+    assert attention(model, layer=0).diagonal(-1, dim1=1, dim2=2).mean() < 0.1
 
 
 def test_each_family_differs_from_the_first_one_in_one_thing():
