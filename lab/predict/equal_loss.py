@@ -33,6 +33,8 @@ class EqualLoss(NamedTuple):
     """The same for b, in as many pairs with nearly equal a."""
     interval: Interval | None
     """95 %, of share - mirrored; None if it is not defined."""
+    share_interval: Interval | None
+    """95 %, of the share alone."""
 
 
 def equal_loss(a: np.ndarray, b: np.ndarray, y: np.ndarray, families: Sequence[str]) -> EqualLoss:
@@ -53,11 +55,23 @@ def equal_loss(a: np.ndarray, b: np.ndarray, y: np.ndarray, families: Sequence[s
         _Pairs(of[left[near]], of[right[near]], (1 + np.sign(gap[near]) * np.sign(gap_y[near])) / 2)
         for gap, near in ((gap_a, near_b), (gap_b, near_a))
     )
-    without = np.array([of_a.share(name) - of_b.share(name) for name in sorted(set(families))])
+    names = sorted(set(families))
+    of_share, of_mirrored = (np.array([pairs.share(name) for name in names]) for pairs in (of_a, of_b))
     share, mirrored = of_a.share(), of_b.share()
+    return EqualLoss(
+        pairs=len(near_b),
+        largest_gap=float(np.abs(gap_b[near_b]).max()),
+        share=share,
+        mirrored=mirrored,
+        interval=_interval(share - mirrored, of_share - of_mirrored),
+        share_interval=_interval(share, of_share),
+    )
+
+
+def _interval(value: float, without: np.ndarray) -> Interval | None:
+    """From (F,) values, each without one family."""
     half = jackknife_stderr(without) * float(stats.t.ppf((1 + LEVEL) / 2, len(without) - 1))
-    interval = Interval(share - mirrored - half, share - mirrored + half) if math.isfinite(half) else None
-    return EqualLoss(len(near_b), float(np.abs(gap_b[near_b]).max()), share, mirrored, interval)
+    return Interval(value - half, value + half) if math.isfinite(half) else None
 
 
 def _closest(gap: np.ndarray, n: int) -> np.ndarray:

@@ -7,11 +7,13 @@ see. Every reading of a measure has noise of its own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lab.predict.families import PERCENTS
 from lab.predict.study import CALIBRATED, HE_SNR, PPL, RIVALS, Study
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.correlate.points import Points, Predictor
@@ -26,7 +28,6 @@ WORLDS = {
     "training time": "the ability is the trend over training, and nothing else",
     "entropy only": "HE-SNR sees all of the ability, and so does self_he_snr; the other rivals miss the hidden part",
 }
-PERCENTS = (12.5, 25.0, 37.5, 50.0, 75.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,11 @@ class _Series:
         return scale * self.random.normal(size=self.shape)
 
 
-def made_up(world: str, seed: int, size: Size = Size()) -> Study:
+LARGE = Size()
+"""The experiment, with a large effect."""
+
+
+def made_up(world: str, seed: int, size: Size = LARGE) -> Study:
     """A study of one of `WORLDS`."""
     random = np.random.default_rng([seed, list(WORLDS).index(world)])
     series = _Series(random, size.families)
@@ -65,7 +70,7 @@ def made_up(world: str, seed: int, size: Size = Size()) -> Study:
     names = [HE_SNR, PPL, CALIBRATED, *RIVALS]
     values = {name: (seen[name] + series.noise(size.noise)).ravel() for name in names}
     predictors = {name: Predictor(label=name, values=x, x=_scaled(name, x)) for name, x in values.items()}
-    halves = [(seen[PPL] + series.noise(size.noise)).ravel() for _ in range(2)]
+    halves = [(seen[PPL] + series.noise(size.noise * math.sqrt(2))).ravel() for _ in range(2)]
     whole = (halves[0] + halves[1]) / 2
     predictors[PPL] = Predictor(
         label=PPL, values=whole, x=_scaled(PPL, whole), halves=(_scaled(PPL, halves[0]), _scaled(PPL, halves[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
@@ -11,6 +11,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from lab.predict.equal_loss import equal_loss
 from lab.predict.study import SELF, Study
 from lm_eval_hesnr.metrics.bootstrap import LEVEL, Interval
+from lm_eval_hesnr.metrics.correlation.noise_of_axes import LEAST_RELIABILITY, reliability
 from lm_eval_hesnr.metrics.correlation.one_measure import spearman
 from lm_eval_hesnr.metrics.correlation.partial import dummies, left_out_errors, partial
 from lm_eval_hesnr.results.correlate.differences import NO, NOT_KNOWN, YES, Difference, differences
@@ -42,8 +43,23 @@ class Verdict:
 
 
 def verdicts(study: Study) -> list[Verdict]:
-    """P1 to P6, in order."""
-    return [test(study) for test in TESTS.values()]
+    """P1 to P6, in order.
+
+    If the outcome or HE-SNR is mostly noise, no measure can show what it predicts. Then nothing is against it.
+    """
+    found = [test(study) for test in TESTS.values()]
+    if all(one is None or one >= LEAST_RELIABILITY for one in reliabilities(study).values()):
+        return found
+    return [replace(one, verdict=UNDECIDED) if one.verdict == AGAINST else one for one in found]
+
+
+def reliabilities(study: Study) -> dict[str, float | None]:
+    """Of the outcome and of HE-SNR: the share of the variance over checkpoints that is not noise; None if not known."""
+    drawn = study.he_snr.drawn
+    return {
+        "outcome": reliability(study.points.y, study.points.drawn_y),
+        "he_snr": None if drawn is None else reliability(study.he_snr.x, drawn),
+    }
 
 
 def together(found: Sequence[Verdict]) -> str:

@@ -17,7 +17,10 @@ MANY = Size(families=8)
 """With eight families, a large advantage is found in nearly every draw; with six, in three of four (PREREG)."""
 
 
-def said(world: str, size: Size = Size()) -> Counter[str]:
+SIX = Size()
+
+
+def said(world: str, size: Size = SIX) -> Counter[str]:
     return Counter(together(verdicts(made_up(world, seed, size))) for seed in range(DRAWS))
 
 
@@ -39,6 +42,11 @@ def test_he_snr_is_never_supported_without_an_advantage(world):
 
 def test_the_fast_form_is_against_a_worse_he_snr_and_never_supports_it():
     assert said("worse", Size(families=4, seeds=2)) == {AGAINST: DRAWS}
+
+
+def test_an_outcome_that_is_mostly_noise_is_against_nothing():
+    assert AGAINST not in {one.verdict for one in verdicts(made_up("worse", 0, Size(tasks=10, seeds=1)))}
+    assert AGAINST in {one.verdict for one in verdicts(made_up("worse", 0))}
 
 
 def with_he_snr(study: Study, x: np.ndarray) -> Study:
