@@ -105,7 +105,7 @@ def test_a_missing_reading_is_named(folder):
     [
         (lambda file: file["about"].update(tokens=7), "about, tokens: expected"),
         (lambda file: file["parts"]["outcome/0"]["value"].update(greedy="01"), "greedy: expected 600 digits"),
-        (lambda file: file["parts"]["outcome/0"]["value"].update(settings={}), "settings differs"),
+        (lambda file: file["parts"]["outcome/0"]["value"].update(settings={}), "settings of an outcome differs"),
         (lambda file: file["parts"]["reading/micro_swe"]["value"].update(documents_sha256="f" * 64), "trajectories"),
     ],
 )
