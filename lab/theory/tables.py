@@ -50,8 +50,9 @@ def change_table(reading: Mapping[str, Any], rows: Sequence[Row]) -> str:
     calibrated = [changes[one]["calibrated_he_snr"] for one in (UNCHANGED, *CHANGES)]
     lines.append(["calibrated_he_snr, values", *("N/A" if one is None else f"{one:.4f}" for one in calibrated)])
     about = (
-        f"{reading['n_trajectories']} trajectories, {reading['n_tokens']:,} tokens of actions. Easiest decisions: rank 1, "
-        f"entropy up to {reading['easiest']['entropy']:.3f} nats. Largest p / entropy of a token: {reading['largest']:.3f}."
+        f"{reading['n_trajectories']} trajectories, {reading['n_tokens']:,} tokens of actions. Easiest decisions: rank "
+        f"1, entropy up to {reading['easiest']['entropy']:.3f} nats. Largest p / entropy of a token: "
+        f"{reading['largest']:.3f}."
     )
     return f"{about}\n\n{table(['measure', 'unchanged', *(TITLES[one] for one in CHANGES)], lines)}"
 

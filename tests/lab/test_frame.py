@@ -10,6 +10,7 @@ from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.experiments import EXPERIMENTS, experiment
 from lab.page import filled, table
 from lab.picture import Panel, Point, picture
+from lab.readings import Readings
 from lm_eval_hesnr.errors import InputError
 
 
@@ -79,7 +80,7 @@ def test_nothing_is_made_for_an_analysis_alone_or_a_list(run, capsys):
 
 def test_a_reading_that_no_code_makes_is_named(tmp_path):
     with pytest.raises(InputError, match="1 readings are missing, such as a x, and no code"):
-        command.work([Piece(name="a", part="x", make=None)], None, tmp_path)
+        command.work([Piece(name="a", part="x", make=None)], Readings(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
