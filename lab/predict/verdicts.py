@@ -21,8 +21,9 @@ from lm_eval_hesnr.results.correlate.rows import swaps_of
 SUPPORTS, AGAINST, UNDECIDED = "supports", "against", "undecided"
 _OF_ANSWER = {YES: SUPPORTS, NO: AGAINST, NOT_KNOWN: UNDECIDED}
 ALPHA = 1 - LEVEL
-REVERSED = -0.829
-"""A rank correlation within a family that is at most this has the wrong sign: one-sided p .05 with six checkpoints."""
+REVERSED = -29 / 35
+"""A rank correlation within a family that is at most this (with six checkpoints, one-sided p = .03) has the wrong sign."""
+_ROUNDING = 1e-9
 USEFUL_SHARE = 0.15
 """A smaller advantage in the share of pairs is of no use."""
 USEFUL_ERROR = 0.1
@@ -130,7 +131,7 @@ def p3(study: Study) -> Verdict:
     }
     if value is None or p_value is None:
         verdict = UNDECIDED
-    elif value <= 0 or min(within.values()) <= REVERSED:
+    elif value <= 0 or min(within.values()) <= REVERSED + _ROUNDING:
         verdict = AGAINST
     else:
         verdict = SUPPORTS if p_value <= ALPHA else UNDECIDED

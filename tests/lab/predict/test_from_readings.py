@@ -45,9 +45,8 @@ def folder(tmp_path_factory):
             readings.add(one.name, f"reading/{data}", about, reading, {})
         for seed in (0, 1):
             rate = 1 / (1 + np.exp(2 - ability))
-            outcome = outcome_of(
-                TASKS, (random.random(600) < rate).tolist(), random.binomial(4, rate, 600).tolist(), {"lr": 2e-3}, 0.5
-            )
+            greedy, sampled = (random.random(600) < rate).tolist(), random.binomial(4, rate, 600).tolist()
+            outcome = outcome_of(TASKS, greedy, sampled, {"lr": 2e-3}, 0.5)
             readings.add(one.name, f"outcome/{seed}", about, outcome, {})
     return readings.folder
 
