@@ -22,7 +22,7 @@ SUPPORTS, AGAINST, UNDECIDED = "supports", "against", "undecided"
 _OF_ANSWER = {YES: SUPPORTS, NO: AGAINST, NOT_KNOWN: UNDECIDED}
 ALPHA = 1 - LEVEL
 REVERSED = -29 / 35
-"""A rank correlation within a family that is at most this (with six checkpoints, one-sided p = .03) has the wrong sign."""
+"""A rank correlation within a family up to this has the wrong sign: one-sided p = .03 with six checkpoints."""
 _ROUNDING = 1e-9
 USEFUL_SHARE = 0.15
 """A smaller advantage in the share of pairs is of no use."""
