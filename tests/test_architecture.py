@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lm_eval_hesnr"
+LABORATORY = Path(__file__).parents[1] / "lab"
 MOST_FILES_AT_THE_TOP = 12
 
 BELOW = {
@@ -34,7 +35,6 @@ BELOW = {
 }
 """What stands directly below each folder or file at the top of the package. It may import this and all below it."""
 
-LABORATORY = Path(__file__).parents[1] / "lab"
 FRAME = ("experiment", "readings", "provenance", "page", "picture")
 """The files of the laboratory that every experiment may import. They import no experiment."""
 
@@ -84,6 +84,11 @@ def _names(node: ast.AST, folder: str) -> list[str]:
     above = folder.split(".")[: len(folder.split(".")) - node.level + 1] if node.level else []
     module = ".".join([*above, *([node.module] if node.module else [])])
     return [f"{module}.{alias.name}" for alias in node.names]
+
+
+def _imported(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports by their whole names."""
+    return {name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for name in _names(node, "")}
 
 
 def part(module: str) -> str:
@@ -157,8 +162,10 @@ def test_neither_the_package_nor_a_benchmark_imports_the_laboratory():
     assert [path for path in files if "lab" in {name.split(".")[0] for name in _imported(path)}] == []
 
 
-def _imported(path: Path) -> list[str]:
-    return [name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for name in _names(node, "")]
+def test_the_grader_does_not_import_what_it_grades():
+    grader = {name for path in modules(LABORATORY / "grader").values() for name in _imported(path)}
+    assert {".".join(name.split(".")[:2]) for name in grader if name.split(".")[0] == "lab"} == {"lab.grader"}
+    assert not any(name.split(".")[0] == "lm_eval_hesnr" for name in grader)
 
 
 @pytest.mark.parametrize(
