@@ -28,7 +28,7 @@ def filled(page: str, blocks: Mapping[str, str]) -> str:
     return _BLOCK.sub(lambda found: f"{found[1]}{blocks[found[2]].strip()}\n{found[3]}", page)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table. All columns but the first are aligned to the right."""
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], n_left: int = 1) -> str:
+    """A Markdown table. All columns after the first `n_left` are aligned to the right."""
+    lines = [heads, ["---"] * n_left + ["---:"] * (len(heads) - n_left), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -14,6 +14,7 @@ from lab.predict.verdicts import Verdict, p1, together
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
 from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
 from lm_eval_hesnr.results.correlate.points import Predictor
+from lm_eval_hesnr.results.correlate.sentences import cautions, headline
 from lm_eval_hesnr.results.correlate.tables import points_table, tables
 
 QUESTIONS = {
@@ -39,6 +40,7 @@ def verdict_table(found: Sequence[Verdict]) -> str:
     return table(
         ["test", "question", "verdict", "95 % interval", "numbers"],
         [*rows, ["together", "", f"**{together(found)}**", "", ""]],
+        n_left=5,
     )
 
 
@@ -52,17 +54,18 @@ def _numbers(one: Verdict) -> str:
 
 def checkpoint_table(found: Correlation) -> str:
     """One row per checkpoint."""
-    head, *rows = points_table(found).rows
-    return table(head, rows)
+    found_table = points_table(found)
+    head, *rows = found_table.rows
+    return table(head, rows, found_table.n_left)
 
 
 def correlation_tables(found: Correlation) -> str:
-    """The tables of `hesnr correlate`."""
-    blocks = []
+    """What `hesnr correlate` prints: its answers, tables and cautions."""
+    blocks = ["\n".join(f"- {line}" for line in headline(found))]
     for one in tables(found):
         head, *rows = one.rows
-        blocks.append("\n\n".join([table(head, rows), *one.notes]))
-    return "\n\n".join(blocks)
+        blocks.append("\n\n".join([table(head, rows, one.n_left), *one.notes]))
+    return "\n\n".join([*blocks, "\n".join(f"- {line}" for line in cautions(found))])
 
 
 def robustness_table(studies: dict[str, Study]) -> str:
