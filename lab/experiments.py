@@ -9,6 +9,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.near import did_you_mean
 
 EXPERIMENTS = {
+    "calibration": "lab.calibration.experiment",
     "predict": "lab.predict.experiment",
     "theory": "lab.theory.experiment",
 }

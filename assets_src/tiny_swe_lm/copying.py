@@ -1,9 +1,9 @@
 """Initial weights from which a small network soon learns to copy from its context.
 
-To continue a text as it continued before, a network needs two heads: one that carries the previous token along, and one
-in a later layer that finds an equal token among those. From random weights alone, small networks find this pair late, and
-some runs never do. Here the pair is there from the start, but weak: it moves a few percent of the attention, and the
-training makes it strong. (The pair of heads: Olsson et al. 2022, arXiv 2209.11895.)
+To continue a text as it continued before, a network needs two heads: one that passes the previous token on, and one
+in a later layer that finds an equal token among those (Olsson et al. 2022, arXiv 2209.11895). From random weights alone,
+small networks find this pair late, and some runs never find it. Here the pair exists from the start, but it is weak: it
+moves a few percent of the attention. Training makes it strong.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ CARRIED, MATCHED, COPIED = 0.3, 1.0, 0.05
 
 
 def start_copying(model: LlamaForCausalLM) -> None:
-    """Set the first head of the first two layers. The attention must have biases. The random generator of torch is used.
+    """Set the first head of the first two layers. The attention must have biases. The torch random generator is used.
 
-    **First layer.** RoPE turns the pair of dimensions j by the position times f(j). A key bias (b, 0), and the same query
-    bias turned back by f(j), give a product that depends on the distance alone. Its maximum is at distance 1. The head
-    writes a code of the previous token into a random subspace.
+    **First layer.** RoPE turns the pair of dimensions j by the position times f(j). A key bias (b, 0), and the same
+    query bias turned back by f(j), give a product that depends on the distance alone. Its maximum is at distance 1. The
+    head writes a code of the previous token into a random subspace.
 
     **Second layer.** The query is the code of the token itself, the key is what was written into the subspace. Only
     dimensions of low frequency are used, because they hardly change with the distance. The head writes what it finds in

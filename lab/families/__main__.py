@@ -9,8 +9,6 @@ from pathlib import Path
 from lab.families.recipes import RECIPES
 from lab.families.train import train
 
-PERCENTS = (12.5, 25.0, 37.5, 50.0, 75.0, 100.0)
-
 
 def main(argv: list[str] | None = None) -> int:
     """Train the family. Returns 1 if the command was stopped."""
@@ -21,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="needs a C++ compiler")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    finished = train(args.out, args.family, PERCENTS, n_threads=args.threads, compile_model=args.compile)
+    finished = train(args.out, args.family, n_threads=args.threads, compile_model=args.compile)
     return 0 if finished else 1
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from assets_src.tiny_swe_lm.model import Size
 from assets_src.tiny_swe_lm.train import Schedule, Stage
+from lab.predict.families import PERCENTS, Checkpoint
 
 N_STEPS = 1800
+BATCH_TOKENS = 4096
 WINDOW = 512
 """Tokens in one row, and context length of the checkpoints."""
 SIZE = Size(start_copying=True)
@@ -28,18 +30,17 @@ RECIPES = {
     "recipe": Recipe(),
     "code": Recipe(shares={"code": 0.8, "languages": 0.15, "sessions": 0.05}),
     "sessions": Recipe(shares={"code": 0.2, "languages": 0.05, "sessions": 0.75}),
-    "high_lr": Recipe(peak_lr=1e-2),
+    "high_lr": Recipe(peak_lr=6e-3),
     "corrupted": Recipe(shares={"code": 0.5, "languages": 0.15, "corrupted": 0.35}),
     "larger": Recipe(size=replace(SIZE, hidden=384, layers=6, heads=6, mlp=1024)),
 }
 
 
-def stage(family: str, percents: tuple[float, ...], n_steps: int = N_STEPS) -> Stage:
+def stage(family: str, n_steps: int = N_STEPS) -> Stage:
     """The one stage of a family: linear warm-up, then a cosine to a thirtieth of the highest learning rate.
 
     Args:
         family: a key of `RECIPES`.
-        percents: the points at which a checkpoint is kept, in percent of the steps.
         n_steps: of the whole training.
     """
     recipe = RECIPES[family]
@@ -53,5 +54,5 @@ def stage(family: str, percents: tuple[float, ...], n_steps: int = N_STEPS) -> S
         schedule=Schedule(
             first_step=0, last_step=n_steps, warmup_steps=n_steps // 12, peak=recipe.peak_lr, end=recipe.peak_lr / 30
         ),
-        members={round(n_steps * percent / 100): f"{family}-{percent:05.1f}" for percent in percents},
+        members={round(n_steps * percent / 100): Checkpoint(family, percent).name for percent in PERCENTS},
     )

@@ -17,12 +17,11 @@ from assets_src.tiny_swe_lm.model import build_model, export
 from assets_src.tiny_swe_lm.train import Run, run_stage
 from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 from lab.families.corrupted import write_corrupted
-from lab.families.recipes import N_STEPS, RECIPES, WINDOW, stage
+from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW, stage
+from lab.predict.families import FLOOR
 
 SEED = 0
 SESSIONS = {"sessions": 2600, "tool_sessions": 1000}
-FLOOR = "floor"
-"""The folder of the random weights, that every table has as its lowest row."""
 
 
 def prepared(out: Path, *, n_workers: int) -> tuple[Tokenizer, dict[str, Stream]]:
@@ -36,7 +35,7 @@ def prepared(out: Path, *, n_workers: int) -> tuple[Tokenizer, dict[str, Stream]
     return tokenizer, {**load_streams(out), "corrupted": Stream(np.load(corrupted, mmap_mode="r"))}
 
 
-def train(out: Path, family: str, percents: tuple[float, ...], *, n_threads: int, compile_model: bool = True) -> bool:
+def train(out: Path, family: str, *, n_threads: int, compile_model: bool = True) -> bool:
     """Train one family to its end, and write its checkpoints into `out`.
 
     Returns:
@@ -46,10 +45,27 @@ def train(out: Path, family: str, percents: tuple[float, ...], *, n_threads: int
     tokenizer, streams = prepared(out, n_workers=n_threads)
     with _stop_signals() as should_stop:
         run = Run(
-            out=out, seed=SEED, size=RECIPES[family].size, bf16=torch.cpu._is_avx512_bf16_supported(),
+            out=out, seed=SEED, size=RECIPES[family].size, batch_tokens=BATCH_TOKENS, bf16=torch.cpu._is_avx512_bf16_supported(),
             compile=compile_model, should_stop=should_stop,
         )  # fmt: skip
-        return run_stage(run, stage(family, percents), tokenizer, streams)
+        return run_stage(run, stage(family), tokenizer, streams)
+
+
+def checkpoint(out: Path, name: str) -> Path:
+    """The folder of a checkpoint. Its family is trained first if it is not there.
+
+    Args:
+        out: the working folder of all families.
+        name: such as `recipe-012.5`, or that of the random weights.
+
+    Raises:
+        KeyboardInterrupt: the training was stopped; call it again to continue.
+    """
+    if name == FLOOR:
+        return write_floor(out)
+    if not (out / name).exists() and not train(out, name.partition("-")[0], n_threads=1):
+        raise KeyboardInterrupt
+    return out / name
 
 
 def write_floor(out: Path) -> Path:

@@ -69,7 +69,7 @@ def written_actions(
             "do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "top_p": 1.0, "num_return_sequences": samples
         }  # fmt: skip
     with torch.inference_mode():
-        out = model.generate(  # type: ignore[operator]
+        out = model.generate(
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=_LONGEST,
@@ -79,7 +79,9 @@ def written_actions(
             **sampling,
         )
     texts = tokenizer.batch_decode(out[:, longest:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return [task.cut(text) for task, text in zip((t for t in tasks for _ in range(max(1, samples))), texts, strict=True)]
+    return [
+        task.cut(text) for task, text in zip((t for t in tasks for _ in range(max(1, samples))), texts, strict=True)
+    ]
 
 
 def _by_length(tokenizer: PreTrainedTokenizerBase, tasks: Sequence[Task]) -> Iterator[list[int]]:

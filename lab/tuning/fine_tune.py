@@ -1,6 +1,6 @@
 """A short fine-tuning on tasks. The loss counts the actions only.
 
-The settings are the same for all checkpoints. A fine-tuning depends only on the checkpoint, the examples and the settings.
+The settings are the same for all checkpoints. The result depends only on checkpoint, examples and settings.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Set
         for group in optimizer.param_groups:
             group["lr"] = settings.lr_at(step)
         loss = action_loss(model, next(batches))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
