@@ -1,7 +1,7 @@
 """Initial weights from which a small network soon learns to copy from its context.
 
 To continue a text as it continued before, a network needs two heads: one that passes the previous token on, and one
-in a later layer that finds an equal token among those (Olsson et al. 2022, arXiv 2209.11895). From random weights alone,
+in a later layer that finds an equal token among those (Olsson et al. 2022, arXiv 2209.11895). From random weights,
 small networks find this pair late, and some runs never find it. Here the pair exists from the start, but it is weak: it
 moves a few percent of the attention. Training makes it strong.
 """

@@ -45,7 +45,8 @@ def train(out: Path, family: str, *, n_threads: int, compile_model: bool = True)
     tokenizer, streams = prepared(out, n_workers=n_threads)
     with _stop_signals() as should_stop:
         run = Run(
-            out=out, seed=SEED, size=RECIPES[family].size, batch_tokens=BATCH_TOKENS, bf16=torch.cpu._is_avx512_bf16_supported(),
+            out=out, seed=SEED, size=RECIPES[family].size, batch_tokens=BATCH_TOKENS,
+            bf16=torch.cpu._is_avx512_bf16_supported(),
             compile=compile_model, should_stop=should_stop,
         )  # fmt: skip
         return run_stage(run, stage(family), tokenizer, streams)
