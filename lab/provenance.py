@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,14 @@ def provenance() -> dict[str, str | bool | None]:
         "machine": platform.machine(),
         **{name: _version(name) for name in _PACKAGES},
     }
+
+
+def digest_of_weights(folder: Path) -> str:
+    """The SHA-256 of the weights of a checkpoint: of all its `.safetensors` files, in the order of their names."""
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _git(*arguments: str) -> str | None:

@@ -46,6 +46,8 @@ def outcome(code: CodeType, function: str, arguments: str) -> Outcome:
         return Outcome("steps", "")
     except MemoryError:
         raise
+    except NameError:  # versions of Python differ in when they raise its subclass UnboundLocalError
+        return Outcome("error", "NameError")
     except Exception as error:  # whatever the program raises
         return Outcome("error", type(error).__name__)
 

@@ -62,13 +62,14 @@ class Worker:
         self.defences: tuple[str, ...] = ()
         """Defences of this child that not every system has: "no network", "other user", "system calls"."""
         self._data = b""
-        program = [sys.executable, "-I", "-c", _PROGRAM.format(root=str(ROOT))]
+        program = [sys.executable, "-s", "-S", "-c", _PROGRAM.format(root=str(ROOT))]
         self._process = subprocess.Popen(
             [*without_network(), *program, handler, str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PYTHONDONTWRITEBYTECODE": "1"},
+            cwd="/",
+            env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},  # sets of texts have the same order everywhere
             start_new_session=True,
         )
         assert self._process.stdin is not None
@@ -103,6 +104,10 @@ class Worker:
             )
         network = ["no network"] if without_network() else []
         self.defences = tuple(network + [str(name) for name in reply.answer])
+
+    def is_usable(self) -> bool:
+        """Whether the child, which has nothing to do, is still there and has not written anything."""
+        return not self.ended and not self._poll.poll(0)
 
     def send(self, request: Any) -> None:
         """Send one request. The child must have nothing else to do."""

@@ -67,10 +67,19 @@ class Workers:
             i, request = next(waiting, (-1, None))
             if i < 0:
                 return
-            worker = self._idle.pop() if self._idle else self._started()
+            worker = self._usable() or self._started()
             worker.send(request)
             self._busy[worker] = i
             selector.register(worker.fileno(), selectors.EVENT_READ)
+
+    def _usable(self) -> Worker | None:
+        """A child that has nothing to do; None if there is none."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_usable():
+                return worker
+            worker.close()
+        return None
 
     def _started(self) -> Worker:
         worker = Worker(self.handler, self.seconds)

@@ -16,11 +16,11 @@ _GROUPS = {
     "word": ["and or", "True False", "break continue", "if while", "elif if"],
     "call": [
         "min max sum len", "any all", "append extend", "upper lower title", "strip lstrip rstrip", "isdigit isalpha",
-        "startswith endswith", "find rfind count", "keys values items", "sorted reversed list set", "pop remove",
+        "startswith endswith", "find rfind count", "keys values items", "sorted reversed list", "pop remove",
         "insert append", "add discard", "isupper islower", "list tuple", "str int",
     ],
 }  # fmt: skip
-_CALLS_OF_METHODS = frozenset(" ".join(_GROUPS["call"]).split())
+"""Groups of tokens that may take each other's place. `set` is not there: the order of a set of texts is not fixed."""
 
 
 class _Replacement(NamedTuple):

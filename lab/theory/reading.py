@@ -14,6 +14,7 @@ from benchmarks.interventions.__main__ import main as measure_changes
 from benchmarks.interventions.changes import EASY_SHARE, UNCHANGED
 from benchmarks.interventions.report import Runs, carriers, changed_runs, profiles
 from lab.experiment import Made
+from lab.provenance import digest_of_weights
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.metrics.calibration import calibration
 from lm_eval_hesnr.metrics.decomposition import part_totals
@@ -39,7 +40,7 @@ def make(folder: Path, trajectories: Path | None) -> Made:
     rows, largest = carriers(runs[UNCHANGED])
     about = {
         "model": "the packaged model",
-        "model_sha256": hashlib.sha256((EMBEDDED_MODEL / "model.safetensors").read_bytes()).hexdigest(),
+        "model_sha256": digest_of_weights(EMBEDDED_MODEL),
         "trajectories_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
     }
     value = {

@@ -9,11 +9,16 @@ from collections import Counter
 
 import pytest
 
+from lab.predict.families import Checkpoint
+from lab.predict.layout import totals_of
+from lab.predict.read import about, read
 from lab.readings import Readings
 from lab.theory.differences import rows_of
 from lab.theory.reading import make
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.edges import EPSILON
+from lm_eval_hesnr.metrics.measures import measure
 from lm_eval_hesnr.results.token_tables import measure_tables, read_tables
 from tests.builders import first_turns
 
@@ -81,6 +86,20 @@ def test_the_sums_of_a_reading_give_the_measures_of_its_token_tables(made, folde
             difference = 0.0 if change == "unchanged" else getattr(rows[name].differences[change], "value", None)
             assert difference is not None
             assert (rows[name].value or 0.0) + difference == pytest.approx(plain[name], rel=1e-5)
+
+
+def test_a_reading_of_a_checkpoint_has_the_measures_of_the_plain_command(folder, made, capsys):
+    reading = read(EMBEDDED_MODEL, folder / "runs.jsonl")
+    total = totals_of(json.loads(json.dumps(reading, allow_nan=False)))["action"].sum(axis=0)
+    rows = {row.name: row for row in rows_of(made.value)}
+    for name in ("ppl", "he_snr", "topk_acc"):
+        assert float(measure(name, total)) == pytest.approx(rows[name].value, rel=1e-5)
+    assert reading["calibrated_he_snr"] == pytest.approx(
+        made.value["changes"]["unchanged"]["calibrated_he_snr"], rel=1e-5
+    )
+    assert reading["n_documents"] == 6
+    found = about(Checkpoint("recipe", 12.5), EMBEDDED_MODEL, step=225, tokens=921600, training={"seed": 0})
+    assert found["model_sha256"] == made.about["model_sha256"]
 
 
 def test_a_second_call_reads_nothing_again(made, folder, capsys):

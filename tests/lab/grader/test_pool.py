@@ -1,8 +1,10 @@
 """Children with limits: they grade, they stop what is too much, and they are replaced."""
 
 import os
+import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,22 @@ def test_of_some_hostile_edits_nothing_gets_out():
     found = attack(n=40, seed=5)
     assert found.faults == []
     assert sum(found.reasons.values()) == 40
+
+
+def test_a_child_that_has_ended_while_it_had_nothing_to_do_costs_no_grade():
+    with Pool(1) as pool:
+        assert pool.grade([TASK], ["4|        n += x"])[0].solved
+        os.kill(pool.workers.pids()[0], signal.SIGKILL)
+        time.sleep(0.2)
+        assert pool.grade([TASK], ["4|        n += x"])[0].solved
+        assert pool.workers.n_started == 2
+
+
+def test_sets_of_texts_have_the_same_order_in_all_children():
+    source = "def f(xs):\n    return ''.join(set(xs))\n"
+    results = set()
+    for _ in range(3):
+        with Workers(1, "tests.lab.grader.unfiltered:result", 0.5) as workers:
+            ((_, reply),) = workers.replies([{"source": source, "arguments": '[["a", "b", "c", "d", "e"]]'}])
+            results.add(reply.answer)
+    assert len(results) == 1

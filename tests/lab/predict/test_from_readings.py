@@ -11,7 +11,9 @@ from lab.predict.experiment import analyse, pieces
 from lab.predict.families import checkpoints
 from lab.predict.from_readings import study_of
 from lab.predict.layout import COUNTS, GROUPS, outcome_of, reading_of
+from lab.predict.verdicts import verdicts
 from lab.readings import Readings
+from lm_eval_hesnr.cli import main as hesnr
 from lm_eval_hesnr.errors import InputError
 from tests.results.correlate.made_up import Checkpoint, results_with_documents
 
@@ -32,15 +34,23 @@ def results(name: str, he_snr: float, ppl: float) -> dict:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The readings of the fast form: he_snr predicts the outcome, perplexity only knows the point of training."""
+    """The readings of the fast form: he_snr predicts the outcome, perplexity only knows the point of training.
+
+    Next to them: the results files, and the outcomes as `hesnr correlate` reads them.
+    """
     readings = Readings(tmp_path_factory.mktemp("readings") / "predict")
+    scores = ["checkpoint,family,step,seed,passed,tasks"]
     random = np.random.default_rng(0)
     levels = dict(zip(("recipe", "code", "sessions", "high_lr"), (-0.3, 0.5, 0.1, -0.6), strict=True))
     for one in checkpoints(fast=True):
         trend = np.log(one.percent / 12.5)
         ability = trend + levels[one.family]
         about = {"family": one.family, "percent": one.percent, "tokens": 1000 * one.percent}
-        reading = reading_of(results(one.name, 0.1 + 0.02 * ability, float(np.exp(4 - 0.5 * trend))))
+        found = results(one.name, 0.1 + 0.02 * ability, float(np.exp(4 - 0.5 * trend + random.normal(0, 0.05))))
+        file = readings.folder.parent / "results" / one.name / "results_1.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(found))
+        reading = reading_of(found)
         for data in ("micro_swe", "swe_mini", "dialect"):
             readings.add(one.name, f"reading/{data}", about, reading, {})
         for seed in (0, 1):
@@ -48,6 +58,8 @@ def folder(tmp_path_factory):
             greedy, sampled = (random.random(600) < rate).tolist(), random.binomial(4, rate, 600).tolist()
             outcome = outcome_of(TASKS, greedy, sampled, {"lr": 2e-3}, 0.5)
             readings.add(one.name, f"outcome/{seed}", about, outcome, {})
+            scores.append(f"{one.name},{one.family},{one.percent},{seed},{sum(greedy)},600")
+    (readings.folder.parent / "scores.csv").write_text("\n".join(scores))
     return readings.folder
 
 
@@ -55,13 +67,32 @@ def test_the_values_of_the_readings_come_back(folder):
     study = study_of(Readings(folder), fast=True)
     first = study.points.names.index("recipe-012.5")
     assert study.he_snr.values[first] == pytest.approx(0.1 - 0.02 * 0.3, rel=1e-6)
-    assert study.ppl.values[first] == pytest.approx(np.exp(4), rel=1e-6)
-    assert study.ppl.x[first] == pytest.approx(-4, rel=1e-6)
+    of_file = json.loads((folder.parent / "results" / "recipe-012.5" / "results_1.json").read_text())
+    assert study.ppl.values[first] == pytest.approx(of_file["results"]["swe_hesnr"]["ppl,action"], rel=1e-6)
+    assert study.ppl.x[first] == pytest.approx(-np.log(study.ppl.values[first]))
     assert study.calibrated.values[first] == pytest.approx(0.9 * (0.1 - 0.02 * 0.3), rel=1e-6)
     part = json.loads((folder / "recipe-012.5.json").read_text())["parts"]["outcome/1"]["value"]
     assert study.points.scores[first].passed[1] == part["greedy"].count("1")
     assert study.points.trials.tolist() == [1200] * 24
     assert study.null.x[first] == pytest.approx(np.log(12.5))
+
+
+def test_the_tests_have_the_numbers_of_hesnr_correlate(folder, tmp_path):
+    arguments = ["--against", "ppl,action", "-o", str(tmp_path / "c.json")]
+    assert hesnr(["correlate", *(str(folder.parent / name) for name in ("scores.csv", "results")), *arguments]) == 0
+    data = json.loads((tmp_path / "c.json").read_text())
+    found = {one.name: one for one in verdicts(study_of(Readings(folder), fast=True))}
+    difference = next(one for one in data["differences"] if one["rival"] == "ppl,action")
+    assert found["P1"].interval == pytest.approx(difference["test"]["interval"], rel=1e-4)
+    assert found["P1"].numbers["r"] == pytest.approx(difference["r"])
+    row = next(one for one in data["measures"] if one["measure"] == "he_snr,action")
+    assert found["P3"].numbers["p_value"] == row["p_value"]
+    assert found["P3"].numbers["without_step"] == pytest.approx(row["r_without_step"])
+    errors = {one["predictor"]: one["rmse_family"] for one in data["predictions"]}
+    assert found["P5"].numbers["he_snr"] == pytest.approx(errors["he_snr,action"])
+    assert found["P5"].numbers["ppl"] == pytest.approx(errors["ppl,action"])
+    assert found["P6"].interval == pytest.approx(data["given"][0]["partial"]["interval"])
+    assert found["P6"].numbers["control"] == pytest.approx(data["given"][0]["split_half_control"]["value"])
 
 
 def test_how_passed_trials_are_counted():
