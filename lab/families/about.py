@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW
 from lab.predict.families import FLOOR
+from lab.provenance import digest_of_weights
 
 
 def about(folder: Path, name: str) -> dict[str, Any]:
@@ -27,5 +27,5 @@ def about(folder: Path, name: str) -> dict[str, Any]:
         "step": step,
         "tokens": step * BATCH_TOKENS,
         "training": {"steps": N_STEPS, "window": WINDOW, **asdict(recipe)},
-        "model_sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        "model_sha256": digest_of_weights(folder),
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
-from lab.experiment import Analysis, Experiment, Piece
+from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.predict.families import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
 from lab.predict.from_readings import study_of
 from lab.predict.layout import COUNTS, MAIN_COUNT
@@ -27,11 +29,33 @@ def pieces(fast: bool) -> list[Piece]:
     All pieces of a checkpoint follow each other, so that its weights are needed only for a while.
     """
     names = [one.name for one in checkpoints(fast=fast)]
-    parts = [f"outcome/{seed}" for seed in seeds(fast=fast)]
-    of_checkpoints = [(name, part) for name in names for part in (*(f"reading/{data}" for data in DATA), *parts)]
+    of_checkpoints = [piece for name in names for piece in (*_readings(name), *_outcomes(name, fast))]
+    return [*of_checkpoints, *_outcomes(FLOOR, fast)]
+
+
+def _readings(name: str) -> list[Piece]:
     return [
-        Piece(name=name, part=part, make=None) for name, part in (*of_checkpoints, *((FLOOR, part) for part in parts))
+        Piece(name=name, part=f"reading/{data}", make=partial(_make_reading, name=name, data=data)) for data in DATA
     ]
+
+
+def _outcomes(name: str, fast: bool) -> list[Piece]:
+    return [
+        Piece(name=name, part=f"outcome/{seed}", make=partial(_make_outcome, name=name, seed=seed))
+        for seed in seeds(fast=fast)
+    ]
+
+
+def _make_reading(folder: Path, name: str, data: str) -> Made:
+    from lab.predict.make import make_reading  # it imports torch, which the analysis does not need
+
+    return make_reading(folder, name, data)
+
+
+def _make_outcome(folder: Path, name: str, seed: int) -> Made:
+    from lab.predict.make import make_outcome
+
+    return make_outcome(folder, name, seed)
 
 
 def analyse(readings: Readings, fast: bool) -> Analysis:

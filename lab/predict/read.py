@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.predict.families import Checkpoint
 from lab.predict.layout import TASK, reading_of
-from lab.provenance import digest_of_weights
 
 
 def read(model: Path, trajectories: Path | None) -> dict[str, Any]:
@@ -33,23 +30,3 @@ def read(model: Path, trajectories: Path | None) -> dict[str, Any]:
         "hf-topk", arguments, [TASK], task_manager=manager, device="cpu", log_samples=False, bootstrap_iters=0
     )
     return reading_of(found)
-
-
-def about(one: Checkpoint, model: Path, *, step: int, tokens: int, training: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file of a checkpoint is about.
-
-    Args:
-        one: the checkpoint.
-        model: its folder.
-        step: of training.
-        tokens: seen in training.
-        training: the settings of the training run.
-    """
-    return {
-        "family": one.family,
-        "percent": one.percent,
-        "step": step,
-        "tokens": tokens,
-        "training": dict(training),
-        "model_sha256": digest_of_weights(model),
-    }
