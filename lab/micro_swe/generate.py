@@ -27,6 +27,8 @@ from lab.micro_swe.templates import TEMPLATES
 N_TESTS = 24
 LEAST_FAILING = 3
 """A bug must fail this many tests at least."""
+LONGEST_SHOWN = 120
+"""A wrong result with more characters is not shown: a prompt must be short."""
 LEAST_RESULTS = 4
 """A function must give this many results at least, so that it is not nearly a constant."""
 _TRIES = 400
@@ -103,6 +105,7 @@ def _with_bug(
             continue
         test, found = min(failed, key=lambda pair: len(pair[0].arguments))
         got = {"steps": "no result", "size": "a huge value"}.get(found.kind, found.text)
+        got = "a long value" if len(got) > LONGEST_SHOWN else got
         call = f"{function}({', '.join(map(repr, fresh(test.arguments)))})"
         text = text_of(level, function, bug, call, got, test.result)
         return Task(
