@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import pytest
 
@@ -58,8 +59,9 @@ def test_examples_to_train_on_are_prompts_with_their_actions():
 
 
 def test_the_evaluation_has_tasks_of_both_splits_that_are_kept(monkeypatch):
-    monkeypatch.setattr("lab.micro_swe.dataset.N_TEST", 3)
-    monkeypatch.setattr("lab.micro_swe.dataset.N_TEMPLATES", 2)
+    module = sys.modules[dataset.__module__]
+    monkeypatch.setattr(module, "N_TEST", 3)
+    monkeypatch.setattr(module, "N_TEMPLATES", 2)
     found = {split: [task.id.split("/")[1] for task in tasks] for split, tasks in evaluation(1).items()}
     assert found == {"test": ["test"] * 3, "templates": ["templates"] * 2}
 
