@@ -29,6 +29,8 @@ DATA = ("swe_mini", "micro_swe", "dialect")
 another dialect."""
 MAIN_DATA = "micro_swe"
 """The preregistered tests use the readings of these trajectories."""
+GOLD_RUNS = 1000
+"""How many gold runs `micro_swe` has, all of the level of the tasks."""
 
 
 class Checkpoint(NamedTuple):

@@ -107,7 +107,7 @@ def _score(one: Checkpoint, outcomes: Sequence[Mapping[str, Any]], count: str) -
 
 
 def _run(readings: Readings, one: Checkpoint, reading: Mapping[str, Any]) -> ComparedRun:
-    names = [f"{reading['documents_sha256'][:16]} {i}" for i in range(reading["n_documents"])]
+    names = [f"{reading['documents_sha256'][:16]} {i}" for i in range(len(reading["totals"]["action"]))]
     return ComparedRun(
         name=one.name,
         source=Path(readings.folder / f"{one.name}.json"),

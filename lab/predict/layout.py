@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.results.documents import COLUMNS, document_totals
+from lm_eval_hesnr.results.documents import COLUMNS, document_totals, totals_line
 
 TASK = "swe_hesnr"
 SCOPE_COLUMNS = {"action": COLUMNS, "all": ("scope.tokens", "scope.nll", "scope.bytes")}
-"""The sums of each trajectory that a reading keeps, by scope."""
+"""The sums of each row that a reading keeps, by scope."""
+MOST_ROWS = 200
+"""If there are more trajectories, several of them are added into each row, so that readings stay small."""
 SAMPLES = 4
 """Sampled attempts of each task, next to the greedy one."""
 GROUPS = {"instance": 400, "template": 200}
@@ -43,8 +45,9 @@ def reading_of(results: Mapping[str, Any]) -> dict[str, Any]:
         "epsilon": documents["epsilon"]["action"],
         "columns": {scope: list(columns) for scope, columns in SCOPE_COLUMNS.items()},
         "totals": {
-            scope: [_kept(documents["totals"][scope][i], documents["columns"], columns) for i in order]
+            scope: _rows(rows[order], columns)
             for scope, columns in SCOPE_COLUMNS.items()
+            for rows in [document_totals(documents)[scope]]
         },
         "calibrated_he_snr": _number(values.get("calibrated_he_snr,action")),
         "calibrated_he_snr_stderr": _number(values.get("calibrated_he_snr_stderr,action")),
@@ -57,9 +60,16 @@ def digest(lines: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _kept(line: str, columns: Sequence[str], kept: Sequence[str]) -> str:
-    values = dict(zip(columns, line.split(" "), strict=True))
-    return " ".join(values[column] for column in kept)
+def _rows(totals: np.ndarray, columns: Sequence[str]) -> list[str]:
+    """One text per row. Trajectory i is added to row i mod `MOST_ROWS`.
+
+    Args:
+        totals: (D, C) in order.
+        columns: the sums that are kept.
+    """
+    added = [totals[first::MOST_ROWS].sum(axis=0) for first in range(min(MOST_ROWS, len(totals)))]
+    lines = [dict(zip(COLUMNS, totals_line(one).split(" "), strict=True)) for one in added]
+    return [" ".join(line[column] for column in columns) for line in lines]
 
 
 def _number(value: Any) -> float | None:
@@ -67,7 +77,7 @@ def _number(value: Any) -> float | None:
 
 
 def totals_of(reading: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """For each scope (D, C) sums, as `measures.totals` has them; NaN for a sum that is not kept."""
+    """For each scope (rows, C) sums, as `measures.totals` has them; NaN for a sum that is not kept."""
     return {
         scope: document_totals({"columns": reading["columns"][scope], "totals": {scope: lines}})[scope]
         for scope, lines in reading["totals"].items()

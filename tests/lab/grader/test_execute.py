@@ -58,7 +58,8 @@ def test_a_call_does_not_see_what_another_has_changed():
 
 
 def test_values_are_shown_as_python_writes_them_in_a_fixed_order():
-    for value in (None, True, 1, -1.5, "a'b", [], [1, (2,), ()], {}, {"a": {1: [2]}}, set()):
+    values: tuple[object, ...] = (None, True, 1, -1.5, "a'b", [], [1, (2,), ()], {}, {"a": {1: [2]}}, set())
+    for value in values:
         assert shown(value) == repr(value)
     assert shown({"b": 1, "a": 2}) == "{'a': 2, 'b': 1}"
     assert shown({3, 20, 1}) == "{1, 20, 3}"

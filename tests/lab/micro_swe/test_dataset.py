@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import pytest
 
@@ -10,7 +11,7 @@ from lab.micro_swe import Task, dataset, evaluation, sft_examples
 from lab.micro_swe.__main__ import GOLD, GOLD_SEED, N_GOLD
 from lab.micro_swe.canonical import digest
 from lab.micro_swe.gold import gold_run, write_runs
-from lab.micro_swe.splits import is_of, template_is_kept
+from lab.micro_swe.splits import Split, is_of, template_is_kept
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -37,7 +38,9 @@ def test_the_same_seed_gives_the_same_tasks_and_a_longer_list_begins_with_them()
 
 
 def test_no_function_of_a_test_right_or_wrong_is_one_of_training_under_any_names():
-    for split, kept in (("train", False), ("test", False), ("templates", True)):
+    splits: list[Split] = ["train", "test", "templates"]
+    for split in splits:
+        kept = split == "templates"
         for task in dataset(split, 1, 15, seed=4):
             assert template_is_kept(task.template) is kept
             assert (task.canon, task.broken_canon) == (digest(task.good), digest(task.broken))
@@ -46,7 +49,7 @@ def test_no_function_of_a_test_right_or_wrong_is_one_of_training_under_any_names
 
 def test_another_split_or_level_is_an_error():
     with pytest.raises(ValueError, match="a split is one of train, test, templates"):
-        dataset("dev", 1, 1, seed=0)
+        dataset("dev", 1, 1, seed=0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="a level 1, 2 or 3"):
         dataset("train", 4, 1, seed=0)
 
@@ -58,8 +61,9 @@ def test_examples_to_train_on_are_prompts_with_their_actions():
 
 
 def test_the_evaluation_has_tasks_of_both_splits_that_are_kept(monkeypatch):
-    monkeypatch.setattr("lab.micro_swe.dataset.N_TEST", 3)
-    monkeypatch.setattr("lab.micro_swe.dataset.N_TEMPLATES", 2)
+    module = sys.modules[dataset.__module__]
+    monkeypatch.setattr(module, "N_TEST", 3)
+    monkeypatch.setattr(module, "N_TEMPLATES", 2)
     found = {split: [task.id.split("/")[1] for task in tasks] for split, tasks in evaluation(1).items()}
     assert found == {"test": ["test"] * 3, "templates": ["templates"] * 2}
 

@@ -10,19 +10,20 @@ from lab import __main__ as command
 from lab.predict.experiment import analyse, pieces
 from lab.predict.families import checkpoints
 from lab.predict.from_readings import study_of
-from lab.predict.layout import COUNTS, GROUPS, outcome_of, reading_of
+from lab.predict.layout import COUNTS, GROUPS, MOST_ROWS, outcome_of, reading_of, totals_of
 from lab.predict.verdicts import verdicts
 from lab.readings import Readings
 from lm_eval_hesnr.cli import main as hesnr
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.documents import document_totals
 from tests.results.correlate.made_up import Checkpoint, results_with_documents
 
 TASKS = [f"task {i}" for i in range(600)]
 
 
-def results(name: str, he_snr: float, ppl: float) -> dict:
+def results(name: str, he_snr: float, ppl: float, n_documents: int = 20) -> dict:
     found = results_with_documents(
-        Checkpoint(name, "", 0, he_snr, ppl, 0, 1), np.random.default_rng(zlib.crc32(name.encode())), n_documents=20
+        Checkpoint(name, "", 0, he_snr, ppl, 0, 1), np.random.default_rng(zlib.crc32(name.encode())), n_documents
     )
     documents = found["configs"]["swe_hesnr"]["documents"]
     for key in ("totals", "epsilon"):
@@ -149,6 +150,18 @@ def test_readings_that_do_not_fit_together_are_named(folder, tmp_path, change, m
         (tmp_path / path.name).write_text(json.dumps(file))
     with pytest.raises(InputError, match=message):
         study_of(Readings(tmp_path), fast=True)
+
+
+def test_many_trajectories_are_added_into_few_rows():
+    found = results("a", 0.1, 50.0, n_documents=450)
+    reading = reading_of(found)
+    assert reading["n_documents"] == 450
+    assert [len(rows) for rows in reading["totals"].values()] == [MOST_ROWS, MOST_ROWS]
+    documents = document_totals(found["configs"]["swe_hesnr"]["documents"])["action"]
+    rows = totals_of(reading)["action"]
+    known = np.isfinite(documents).all(axis=0)
+    assert rows[3, known] == pytest.approx(documents[[3, 203, 403]].sum(axis=0)[known], rel=1e-6)
+    assert rows[60, known] == pytest.approx(documents[[60, 260]].sum(axis=0)[known], rel=1e-6)
 
 
 def test_an_outcome_with_a_wrong_digit_is_refused():
