@@ -6,6 +6,7 @@ The answers are "refused", or "done" if the child could do it. Only `attack` and
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import os
 import resource
@@ -68,7 +69,7 @@ def _connect(request: dict[str, Any]) -> None:
 
 
 def _signal_parent(request: dict[str, Any]) -> None:
-    os.kill(request["parent"], signal.SIGTERM)
+    os.kill(request["parent"], 0)  # asks for the permission, and does no harm
 
 
 def _more_memory(_: dict[str, Any]) -> None:
@@ -83,8 +84,17 @@ def _become_root(_: dict[str, Any]) -> None:
     os.setuid(0)
 
 
-def _trace_parent(request: dict[str, Any]) -> None:
-    if ctypes.CDLL(None).ptrace(16, request["parent"], 0, 0) != 0:  # PTRACE_ATTACH
+class _Piece(ctypes.Structure):
+    """`struct iovec` of <sys/uio.h>."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+def _read_memory_of_parent(request: dict[str, Any]) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, there = _Piece(None, 1), _Piece(None, 1)
+    libc.process_vm_readv(request["parent"], ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+    if ctypes.get_errno() != errno.EFAULT:  # it is the answer about address 0 to those that may read
         raise OSError
 
 
@@ -139,7 +149,7 @@ PROBES: dict[str, Callable[[dict[str, Any]], None]] = {
     function.__name__.removeprefix("_").replace("_", " "): function
     for function in (
         _fork, _thread, _start_program, _become_program, _read_file, _write_file, _make_folder, _delete_file, _connect,
-        _signal_parent, _more_memory, _more_files, _become_root, _trace_parent, _all_memory, _long_operation,
+        _signal_parent, _more_memory, _more_files, _become_root, _read_memory_of_parent, _all_memory, _long_operation,
         _endless_loop, _many_words, _another_reply, _silent_end, _crash, _deep_recursion, _swallow_time,
     )
 }  # fmt: skip

@@ -71,7 +71,7 @@ def test_the_limits_refuse_what_the_check_of_syntax_might_miss_also_without_the_
     (tmp_path / "canary").write_text("alive")
     probes = ["fork", "thread", "start program", "read file", "write file", "connect", "more memory", "more files"]
     if os.geteuid() == 0 or handler.startswith("lab"):
-        probes += ["signal parent", "become root", "trace parent"]
+        probes += ["signal parent", "become root", "read memory of parent"]
     with socket.create_server(("127.0.0.1", 0)) as server, Workers(1, handler, 0.5) as workers:
         place = {"folder": str(tmp_path), "port": server.getsockname()[1], "parent": os.getpid()}
         requests = [{"probe": probe, **place} for probe in probes]
