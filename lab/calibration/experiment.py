@@ -39,7 +39,6 @@ class Setting(NamedTuple):
 SETTINGS = (
     *(Setting(1, steps, 2e-3) for steps in (150, 100, 200)),
     Setting(1, 150, 7e-4),
-    Setting(2, 150, 2e-3),
 )
 """In the order in which they are tried. The fast form has the first one, and one seed."""
 

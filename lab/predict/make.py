@@ -8,8 +8,9 @@ from lab.experiment import Made
 from lab.families.about import about
 from lab.families.train import checkpoint
 from lab.micro_swe import dataset
-from lab.micro_swe.__main__ import GOLD, GOLD_SEED, N_GOLD
+from lab.micro_swe.__main__ import GOLD_SEED
 from lab.micro_swe.gold import write_runs
+from lab.predict.families import GOLD_RUNS
 from lab.predict.layout import SAMPLES, outcome_of
 from lab.predict.read import read
 from lab.tuning.attempts import TEMPERATURE
@@ -49,12 +50,10 @@ def make_outcome(folder: Path, name: str, seed: int) -> Made:
 
 
 def _trajectories(out: Path, data: str) -> Path | None:
-    """The file of a set of trajectories; None for the embedded runs. Those in another dialect are made if missing."""
+    """The file of a set of trajectories, which is made if it is missing; None for the embedded runs."""
     if data == "swe_mini":
         return None
-    if data == "micro_swe":
-        return GOLD
-    path = out / "dialect.jsonl.gz"
+    path = out / f"{data}.jsonl.gz"
     if not path.exists():
-        write_runs(dataset("test", DIALECT_LEVEL, N_GOLD, GOLD_SEED), path)
+        write_runs(dataset("test", DIALECT_LEVEL if data == "dialect" else FIXED.level, GOLD_RUNS, GOLD_SEED), path)
     return path

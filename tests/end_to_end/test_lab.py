@@ -9,9 +9,9 @@ from collections import Counter
 
 import pytest
 
-from lab.predict.families import Checkpoint
+from lab.families.about import about
 from lab.predict.layout import totals_of
-from lab.predict.read import about, read
+from lab.predict.read import read
 from lab.readings import Readings
 from lab.theory.differences import rows_of
 from lab.theory.reading import make
@@ -98,7 +98,8 @@ def test_a_reading_of_a_checkpoint_has_the_measures_of_the_plain_command(folder,
         made.value["changes"]["unchanged"]["calibrated_he_snr"], rel=1e-5
     )
     assert reading["n_documents"] == 6
-    found = about(Checkpoint("recipe", 12.5), EMBEDDED_MODEL, step=225, tokens=921600, training={"seed": 0})
+    found = about(EMBEDDED_MODEL, "recipe-012.5")
+    assert (found["family"], found["percent"], found["step"], found["tokens"]) == ("recipe", 12.5, 225, 921600)
     assert found["model_sha256"] == made.about["model_sha256"]
 
 
