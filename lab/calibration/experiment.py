@@ -9,38 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lab.calibration.choice import HIGHEST, HIGHEST_FLOOR, LOWEST, Try, choice
+from lab.calibration.settings import SETTINGS, Setting
 from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.families.plan import FLOOR, SEEDS, Checkpoint
 from lab.page import table
 from lab.picture import Panel, Point, picture
-from lab.predict.families import FLOOR, SEEDS, Checkpoint
 from lab.readings import Readings
 from lm_eval_hesnr.errors import InputError
 
 LAST = Checkpoint("recipe", 100.0).name
-
-
-class Setting(NamedTuple):
-    """Of one fine-tuning, except for its seed."""
-
-    level: int
-    steps: int
-    lr: float
-
-    def part(self, seed: int) -> str:
-        """The name of its part in the file of readings."""
-        return f"level {self.level}, {self.steps} steps, lr {self.lr:g}, seed {seed}"
-
-
-SETTINGS = (
-    *(Setting(1, steps, 2e-3) for steps in (150, 100, 200)),
-    Setting(1, 150, 7e-4),
-)
-"""In the order in which they are tried. The fast form has the first one, and one seed."""
 
 
 def pieces(fast: bool) -> list[Piece]:

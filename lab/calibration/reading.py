@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lab.calibration.settings import Setting
 from lab.experiment import Made
 from lab.families.about import about
 from lab.families.train import checkpoint
@@ -12,9 +12,6 @@ from lab.predict.layout import digest
 from lab.tuning.fine_tune import Settings
 from lab.tuning.outcome import outcome
 from lab.tuning.tasks import tasks_of
-
-if TYPE_CHECKING:
-    from lab.calibration.experiment import Setting
 
 
 def make(out: Path, name: str, setting: Setting, seed: int) -> Made:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lab.families.plan import FLOOR
 from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW
-from lab.predict.families import FLOOR
 from lab.provenance import digest_of_weights
 
 

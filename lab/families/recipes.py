@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from assets_src.tiny_swe_lm.model import Size
 from assets_src.tiny_swe_lm.train import Schedule, Stage
-from lab.predict.families import PERCENTS, Checkpoint
+from lab.families.plan import PERCENTS, Checkpoint
 
 N_STEPS = 1800
 BATCH_TOKENS = 4096

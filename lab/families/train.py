@@ -17,8 +17,8 @@ from assets_src.tiny_swe_lm.model import build_model, export
 from assets_src.tiny_swe_lm.train import Run, run_stage
 from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 from lab.families.corrupted import write_corrupted
+from lab.families.plan import FLOOR
 from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW, stage
-from lab.predict.families import FLOOR
 
 SEED = 0
 SESSIONS = {"sessions": 2600, "tool_sessions": 1000}

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lab.experiment import Analysis, Experiment, Made, Piece
-from lab.predict.families import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
+from lab.families.plan import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
 from lab.predict.from_readings import study_of
 from lab.predict.layout import COUNTS, MAIN_COUNT
 from lab.predict.tables import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.predict.families import MAIN_DATA, Checkpoint, checkpoints, seeds
+from lab.families.plan import MAIN_DATA, Checkpoint, checkpoints, seeds
 from lab.predict.layout import COUNTS, MAIN_COUNT, check_outcome, totals_of
 from lab.predict.study import CALIBRATED, HE_SNR, PPL, RIVALS, Study
 from lab.readings import Readings

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.predict.families import PERCENTS
+from lab.families.plan import PERCENTS
 from lab.predict.study import CALIBRATED, HE_SNR, PPL, RIVALS, Study
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.correlate.points import Points, Predictor

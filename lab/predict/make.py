@@ -6,11 +6,11 @@ from pathlib import Path
 
 from lab.experiment import Made
 from lab.families.about import about
+from lab.families.plan import GOLD_RUNS
 from lab.families.train import checkpoint
 from lab.micro_swe import dataset
 from lab.micro_swe.__main__ import GOLD_SEED
 from lab.micro_swe.gold import write_runs
-from lab.predict.families import GOLD_RUNS
 from lab.predict.layout import SAMPLES, outcome_of
 from lab.predict.read import read
 from lab.tuning.attempts import TEMPERATURE
@@ -28,7 +28,7 @@ def make_reading(folder: Path, name: str, data: str) -> Made:
     Args:
         folder: of the piece of work, two levels below the folder of the laboratory's work.
         name: of the checkpoint.
-        data: one of `lab.predict.families.DATA`.
+        data: one of `lab.families.plan.DATA`.
     """
     out = folder.parents[1]
     model = checkpoint(out / "families", name)

@@ -3,7 +3,8 @@
 import pytest
 
 from lab.calibration.choice import Try, choice
-from lab.calibration.experiment import EXPERIMENT, SETTINGS
+from lab.calibration.experiment import EXPERIMENT
+from lab.calibration.settings import SETTINGS
 from lab.readings import Readings
 from lm_eval_hesnr.errors import InputError
 

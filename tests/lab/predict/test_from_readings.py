@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lab import __main__ as command
+from lab.families.plan import checkpoints
 from lab.predict.experiment import analyse, pieces
-from lab.predict.families import checkpoints
 from lab.predict.from_readings import study_of
 from lab.predict.layout import COUNTS, GROUPS, MOST_ROWS, outcome_of, reading_of, totals_of
 from lab.predict.verdicts import verdicts

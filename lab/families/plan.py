@@ -1,11 +1,11 @@
-"""The checkpoints of the experiment: six training runs, each one at six points of its training."""
+"""The checkpoints of the laboratory: six training runs, each one at six points of its training."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 FAMILIES = {
-    "recipe": "the recipe of the packaged model",
+    "recipe": "the recipe of the packaged model, with initial weights that soon learn to copy",
     "code": "the same with more code",
     "sessions": "the same with more sessions",
     "high_lr": "the same with a high learning rate",
