@@ -16,6 +16,17 @@ N_EXAMPLES = 4000
 _SEED = 25
 
 
+def _code_digest() -> str:
+    """SHA-256 of all code and templates that tasks depend on."""
+    folders = (Path(__file__).parents[1] / "micro_swe", Path(grade.__file__).parent)
+    files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".txt"})
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
+_CODE = _code_digest()[:12]
+"""Of the code as it was imported, not as it is when the tasks are made."""
+
+
 class Tasks(NamedTuple):
     """Of one level."""
 
@@ -30,7 +41,7 @@ def tasks_of(folder: Path, level: int, n_workers: int = 1) -> Tasks:
 
     The file's name has a digest of the code that makes them, so that other code makes them anew.
     """
-    path = folder / f"tasks-{level}-{_code_digest()[:12]}.json"
+    path = folder / f"tasks-{level}-{_CODE}.json"
     if not path.exists():
         made = {
             "examples": sft_examples(level, N_EXAMPLES, _SEED, n_workers),
@@ -43,10 +54,3 @@ def tasks_of(folder: Path, level: int, n_workers: int = 1) -> Tasks:
     return Tasks(
         [(prompt, action) for prompt, action in found["examples"]], [Task.from_json(one) for one in found["held_out"]]
     )
-
-
-def _code_digest() -> str:
-    """SHA-256 of all code and templates that tasks depend on."""
-    folders = (Path(__file__).parents[1] / "micro_swe", Path(grade.__file__).parent)
-    files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".txt"})
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
