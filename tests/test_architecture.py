@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lm_eval_hesnr"
+LABORATORY = Path(__file__).parents[1] / "lab"
 MOST_FILES_AT_THE_TOP = 12
 
 BELOW = {
@@ -33,6 +34,9 @@ BELOW = {
     "ranks": [],
 }
 """What stands directly below each folder or file at the top of the package. It may import this and all below it."""
+
+FRAME = ("experiment", "readings", "provenance", "page", "picture")
+"""The files of the laboratory that every experiment may import. They import no experiment."""
 
 UNDER_ALL = ["files", "assets", "errors", "messages", "labels", "__init__"]
 """Every module may import these. Each of them may import only those to its right."""
@@ -82,6 +86,11 @@ def _names(node: ast.AST, folder: str) -> list[str]:
     return [f"{module}.{alias.name}" for alias in node.names]
 
 
+def _imported(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports by their whole names."""
+    return {name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for name in _names(node, "")}
+
+
 def part(module: str) -> str:
     """Return the folder or file at the top of the package that a module belongs to."""
     return [*module.split("."), "__init__"][1]
@@ -125,6 +134,53 @@ def test_the_imports_of_the_package_point_one_way():
 def test_every_module_and_many_imports_are_read():
     assert {part(module) for module in modules(PACKAGE)} >= {"task", "metrics", "trajectories", "__init__"}
     assert len(list(imports(PACKAGE))) > 100
+
+
+def laboratory_faults(laboratory: Path) -> list[str]:
+    """Return one line for each rule that the laboratory breaks."""
+    every = list(imports(laboratory))
+    found = [
+        str(one) for one in every if part(one.importer) in FRAME and part(one.imported) not in (*FRAME, "__init__")
+    ]
+    graph: dict[str, set[str]] = {}
+    for one in every:
+        graph.setdefault(one.importer, set()).add(one.imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found.append("a circle of imports: " + " <- ".join(error.args[1]))
+    return found
+
+
+def test_no_file_of_the_frame_of_the_laboratory_imports_an_experiment():
+    assert {path.stem for path in LABORATORY.glob("*.py")} == {*FRAME, "experiments", "__init__", "__main__"}
+    assert laboratory_faults(LABORATORY) == []
+
+
+def test_neither_the_package_nor_a_benchmark_imports_the_laboratory():
+    files = [path for top in ("lm_eval_hesnr", "benchmarks") for path in (PACKAGE.parent / top).rglob("*.py")]
+    assert [path for path in files if "lab" in {name.split(".")[0] for name in _imported(path)}] == []
+
+
+def test_the_grader_does_not_import_what_it_grades():
+    grader = {name for path in modules(LABORATORY / "grader").values() for name in _imported(path)}
+    assert {".".join(name.split(".")[:2]) for name in grader if name.split(".")[0] == "lab"} == {"lab.grader"}
+    assert not any(name.split(".")[0] == "lm_eval_hesnr" for name in grader)
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"page.py": "from lab.predict import x"}, "lab/page.py:1 imports lab.predict"),
+        ({"predict/a.py": "import lab.theory.b", "theory/b.py": "import lab.predict.a"}, "a circle of imports: "),
+    ],
+)
+def test_what_breaks_a_rule_of_the_laboratory_is_named(tmp_path, files, fault):
+    for name, text in {"__init__.py": "", "predict/__init__.py": "", "theory/__init__.py": "", **files}.items():
+        (tmp_path / "lab" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lab" / name).write_text(text)
+    (found,) = laboratory_faults(tmp_path / "lab")
+    assert found.startswith(fault)
 
 
 @pytest.mark.parametrize(

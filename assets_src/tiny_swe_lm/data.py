@@ -58,6 +58,12 @@ def _encoded(tokenizer: Tokenizer, texts: list[str]) -> Iterator[Encoding]:
         yield from tokenizer.encode_batch(texts[first : first + 256])
 
 
+def encoded_documents(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
+    """(N,) uint16: the documents in a row, each after an `END_OF_TEXT`."""
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    return np.concatenate([np.array([end, *encoded.ids], dtype=np.uint16) for encoded in _encoded(tokenizer, texts)])
+
+
 def _write_streams(out: Path, tokenizer: Tokenizer, streams: dict[str, list[dict]]) -> None:
     end = tokenizer.token_to_id(END_OF_TEXT)
     counts: dict[str, int] = {}

@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from assets_src.tiny_swe_lm.copying import start_copying
 from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, save_tokenizer
 
 ROPE_THETA = 10_000.0
@@ -25,6 +26,8 @@ class Size:
     heads: int = 4
     kv_heads: int = 2
     mlp: int = 512
+    start_copying: bool = False
+    """Whether attention has biases, and its initial weights are those of `copying`. The packaged model has neither."""
 
 
 def build_model(
@@ -54,8 +57,12 @@ def build_model(
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
+        attention_bias=size.start_copying,
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    if size.start_copying:
+        start_copying(model)
+    return model
 
 
 def export(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:

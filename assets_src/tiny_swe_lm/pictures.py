@@ -34,10 +34,10 @@ def _y(value: float, low: float, high: float) -> float:
 
 def _axes(x_range: tuple[float, float], y_range: tuple[float, float], x_label: str, y_label: str) -> list[str]:
     parts = []
-    for value in _ticks(*x_range):
+    for value in ticks(*x_range):
         x = _x(value, *x_range)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{value:g}</text>')
-    for value in _ticks(*y_range):
+    for value in ticks(*y_range):
         y = _y(value, *y_range)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
@@ -46,7 +46,7 @@ def _axes(x_range: tuple[float, float], y_range: tuple[float, float], x_label: s
     return parts
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """About six round numbers from `low` to `high`."""
     rough = (high - low) / 6
     unit = 10.0 ** math.floor(math.log10(rough))

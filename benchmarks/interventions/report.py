@@ -28,6 +28,19 @@ Runs = dict[str, list[TokenScores]]
 
 def report(out: Path, n: int) -> None:
     """Write the token tables of every column of the table, and print the tables, for the first n trajectories."""
+    names, runs, limit = changed_runs(out, n)
+    for change, scores_of in runs.items():
+        for number, (name, scores) in enumerate(zip(names, scores_of, strict=True)):
+            write_token_table(out / "tables" / change, number, name, scores)
+    n_tokens = sum(int(scores.scored.sum()) for scores in runs[UNCHANGED])
+    print(f"\n{len(names)} trajectories, {n_tokens:,} tokens; easiest decisions: rank 1, entropy <= {limit:.3f} nats\n")
+    _print_measures(runs)
+    _print_carriers(runs[UNCHANGED])
+    _print_temperatures(pooled(profiles(runs[UNCHANGED])))
+
+
+def changed_runs(out: Path, n: int) -> tuple[list[str], Runs, float]:
+    """The names of the first n trajectories, their scores under every change, and `easy_limit`."""
     names, measured = _read(out, n)
     limit = easy_limit(measured[UNCHANGED])
     runs: Runs = {change: [] for change in TITLES}
@@ -35,12 +48,7 @@ def report(out: Path, n: int) -> None:
         scores = put_together(name, {change: measured[change][number] for change in MEASURED}, limit)
         for change in TITLES:
             runs[change].append(scores[change])
-            write_token_table(out / "tables" / change, number, name, scores[change])
-    n_tokens = sum(int(scores.scored.sum()) for scores in runs[UNCHANGED])
-    print(f"\n{len(names)} trajectories, {n_tokens:,} tokens; easiest decisions: rank 1, entropy <= {limit:.3f} nats\n")
-    _print_measures(runs)
-    _print_carriers(runs[UNCHANGED])
-    _print_temperatures(pooled(_profiles(runs[UNCHANGED])))
+    return names, runs, limit
 
 
 def _read(out: Path, n: int) -> tuple[list[str], Runs]:
@@ -54,7 +62,8 @@ def _read(out: Path, n: int) -> tuple[list[str], Runs]:
     return names, measured
 
 
-def _profiles(runs: list[TokenScores]) -> list[EntropyProfile]:
+def profiles(runs: list[TokenScores]) -> list[EntropyProfile]:
+    """The profile of each trajectory in the scope `action`."""
     return [scores.profile(scores.in_scope(SCOPES["action"]), EPSILON) for scores in runs]
 
 
@@ -67,8 +76,8 @@ def _print_measures(runs: Runs) -> None:
 
 def _column(before: list[TokenScores], after: list[TokenScores]) -> dict[str, str]:
     """One column of the table: what every measure says about the changed model."""
-    profiles = _profiles(after)
-    found, calibrated = measures(profiles, EPSILON), calibration(profiles, [one.digest for one in after], EPSILON)
+    of_change = profiles(after)
+    found, calibrated = measures(of_change, EPSILON), calibration(of_change, [one.digest for one in after], EPSILON)
     pairs = list(zip(before, after, strict=True))
     parts = np.sum([part_totals(a.snr, a.decisions(EPSILON), b.snr, b.decisions(EPSILON)) for a, b in pairs], axis=0)
     on_set = np.sum([set_totals(b, np.flatnonzero(a.decisions(EPSILON)), EPSILON) for a, b in pairs], axis=0)
@@ -93,23 +102,31 @@ def _number(value: float | np.ndarray | None) -> str:
     return "N/A" if value is None else f"{value:.4f}" if value < 5 else f"{value:.4g}"
 
 
-def _print_carriers(runs: list[TokenScores]) -> None:
-    """Which decisions the mean comes from."""
+def carriers(runs: list[TokenScores]) -> tuple[list[tuple[str, float, float, float]], float]:
+    """Which decisions the mean comes from, and the largest p / entropy.
+
+    Each row has a name of some decisions, their share of all decisions, their share of the sum of p / entropy, and
+    their mean; NaN without decisions.
+    """
     chosen = np.concatenate([scores.decisions(EPSILON) for scores in runs])
     columns = zip(*((scores.snr, scores.entropy, scores.rank) for scores in runs), strict=True)
     snr, entropy, rank = (np.concatenate(column)[chosen] for column in columns)
+    some = {"all": np.ones_like(rank, bool), "rank 1": rank == 1, "rank 2": rank == 2, "rank 3 to 10": rank > 2} | {
+        f"entropy {low:.2f} to {high:.2f}": (entropy > low) & (entropy <= high) for low, high in pairwise(_BANDS)
+    }
+    rows = [
+        (title, float(one.mean()), float(snr[one].sum() / snr.sum()), float(snr[one].mean() if one.any() else np.nan))
+        for title, one in some.items()
+    ]
+    return rows, float(snr.max())
 
-    def _shares(title: str, some: np.ndarray) -> None:
-        mean = snr[some].mean() if some.any() else float("nan")
-        print(f"| {title} | {some.mean():.3f} | {snr[some].sum() / snr.sum():.3f} | {mean:.4f} |")
 
+def _print_carriers(runs: list[TokenScores]) -> None:
+    rows, largest = carriers(runs)
     print("\n| decisions | share of the decisions | share of the sum | mean of p / entropy |\n|---|---:|---:|---:|")
-    _shares("all", np.ones_like(rank, bool))
-    for title, some in (("rank 1", rank == 1), ("rank 2", rank == 2), ("rank 3 to 10", rank > 2)):
-        _shares(title, some)
-    for low, high in pairwise(_BANDS):
-        _shares(f"entropy {low:.2f} to {high:.2f}", (entropy > low) & (entropy <= high))
-    print(f"\nlargest p / entropy: {snr.max():.4f}")
+    for title, share, share_of_sum, mean in rows:
+        print(f"| {title} | {share:.3f} | {share_of_sum:.3f} | {mean:.4f} |")
+    print(f"\nlargest p / entropy: {largest:.4f}")
 
 
 def _print_temperatures(profile: EntropyProfile) -> None:

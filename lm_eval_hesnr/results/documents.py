@@ -56,13 +56,14 @@ def documents_config(results: Mapping[str, ScopeResult]) -> dict[str, Any]:
         "columns": list(COLUMNS),
         "epsilon": {scope: result.threshold for scope, result in results.items()},
         "totals": {
-            scope: [_line(totals(profile, result.threshold)) for profile in result.profiles]
+            scope: [totals_line(totals(profile, result.threshold)) for profile in result.profiles]
             for scope, result in results.items()
         },
     }
 
 
-def _line(total: np.ndarray) -> str:
+def totals_line(total: np.ndarray) -> str:
+    """The totals of one document, (2 * len(SUMS),), as one text with the numbers of `COLUMNS`."""
     return " ".join(_text(float(total[_PLACE[column]]), _DIGITS.get(column, 8)) for column in COLUMNS)
 
 

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq, minimize  # type: ignore[import-untyped]
+from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.special import entr, softmax  # type: ignore[import-untyped]
 
+from lab.theory.theorems import AFTER, BEFORE, TRUTH, K, of_equal, removal, spike, upper_bound
+from lab.theory.theorems import expected as expected_of
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measure, measures, totals
 from lm_eval_hesnr.metrics.profile import EntropyProfile
 from lm_eval_hesnr.scoring.statistics import statistics_of
 
-K = 10
 Tokens = Sequence[tuple[Any, int]]
 """For each token, the probabilities of the vocabulary, and the index of the true token."""
 
@@ -58,17 +59,6 @@ def random_tokens(n: int, seed: int, vocabulary: int = 14) -> list[tuple[np.ndar
 # the upper bound
 
 
-def fano(top: float, k: int) -> float:
-    """The largest entropy of k candidates of which the most likely one has the probability `top`."""
-    return float(entr(top) + entr(1 - top) + (1 - top) * np.log(k - 1))
-
-
-def upper_bound(k: int, entropy: float = EPSILON) -> tuple[float, float]:
-    """The largest top probability with this entropy, and its ratio to the entropy."""
-    top = float(brentq(lambda top: fano(top, k) - entropy, 1 / k + 1e-12, 1 - 1e-12))
-    return top, top / entropy
-
-
 @pytest.mark.parametrize(("k", "bound"), [(5, 0.4761), (10, 0.5706), (20, 0.6147), (50, 0.6494)])
 def test_the_upper_bound_depends_on_k_and_falls_with_entropy(k, bound):
     assert upper_bound(k)[1] == pytest.approx(bound, abs=5e-5)
@@ -77,9 +67,8 @@ def test_the_upper_bound_depends_on_k_and_falls_with_entropy(k, bound):
 
 
 def test_the_upper_bound_is_approached_by_one_likely_candidate_and_nine_equal_ones():
-    top, bound = upper_bound(K, EPSILON + 1e-6)
-    p = [top, *[(1 - top) / 9] * 9]
-    assert value_of("he_snr", [(p, 0)]) == pytest.approx(bound, abs=1e-6)
+    _, bound = upper_bound(K, EPSILON + 1e-6)
+    assert value_of("he_snr", [(spike(), 0)]) == pytest.approx(bound, abs=1e-6)
     assert bound == pytest.approx(0.5706, abs=1e-4)
 
 
@@ -121,7 +110,7 @@ def test_a_true_token_of_rank_r_contributes_at_most_top_mass_over_r_times_the_en
     ("n", "value"), [(4, 0.1803), (5, 0.1243), (6, 0.0930), (7, 0.0734), (8, 0.0601), (9, 0.0506), (10, 0.0434)]
 )
 def test_n_equal_candidates_give_one_over_n_ln_n(n, value):
-    assert value_of("he_snr", [(uniform(n), 0)]) == pytest.approx(1 / (n * np.log(n)), rel=1e-5)
+    assert value_of("he_snr", [(uniform(n), 0)]) == pytest.approx(of_equal(n), rel=1e-5)
     assert value_of("he_snr", [(uniform(n), 0)]) == pytest.approx(value, abs=5e-5)
 
 
@@ -131,12 +120,10 @@ def test_up_to_three_equal_candidates_are_not_a_decision(n):
 
 
 def test_tokens_that_improve_until_they_are_no_decisions_lower_he_snr():
-    hard = [(uniform(7), 0)] * 100
-    values, ppl = [], []
-    for n_improved in (0, 50, 100):
-        tokens = [(uniform(3), 0)] * n_improved + [(uniform(4), 0)] * (100 - n_improved) + hard
-        values.append(value_of("he_snr", tokens))
-        ppl.append(value_of("ppl", tokens))
+    models = [removal(n_improved) for n_improved in (0, 50, 100)]
+    values, ppl = ([value_of(name, model.tokens) for model in models] for name in ("he_snr", "ppl"))
+    assert [model.he_snr for model in models] == pytest.approx(values, rel=1e-5)
+    assert [model.ppl for model in models] == pytest.approx(ppl, rel=1e-5)
     assert values == sorted(values, reverse=True)
     assert ppl == sorted(ppl, reverse=True)
     assert values[0] == pytest.approx((0.1803 + 0.0734) / 2, abs=1e-4)
@@ -144,8 +131,8 @@ def test_tokens_that_improve_until_they_are_no_decisions_lower_he_snr():
 
 
 def test_he_snr_can_fall_although_every_true_token_becomes_more_likely():
-    before = [([0.4, 0.2, 0.2, 0.1, 0.1], 0), ([0.25, 0.2, 0.2, 0.2, 0.15], 0)]
-    after = [([0.6, 0.2, 0.1, 0.05, 0.05], 0), ([0.26, 0.2, 0.2, 0.2, 0.14], 0)]
+    before, after = BEFORE.tokens, AFTER.tokens
+    assert all(p[x] < q[x] for (p, x), (q, _) in zip(before, after, strict=True))
     assert value_of("he_snr", before) == pytest.approx(0.2143, abs=5e-5)
     assert value_of("he_snr", after) == pytest.approx(0.1634, abs=5e-5)
     assert value_of("bits_per_byte", after) < value_of("bits_per_byte", before)
@@ -188,12 +175,10 @@ def test_he_snr_is_below_self_he_snr_if_the_model_is_too_confident():
 
 
 def test_a_wrong_distribution_can_be_expected_to_score_higher_than_the_true_one():
-    truth = np.pad([0.4, 0.3, 0.2, 0.1], (0, 6))
-    top, _ = upper_bound(K, EPSILON + 1e-6)
-    spike = np.array([top, *[(1 - top) / 9] * 9])
-    assert truth @ truth / entr(truth).sum() == pytest.approx(0.2344, abs=5e-5)
-    assert truth @ spike / entr(spike).sum() == pytest.approx(0.2439, abs=5e-5)
-    assert truth @ np.log(spike) < truth[:4] @ np.log(truth[:4])
+    (honest, loss), (wrong, higher_loss) = expected_of(TRUTH), expected_of(spike())
+    assert honest == pytest.approx(0.2344, abs=5e-5)
+    assert wrong == pytest.approx(0.2439, abs=5e-5)
+    assert higher_loss > loss
 
 
 def test_a_temperature_changes_he_snr_but_no_rank():

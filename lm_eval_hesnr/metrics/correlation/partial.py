@@ -54,8 +54,8 @@ def _design(z: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(z)), z])
 
 
-def left_out_error(z: np.ndarray, y: np.ndarray, groups: Sequence[str]) -> float | None:
-    """The root of the mean squared error of y, each group predicted by a linear fit on the other groups.
+def left_out_errors(z: np.ndarray, y: np.ndarray, groups: Sequence[str]) -> np.ndarray | None:
+    """(n,) y minus its prediction: each group is predicted by a linear fit on the other groups.
 
     Args:
         z: (n, k) predictors; k = 0 predicts the mean.
@@ -74,4 +74,10 @@ def left_out_error(z: np.ndarray, y: np.ndarray, groups: Sequence[str]) -> float
             return None
         fit = np.linalg.lstsq(_design(kept), y[~out], rcond=None)[0]
         errors[out] = y[out] - _design(z[out]) @ fit
-    return float(np.sqrt(np.mean(errors**2)))
+    return errors
+
+
+def left_out_error(z: np.ndarray, y: np.ndarray, groups: Sequence[str]) -> float | None:
+    """The root of the mean square of `left_out_errors`."""
+    errors = left_out_errors(z, y, groups)
+    return None if errors is None else float(np.sqrt(np.mean(errors**2)))

@@ -1,0 +1,1 @@
+"""The laboratory: open tests of what HE-SNR claims."""

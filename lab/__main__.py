@@ -1,0 +1,96 @@
+"""`python -m lab NAME --out out/lab [--fast] [--only-analysis] [--docs]` makes what is missing, and prints tables.
+
+Each piece of work is one reading, which is written to lab/readings/NAME/ as soon as it is there. Commit these files: a
+reading that is there is never made again. The same command continues after a stop of any kind. Two processes may share
+the work: give each one other names with --pieces.
+
+Tables, numbers and picture are written to OUT/NAME.md, OUT/NAME.json and OUT/NAME.svg. With --docs, the blocks of
+docs/lab/NAME.md and its picture are written too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from lab.experiment import Analysis, Experiment, Piece
+from lab.experiments import EXPERIMENTS, experiment
+from lab.page import filled
+from lab.provenance import ROOT, provenance
+from lab.readings import FOLDER, Readings
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.files import make_folder, replace_file, writing
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the arguments, do the work, and print the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(EXPERIMENTS)}")
+    parser.add_argument("--out", type=Path, default=Path("out/lab"), help="for work and results (default: out/lab)")
+    parser.add_argument("--fast", action="store_true", help="the smaller form of the experiment")
+    parser.add_argument("--only-analysis", action="store_true", help="make no reading, only analyse what is there")
+    parser.add_argument("--pieces", metavar="WORD", help="make only the pieces whose name contains this word")
+    parser.add_argument("--list", action="store_true", help="only list the pieces of work")
+    parser.add_argument("--readings", type=Path, default=FOLDER, help="folder of readings (default: lab/readings)")
+    parser.add_argument("--docs", action="store_true", help="also write the page of docs/lab")
+    arguments = parser.parse_args(argv)
+    found = experiment(arguments.name)
+    out = make_folder(arguments.out, "--out")
+    readings = Readings(arguments.readings / arguments.name)
+    pieces = [] if arguments.only_analysis else missing(found, readings, arguments.fast, arguments.pieces or "")
+    if arguments.list:
+        print("".join(f"{piece.name} {piece.part}\n" for piece in pieces) + f"{len(pieces)} pieces of work are missing")
+        return
+    work(pieces, readings, out / arguments.name)
+    analysis = found.analyse(readings, arguments.fast)
+    print("\n\n".join(analysis.blocks.values()))
+    publish(arguments.name, analysis, out, docs=arguments.docs)
+
+
+def missing(found: Experiment, readings: Readings, fast: bool, word: str) -> list[Piece]:
+    """The pieces of work whose reading is not there, and whose name contains the word."""
+    return [
+        piece
+        for piece in found.pieces(fast)
+        if word in f"{piece.name} {piece.part}" and readings.part(piece.name, piece.part) is None
+    ]
+
+
+def work(pieces: list[Piece], readings: Readings, folder: Path) -> None:
+    """Do the work, one piece after the other, and print a line for each.
+
+    Raises:
+        InputError: no code makes one of the readings.
+    """
+    if without := [f"{piece.name} {piece.part}" for piece in pieces if piece.make is None]:
+        raise InputError(
+            f"{len(without)} readings are missing, such as {without[0]}, and no code of this version makes them; use "
+            "--only-analysis"
+        )
+    for number, piece in enumerate(pieces, start=1):
+        start = time.monotonic()
+        if piece.make is None or readings.part(piece.name, piece.part) is not None:  # another process made it
+            continue
+        made = piece.make(make_folder(folder / piece.name, "--out"))
+        readings.add(piece.name, piece.part, made.about, made.value, provenance())
+        print(f"{number}/{len(pieces)} {piece.name} {piece.part}: {time.monotonic() - start:.0f} s", flush=True)
+
+
+def publish(name: str, analysis: Analysis, out: Path, *, docs: bool) -> None:
+    """Write the page, the numbers and the picture."""
+    page = ROOT / "docs" / "lab" / f"{name}.md"
+    blocks = "\n\n".join(analysis.blocks.values())
+    text = filled(page.read_text(encoding="utf-8"), analysis.blocks) if page.exists() else f"{blocks}\n"
+    with writing(out):
+        replace_file(out / f"{name}.json", json.dumps(analysis.data, indent=1) + "\n")
+        for folder in (out, page.parent) if docs else (out,):
+            replace_file(folder / f"{name}.md", text)
+            replace_file(folder / f"{name}.svg", analysis.picture)
+
+
+if __name__ == "__main__":
+    main()

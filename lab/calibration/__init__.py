@@ -1,0 +1,1 @@
+"""The experiment `calibration`: how long fine-tuning takes, and which level of the task is used."""

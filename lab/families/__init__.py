@@ -1,0 +1,1 @@
+"""The training runs of the laboratory: six families of checkpoints."""

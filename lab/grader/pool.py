@@ -1,0 +1,58 @@
+"""Grades of many actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from lab.grader.edits import LONGEST_ACTION
+from lab.grader.grade import REASONS, Gradable, Grade, Reason
+from lab.grader.worker import Reply
+from lab.grader.workers import Workers
+
+HANDLER = "lab.grader.checks:answer"
+SECONDS = 0.5
+"""Processor time of one grade."""
+
+
+class Pool:
+    """Grades actions in child processes. A context manager: `with Pool(2) as pool: pool.grade(tasks, actions)`."""
+
+    def __init__(self, n_workers: int = 2) -> None:
+        self.workers = Workers(n_workers, HANDLER, SECONDS)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.workers.__exit__()
+
+    def grade(self, tasks: Sequence[Gradable], actions: Sequence[str]) -> list[Grade]:
+        """The grade of each action, in order. Everything about the actions happens in the children.
+
+        Raises:
+            ValueError: there are not as many actions as tasks.
+            RuntimeError: a child could not start.
+        """
+        if len(tasks) != len(actions):
+            raise ValueError(f"{len(tasks)} tasks and {len(actions)} actions: each task needs one action")
+        grades = [Grade("killed")] * len(tasks)
+        requests = (_request(task, action) for task, action in zip(tasks, actions, strict=True))
+        for i, reply in self.workers.replies(requests):
+            grades[i] = Grade(_reason(reply))
+        return grades
+
+
+def _request(task: Gradable, action: str) -> dict[str, Any]:
+    return {
+        "broken": task.broken,
+        "function": task.function,
+        "tests": [list(test) for test in task.tests],
+        "dialect": task.dialect,
+        "action": action[: LONGEST_ACTION + 1],  # one more than is allowed, so that the child refuses it
+    }
+
+
+def _reason(reply: Reply) -> Reason:
+    reason = reply.failed or reply.answer
+    return cast(Reason, reason) if reason in REASONS else "killed"

@@ -1,0 +1,56 @@
+"""Gold runs: tasks with their right action, as trajectories that every command of the package reads.
+
+Only the fix counts as text of the agent. The commands before it are there as text that nobody generated.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.micro_swe.rendering import TASK_OF_SESSION, Text, text_of
+from lab.micro_swe.task import Task
+from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
+
+SOURCE = "micro-swe"
+
+
+def gold_run(task: Task) -> Trajectory:
+    """The task as a run that solved it."""
+    text = text_of(task.level, task.function, task.bug, task.call, task.got, task.result)
+    segments = [Segment("task", TASK_OF_SESSION.format(function=task.function))]
+    for turn in text.turns:
+        segments += [Segment("action", _shown(turn.command, task.level)), Segment("observation", _output(turn.output))]
+    return Trajectory(
+        id=task.id,
+        source=SOURCE,
+        resolved=True,
+        model=None,
+        segments=(*segments, _fix(text, task.level)),
+        meta={"instance_id": task.id, "template": task.template, "canon": task.canon, "bug": task.bug.kind},
+    )
+
+
+def write_runs(tasks: Iterable[Task], path: Path) -> None:
+    """Write the gold runs of the tasks to a compressed JSONL file. The same tasks give the same text."""
+    lines = [json.dumps(gold_run(task).to_json(), ensure_ascii=False) + "\n" for task in tasks]
+    data = gzip.compress("".join(lines).encode(), mtime=0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _fix(text: Text, level: int) -> Segment:
+    tool, argument = ("bash", "command") if level == 3 else ("edit", "text")
+    call = Call(tool, {argument: text.action}, executed=True)
+    shown = _shown(text.action, level) if level == 3 else f"$ fix {text.action}"
+    return Segment("action", shown, generated=True, calls=(call,))
+
+
+def _shown(command: str, level: int) -> str:
+    return f"```bash\n{command}\n```" if level == 3 else f"$ {command}"
+
+
+def _output(output: str) -> str:
+    return output.removesuffix("\n")

@@ -1,0 +1,87 @@
+"""The plan and the analysis of the experiment `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.families.plan import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
+from lab.predict.from_readings import study_of
+from lab.predict.layout import COUNTS, MAIN_COUNT
+from lab.predict.tables import (
+    checkpoint_table,
+    correlation_of,
+    correlation_tables,
+    robustness_table,
+    scatter,
+    verdict_table,
+)
+from lab.predict.verdicts import together, verdicts
+from lab.readings import Readings
+from lm_eval_hesnr.results.correlate.data import correlation_data
+
+
+def pieces(fast: bool) -> list[Piece]:
+    """For each checkpoint, the readings before fine-tuning, then one outcome per seed. The floor is last.
+
+    All pieces of a checkpoint follow each other, so that its weights are needed only for a while.
+    """
+    names = [one.name for one in checkpoints(fast=fast)]
+    of_checkpoints = [piece for name in names for piece in (*_readings(name), *_outcomes(name, fast))]
+    return [*of_checkpoints, *_outcomes(FLOOR, fast)]
+
+
+def _readings(name: str) -> list[Piece]:
+    return [
+        Piece(name=name, part=f"reading/{data}", make=partial(_make_reading, name=name, data=data)) for data in DATA
+    ]
+
+
+def _outcomes(name: str, fast: bool) -> list[Piece]:
+    return [
+        Piece(name=name, part=f"outcome/{seed}", make=partial(_make_outcome, name=name, seed=seed))
+        for seed in seeds(fast=fast)
+    ]
+
+
+def _make_reading(folder: Path, name: str, data: str) -> Made:
+    from lab.predict.make import make_reading  # it imports torch, which the analysis does not need
+
+    return make_reading(folder, name, data)
+
+
+def _make_outcome(folder: Path, name: str, seed: int) -> Made:
+    from lab.predict.make import make_outcome
+
+    return make_outcome(folder, name, seed)
+
+
+def analyse(readings: Readings, fast: bool) -> Analysis:
+    """The preregistered analysis, and what it is checked with."""
+    study = study_of(readings, fast=fast)
+    found, correlation = verdicts(study), correlation_of(study)
+    others = {f"measures over {data}": study_of(readings, fast=fast, data=data) for data in DATA if data != MAIN_DATA}
+    others |= {count: study_of(readings, fast=fast, count=count) for count in COUNTS if count != MAIN_COUNT}
+    if not fast:
+        others["without the larger model"] = study_of(readings, without=("larger",))
+    return Analysis(
+        blocks={
+            "verdicts": verdict_table(found),
+            "checkpoints": checkpoint_table(correlation),
+            "correlations": correlation_tables(correlation),
+            "robustness": robustness_table({"nothing": study, **others}),
+        },
+        data={
+            "verdicts": [asdict(one) for one in found],
+            "together": together(found),
+            "correlation": correlation_data(correlation),
+        },
+        picture=scatter(study),
+    )
+
+
+EXPERIMENT = Experiment(
+    question="Does HE-SNR before fine-tuning predict solved tasks after it?", pieces=pieces, analyse=analyse
+)

@@ -1,0 +1,43 @@
+"""The data of the preregistered analysis: checkpoints with their outcome, HE-SNR, and what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lm_eval_hesnr.metrics.correlation.two_measures import correlation
+from lm_eval_hesnr.results.correlate.points import Points, Predictor
+
+HE_SNR, PPL, SELF, CALIBRATED = "he_snr,action", "ppl,action", "self_he_snr,action", "calibrated_he_snr,action"
+RIVALS = ("ppl,all", "he_ppl,action", "top1_acc,action", "topk_acc,action", "mean_entropy,action", SELF)
+"""What HE-SNR must also beat in P2; log(tokens) is one more. `bits_per_byte` is the same predictor as `ppl` here,
+because all checkpoints have one tokenizer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """n checkpoints and the values of every measure. In each predictor, `x` is higher for a better model."""
+
+    points: Points
+    he_snr: Predictor
+    ppl: Predictor
+    """The main rival, with the two halves that P6 needs."""
+    rivals: Sequence[Predictor]
+    """The measures of `RIVALS`."""
+    calibrated: Predictor
+
+    @property
+    def null(self) -> Predictor:
+        """Training time, which nobody needs a measure for."""
+        return self.points.null_predictor()
+
+    @property
+    def all_rivals(self) -> list[Predictor]:
+        """The rivals of P2. One without a direction gets that of its own r with the outcome, to its advantage."""
+        return [_directed(one, self.points.y) for one in (*self.rivals, self.null)]
+
+
+def _directed(one: Predictor, y: np.ndarray) -> Predictor:
+    return one if one.has_direction or correlation(one.x, y) >= 0 else replace(one, x=-one.x)

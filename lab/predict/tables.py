@@ -1,0 +1,110 @@
+"""The tables and the picture of the experiment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lab.page import table
+from lab.picture import Panel, Point, picture
+from lab.predict.study import Study
+from lab.predict.verdicts import Verdict, p1, together
+from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
+from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
+from lm_eval_hesnr.results.correlate.points import Predictor
+from lm_eval_hesnr.results.correlate.sentences import cautions, headline
+from lm_eval_hesnr.results.correlate.tables import points_table, tables
+
+QUESTIONS = {
+    "P1": "better correlated than ln PPL",
+    "P2": "better than every other measure and than log(tokens), also after calibration",
+    "P3": "related beyond the common trend, and in no family reversed",
+    "P4": "picks the better of two with equal loss",
+    "P5": "smaller error for a family not seen",
+    "P6": "adds something to ln PPL and the family",
+}
+
+
+def correlation_of(study: Study) -> Correlation:
+    """Everything that `hesnr correlate` says about the study."""
+    return correlate(study.points, [study.he_snr, study.calibrated], [study.ppl, *study.rivals])
+
+
+def verdict_table(found: Sequence[Verdict]) -> str:
+    """One line per test, and one for all together."""
+    rows = [
+        [one.name, QUESTIONS[one.name], f"**{one.verdict}**", _interval(one), _numbers(one)] for one in found
+    ]  # fmt: skip
+    return table(
+        ["test", "question", "verdict", "95 % interval", "numbers"],
+        [*rows, ["together", "", f"**{together(found)}**", "", ""]],
+        n_left=5,
+    )
+
+
+def _interval(one: Verdict) -> str:
+    return "" if one.interval is None else f"{one.interval.low:+.3f} to {one.interval.high:+.3f}"
+
+
+def _numbers(one: Verdict) -> str:
+    return ", ".join(f"{name} {'N/A' if value is None else f'{value:.3g}'}" for name, value in one.numbers.items())
+
+
+def checkpoint_table(found: Correlation) -> str:
+    """One row per checkpoint."""
+    found_table = points_table(found)
+    head, *rows = found_table.rows
+    return table(head, rows, found_table.n_left)
+
+
+def correlation_tables(found: Correlation) -> str:
+    """What `hesnr correlate` prints: its answers, tables and cautions."""
+    blocks = ["\n".join(f"- {line}" for line in headline(found))]
+    for one in tables(found):
+        head, *rows = one.rows
+        blocks.append("\n\n".join([table(head, rows, one.n_left), *one.notes]))
+    return "\n\n".join([*blocks, "\n".join(f"- {line}" for line in cautions(found))])
+
+
+def robustness_table(studies: dict[str, Study]) -> str:
+    """P1 in other data, without a family, and with other counts of the outcome. No verdict depends on it.
+
+    Args:
+        studies: by what differs.
+    """
+    rows = []
+    for name, study in studies.items():
+        one = p1(study)
+        rates = study.points.passed / study.points.trials
+        r, r_rival = (one.numbers[key] for key in ("r", "r_rival"))
+        numbers = [f"{value:.3f}" if value is not None else "N/A" for value in (r, r_rival)]
+        rows.append([name, f"{rates.min():.1%} to {rates.max():.1%}", *numbers, _interval(one)])
+    return table(["what differs", "outcome", "r of HE-SNR", "r of ln PPL", "95 % interval of the difference"], rows)
+
+
+def scatter(study: Study) -> str:
+    """HE-SNR and its main rival against the outcome; error bars are one standard error."""
+    y_errors = points_stderr(study.points.drawn_y)
+    panels = [
+        Panel(
+            title=title, x_label=label, y_label="pass@1 after fine-tuning (logit)", series=_series(study, one, y_errors)
+        )
+        for title, label, one in (
+            ("HE-SNR", "he_snr of the actions", study.he_snr),
+            ("Perplexity", "- ln ppl of the actions", study.ppl),
+        )
+    ]
+    return picture("Before fine-tuning, and solved tasks after it", panels)
+
+
+def _series(study: Study, one: Predictor, y_errors: np.ndarray | None) -> dict[str, list[Point]]:
+    x_errors = points_stderr(one.drawn)
+    found: dict[str, list[Point]] = {}
+    for i, family in enumerate(study.points.families):
+        x_error, y_error = (0.0 if errors is None else float(errors[i]) for errors in (x_errors, y_errors))
+        point = Point(float(one.x[i]), float(study.points.y[i]), x_error, y_error)
+        if math.isfinite(point.x):
+            found.setdefault(family, []).append(point)
+    return found

@@ -1,0 +1,1 @@
+"""Fine-tuning on micro-SWE, and attempts at its tasks."""

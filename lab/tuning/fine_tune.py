@@ -1,0 +1,113 @@
+"""A short fine-tuning on tasks. The loss counts the actions only.
+
+The settings are the same for all checkpoints. The result depends only on checkpoint, examples and settings.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from assets_src.tiny_swe_lm.data import IGNORED
+from assets_src.tiny_swe_lm.train import make_optimizer
+
+
+class Encoder(Protocol):
+    """A tokenizer, as far as fine-tuning needs it."""
+
+    def __call__(self, text: str, *, add_special_tokens: bool) -> dict[str, list[int]]:
+        """The token ids, under `input_ids`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Of one fine-tuning."""
+
+    seed: int
+    steps: int
+    lr: float
+    """The highest learning rate. It falls linearly to a tenth of it."""
+    tokens: int = 2048
+    """Of the examples of one step, at least."""
+    warmup_steps: int = 20
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr * min(1.0, (step + 1) / self.warmup_steps) * (1 - 0.9 * step / self.steps)
+
+
+class Example(NamedTuple):
+    """Token ids of a prompt, and of the action after it."""
+
+    prompt: list[int]
+    action: list[int]
+
+
+def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Example]:
+    """(prompt, action) as token ids. Prompt and action are encoded apart, as they are when a model is asked."""
+    return [
+        Example(
+            tokenizer(prompt, add_special_tokens=False)["input_ids"],
+            tokenizer(action, add_special_tokens=False)["input_ids"],
+        )
+        for prompt, action in examples
+    ]
+
+
+def as_batch(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, T) token ids, filled up on the right, and (B, T) targets: the token after each one, in actions only."""
+    longest = max(len(prompt) + len(action) for prompt, action in examples)
+    ids = torch.zeros(len(examples), longest, dtype=torch.long)
+    targets = torch.full_like(ids, IGNORED)
+    for row, (prompt, action) in enumerate(examples):
+        ids[row, : len(prompt) + len(action)] = torch.tensor(prompt + action)
+        targets[row, len(prompt) - 1 : len(prompt) + len(action) - 1] = torch.tensor(action)
+    return ids, targets
+
+
+def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Settings) -> list[float]:
+    """Train the model in place. Returns the loss of each step, in nats per token of the actions."""
+    optimizer = make_optimizer(model, settings.lr)
+    batches = _batches(examples, settings)
+    losses = []
+    model.train()
+    for step in tqdm(range(settings.steps), desc="fine-tuning", leave=False, mininterval=5):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr_at(step)
+        loss = action_loss(model, next(batches))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    model.eval()
+    return losses
+
+
+def action_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
+    """The mean loss of the tokens of the actions, in nats. A scalar."""
+    ids, targets = as_batch(examples)
+    has_bf16 = torch.cpu._is_avx512_bf16_supported()
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16):
+        logits = model(input_ids=ids, use_cache=False).logits
+    wanted = targets != IGNORED
+    return cross_entropy(logits[wanted].float(), targets[wanted])
+
+
+def _batches(examples: Sequence[Example], settings: Settings) -> Iterator[list[Example]]:
+    """Endless batches of at least `tokens` tokens. Every example comes once before one comes again."""
+    rng = random.Random(settings.seed)
+    batch: list[Example] = []
+    while True:
+        for example in rng.sample(examples, len(examples)):
+            batch.append(example)
+            if sum(len(prompt) + len(action) for prompt, action in batch) >= settings.tokens:
+                yield batch
+                batch = []

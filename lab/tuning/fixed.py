@@ -1,0 +1,16 @@
+"""Level and settings of fine-tuning that all experiments use. The calibration chose them (docs/lab/calibration.md)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Fixed(NamedTuple):
+    """What the rule of the calibration gave."""
+
+    level: int
+    steps: int
+    lr: float
+
+
+FIXED = Fixed(level=1, steps=200, lr=2e-3)

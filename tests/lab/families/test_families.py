@@ -1,0 +1,77 @@
+"""The training runs of the laboratory: one difference each, a given head, corrupted sessions."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+
+from assets_src.tiny_swe_lm.model import Size, build_model
+from assets_src.tiny_swe_lm.tokenizer import train_tokenizer
+from lab.families.corrupted import corrupted
+from lab.families.recipes import RECIPES, stage
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer([Path(torch.__file__).read_text()], 3000)
+
+
+def attention(model, *, layer, n_tokens=100):
+    """(n heads, 2 n tokens, 2 n tokens) on random tokens that come twice."""
+    model.set_attn_implementation("eager")
+    ids = torch.randint(3, model.config.vocab_size, (1, n_tokens), generator=torch.Generator().manual_seed(0))
+    return model(input_ids=ids.repeat(1, 2), output_attentions=True).attentions[layer][0]
+
+
+@pytest.mark.parametrize("size", [RECIPES["recipe"].size, RECIPES["larger"].size])
+def test_two_heads_start_to_copy(tokenizer, size):
+    torch.manual_seed(0)
+    model = build_model(0, size, tokenizer, context=512)
+    previous = attention(model, layer=0).diagonal(-1, dim1=1, dim2=2).mean(1)
+    assert previous[0] > 0.95
+    assert previous[1:].max() < 0.1
+    after_equal = attention(model, layer=1).diagonal(-99, dim1=1, dim2=2)[:, 1:].mean(1)  # the token after the same one
+    others = after_equal[1:].mean()
+    assert 2 * others < after_equal[0] < 20 * others
+
+
+def test_without_them_the_network_is_that_of_the_packaged_model(tokenizer):
+    model = build_model(0, Size(), tokenizer, context=512)
+    assert not [name for name, _ in model.named_parameters() if name.endswith("bias")]
+    assert attention(model, layer=0).diagonal(-1, dim1=1, dim2=2).mean() < 0.1
+
+
+def test_each_family_differs_from_the_first_one_in_one_thing():
+    for name, recipe in RECIPES.items():
+        different = [
+            field.name
+            for field in fields(recipe)
+            if getattr(recipe, field.name) != getattr(RECIPES["recipe"], field.name)
+        ]
+        assert len(different) == (name != "recipe"), name
+        assert sum(recipe.shares.values()) == pytest.approx(1)
+
+
+def test_checkpoints_are_kept_at_shares_of_the_steps():
+    made = stage("code")
+    assert (made.members[225], made.members[1800]) == ("code-012.5", "code-100.0")
+    assert made.schedule.lr(1799) == pytest.approx(3e-3 / 30, rel=0.01)
+
+
+def session(name, n_turns):
+    turns = "".join(f"### Agent\n{name}{i}\n\n### Observation\nseen by {name}{i}\n\n" for i in range(n_turns))
+    return f"### Task\n{name}\n\n{turns}"
+
+
+def test_corrupted_sessions_have_the_turns_of_others_and_their_own_observations():
+    sessions = [session(f"s{n}-", 50) for n in range(20)]
+    changed = corrupted(sessions, 0.15, seed=1)
+    n_foreign = 0
+    for n, text in enumerate(changed):
+        assert re.findall(r"seen by (\S+)", text) == [f"s{n}-{i}" for i in range(50)]
+        n_foreign += sum(not turn.startswith(f"s{n}-") for turn in re.findall(r"### Agent\n(\S+)", text))
+    assert 0.11 < n_foreign / 1000 < 0.18
+    assert changed == corrupted(sessions, 0.15, seed=1)
+    assert corrupted(sessions, 0.0, seed=1) == sessions

@@ -1,0 +1,116 @@
+"""The command `python -m lab`: plan, resumable work, analysis, page."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import __main__ as command
+from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.experiments import EXPERIMENTS, experiment
+from lab.page import filled, table
+from lab.picture import Panel, Point, picture
+from lab.readings import Readings
+from lm_eval_hesnr.errors import InputError
+
+
+class Counting:
+    """An experiment of three pieces. The second one is killed the first time."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.killed = False
+
+    def experiment(self) -> Experiment:
+        return Experiment(question="?", pieces=self.pieces, analyse=self.analyse)
+
+    def pieces(self, fast):
+        return [Piece(name=name, part="x", make=self.maker(name)) for name in ("a", "b", "c")[: 2 if fast else 3]]
+
+    def maker(self, name):
+        def make(folder: Path) -> Made:
+            assert folder.is_dir()
+            if name == "b" and not self.killed:
+                self.killed = True
+                raise KeyboardInterrupt
+            self.made.append(name)
+            return Made({"model": name}, len(name))
+
+        return make
+
+    def analyse(self, readings, fast):
+        return Analysis(blocks={"all": " ".join(readings.names())}, data={"n": len(readings.names())}, picture="<svg/>")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    counting = Counting()
+    monkeypatch.setattr(command, "experiment", lambda name: counting.experiment())
+
+    def _run(*arguments: str) -> Counting:
+        command.main(["made-up", "--out", str(tmp_path / "out"), "--readings", str(tmp_path / "r"), *arguments])
+        return counting
+
+    return _run
+
+
+def test_the_same_command_continues_after_a_stop_and_makes_no_reading_twice(run, tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert run().made == ["a", "b", "c"]
+    assert run().made == ["a", "b", "c"]
+    assert capsys.readouterr().out.splitlines()[-1] == "a b c"
+    assert json.loads((tmp_path / "out" / "made-up.json").read_text()) == {"n": 3}
+    assert (tmp_path / "out" / "made-up.md").read_text() == "a b c\n"
+    assert json.loads((tmp_path / "r" / "made-up" / "a.json").read_text())["parts"]["x"]["made"]["commit"]
+
+
+def test_the_fast_form_and_some_pieces(run):
+    assert run("--pieces", "a").made == ["a"]
+    with pytest.raises(KeyboardInterrupt):
+        run("--fast")
+    assert run("--fast").made == ["a", "b"]
+
+
+def test_nothing_is_made_for_an_analysis_alone_or_a_list(run, capsys):
+    assert run("--only-analysis").made == []
+    assert run("--list").made == []
+    assert capsys.readouterr().out.splitlines()[-4:] == ["a x", "b x", "c x", "3 pieces of work are missing"]
+
+
+def test_a_reading_that_no_code_makes_is_named(tmp_path):
+    with pytest.raises(InputError, match="1 readings are missing, such as a x, and no code"):
+        command.work([Piece(name="a", part="x", make=None)], Readings(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_of_the_list_has_a_plan(name):
+    whole, fast = ([(piece.name, piece.part) for piece in experiment(name).pieces(fast)] for fast in (False, True))
+    assert len(set(whole)) == len(whole) > 0
+    assert set(fast) <= set(whole)
+
+
+def test_an_unknown_experiment_is_named():
+    with pytest.raises(InputError, match="predct: no such experiment; did you mean 'predict'"):
+        experiment("predct")
+
+
+def test_only_the_blocks_of_a_page_change():
+    page = "A\n<!-- block x -->\nold\n<!-- end -->\nB\n"
+    assert filled(page, {"x": "new\n"}) == "A\n<!-- block x -->\nnew\n<!-- end -->\nB\n"
+    assert filled(filled(page, {"x": "1"}), {"x": "2"}) == filled(page, {"x": "2"})
+    with pytest.raises(InputError, match="has the blocks x; expected x, y"):
+        filled(page, {"x": "", "y": ""})
+
+
+def test_a_table():
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_a_picture_has_every_point_once_and_its_error_bars():
+    panel = Panel(title="<t>", x_label="x", y_label="y", series={"s": [Point(1, 2, 0.5), Point(3, 4, 0, 1, "n&m")]})
+    text = picture("title", [panel, panel])
+    assert text.count("<circle") == 4
+    assert "&lt;t&gt;" in text
+    assert "n&amp;m" in text
+    assert "nan" not in text

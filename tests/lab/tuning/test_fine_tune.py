@@ -1,0 +1,97 @@
+"""Fine-tuning on tasks, and attempts: which tokens count, what a result depends on, what a model can learn."""
+
+import itertools
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from assets_src.tiny_swe_lm.data import IGNORED
+from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, train_tokenizer
+from lab.grader import Pool
+from lab.micro_swe import dataset
+from lab.tuning.attempts import solved, written_actions
+from lab.tuning.fine_tune import Example, Settings, _batches, action_loss, as_batch, encoded, fine_tune
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return dataset("train", 1, 6, 7, 1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tasks):
+    text = [task.prompt + task.action for task in tasks]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=train_tokenizer(text, 500), pad_token=END_OF_TEXT, clean_up_tokenization_spaces=False
+    )
+
+
+def new_model(tokenizer):
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        intermediate_size=128, tie_word_embeddings=True, max_position_embeddings=512, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def test_the_loss_counts_the_actions_only():
+    ids, targets = as_batch([Example([5, 6, 7], [8, 9]), Example([5], [4])])
+    assert ids.tolist() == [[5, 6, 7, 8, 9], [5, 4, 0, 0, 0]]
+    assert targets.tolist() == [[IGNORED, IGNORED, 8, 9, IGNORED], [4, IGNORED, IGNORED, IGNORED, IGNORED]]
+
+
+def test_the_loss_is_that_of_one_example_after_the_other(tokenizer, tasks):
+    model, examples = new_model(tokenizer), encoded(tokenizer, [(task.prompt, task.action) for task in tasks])
+    total = 0.0
+    for prompt, action in examples:
+        scores = model(input_ids=torch.tensor([prompt + action])).logits[0].log_softmax(-1)
+        total -= sum(scores[len(prompt) + i - 1, token].item() for i, token in enumerate(action))
+    n_tokens = sum(len(action) for _, action in examples)
+    assert action_loss(model, examples).item() == pytest.approx(total / n_tokens, rel=2e-3)  # bfloat16 products
+
+
+def test_every_example_comes_once_before_one_comes_again():
+    examples = [Example([i], [i]) for i in range(7)]
+    settings = Settings(seed=3, steps=1, lr=1.0, tokens=6)
+    batches = list(itertools.islice(_batches(examples, settings), 7))
+    assert all(len(batch) == 3 for batch in batches)
+    seen = [example.prompt[0] for batch in batches for example in batch]
+    assert all(sorted(seen[first : first + 7]) == list(range(7)) for first in (0, 7, 14))
+    assert seen[:7] != seen[7:14]
+
+
+def test_the_result_depends_only_on_model_examples_and_settings(tokenizer, tasks):
+    examples = encoded(tokenizer, [(task.prompt, task.action) for task in tasks])
+    torch.set_num_threads(1)
+    losses = [
+        fine_tune(new_model(tokenizer), examples, Settings(seed=seed, steps=4, lr=1e-2, tokens=300))
+        for seed in (0, 0, 1)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.fixture(scope="module")
+def learned(tokenizer, tasks):
+    """A model that learned the tasks by heart."""
+    model, examples = new_model(tokenizer), encoded(tokenizer, [(task.prompt, task.action) for task in tasks])
+    losses = fine_tune(model, examples, Settings(seed=0, steps=50, lr=1e-2, tokens=400, warmup_steps=5))
+    assert losses[-1] < 0.2 < 1 < losses[0]
+    return model
+
+
+def test_a_model_that_learned_tasks_by_heart_solves_them(tokenizer, tasks, learned):
+    with Pool(1) as pool:
+        assert solved(learned, tokenizer, tasks, pool, samples=0, seed=0).sum() >= 5
+        assert solved(new_model(tokenizer), tokenizer, tasks, pool, samples=0, seed=0).sum() == 0
+        sampled = solved(learned, tokenizer, tasks, pool, samples=4, seed=0)
+    assert sampled.max() <= 4
+    assert sampled.sum() > 6
+
+
+def test_attempts_are_those_without_others_next_to_them_and_end_before_the_stop(tokenizer, tasks, learned):
+    together = written_actions(learned, tokenizer, tasks, samples=0)
+    assert together == [written_actions(learned, tokenizer, [task], samples=0)[0] for task in tasks]
+    assert all(text and task.stop not in text for text, task in zip(together, tasks, strict=True))
+    assert len(written_actions(learned, tokenizer, tasks, samples=4)) == 24
