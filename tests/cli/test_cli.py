@@ -166,7 +166,8 @@ def test_filters_that_leave_nothing_are_one_line(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "meant"), [(["mesure"], "measure"), (["export", "a", "--to", "markdwn"], "markdown"), (["xyzzy"], None)]
+    ("arguments", "meant"),
+    [(["mesure"], "measure"), (["export", "a", "--to", "markdwn"], "markdown"), (["xyzzy"], None)],
 )
 def test_a_wrong_command_or_choice_has_the_near_name(capsys, arguments, meant):
     assert main(arguments) == 2
