@@ -182,8 +182,8 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
             f"L = {ALL}, every row, {arguments.threads} threads",
             f"**{ours / least:.3f}** ({ours:.3g} s / {least:.3g} s)", "<= 1.05",
             f"floor; {ours / (least - usual + best):.3f} with the fastest product (512 rows at once in one buffer, "
-            f"{best:.2f} s in place of {usual:.2f} s). To write {n_bytes / 1e9:.2f} GB of logits and read them once takes "
-            f"{limit:.2f} s, {limit / least:.1%} of the floor",
+            f"{best:.2f} s in place of {usual:.2f} s). Writing {n_bytes / 1e9:.2f} GB of logits and reading them once "
+            f"takes {limit:.2f} s, {limit / least:.1%} of the floor",
         )  # fmt: skip
 
 
