@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from transformers import Gemma2Config, MambaConfig
+from transformers import Gemma2Config, MambaConfig, PhiConfig
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine import capabilities
@@ -121,11 +121,36 @@ def test_a_plain_16_bit_head_is_a_float32_product(dtype):
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(exact, TARGETS, 10), atol=1e-4)
 
 
-def test_a_head_with_capped_logits_is_not_treated_as_a_plain_matrix():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_head_with_capped_logits_is_not_treated_as_a_plain_matrix(dtype):
     """A cap of 30 hardly changes small random logits."""
-    lm = model(Gemma2Config, dtype=torch.bfloat16, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
+    lm = model(Gemma2Config, dtype=dtype, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
     rows = scorer(lm, float32_is_free=True)
     assert rows.plan(100)["head"] == "native"
+    assert rows.capabilities.head.matrix is None
+    assert rows.budget.rows == 128  # each block is new memory
+
+
+def test_a_head_with_a_hook_is_not_treated_as_a_plain_matrix():
+    lm = model()
+    lm.lm_head.register_forward_pre_hook(
+        lambda _module, inputs: (inputs[0].clamp(max=1e3),)
+    )  # the test would not see it
+    rows = scorer(lm)
+    assert rows.capabilities.head.matrix is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_all_blocks_of_a_plain_matrix_are_in_one_buffer_with_the_models_own_logits(dtype):
+    lm = model(PhiConfig, dtype=dtype)  # its head has a bias
+    torch.nn.init.normal_(lm.lm_head.bias)
+    head = scorer(lm, float32_is_free=False).capabilities.head
+    with torch.inference_mode():
+        hidden, _ = head.hidden(IDS[:23], use_cache=False)
+        blocks = [(block, block.clone()) for block in head.blocks(hidden, 10)]
+        torch.testing.assert_close(torch.cat([copy for _, copy in blocks]), head.native_logits(hidden))
+    assert [len(block) for block, _ in blocks] == [10, 10, 3]
+    assert len({block.data_ptr() for block, _ in blocks}) == 1
 
 
 @pytest.mark.parametrize("has_bf16", [True, False])
