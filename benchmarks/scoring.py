@@ -178,7 +178,7 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         n_bytes = ALL * len(weight) * weight.element_size()
         limit = n_bytes / copied_per_second()
         yield Row(
-            f"time over the floor, every row, SmolLM2-135M, {lm.signature['dtype']}, V = {len(weight)}",
+            f"time over the floor, every row, {Path(lm.model_name).name}, {lm.signature['dtype']}, V = {len(weight)}",
             f"L = {ALL}, every row, {arguments.threads} threads",
             f"**{ours / least:.3f}** ({ours:.3g} s / {least:.3g} s)", "<= 1.05",
             f"floor; {ours / (least - usual + best):.3f} with the fastest product (512 rows at once in one buffer, "

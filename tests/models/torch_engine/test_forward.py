@@ -24,7 +24,7 @@ TARGETS = IDS[torch.as_tensor(ROWS) + 1]
 def scorer(lm, *, float32_is_free=None, is_native=False, budget=None, **changed):
     """A scorer of `lm` with its tested capabilities, some of them changed. A native head is called in the model."""
     capabilities = replace(find_capabilities(lm, "tiny", float32_is_free=float32_is_free), **changed)
-    if is_native:
+    if is_native and capabilities.head is not None:
         capabilities.head.matrix = None
     return RequestedRows(lm, name="tiny", capabilities=capabilities, budget=budget)
 
