@@ -257,13 +257,18 @@ def largest_errors(model: Any) -> tuple[dict[str, float], bool]:
     targets = ids[torch.as_tensor(rows) + 1]
     expected = definitions(model(input_ids=ids[None], use_cache=False).logits[0][rows], targets)
     errors = {}
-    for way in ("head", "logits_to_keep", "repeated", "head in chunks", "chunks"):
+    for way in ("matrix", "head", "logits_to_keep", "repeated", "matrix in chunks", "head in chunks", "chunks"):
         capabilities = find_capabilities(model, model.config.model_type)
-        if way.startswith("head") and capabilities.head is None:
+        head = capabilities.head
+        if way.startswith(("matrix", "head")) and head is None:
             continue
+        if way.startswith("matrix") and head.matrix is None:
+            continue
+        if way.startswith("head"):
+            head.matrix = None
         if "chunks" in way and not capabilities.chunks_agree:
             continue
-        if not way.startswith("head"):
+        if not way.startswith(("matrix", "head")):
             capabilities = replace(capabilities, head=None)
         if way == "repeated":
             capabilities = replace(capabilities, chunks_agree=False)

@@ -1,11 +1,12 @@
 """Time, memory and exactness of scoring: `python benchmarks/scoring.py [PART...] [--repeats 5] [--write]`.
 
-Parts: floor, memory, speedup, long, agreement, architectures. Without a part in the command, all of them run. Each
-prints rows of the table in benchmarks/README.md. With --write these replace the rows there that have the same name.
+Parts: floor, all_rows, memory, speedup, long, agreement, architectures. Without a part in the command, all of them run,
+but `all_rows` only with --model_args. Each prints rows of the table in benchmarks/README.md. With --write these replace
+the rows there that have the same name.
 
-Time is CPU time of this process on one thread; on a GPU it is wall time. The compared calls alternate, and the result
-is the median of their repeats. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during
-the call (Linux). All weights are random except those of the tiny model.
+Time is CPU time of this process on one thread; on a GPU, and in `all_rows`, it is wall time. The compared calls
+alternate, and the result is the median of their repeats. Memory is bytes of tensors; in `long` it is the growth of the
+peak resident set during the call (Linux). All weights are random except those of the tiny model.
 
 Baselines:
     floor: the body's forward pass, and a plain matrix product of the requested hidden states with the head
@@ -30,6 +31,7 @@ import numpy as np
 import torch
 import transformers
 from lm_eval.models.huggingface import HFLM
+from lm_eval.utils import simple_parse_args_string
 from scipy.optimize import nnls
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
@@ -56,6 +58,8 @@ RUNS = {
 
 ACTIONS, WANTED, K = 79, 0.15, 10
 N_HEAD_ROWS = 2048
+ALL = 3072
+"""Tokens of the text in `all_rows`."""
 TABLE = "<!-- rows of scoring.py -->"
 MB, GB = 2**20, 2**30
 
@@ -74,8 +78,8 @@ class Row(NamedTuple):
 def main() -> None:
     """Run the parts and print the table."""
     parts: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
-        "floor": floor, "memory": memory, "speedup": speedup, "long": long_text, "agreement": agreement,
-        "architectures": architectures,
+        "floor": floor, "all_rows": all_rows, "memory": memory, "speedup": speedup, "long": long_text,
+        "agreement": agreement, "architectures": architectures,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
@@ -92,6 +96,11 @@ def main() -> None:
         type=int,
         help="for speedup: characters kept of each observation, 0: all (default: RUNS)",
     )
+    parser.add_argument("--model_args", help="for all_rows, which needs a model: pretrained=FOLDER,dtype=float32")
+    parser.add_argument(
+        "--heads", type=int, nargs="+", default=[0], help="for all_rows: sizes of random heads, 0: its own"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="for all_rows")
     parser.add_argument("--device", default="cpu", help="for floor and memory: cpu or cuda")
     parser.add_argument("--write", action="store_true", help="write the rows into benchmarks/README.md")
     arguments = parser.parse_args()
@@ -128,6 +137,61 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
             f"**{ours / least:.3f}** ({ours:.3g} s / {least:.3g} s)",
             "<= 1.10" if arguments.device == "cpu" else "<= 1.03", "floor",
         )  # fmt: skip
+
+
+def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Time of one pass over 3072 tokens of a real run with every row requested, relative to the least possible time."""
+    if not arguments.model_args:
+        return
+    torch.set_num_threads(arguments.threads)
+    lm = HFTopK(device="cpu", **simple_parse_args_string(arguments.model_args))
+    ids = torch.as_tensor(tokens_of("mini_swe_agent_1/sympy__sympy-13480", lm, 0)[0][: ALL + 1])
+    body, own = lm.model.model, lm.model.get_output_embeddings()
+    for vocabulary in arguments.heads:
+        head = own if not vocabulary else torch.nn.Linear(own.in_features, vocabulary, bias=False, dtype=lm.model.dtype)
+        lm.model.set_output_embeddings(head)
+        targets = ids[1:].clone()
+        scorer = RequestedRows(lm.model, name="SmolLM2")
+        weight = head.weight
+        with torch.inference_mode():
+            hidden = body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
+            if vocabulary:  # real targets are seldom outside the candidates, those of a random head nearly always
+                likely = torch.cat([(block @ weight.T).argmax(-1) for block in hidden.split(256)])
+                targets = torch.where(torch.arange(ALL) % 5 > 0, likely, targets)
+            buffer = torch.empty(512, len(weight), dtype=weight.dtype)
+
+        def product(hidden: torch.Tensor = hidden, weight: Any = weight) -> None:
+            for block in hidden.split(256):
+                block @ weight.T
+
+        def fastest(hidden: torch.Tensor = hidden, weight: Any = weight, buffer: Any = buffer) -> None:
+            for block in hidden.split(len(buffer)):
+                torch.mm(block, weight.T, out=buffer[: len(block)])
+
+        def bare(product: Any = product) -> None:
+            product(body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0])
+
+        ours, least, usual, best = alternately(
+            arguments.repeats,
+            lambda s=scorer, t=targets: s.statistics(ids[:-1], np.arange(ALL), t, K), bare, product, fastest,
+        )  # fmt: skip
+        n_bytes = ALL * len(weight) * weight.element_size()
+        limit = n_bytes / copied_per_second()
+        yield Row(
+            f"time over the floor, every row, {Path(lm.model_name).name}, {lm.signature['dtype']}, V = {len(weight)}",
+            f"L = {ALL}, every row, {arguments.threads} threads",
+            f"**{ours / least:.3f}** ({ours:.3g} s / {least:.3g} s)", "<= 1.05",
+            f"floor; {ours / (least - usual + best):.3f} with the fastest product (512 rows at once in one buffer, "
+            f"{best:.2f} s in place of {usual:.2f} s). Writing {n_bytes / 1e9:.2f} GB of logits and reading them once "
+            f"takes {limit:.2f} s, {limit / least:.1%} of the floor",
+        )  # fmt: skip
+
+
+def copied_per_second() -> float:
+    """Bytes of memory that are copied per second: each is read once and written once."""
+    source, target = torch.ones(2**27), torch.empty(2**27)
+    seconds = alternately(5, lambda: target.copy_(source))
+    return 4 * len(source) / seconds[0]
 
 
 def memory(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -359,7 +423,7 @@ def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
 
 
 def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
-    """Median seconds of each call: CPU time, or wall time with a GPU.
+    """Median seconds of each call: CPU time, or wall time with a GPU or several threads.
 
     The calls alternate, every second time in the opposite order. There is no warm-up run.
     """
@@ -368,7 +432,7 @@ def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
     def now() -> float:
         if has_gpu:
             torch.cuda.synchronize()
-        return time.perf_counter() if has_gpu else time.process_time()
+        return time.perf_counter() if has_gpu or torch.get_num_threads() > 1 else time.process_time()
 
     seconds: list[list[float]] = [[] for _ in calls]
     with torch.inference_mode():

@@ -227,13 +227,13 @@ def test_a_budget_changes_the_blocks_and_no_number(random_model, mem_budget, cap
     assert sum("mem_budget=100 bytes is too small" in message for message in caplog.messages) == (mem_budget == 100)
     assert len(result.scores.token_ids) > 600
     assert_equal_to_naive(result.scores, naive(lm.model, lm.tokenizer, "", text))
-    expected = {"1GiB": (128, "one call"), "200 MB": (128, 1024), 100: (1, 512)}[mem_budget]
+    expected = {"1GiB": (512, "one call"), "200 MB": (512, 1024), 100: (1, 512)}[mem_budget]
     assert (result.scores.signature["rows_per_block"], result.scores.signature["chunk"]) == expected
 
 
 def test_the_signature_has_the_blocks_as_they_are_now(random_model):
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
-    assert lm.signature["rows_per_block"] == 128
+    assert lm.signature["rows_per_block"] == 512
     lm._rows.budget.rows = 7  # as after an out-of-memory error
     assert lm.signature["rows_per_block"] == 7
 

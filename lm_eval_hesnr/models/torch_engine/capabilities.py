@@ -111,8 +111,9 @@ def _agreeing_head(
                 continue
             if float32_is_free is None:
                 float32_is_free = float32_costs_nothing(hidden.device, model.dtype)
-            if model.dtype.itemsize == 2 and float32_is_free and not torch.is_autocast_enabled(ids.device.type):
-                head.find_matrix(hidden[rows])
+            is_wide = model.dtype.itemsize == 2 and float32_is_free
+            if (is_wide or hidden.device.type == "cpu") and not torch.is_autocast_enabled(ids.device.type):
+                head.find_matrix(hidden[rows], is_wide=is_wide)
         except Exception:  # noqa: S112 (a model whose head cannot run separately may raise anything)
             continue
         return head

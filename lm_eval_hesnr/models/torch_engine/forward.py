@@ -24,14 +24,11 @@ from lm_eval_hesnr.models.torch_engine.head import input_device
 from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
 from lm_eval_hesnr.models.torch_engine.memory import SMALLEST_CHUNK, Budget, ModelShape, default_bytes, is_out_of_memory
 from lm_eval_hesnr.models.torch_engine.rope import forget_longest
-from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, row_statistics
+from lm_eval_hesnr.models.torch_engine.row_blocks import statistics_in_blocks
+from lm_eval_hesnr.models.torch_engine.topk import RowStatistics
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
-
-_CPU_NUMBERS, _GPU_NUMBERS = 2**21, 2**26
-"""The number of logits from which statistics are computed at once. On a CPU they fit into its cache; on a GPU they take
-1/4 GiB."""
 
 
 class _RowsAreNeededError(Exception):
@@ -76,7 +73,9 @@ class RequestedRows:
         n_bytes = default_bytes(self.device) if mem_budget is None else mem_budget
         if self.is_sharded:
             n_bytes = _least_of_all(n_bytes, self.device)  # all processes must use the same block sizes
-        return Budget(ModelShape.of(self.model, self.capabilities.vocabulary), n_bytes, on_cpu=self.on_cpu)
+        shape, head = ModelShape.of(self.model, self.capabilities.vocabulary), self.capabilities.head
+        is_matrix = head is not None and head.matrix is not None
+        return Budget(shape, n_bytes, on_cpu=self.on_cpu, one_buffer=is_matrix)
 
     @property
     def needs_whole_text(self) -> bool:
@@ -99,7 +98,7 @@ class RequestedRows:
         """The signature entries that describe how a window of `n_tokens` tokens is run."""
         head = self.capabilities.head
         return {
-            "head": "logits_to_keep" if head is None else "float32" if head.matrix else "native",
+            "head": "logits_to_keep" if head is None else "float32" if head.matrix and head.is_wide else "native",
             "rows_per_block": self.budget.rows,
             "chunk": self._chunk(n_tokens, n_tokens) or "one call",
             "last_attention": "wanted rows" if self.capabilities.n_attentions else "all rows",
@@ -184,17 +183,7 @@ class RequestedRows:
         extras: Extras,
     ) -> RowStatistics:
         forget_longest(self.model)
-        parts: list[RowStatistics] = []
-        done = 0
-        at_once = max((_CPU_NUMBERS if self.on_cpu else _GPU_NUMBERS) // self.capabilities.vocabulary, 1)
-        for logits in self._logits(ids, rows, on_read):
-            for block in logits.split(at_once):
-                # if a model is spread over devices, its head and its input may be on different devices
-                parts.append(row_statistics(block, targets[done : done + len(block)].to(block.device), k, extras))
-                done += len(block)
-            del logits, block  # free them before the next ones are made
-        columns: list[Any] = [None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)]
-        whole = RowStatistics(*columns)
+        whole = statistics_in_blocks(self._logits(ids, rows, on_read), targets, k, extras)
         if self.capabilities.n_attentions and not bool(whole.logprob.isfinite().all()):
             raise _RowsAreNeededError  # if the model itself computes NaN, the next attempt fails too
         return whole
@@ -232,7 +221,7 @@ class RequestedRows:
         return chunk
 
     def _logits(self, ids: torch.Tensor, rows: np.ndarray, on_read: Callable[[int], None]) -> Iterator[torch.Tensor]:
-        """Yield (R', V) logits of consecutive groups of rows, R rows in all."""
+        """Yield (R', V) logits of consecutive groups of rows, R rows in all. The next ones may overwrite them."""
         chunk = self._chunk(len(ids), len(rows))
         if chunk is None and self.capabilities.head is None and len(rows) > self.budget.rows_per_call:
             yield from self._repeated(ids, rows)
@@ -281,8 +270,7 @@ class RequestedRows:
         if head is None:
             yield states
             return
-        for block in states.split(self.budget.rows):
-            yield head.logits(block)
+        yield from head.blocks(states, self.budget.rows)
 
 
 def _least_of_all(number: int, device: torch.device) -> int:

@@ -1,13 +1,16 @@
 """Runs a model's head separately: the body runs once, and the logits are computed block by block.
 
 For each block, the model's whole `forward` is called. During this call, its body is replaced by a function that returns
-the hidden states computed before. So the model itself applies its scales, caps and biases. If the head of a 16-bit
-model is only a matrix (tested at load), and if float32 costs no extra time, the logits are computed in float32. Then
-the products are exact, and two different logits are not rounded to the same value.
+the hidden states computed before. So the model itself applies its scales, caps and biases.
+
+If the head is only a matrix (tested at load), its product is computed directly. On a CPU, all blocks then share one
+buffer, so a block can be larger. For a 16-bit model, the product is computed in float32 if this costs no extra time.
+Then the products are exact, and two different logits are not rounded to the same value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,6 +19,9 @@ from transformers.utils import ModelOutput
 
 _TILE = 8192
 """The number of vocabulary entries whose weights are converted to float32 at once."""
+
+_ROUNDING = 1e-5
+"""The allowed difference of float32 logits that are summed in another order, relative to the largest logit."""
 
 
 class Head:
@@ -31,6 +37,8 @@ class Head:
         self.model, self.body = model, body
         self.matrix: nn.Linear | None = None
         """The head's matrix, if the head is known to be only a matrix."""
+        self.is_wide = False
+        """Whether the logits of a 16-bit model are computed in float32."""
         self._like: Any = None
 
     def hidden(self, ids: torch.Tensor, **options: Any) -> tuple[torch.Tensor, Any]:
@@ -51,9 +59,28 @@ class Head:
         self._like = type(seen[0])
         return seen[0][0][0], out
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(R, V) logits of (R, d) hidden states."""
-        return self.native_logits(hidden) if self.matrix is None else matrix_logits(self.matrix, hidden)
+    def blocks(self, hidden: torch.Tensor, n_rows: int) -> Iterator[torch.Tensor]:
+        """Yield the (R', V) logits of consecutive groups of at most `n_rows` of the (R, d) hidden states.
+
+        A group of logits may be overwritten by the next one.
+        """
+        blocks = hidden.split(n_rows)
+        if self.matrix is None:
+            yield from map(self.native_logits, blocks)
+            return
+        out = None
+        if hidden.device.type == "cpu":  # elsewhere, PyTorch keeps freed memory
+            dtype = torch.float32 if self.is_wide else hidden.dtype
+            out = hidden.new_empty((len(blocks[0]), len(self.matrix.weight)), dtype=dtype)
+        for block in blocks:
+            yield self._product(self.matrix, block, None if out is None else out[: len(block)])
+
+    def _product(self, matrix: nn.Linear, hidden: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+        if self.is_wide:
+            return float32_logits(matrix, hidden, out)
+        if matrix.bias is None:
+            return torch.mm(hidden, matrix.weight.T, out=out)
+        return torch.addmm(matrix.bias, hidden, matrix.weight.T, out=out)
 
     def native_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """(R, V) logits of (R, d) hidden states, as the model itself computes them.
@@ -81,47 +108,51 @@ class Head:
             raise LookupError(f"{type(self.model).__name__} called its body {len(calls)} times")
         return logits[-len(hidden) :]  # prompt tuning puts virtual tokens first
 
-    def find_matrix(self, hidden: torch.Tensor) -> None:
+    def find_matrix(self, hidden: torch.Tensor, *, is_wide: bool) -> None:
         """Set `matrix` if multiplying by it gives the model's own logits, for small and for large hidden states.
 
         A cap changes only large logits, so scaled hidden states are tested too.
 
         Args:
-            hidden: (R, d) 16-bit hidden states.
+            hidden: (R, d) hidden states.
+            is_wide: whether to compute logits of 16-bit hidden states in float32.
         """
         head = self.model.get_output_embeddings()
-        if type(head) is not nn.Linear or type(head.weight) is not nn.Parameter or head._forward_hooks:
+        if type(head) is not nn.Linear or type(head.weight) is not nn.Parameter or hasattr(head, "_hf_hook"):
             return
-        if head.weight.dtype != hidden.dtype or head.weight.device != hidden.device or hasattr(head, "_hf_hook"):
+        if head._forward_hooks or head._forward_pre_hooks:
             return
+        if head.weight.dtype != hidden.dtype or head.weight.device != hidden.device:
+            return
+        self.is_wide = is_wide
         for scale in (1.0, 8.0, 64.0):
             expected = self.native_logits(hidden * scale).float()
             try:
-                got = matrix_logits(head, hidden * scale)
+                got = self._product(head, hidden * scale, None).float()
             except (TypeError, RuntimeError):  # this PyTorch version or device does not support it
                 return
             if got.shape != expected.shape or not bool(expected.isfinite().all()):
                 return
-            allowed = 2 * torch.finfo(hidden.dtype).eps * expected.abs().amax()
+            allowed = max(2 * torch.finfo(hidden.dtype).eps, _ROUNDING) * expected.abs().amax()
             if not bool((got - expected).abs().amax() <= allowed):
                 return
         self.matrix = head
 
 
-def matrix_logits(head: nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
+def float32_logits(head: nn.Linear, hidden: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """(R, V) float32 logits of 16-bit weights and hidden states; float32 represents their products exactly."""
-    bias = 0.0 if head.bias is None else head.bias.float()
     if hidden.is_cuda:
-        return torch.mm(hidden, head.weight.T, out_dtype=torch.float32).add_(bias)
-    wide = hidden.float()
-    logits = wide.new_empty((len(wide), len(head.weight)))
-    for columns, tile in zip(logits.split(_TILE, dim=1), head.weight.split(_TILE), strict=True):
-        columns.copy_(wide @ tile.float().T)
-    return logits.add_(bias)
+        logits = torch.mm(hidden, head.weight.T, out_dtype=torch.float32)
+    else:
+        wide = hidden.float()
+        logits = wide.new_empty((len(wide), len(head.weight))) if out is None else out
+        for columns, tile in zip(logits.split(_TILE, dim=1), head.weight.split(_TILE), strict=True):
+            torch.mm(wide, tile.float().T, out=columns)
+    return logits if head.bias is None else logits.add_(head.bias.float())
 
 
 def float32_costs_nothing(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether `matrix_logits` is as fast as the head in its own dtype.
+    """Whether `float32_logits` is as fast as the head in its own dtype.
 
     This is true on CUDA, and on a CPU without instructions for bfloat16, where it is 1.3 times faster. On a CPU with
     AMX it takes five times as long. Other devices were not measured.

@@ -13,6 +13,7 @@ Two options add columns. With `temperatures`, ln Z(T) at a grid that is uniform 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,8 @@ from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 
 _BLOCK = 128
 """Vocabulary entries per block in `top_values`."""
+
+_LOG2_E = 1 / math.log(2)
 
 _CPU_NUMBERS, _GPU_NUMBERS = 2**19, 2**24
 """How many numbers `_log_partitions` multiplies again and again. Two copies of them fit into a CPU's cache."""
@@ -62,22 +65,25 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
     logits = logits.float()
     top = top_values(logits, k)  # (R, k), largest first
     highest = top[:, :1]
+    target = logits.gather(1, targets[:, None])  # (R, 1)
+    # for targets among the candidates, the k values give the rank; only the others need the whole vocabulary
+    rank = 1 + (top > target).sum(-1, dtype=torch.int32)
+    outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
+    if len(outside):
+        # on a CPU, index_select copies rows eight times as fast as brackets do, and a sum of 1.0 is exact up to 2^24
+        some = logits.index_select(0, outside)
+        rank[outside] = 1 + some.gt_(target[outside]).sum(-1).to(torch.int32)
+        del some
     # (x - max) - log_sum keeps the last digits, which x - logsumexp would round away
-    weights = (logits - highest).exp_()  # (R, V)
+    weights = _exponentials(logits - highest)  # (R, V)
     log_sum = weights.sum(-1, keepdim=True).log_()  # (R, 1)
     log_z = _log_partitions(weights) if extras.temperatures else None
     del weights
-    target = logits.gather(1, targets[:, None])  # (R, 1)
     top_logits = top - highest  # (R, k)
     top_logprob = top_logits - log_sum  # (R, k)
     p = top_logprob.exp()
     q = torch.softmax(top, dim=-1)
     entropy = torch.special.entr(q).sum(-1)
-    # for targets among the candidates, the k values give the rank; only the others need the whole vocabulary
-    rank = 1 + (top > target).sum(-1, dtype=torch.int32)
-    outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
-    if len(outside):
-        rank[outside] = 1 + (logits[outside] > target[outside]).sum(-1, dtype=torch.int32)
     logprob = ((target - highest) - log_sum).squeeze(1)
     found = RowStatistics(logprob, entropy, rank, p.sum(-1).clamp_(max=1.0), p.square().sum(-1).clamp_(max=1.0), log_z)
     if extras.temperatures:
@@ -97,6 +103,11 @@ def _with_candidates(found: RowStatistics, logits: torch.Tensor, top_logprob: to
         ids[rows] = _top_indices(logits[rows], k).to(torch.int32)
         values[rows] = top_logprob[rows].to(torch.float16)
     return found._replace(top_ids=ids, top_logprobs=values)
+
+
+def _exponentials(values: torch.Tensor) -> torch.Tensor:
+    """The exponential of each value, in place. On a CPU, PyTorch's `exp2` takes a third of the time of `exp`."""
+    return values.mul_(_LOG2_E).exp2_() if values.device.type == "cpu" else values.exp_()
 
 
 def _log_partitions(weights: torch.Tensor) -> torch.Tensor:
@@ -149,5 +160,5 @@ def _in_best_blocks(rows: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Ten
     n_blocks = vocabulary // _BLOCK
     blocks = rows[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))  # (R, blocks, _BLOCK)
     best = blocks.amax(-1).topk(k, dim=-1).indices  # (R, k)
-    candidates = blocks.gather(1, best[:, :, None].expand(n_rows, k, _BLOCK)).flatten(1)
+    candidates = blocks[torch.arange(n_rows, device=rows.device)[:, None], best].flatten(1)
     return torch.cat([candidates, rows[:, n_blocks * _BLOCK :]], dim=1), best

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from transformers import Gemma2Config, MambaConfig
+from transformers import Gemma2Config, MambaConfig, PhiConfig
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine import capabilities
@@ -21,9 +21,11 @@ ROWS = np.array([r for r in range(149) if r % 5 < 2 and not 40 <= r < 90])  # on
 TARGETS = IDS[torch.as_tensor(ROWS) + 1]
 
 
-def scorer(lm, *, float32_is_free=None, budget=None, **changed):
-    """A scorer of `lm` with its tested capabilities, some of them changed."""
+def scorer(lm, *, float32_is_free=None, is_native=False, budget=None, **changed):
+    """A scorer of `lm` with its tested capabilities, some of them changed. A native head is called in the model."""
     capabilities = replace(find_capabilities(lm, "tiny", float32_is_free=float32_is_free), **changed)
+    if is_native and capabilities.head is not None:
+        capabilities.head.matrix = None
     return RequestedRows(lm, name="tiny", capabilities=capabilities, budget=budget)
 
 
@@ -48,10 +50,12 @@ def budget(lm, *, n_bytes=2**30, rows=7, largest_chunk=None):
 def test_every_way_gives_the_full_logits():
     lm = model()
     ways = {
-        "head": scorer(lm, budget=budget(lm)),
+        "matrix": scorer(lm, budget=budget(lm)),
+        "head": scorer(lm, budget=budget(lm), is_native=True),
         "logits_to_keep": scorer(lm, budget=budget(lm), head=None),
         "repeated": scorer(lm, budget=budget(lm, n_bytes=1), head=None, chunks_agree=False),
-        "head in chunks": scorer(lm, budget=budget(lm, largest_chunk=32)),
+        "matrix in chunks": scorer(lm, budget=budget(lm, largest_chunk=32)),
+        "head in chunks": scorer(lm, budget=budget(lm, largest_chunk=32), is_native=True),
         "chunks": scorer(lm, budget=budget(lm, largest_chunk=32), head=None),
     }
     for rows in ways.values():
@@ -117,11 +121,36 @@ def test_a_plain_16_bit_head_is_a_float32_product(dtype):
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10), row_statistics(exact, TARGETS, 10), atol=1e-4)
 
 
-def test_a_head_with_capped_logits_is_not_treated_as_a_plain_matrix():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_head_with_capped_logits_is_not_treated_as_a_plain_matrix(dtype):
     """A cap of 30 hardly changes small random logits."""
-    lm = model(Gemma2Config, dtype=torch.bfloat16, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
+    lm = model(Gemma2Config, dtype=dtype, head_dim=16, final_logit_softcapping=30.0, initializer_range=0.02)
     rows = scorer(lm, float32_is_free=True)
     assert rows.plan(100)["head"] == "native"
+    assert rows.capabilities.head.matrix is None
+    assert rows.budget.rows == 128  # each block is new memory
+
+
+def test_a_head_with_a_hook_is_not_treated_as_a_plain_matrix():
+    lm = model()
+    lm.lm_head.register_forward_pre_hook(
+        lambda _module, inputs: (inputs[0].clamp(max=1e3),)
+    )  # the test would not see it
+    rows = scorer(lm)
+    assert rows.capabilities.head.matrix is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_all_blocks_of_a_plain_matrix_are_in_one_buffer_with_the_models_own_logits(dtype):
+    lm = model(PhiConfig, dtype=dtype)  # its head has a bias
+    torch.nn.init.normal_(lm.lm_head.bias)
+    head = scorer(lm, float32_is_free=False).capabilities.head
+    with torch.inference_mode():
+        hidden, _ = head.hidden(IDS[:23], use_cache=False)
+        blocks = [(block, block.clone()) for block in head.blocks(hidden, 10)]
+        torch.testing.assert_close(torch.cat([copy for _, copy in blocks]), head.native_logits(hidden))
+    assert [len(block) for block, _ in blocks] == [10, 10, 3]
+    assert len({block.data_ptr() for block, _ in blocks}) == 1
 
 
 @pytest.mark.parametrize("has_bf16", [True, False])
@@ -132,7 +161,7 @@ def test_the_float32_product_is_made_only_where_it_costs_nothing(has_bf16, monke
 
 
 def test_float32_heads_stay_native():
-    expected = {"head": "native", "rows_per_block": 128, "chunk": "one call", "last_attention": "wanted rows"}
+    expected = {"head": "native", "rows_per_block": 512, "chunk": "one call", "last_attention": "wanted rows"}
     assert scorer(model()).plan(100) == expected
 
 
@@ -188,19 +217,19 @@ def test_out_of_memory_halves_the_chunk_and_continues_with_one_warning(error, ca
     assert_same(rows.statistics(IDS[:-1], ROWS, TARGETS, 10, n_read.append), full(lm))
     assert sum(n_read) == sum(n for n in n_read if n > 0)  # nothing was read before the first call ran out
     assert n_read[-1] == ROWS[-1] + 1 - 128 or sum(n_read) == 149
-    assert (rows.budget.rows, rows.budget.largest_chunk) == (64, 64)
+    assert (rows.budget.rows, rows.budget.largest_chunk) == (256, 64)
     rows.statistics(IDS[:-1], ROWS, TARGETS, 10)
     assert rows.model.refused == 1
     (message,) = [record.getMessage() for record in caplog.records]
     assert message == (
-        "tiny: out of memory over 149 tokens; continuing with 64 rows per block and 64 tokens per call, and smaller "
+        "tiny: out of memory over 149 tokens; continuing with 256 rows per block and 64 tokens per call, and smaller "
         "blocks if it happens again (mem_budget= in --model_args sets the first size)"
     )
 
 
 def test_out_of_memory_in_the_head_halves_the_rows():
     lm = model()
-    rows = scorer(lm, chunks_agree=False)
+    rows = scorer(lm, chunks_agree=False, is_native=True)
     native = rows.capabilities.head.native_logits
 
     def small_only(hidden):

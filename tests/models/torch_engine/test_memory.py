@@ -59,6 +59,11 @@ def test_rows_per_block(vocabulary, n_bytes, on_cpu, rows):
     assert Budget(TINY._replace(vocabulary=vocabulary), n_bytes, on_cpu=on_cpu).rows == rows
 
 
+@pytest.mark.parametrize(("vocabulary", "rows"), [(32_000, 512), (151_936, 220), (500_000, 67)])
+def test_blocks_in_one_buffer_have_more_rows_but_at_most_128_mib(vocabulary, rows):
+    assert Budget(TINY._replace(vocabulary=vocabulary), 8 * GIB, on_cpu=True, one_buffer=True).rows == rows
+
+
 def test_halving_ends_at_the_smallest_blocks():
     budget = Budget(TINY, 8 * GIB, on_cpu=True)
     assert budget.chunk(100_000) is None
