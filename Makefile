@@ -52,7 +52,7 @@ dist:  ## build the wheel and the sdist, and check both: make dist PYTHONS="pyth
 	scripts/dist.sh $(or $(PYTHONS),$(PYTHON))
 
 clean:  ## remove all environments
-	rm -rf $(VENV) .venv-vllm .venv-exports .venv-report .venv-dist .packages-real
+	rm -rf $(VENV) .venv-vllm .venv-exports .venv-report .venv-dist .packages-real .wheels-gpu
 
 $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"

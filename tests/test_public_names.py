@@ -1,3 +1,6 @@
+import ast
+from pathlib import Path
+
 import lm_eval_hesnr
 
 
@@ -6,6 +9,17 @@ def test_all_is_what_can_be_imported_and_sorted():
     assert dir(lm_eval_hesnr) == sorted([*lm_eval_hesnr.__all__, "__version__"])
     for name in lm_eval_hesnr.__all__:
         assert getattr(lm_eval_hesnr, name).__name__ == name
+
+
+def test_type_checkers_see_the_same_names_in_the_same_modules():
+    stub = Path(lm_eval_hesnr.__file__).with_suffix(".pyi")
+    found = {
+        name.name: node.module
+        for node in ast.parse(stub.read_text()).body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert found == {name: getattr(lm_eval_hesnr, name).__module__ for name in lm_eval_hesnr.__all__}
 
 
 def test_the_version_is_the_one_installed():

@@ -104,6 +104,14 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Name the choice that was meant, as Python 3.14 does with `suggest_on_error`."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            hint = did_you_mean(str(value), map(str, action.choices or ())).rstrip()
+            raise argparse.ArgumentError(action, "; ".join(filter(None, [error.message, hint]))) from None
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with status 2."""
         known = self._option_string_actions

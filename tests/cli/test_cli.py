@@ -166,6 +166,17 @@ def test_filters_that_leave_nothing_are_one_line(folder, capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [(["mesure"], "measure"), (["export", "a", "--to", "markdwn"], "markdown"), (["xyzzy"], None)],
+)
+def test_a_wrong_command_or_choice_has_the_near_name(capsys, arguments, meant):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "invalid choice" in error
+    assert error.endswith(f"; did you mean '{meant}'?\n" if meant else ")\n")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["measure", "a", "--decompos"], "unrecognized arguments: --decompos; did you mean '--decompose'?"),
