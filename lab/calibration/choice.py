@@ -33,8 +33,8 @@ class Try(NamedTuple):
 def choice(tries: Sequence[Try]) -> Try | None:
     """The setting that all experiments use; None if no setting fits.
 
-    Level 1 comes first. The easier level 0 is for a last checkpoint that solves too few tasks, the harder levels for one
-    that solves too many. Of the settings of one level that fit, it is the one with the most steps, then the smallest loss.
+    Level 1 comes first. The easier level 0 is for a last checkpoint that solves too few tasks, the harder levels for
+    one that solves too many. Of the settings of one level that fit, it has the most steps, then the smallest loss.
     """
     fitting = [one for one in tries if one.fits]
     return min(fitting, key=lambda one: (LEVELS.index(one.level), -one.steps, one.last_loss), default=None)
