@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 HIGHEST_FLOOR = 0.03
 """Random weights may solve this share of the tasks after fine-tuning."""
+LEVELS = (1, 0, 2, 3)
+"""In the order of the rule."""
 LOWEST, HIGHEST = 0.15, 0.80
 """The last checkpoint must solve a share between these."""
 
@@ -31,7 +33,8 @@ class Try(NamedTuple):
 def choice(tries: Sequence[Try]) -> Try | None:
     """The setting that all experiments use; None if no setting fits.
 
-    Of the settings that fit, it is the one with the easiest level, then the most steps, then the smallest loss.
+    Level 1 comes first. The easier level 0 is for a last checkpoint that solves too few tasks, the harder levels for
+    one that solves too many. Of the settings of one level that fit, it has the most steps, then the smallest loss.
     """
     fitting = [one for one in tries if one.fits]
-    return min(fitting, key=lambda one: (one.level, -one.steps, one.last_loss), default=None)
+    return min(fitting, key=lambda one: (LEVELS.index(one.level), -one.steps, one.last_loss), default=None)

@@ -106,8 +106,8 @@ def _table(readings: Readings, fast: bool, chosen: Try | None) -> str:
 def _sentence(chosen: Try | None) -> str:
     rule = (
         f"A setting fits if random weights solve at most {100 * HIGHEST_FLOOR:.0f} %, and the last checkpoint "
-        f"{100 * LOWEST:.0f} to {100 * HIGHEST:.0f} %. Of those that fit, the rule takes the easiest level, then the "
-        "most steps, then the smallest held-out loss."
+        f"{100 * LOWEST:.0f} to {100 * HIGHEST:.0f} %. Of those that fit, the rule takes level 1, else level 0 (the "
+        "report names the row), else a harder level; then the most steps; then the smallest held-out loss."
     )
     if chosen is None:
         return f"{rule} **No setting fits.**"

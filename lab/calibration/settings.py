@@ -18,7 +18,10 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    *(Setting(1, steps, 2e-3) for steps in (150, 100, 200)),
-    Setting(1, 150, 7e-4),
+    Setting(0, 150, 2e-3),
+    Setting(1, 150, 2e-3),
+    Setting(1, 200, 2e-3),
+    Setting(0, 200, 2e-3),
+    Setting(0, 100, 2e-3),
 )
 """In the order in which they are tried. The fast form has the first one, and one seed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lab.micro_swe.dataset import dataset
+from lab.micro_swe.dataset import LEVELS, dataset
 from lab.micro_swe.gold import write_runs
 from lab.micro_swe.measure import measure
 from lab.micro_swe.splits import SPLITS
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     gold = commands.add_parser("gold", help="write gold runs in the curated format")
     for command, n, seed in ((show, 1, 1), (gold, N_GOLD, GOLD_SEED)):
         command.add_argument("--split", choices=SPLITS, default="test")
-        command.add_argument("--level", type=int, choices=(1, 2, 3), default=1)
+        command.add_argument("--level", type=int, choices=LEVELS, default=1)
         command.add_argument("-n", type=int, default=n)
         command.add_argument("--seed", type=int, default=seed)
     gold.add_argument("-o", "--output", type=Path, default=GOLD)

@@ -14,6 +14,7 @@ SECONDS = 20.0
 """Processor time of one task. It needs some milliseconds."""
 N_TEST, N_TEMPLATES = 400, 200
 EVALUATION_SEED = 2601
+LEVELS = (0, 1, 2, 3)
 _ROUNDS = 20
 
 
@@ -22,7 +23,7 @@ def dataset(split: Split, level: int, n: int, seed: int, n_workers: int = 2) -> 
 
     Args:
         split: "train", "test" (functions that training never sees) or "templates" (nor their templates).
-        level: 1 to 3, see `Task`.
+        level: 0 to 3, see `Task`.
         n: number of tasks.
         seed: the first `n` tasks of a longer list with the same seed are the same.
         n_workers: number of child processes.
@@ -31,8 +32,8 @@ def dataset(split: Split, level: int, n: int, seed: int, n_workers: int = 2) -> 
         ValueError: another split or level.
         RuntimeError: a child could not start or failed, or there are not as many different tasks.
     """
-    if split not in SPLITS or level not in (1, 2, 3):
-        raise ValueError(f"split {split!r}, level {level!r}: a split is one of {', '.join(SPLITS)}, a level 1, 2 or 3")
+    if split not in SPLITS or level not in LEVELS:
+        raise ValueError(f"split {split!r}, level {level!r}: a split is one of {', '.join(SPLITS)}, a level 0 to 3")
     tasks: dict[object, Task] = {}
     with Workers(n_workers, HANDLER, SECONDS) as workers:
         for first in range(0, _ROUNDS * n, max(n, 1)):

@@ -117,7 +117,7 @@ def _with_bug(
 
 
 def _bugs(good: str, level: int, rng: random.Random) -> Iterator[Bug]:
-    one_token = level == 1 or (level == 3 and rng.random() < 0.5)
+    one_token = level <= 1 or (level == 3 and rng.random() < 0.5)
     return one_token_bugs(good, rng) if one_token else larger_bugs(good, rng)
 
 

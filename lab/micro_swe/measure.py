@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.grader import Pool
 from lab.micro_swe.canonical import digest
-from lab.micro_swe.dataset import dataset, evaluation
+from lab.micro_swe.dataset import LEVELS, dataset, evaluation
 from lab.micro_swe.random_edits import all_edits, edits_of_row
 from lab.micro_swe.splits import is_of, template_is_kept
 from lab.micro_swe.task import Task
@@ -27,16 +27,16 @@ def measure(n: int) -> Iterator[str]:
     """
     yield from _templates()
     train: dict[int, list[Task]] = {}
-    for level in (1, 2, 3):
+    for level in LEVELS:
         start = time.monotonic()
         train[level] = dataset("train", level, n, SEED)
         seconds = time.monotonic() - start
         yield from _counts(f"level {level}, {n} training tasks", train[level])
         yield f"  made {n / seconds:.0f} per second with two children"
     with Pool(2) as pool:
-        for level in (1, 2, 3):
+        for level in LEVELS:
             yield from _graded(pool, level, train[level])
-        for level in (1, 2, 3):
+        for level in LEVELS:
             kept = evaluation(level)
             for split, tasks in kept.items():
                 yield from _counts(f"level {level}, split {split}, {len(tasks)} tasks", tasks)

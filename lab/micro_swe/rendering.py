@@ -1,6 +1,6 @@
 """The prompt and the right action of a task, as text.
 
-Levels 1 and 2 are a short log of commands. Level 3 is a session with headings, as the embedded model has read many.
+Levels 0 to 2 are a short log of commands. Level 3 is a session with headings, as the embedded model has read many.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Text(NamedTuple):
 
 
 TASK_OF_SESSION = "The function `{function}` in m.py gives a wrong result. Find the bug and fix it."
-_STOP = {1: "\n", 2: "\n\n", 3: "\n```"}
+_STOP = {0: "\n", 1: "\n", 2: "\n\n", 3: "\n```"}
 
 
 def text_of(level: int, function: str, bug: Bug, call: str, got: str, result: str) -> Text:
@@ -39,7 +39,8 @@ def text_of(level: int, function: str, bug: Bug, call: str, got: str, result: st
     numbered = "".join(
         f"{i:6}\t{row}\n" if level == 3 else f"{i} {row}\n" for i, row in enumerate(bug.broken.splitlines(), 1)
     )
-    turns = Turn("cat -n m.py", numbered), Turn("python t.py", f"{call} gave {got}, not {result}\n")
+    hint = f" (row {bug.changes[0].row})" if level == 0 else ""
+    turns = Turn("cat -n m.py", numbered), Turn("python t.py", f"{call} gave {got}, not {result}{hint}\n")
     action = sed_command(bug.changes) if level == 3 else "\n".join(map(_row, bug.changes))
     task = TASK_OF_SESSION.format(function=function) if level == 3 else ""
     return Text(task, turns, action, _STOP[level])

@@ -27,7 +27,7 @@ def test_a_setting_fits_if_it_separates_the_two_models_and_leaves_room(one, fits
     assert one.fits == fits
 
 
-def test_the_easiest_level_comes_first_then_the_most_steps_then_the_smallest_loss():
+def test_level_1_comes_first_then_the_easier_one_then_the_most_steps_then_the_smallest_loss():
     tries = [
         made(level=2, steps=200),
         made(steps=100),
@@ -37,6 +37,8 @@ def test_the_easiest_level_comes_first_then_the_most_steps_then_the_smallest_los
     ]
     assert choice(tries) == tries[3]
     assert choice([one for one in tries if one.level == 2]) == tries[0]
+    assert choice([made(level=0), made(level=2)]) == made(level=0)
+    assert choice([made(level=0), made(level=1)]) == made(level=1)
     assert choice([tries[-1]]) is None
 
 
