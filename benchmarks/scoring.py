@@ -324,7 +324,7 @@ def agreement(arguments: argparse.Namespace) -> Iterator[Row]:
         scorer.statistics(ids[w.start : w.end - 1], w.positions - w.start - 1, ids[w.positions], K)
         for w in plan_windows(rows + 1, 2048, 1024)
     ]
-    got = type(got)(*(torch.cat(column) for column in zip(*in_windows, strict=True)))
+    got = type(got)(*(torch.cat(column) for column in zip(*in_windows, strict=True) if column[0] is not None))
     wrong, worst = compare(got, naive_windows(lm.model, ids, rows, 2048, 1024), targets)
     yield Row(
         "windows of 2048 by 1024 against a naive loop over windows: max difference of logprob, entropy",
@@ -484,7 +484,7 @@ def compare(got: Any, logits: torch.Tensor, targets: torch.Tensor) -> tuple[int,
     """The number of ranks that differ outside ties, and the largest errors against the definitions."""
     wrong, worst = 0, {"logprob": 0.0, "entropy": 0.0}
     for i in range(0, len(logits), 512):
-        wide, part = logits[i : i + 512].double(), [column[i : i + 512] for column in got]
+        wide, part = logits[i : i + 512].double(), [column[i : i + 512] for column in got if column is not None]
         target = wide.gather(1, targets[i : i + 512, None])
         mass = torch.softmax(wide, -1).sort(-1, descending=True).values[:, :K]
         q = mass / mass.sum(-1, keepdim=True)

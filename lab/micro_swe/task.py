@@ -15,8 +15,8 @@ class Task:
 
     id: str
     level: int
-    """0: a bug of one token, and the report names its row. 1: a bug of one token. 2: two rows, or a missing row. 3: both,
-    through `sed -i` in a session."""
+    """0: a bug of one token, and the report names its row. 1: a bug of one token. 2: two rows, or a missing row. 3: one
+    token or two rows, through `sed -i` in a session."""
     template: str
     """The name of the template."""
     function: str
