@@ -12,6 +12,7 @@ from typing import NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.near import did_you_mean
+from lm_eval_hesnr.results.csv_text import without_apostrophe
 
 _LARGEST_FILE = 2**26
 """Bytes."""
@@ -83,7 +84,7 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
     try:
         for cells in reader:
             begin, line = line, reader.line_num + 1
-            stripped = [cell.strip() for cell in cells]
+            stripped = [without_apostrophe(cell.strip()) for cell in cells]
             if not any(stripped):
                 continue
             if not columns:
