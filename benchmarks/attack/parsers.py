@@ -15,7 +15,10 @@ from benchmarks.attack.limits import Limits
 from benchmarks.attack.table import Room, attack
 
 SECONDS, MEGABYTES = 2.0, 500
-LENGTHS = (3_000, 12_000, 48_000, 200_000, 1_000_000)
+LENGTHS = (3_000, 12_000, 48_000)
+"""No text of more than 50 000 characters is parsed."""
+LONGER = (200_000, 1_000_000)
+"""Lengths of `LONG_PATTERNS`."""
 SMALL_LENGTHS = (12_000,)
 ENDINGS = (
     "py", "js", "ts", "tsx", "java", "c", "cpp", "go", "rs", "rb", "php", "sql", "html", "css", "json", "yaml", "toml",
@@ -32,6 +35,7 @@ PATTERNS = (
     "case a in a) ", "((", "[[ ", "{ ", "function a ", "a() ", "a()", "\"$(", "x y\n", "1", "0x", "1e", "::", "..",
     "...", "<T,", "(T)", "(int)",
 )  # fmt: skip
+LONG_PATTERNS = ("x=>", "/* ", "(", "<a ", '"', "\n", "\x00", "😀", "a: ", "<<A\n")
 SMALL_PATTERNS = ("x=>", "/* ", "a?", "(", "<a ", "`$(")
 
 
@@ -46,7 +50,7 @@ def case(value: dict[str, Any]) -> int:
 
 def _texts(patterns: tuple[str, ...], lengths: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     for length in lengths:
-        for pattern in patterns:
+        for pattern in patterns if length not in LONGER else LONG_PATTERNS:
             yield f"{pattern!r} repeated to {length}", pattern * (length // len(pattern))
 
 
@@ -76,7 +80,7 @@ def _labelled(room: Room, texts: Iterator[tuple[str, str]], make: Callable[[str]
 
 def _grammar(ending: str) -> Callable[[Room], None]:
     def _work(room: Room) -> None:
-        texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS)
+        texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS + LONGER)
         name = ending if ending == "Makefile" else f"a.{ending}"
         _labelled(room, texts, lambda text: inputs.file_run(name, text))
 
@@ -92,7 +96,7 @@ for _ending in ENDINGS:
 @attack("parsers", seconds=1500, small=True)
 def patterns_in_a_shell_command(room: Room) -> None:
     """The same patterns as the command of an executed shell action."""
-    texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS)
+    texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS + LONGER)
     _labelled(room, texts, inputs.shell_run)
 
 

@@ -109,7 +109,8 @@ def states_of_a_sweep(room: Room) -> None:
     room.expect(before == state(room.folder), "a command that only reads has changed a file")
 
 
-def _special(path: Path, kind: str) -> None:
+def special(path: Path, kind: str) -> None:
+    """Put one of `KINDS` at a path."""
     path.unlink(missing_ok=True)
     if kind == "fifo":
         os.mkfifo(path)
@@ -139,7 +140,7 @@ def special_files_in_the_folder_of_a_sweep(room: Room) -> None:
         for name in ("sweep.json", "checkpoint-2/state.json", f"checkpoint-2/results/model/{results.name}"):
             for kind in KINDS:
                 out = made_sweep(room, results)
-                _special(out / name, kind)
+                special(out / name, kind)
                 for command in _readers(out):
                     yield f"{name} is {kind[:20]!r}, {command[0]}", command
                 shutil.rmtree(out)
@@ -160,7 +161,7 @@ def special_files_in_checkpoints(room: Room) -> None:
                 run = room.folder / "run"
                 folder = shutil.copytree(MODEL, run / "checkpoint-1")
                 shutil.copytree(MODEL, run / "checkpoint-2")
-                _special(folder / name, kind)
+                special(folder / name, kind)
                 yield f"{name} is {kind[:20]!r}", [
                     "sweep", str(run), "-o", str(room.folder / "OUT"), "--dry-run", "--trajectories",
                     str(room.folder / "in.jsonl"),

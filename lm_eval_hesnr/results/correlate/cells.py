@@ -16,6 +16,7 @@ from lm_eval_hesnr.results.csv_text import without_apostrophe
 
 _LARGEST_FILE = 2**26
 """Bytes."""
+_MOST_ROWS, _MOST_COLUMNS = 100_000, 1000
 LARGEST_NUMBER = 10**15
 """The largest number in a cell, and of trials."""
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE]\+?[0-9]{1,2})?")
@@ -78,7 +79,7 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text in UTF-8; save it as CSV in UTF-8") from error
     reader = csv.reader(io.StringIO(content, newline=""), strict=True)
-    rows = []
+    rows: list[Row] = []
     columns: list[str] = []
     line = 1
     try:
@@ -93,6 +94,8 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
                 raise InputError(
                     f"{path}, line {begin}: expected {len(columns)} cells ({', '.join(columns)}), found {len(cells)}"
                 )
+            elif len(rows) == _MOST_ROWS:
+                raise InputError(f"{path}: has more than {_MOST_ROWS} rows; give one row per checkpoint and seed")
             else:
                 rows.append(Row(path, begin, dict(zip(columns, stripped, strict=True))))
     except csv.Error as error:
@@ -105,6 +108,8 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
 
 
 def _checked_columns(path: Path, columns: list[str], needed: Sequence[str]) -> list[str]:
+    if len(columns) > _MOST_COLUMNS:
+        raise InputError(f"{path}, line 1: has {len(columns)} columns; expected at most {_MOST_COLUMNS}")
     for column in columns:
         if columns.count(column) > 1:
             raise InputError(f"{path}, line 1: has two columns {column!r:.60}; rename or remove one of them")

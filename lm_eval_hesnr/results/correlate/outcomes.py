@@ -13,7 +13,7 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 
-_LARGEST_FILE = 2**29
+_LARGEST_FILE = 2**26
 """Bytes. A line has about 100: 24 checkpoints with 500 tasks and 3 attempts need 4 MB."""
 _EXPECTED = '{"checkpoint": "...", "task": "...", "attempt": 1, "passed": true}'
 _LONGEST_SHOWN = 60
