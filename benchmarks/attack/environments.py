@@ -81,7 +81,8 @@ def _in_locale(room: Room, changed: dict[str, str | None]) -> None:
     name = changed.get("LC_ALL") or ""
     if name.startswith("tr_") and name not in subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout:
         raise SkippedError(f"the locale {name} is not installed")
-    everything(room, environment=room.environment(LANG=None, **changed), run=not room.small)
+    run = not room.small and ("LC_ALL" in changed or "PYTHONIOENCODING" in changed)
+    everything(room, environment=room.environment(LANG=None, **changed), run=run)
 
 
 for _name, _changed in (
