@@ -121,13 +121,15 @@ def special(path: Path, kind: str) -> None:
     elif kind == "sparse":
         with path.open("wb") as file:
             file.truncate(3 << 30)
+    elif kind == "many values":
+        path.write_bytes(b"[" + b"{}," * 20_000_000 + b"{}]")
     elif kind == "circle":
         path.symlink_to(path)
     else:
         path.write_bytes(kind.encode("utf-8", "surrogateescape"))
 
 
-KINDS = ("fifo", "device", "folder", "sparse", "circle", "", "[" * 200_000, '{"a": ' + "9" * 9000 + "}")
+KINDS = ("fifo", "device", "folder", "sparse", "circle", "many values", "", "[" * 200_000, '{"a": ' + "9" * 9000 + "}")
 """What is in the place of a file; a text that names no kind is its content."""
 
 

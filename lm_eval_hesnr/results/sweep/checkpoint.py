@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.files import read_regular
+from lm_eval_hesnr.results.json_checks import decoded_json
 
 _STEP = re.compile(r"(?:checkpoint|step|iter)[-_=]?(\d+)(?!\d*(?:\.\d+)?[^\W\d_])", re.IGNORECASE)
 """A number after the word that Trainer, Megatron, OLMo or Pythia use. `step100k` has no such number."""
@@ -99,7 +100,7 @@ def tokens_seen(checkpoint: Checkpoint) -> int | None:
         return int(found[1]) * _UNITS[found[2].upper()] if found else None
     path = folder / "trainer_state.json"
     try:
-        seen = json.loads(read_regular(path, at_most=_LARGEST_STATE_FILE))["num_input_tokens_seen"]
+        seen = decoded_json(read_regular(path, at_most=_LARGEST_STATE_FILE))["num_input_tokens_seen"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return seen if type(seen) is int and seen > 0 else None
