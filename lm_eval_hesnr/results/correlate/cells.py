@@ -14,8 +14,8 @@ from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.near import did_you_mean
 from lm_eval_hesnr.results.csv_text import without_apostrophe
 
-_LARGEST_FILE = 2**26
-"""Bytes."""
+_LARGEST_FILE = 2**24
+"""Bytes. The cells of one line are in memory at once, and each takes about 60 bytes."""
 _MOST_ROWS, _MOST_COLUMNS = 100_000, 1000
 LARGEST_NUMBER = 10**15
 """The largest number in a cell, and of trials."""

@@ -48,6 +48,13 @@ def test_a_table_of_another_kind_is_refused_before_it_takes_memory(text, found, 
         read(tmp_path, text, outcomes=tmp_path)
 
 
+def test_a_large_file_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "scores.csv").open("wb") as file:
+        file.truncate(2**24 + 2**20)
+    with pytest.raises(ValueError, match=r"scores.csv: expected at most 16 MiB, found 17; give a CSV file"):
+        read_scores(tmp_path / "scores.csv", group=None, order=None, outcomes=None)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "scores.csv"
     path.write_bytes(b"\xff\xfe\x00")
