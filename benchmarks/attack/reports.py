@@ -213,8 +213,9 @@ def names_in_studies(room: Room) -> None:
     page = room.folder / "page.html"
     room.hesnr("correlate", scores, results, "-o", page.with_suffix(".json"), "--html")
     good = Tags(page.read_text(encoding="utf-8"))
-    file = next(Path(results).rglob("results_*.json"))
-    content, lines = json.loads(file.read_text()), Path(scores).read_text().splitlines()
+    lines = Path(scores).read_text().splitlines()
+    file = Path(results, lines[1].partition(",")[0], "results_1.json")
+    content = json.loads(file.read_text())
 
     def _commands() -> Iterator[tuple[str, list[str]]]:
         for what, name in names_of(room).items():
@@ -231,6 +232,7 @@ def names_in_studies(room: Room) -> None:
         if answer.result == 0:
             made += 1
             _judge_page(room, name, page, good)
+    room.expect(made > 10, f"only {made} pages were made")
     room.notes.append(f"{made} pages")
 
 
