@@ -37,7 +37,7 @@ LENGTH = 2**20
 """Characters of the longest texts."""
 LENGTHS = (450, 1_400, 2_800, 5_000, 15_000, 49_900)
 """Lengths of one text: around the places where the limits of a parse begin, and just under the limit of its length."""
-SMALL = (400, 1_400, 2_800)
+SMALL = (400, 1_400, 2_800, 15_000, 49_900)
 """Lengths of the values if the action contains many: together they have `LENGTH` characters."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import importlib
+import resource
 import shutil
 import signal
 import sys
@@ -19,12 +20,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, by_kind, read_rows
-from benchmarks.attack.table import ATTACKS, REPOSITORY, Attack, Room, SkippedError
+from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_markdown, by_kind, digest_of, read_rows
+from benchmarks.attack.table import ATTACKS, REPOSITORY, TASKS, Attack, Room, SkippedError
 
 MODULES = (
     "own_files", "special_files", "bombs", "json_shapes", "hostile_names", "hostile_tables", "hostile_results",
-    "sweeps", "servers", "parsers",
+    "sweeps", "reports", "servers", "parsers",
     "mutations", "kills", "environments", "disks", "pythons", "models",
 )  # fmt: skip
 """The modules with attacks, in the order of the table."""
@@ -40,26 +41,29 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.list:
         print("\n".join(f"{one.kind:14} {one.name}{'  (small)' if one.small else ''}" for one in chosen))
         return 0
-    done = {} if arguments.again and not arguments.table else read_rows(arguments.journal, _size(arguments))
+    code = digest_of(REPOSITORY / "lm_eval_hesnr", TASKS)
+    again = arguments.again and not arguments.table
+    done = {} if again else read_rows(arguments.journal, _size(arguments), code)
     if arguments.table:
         chosen = [one for one in chosen if one.name in done]
     for one in chosen:
         if one.name not in done:
-            done[one.name] = row = perform(one, arguments)
+            done[one.name] = row = perform(one, arguments, code)
             add_row(arguments.journal, row)
-            print(f"{row.verdict:8}{row.seconds:7.1f} s {row.megabytes:6.0f} MB  {row.kind}: {row.name}", flush=True)
+            used = f"{row.seconds:6.0f} s {row.cpu:6.0f} s of CPU time {row.megabytes:6.0f} MB"
+            print(f"{row.verdict:8}{used}  {row.kind}: {row.name}", flush=True)
             for fault in row.faults:
                 print(f"          {fault}", flush=True)
     rows = [done[one.name] for one in chosen]
-    print(f"\n{as_markdown(rows)}\n\n{by_kind(rows)}")
+    print(f"\n{as_markdown(rows)}\n\n{by_kind(rows)}\n\nattacked code: {code}")
     return int(any(row.verdict == FAULT for row in rows))
 
 
-def perform(one: Attack, arguments: argparse.Namespace) -> Row:
+def perform(one: Attack, arguments: argparse.Namespace, code: str) -> Row:
     """Make one attack in a new folder, and return its row. The folder is removed."""
     folder = Path(tempfile.mkdtemp(prefix="hesnr-attack-"))
     room = Room(folder, arguments.small, arguments.python, arguments.seed, arguments.patience)
-    begin, skipped = time.monotonic(), ""
+    begin, cpu, skipped = time.monotonic(), _cpu_of_children(), ""
     try:
         with _given_up_after(int(one.seconds * arguments.patience)):
             one.work(room)
@@ -74,8 +78,15 @@ def perform(one: Attack, arguments: argparse.Namespace) -> Row:
     if room.n_faults > len(faults):
         faults = [*faults[:-1], f"and {room.n_faults - len(faults) + 1} more"]
     notes = [*([skipped] if skipped else []), *room.notes]
-    seconds = time.monotonic() - begin
-    return Row(one.name, one.kind, verdict, seconds, room.megabytes, faults, notes, _size(arguments))
+    return Row(
+        one.name, one.kind, verdict, time.monotonic() - begin, room.megabytes, faults, notes, _size(arguments),
+        _cpu_of_children() - cpu, code,
+    )  # fmt: skip
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager
@@ -111,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--again", action="store_true", help="make the attacks again that have a result")
     parser.add_argument("--journal", type=Path, default=JOURNAL, help="file of results (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--patience", type=float, default=1, help="a factor for all limits of time (default: 1)")
+    parser.add_argument(
+        "--patience", type=float, default=5, help="a command may take so many times its limit of CPU time"
+    )
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs the package")
     parser.add_argument("--list", action="store_true", help="print the attacks")
     parser.add_argument("--table", action="store_true", help="print the tables of what is done, and attack nothing")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.attack.limits import Limits, apply_limits, kill_group, with_limits
+from benchmarks.attack.limits import Limits, apply_limits, kill_group
 from benchmarks.attack.table import Room
 from benchmarks.attack.verdict import faults_of_text
 
@@ -41,7 +41,7 @@ class Worker:
 
     def __init__(self, room: Room, task: str, limits: Limits, environment: dict[str, str] | None = None) -> None:
         self._room, self._task = room, task
-        self._limits = with_limits(limits, seconds=limits.seconds * room.patience)
+        self._limits = limits
         self._environment = room.environment() if environment is None else environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +54,8 @@ class Worker:
         assert process.stdout is not None
         process.stdin.write(json.dumps(value).encode() + b"\n")
         process.stdin.flush()
-        until = time.monotonic() + self._limits.seconds + (START_SECONDS if is_new else 0)
+        seconds = self._limits.seconds * self._room.patience
+        until = time.monotonic() + seconds + (START_SECONDS if is_new else 0)
         data = b""
         while not data.endswith(b"\n"):
             ready, _, _ = select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))
@@ -62,9 +63,7 @@ class Worker:
             if not part:
                 self.stop()
                 status = process.returncode
-                return (
-                    f"the process ended with status {status}" if ready else f"no end after {self._limits.seconds:.0f} s"
-                )
+                return f"the process ended with status {status}" if ready else f"no end after {seconds:.0f} s"
             data += part
         answer: dict[str, Any] = json.loads(data)
         return answer
@@ -106,6 +105,8 @@ def ask_all(
             printed = answer["printed"] + answer["raised"]
             for fault in faults_of_text(printed, may_move_up=may_move_up):
                 room.fault(f"{name}: {fault}")
+            if answer["seconds"] > limits.seconds:
+                room.fault(f"{name}: {answer['seconds']:.0f} s of CPU time; {limits.seconds:.0f} allowed")
             if answer["megabytes"] > limits.megabytes:
                 room.fault(f"{name}: {answer['megabytes']:.0f} MB of memory; {limits.megabytes} allowed")
                 worker.stop()  # the next case begins with little memory

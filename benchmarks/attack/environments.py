@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.attack import inputs
 from benchmarks.attack.limits import Finished
 from benchmarks.attack.table import Room, SkippedError, attack
+from benchmarks.attack.verdict import last_line
 
 WIDE = "söme 漢字 😀 ‘quoted’"
 OURS = re.compile(r"^\S*lm_eval_hesnr/\S+\.py:\d+: \w*Warning: .*$", re.MULTILINE)
@@ -63,8 +64,13 @@ def warnings_of_a_whole_run(room: Room) -> None:
 
 @attack("environments", small=True)
 def optimised_interpreter(room: Room) -> None:
-    """`PYTHONOPTIMIZE=2` removes asserts and docstrings; nothing may depend on them."""
-    everything(room, environment=room.environment(PYTHONOPTIMIZE="2"), run=not room.small)
+    """`PYTHONOPTIMIZE` removes asserts, and 2 also docstrings. Only transformers needs these, and one line says so."""
+    without_docstrings = room.environment(PYTHONOPTIMIZE="2")
+    everything(room, environment=without_docstrings, run=False)
+    if not room.small:
+        everything(room, environment=room.environment(PYTHONOPTIMIZE="1"))
+        done = room.lm_eval({"trajectories": "in.jsonl"}, statuses=(0, 1), environment=without_docstrings)
+        room.expect(done.status == 0 or "PYTHONOPTIMIZE=2" in last_line(done), f"another line: {last_line(done)}")
 
 
 def _locale(**changed: str | None) -> Callable[[Room], None]:
@@ -75,7 +81,8 @@ def _in_locale(room: Room, changed: dict[str, str | None]) -> None:
     name = changed.get("LC_ALL") or ""
     if name.startswith("tr_") and name not in subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout:
         raise SkippedError(f"the locale {name} is not installed")
-    everything(room, environment=room.environment(LANG=None, **changed), run=not room.small)
+    run = not room.small and ("LC_ALL" in changed or "PYTHONIOENCODING" in changed)
+    everything(room, environment=room.environment(LANG=None, **changed), run=run)
 
 
 for _name, _changed in (

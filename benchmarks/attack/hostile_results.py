@@ -17,6 +17,8 @@ from benchmarks.attack.mutations import broken_json
 from benchmarks.attack.table import Room, attack
 
 TEXTS = ("csv", "markdown", "latex", "github-summary", "eval-results", "model-index")
+FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""A cell that begins with one of them is calculated by spreadsheets."""
 HUB = ["--model-id", "a/b", "--dataset-id", "a/b"]
 
 
@@ -25,6 +27,15 @@ def measured(room: Room) -> tuple[Path, Path]:
     inputs.write_rows(room.folder / "in.jsonl", [inputs.row(f"{n}") for n in range(6)])
     room.lm_eval({"trajectories": "in.jsonl", "token_table": "tables"}, "--output_path", "results")
     return next((room.folder / "results").rglob("results_*.json")), room.folder / "tables"
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _exports(results: str, out: Path) -> Iterator[list[str]]:
@@ -65,10 +76,16 @@ def broken_results_in_comparisons_and_exports(room: Room) -> None:
     room.expect(not found, f"unexpected files: {sorted(found)[:3]}")
 
 
-def _renamed(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """The results with the name in every place that takes a text. It is cut, so that the output is kept whole."""
-    name = name[:500]
+def renamed(content: dict[str, Any], name: str, kind: str) -> dict[str, Any]:
+    """The results with the name in every place that takes a text. It is cut, so that the output is kept whole.
+
+    If the kind is `model`, it is only the name of the model, so that all other checks pass.
+    """
     found: dict[str, Any] = json.loads(json.dumps(content))
+    if kind == "model":
+        found["configs"]["swe_hesnr"]["signature"]["model"] = found["model_name"] = name
+        return found
+    name = name[:500]
     task, scope = name or "x", name or "y"
     for key in ("results", "configs"):
         found[key] = {task: found[key]["swe_hesnr"]}
@@ -92,27 +109,22 @@ def names_in_results_files(room: Room) -> None:
 
     def _commands() -> Iterator[tuple[str, list[str]]]:
         for what, name in names_of(room).items():
-            for kind, one in (("whole", _renamed(content, name)), ("model", _with_model(content, name))):
+            for kind in ("whole", "model"):
                 file = folder / f"results_{what} {kind}.json"
-                file.write_text(json.dumps(one), encoding="utf-8")
+                file.write_text(json.dumps(renamed(content, name, kind)), encoding="utf-8")
                 for command in [*_comparisons(str(file), str(path), str(tables)), *_exports(str(file), folder / "out")]:
                     yield f"{what}, {kind}: {' '.join(command[:1] + command[2:4])[:60]}", command
 
     for name, answer in hesnr_all(room, _commands()):
         if "--to csv" in name and answer.result == 0:
             lines = [line for line in answer.printed.split("\r\n") if line]
-            widths = {len(row) for row in csv.reader(io.StringIO("\r\n".join(lines), newline=""))}
-            room.expect(len(widths) == 1, f"{name}: rows of {sorted(widths)} cells")
+            rows = list(csv.reader(io.StringIO("\r\n".join(lines), newline="")))
+            room.expect(len({len(row) for row in rows}) == 1, f"{name}: rows of different lengths")
+            formulas = [cell for row in rows for cell in row if cell.strip()[:1] in FORMULA and not is_number(cell)]
+            room.expect(not formulas, f"{name}: a spreadsheet calculates {formulas[:1]}")
     found = {one.name for one in room.folder.iterdir()} - {"in.jsonl", "tables", "results", "named"}
     outside = list(room.folder.parent.glob(f"{room.folder.name}-above*"))
     room.expect(not found and not outside, f"unexpected files: {sorted(found)[:3]} {outside[:3]}")
     records = [one for one in folder.rglob("*.json") if one.parent != folder]
     room.expect(all(one.is_relative_to(folder / "out" / "data") for one in records), "a record outside of data/")
     room.notes.append(f"{len(records)} records")
-
-
-def _with_model(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """The results with the name as the name of the model alone, so that all other checks pass."""
-    found: dict[str, Any] = json.loads(json.dumps(content))
-    found["configs"]["swe_hesnr"]["signature"]["model"] = found["model_name"] = name
-    return found

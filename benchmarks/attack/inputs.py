@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,14 @@ def file_run(path: str, content: str, tool: str = "write_file") -> dict[str, Any
     call = {"tool": tool, "arguments": {"path": path, "content": content}, "executed": True}
     text = json.dumps(call["arguments"])
     action = {"kind": "action", "text": text, "generated": True, "calls": [call]}
+    return row(f"writes {path}", segments=[row()["segments"][0], action])
+
+
+def files_run(path: str, contents: Sequence[str]) -> dict[str, Any]:
+    """A curated row whose one action writes several contents."""
+    calls = [{"tool": "write_file", "arguments": {"path": path, "content": one}, "executed": True} for one in contents]
+    text = "".join(json.dumps(call["arguments"]) for call in calls)
+    action = {"kind": "action", "text": text, "generated": True, "calls": calls}
     return row(f"writes {path}", segments=[row()["segments"][0], action])
 
 

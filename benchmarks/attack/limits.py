@@ -25,6 +25,7 @@ class Limits:
     """What a command may use. More than `seconds` or `megabytes` is a fault."""
 
     seconds: float = 60
+    """CPU time, with that of its children."""
     megabytes: int = 1000
     """Peak of the resident memory."""
     address_space_mb: int = 6000
@@ -43,6 +44,9 @@ class Finished:
     stdout: str
     stderr: str
     seconds: float
+    """The time that passed."""
+    cpu: float
+    """CPU time of the process and of its children, s."""
     megabytes: float
     """Peak of the resident memory of the process or of one of its children, whichever is larger."""
     timed_out: bool = False
@@ -59,6 +63,7 @@ def run(
     limits: Limits,
     environment: Mapping[str, str],
     *,
+    patience: float = 1,
     stdout: IO[bytes] | None = None,
 ) -> Finished:
     """Run the command in the folder. It is killed with all of its children when its time is over.
@@ -68,24 +73,27 @@ def run(
         folder: the working folder.
         limits: what it may use.
         environment: the whole environment.
+        patience: it is taken to hang after so many times its limit of CPU time: a busy machine lets it wait.
         stdout: where its standard output goes. If it is None, the output is returned.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begin = time.monotonic()
         process = subprocess.Popen(
             list(command), cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=stdout or out,
-            stderr=err, start_new_session=True, preexec_fn=lambda: apply_limits(limits),
+            stderr=err, start_new_session=True, preexec_fn=lambda: apply_limits(limits, cpu=True),
         )  # fmt: skip
-        status, megabytes, timed_out = wait(process, limits.seconds)
+        status, usage, timed_out = wait(process, limits.seconds * patience)
         return Finished(
-            tuple(command), status, _text(out), _text(err), time.monotonic() - begin, megabytes, timed_out
+            tuple(command), status, _text(out), _text(err), time.monotonic() - begin,
+            usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, timed_out,
         )  # fmt: skip
 
 
-def apply_limits(limits: Limits) -> None:
-    """Set the limits of this process. It is called between fork and exec."""
+def apply_limits(limits: Limits, *, cpu: bool = False) -> None:
+    """Set the limits of this process, also that of its CPU time if `cpu`. It is called between fork and exec."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for what, most in (
+        (resource.RLIMIT_CPU, int(limits.seconds) + 1 if cpu else None),
         (resource.RLIMIT_AS, limits.address_space_mb * MB),
         (resource.RLIMIT_FSIZE, limits.file_mb * MB),
         (resource.RLIMIT_CORE, 0),
@@ -95,8 +103,8 @@ def apply_limits(limits: Limits) -> None:
             resource.setrlimit(what, (most, most))
 
 
-def wait(process: subprocess.Popen[bytes], seconds: float) -> tuple[int, float, bool]:
-    """Exit status, peak memory in MB, and whether the time was over. Kills the rest of the process group."""
+def wait(process: subprocess.Popen[bytes], seconds: float) -> tuple[int, resource.struct_rusage, bool]:
+    """Exit status, what was used, and whether the time was over. Kills the rest of the process group."""
     over = threading.Event()
 
     def _stop() -> None:
@@ -114,7 +122,7 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> tuple[int, float, 
         timer.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     kill_group(process.pid)
-    return process.returncode, usage.ru_maxrss / 1024, over.is_set()
+    return process.returncode, usage, over.is_set()
 
 
 def kill_group(leader: int) -> None:

@@ -5,6 +5,7 @@ The target of a text of up to 1 MB is 2 s of CPU time and 500 MB to read and lab
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from benchmarks.attack.limits import Limits
 from benchmarks.attack.table import Room, attack
 
 SECONDS, MEGABYTES = 2.0, 500
-LENGTHS = (3_000, 12_000, 48_000, 200_000, 1_000_000)
+LENGTHS = (3_000, 48_000)
+"""No text of more than 50 000 characters is parsed."""
+MARKS = "\n# // -- /* <!-- x"
+"""Marks of comments in all languages. A text without one is not parsed."""
+LONGER = (200_000, 1_000_000)
+"""Lengths of `LONG_PATTERNS`."""
 SMALL_LENGTHS = (12_000,)
 ENDINGS = (
     "py", "js", "ts", "tsx", "java", "c", "cpp", "go", "rs", "rb", "php", "sql", "html", "css", "json", "yaml", "toml",
@@ -32,6 +38,7 @@ PATTERNS = (
     "case a in a) ", "((", "[[ ", "{ ", "function a ", "a() ", "a()", "\"$(", "x y\n", "1", "0x", "1e", "::", "..",
     "...", "<T,", "(T)", "(int)",
 )  # fmt: skip
+LONG_PATTERNS = ("x=>", "/* ", "(", "<a ", '"', "\n", "\x00", "😀", "a: ", "<<A\n")
 SMALL_PATTERNS = ("x=>", "/* ", "a?", "(", "<a ", "`$(")
 
 
@@ -46,8 +53,8 @@ def case(value: dict[str, Any]) -> int:
 
 def _texts(patterns: tuple[str, ...], lengths: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     for length in lengths:
-        for pattern in patterns:
-            yield f"{pattern!r} repeated to {length}", pattern * (length // len(pattern))
+        for pattern in patterns if length not in LONGER else LONG_PATTERNS:
+            yield f"{pattern!r} repeated to {length}", pattern * (length // len(pattern)) + MARKS
 
 
 def _labelled(room: Room, texts: Iterator[tuple[str, str]], make: Callable[[str], Any]) -> None:
@@ -76,7 +83,7 @@ def _labelled(room: Room, texts: Iterator[tuple[str, str]], make: Callable[[str]
 
 def _grammar(ending: str) -> Callable[[Room], None]:
     def _work(room: Room) -> None:
-        texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS)
+        texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS + LONGER)
         name = ending if ending == "Makefile" else f"a.{ending}"
         _labelled(room, texts, lambda text: inputs.file_run(name, text))
 
@@ -89,10 +96,23 @@ for _ending in ENDINGS:
     )
 
 
+@attack("parsers", seconds=1500)
+def several_long_texts_in_one_action(room: Room) -> None:
+    """Texts just below the limit of one parse, up to 1 MB in one action: all of them have one limit."""
+    for ending in ENDINGS:
+        patterns = ("~", "!", "-", "not ", "(", "x=>", "a.")
+        texts = ((f"{one!r} repeated in {ending}", one * (49_000 // len(one)) + MARKS) for one in patterns)
+        _labelled(room, texts, functools.partial(_twenty, f"a.{ending}"))
+
+
+def _twenty(path: str, text: str) -> dict[str, Any]:
+    return inputs.files_run(path, [text] * 20)
+
+
 @attack("parsers", seconds=1500, small=True)
 def patterns_in_a_shell_command(room: Room) -> None:
     """The same patterns as the command of an executed shell action."""
-    texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS)
+    texts = _texts(SMALL_PATTERNS, SMALL_LENGTHS) if room.small else _texts(PATTERNS, LENGTHS + LONGER)
     _labelled(room, texts, inputs.shell_run)
 
 

@@ -24,15 +24,18 @@ def _interpreter(version: str) -> str:
     """
     given = [*filter(None, os.environ.get(VARIABLE, "").split(":")), sys.executable, shutil.which(f"python{version}")]
     reason = f"no interpreter; name one with the dependencies in {VARIABLE}"
-    for path in filter(None, given):
-        check = "import sys; print('%d.%d' % sys.version_info[:2]); import lm_eval, torch, transformers, pyarrow"
-        done = subprocess.run([str(path), "-c", check], capture_output=True, text=True)
-        if done.stdout.strip() != version:
+    for path in map(str, filter(None, given)):
+        if _printed(path, "import sys; print('%d.%d' % sys.version_info[:2])").stdout.strip() != version:
             continue
+        done = _printed(path, "import lm_eval, torch, transformers, pyarrow")
         if done.returncode == 0:
-            return str(path)
+            return path
         reason = f"{path} lacks the dependencies ({done.stderr.strip().splitlines()[-1]}); name another in {VARIABLE}"
     raise SkippedError(reason)
+
+
+def _printed(path: str, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([path, "-c", code], capture_output=True, text=True)
 
 
 def _with(version: str) -> Callable[[Room], None]:

@@ -109,7 +109,8 @@ def states_of_a_sweep(room: Room) -> None:
     room.expect(before == state(room.folder), "a command that only reads has changed a file")
 
 
-def _special(path: Path, kind: str) -> None:
+def special(path: Path, kind: str) -> None:
+    """Put one of `KINDS` at a path."""
     path.unlink(missing_ok=True)
     if kind == "fifo":
         os.mkfifo(path)
@@ -120,13 +121,15 @@ def _special(path: Path, kind: str) -> None:
     elif kind == "sparse":
         with path.open("wb") as file:
             file.truncate(3 << 30)
+    elif kind == "many values":
+        path.write_bytes(b"[" + b"{}," * 20_000_000 + b"{}]")
     elif kind == "circle":
         path.symlink_to(path)
     else:
         path.write_bytes(kind.encode("utf-8", "surrogateescape"))
 
 
-KINDS = ("fifo", "device", "folder", "sparse", "circle", "", "[" * 200_000, '{"a": ' + "9" * 9000 + "}")
+KINDS = ("fifo", "device", "folder", "sparse", "circle", "many values", "", "[" * 200_000, '{"a": ' + "9" * 9000 + "}")
 """What is in the place of a file; a text that names no kind is its content."""
 
 
@@ -139,7 +142,7 @@ def special_files_in_the_folder_of_a_sweep(room: Room) -> None:
         for name in ("sweep.json", "checkpoint-2/state.json", f"checkpoint-2/results/model/{results.name}"):
             for kind in KINDS:
                 out = made_sweep(room, results)
-                _special(out / name, kind)
+                special(out / name, kind)
                 for command in _readers(out):
                     yield f"{name} is {kind[:20]!r}, {command[0]}", command
                 shutil.rmtree(out)
@@ -160,7 +163,7 @@ def special_files_in_checkpoints(room: Room) -> None:
                 run = room.folder / "run"
                 folder = shutil.copytree(MODEL, run / "checkpoint-1")
                 shutil.copytree(MODEL, run / "checkpoint-2")
-                _special(folder / name, kind)
+                special(folder / name, kind)
                 yield f"{name} is {kind[:20]!r}", [
                     "sweep", str(run), "-o", str(room.folder / "OUT"), "--dry-run", "--trajectories",
                     str(room.folder / "in.jsonl"),

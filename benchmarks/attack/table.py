@@ -42,7 +42,7 @@ class Room:
     python: str = sys.executable
     seed: int = 0
     patience: float = 1
-    """All limits of time are multiplied by it, for a machine that also does other work."""
+    """A command is taken to hang after so many times its limit of CPU time: a busy machine lets it wait."""
     faults: list[str] = field(default_factory=list)
     n_faults: int = 0
     notes: list[str] = field(default_factory=list)
@@ -87,9 +87,8 @@ class Room:
     ) -> Finished:
         """Run a command in the folder, add its faults, and return what became of it."""
         limits = with_limits(limits, **changed)
-        limits = with_limits(limits, seconds=limits.seconds * self.patience)
         chosen = self.environment() if environment is None else environment
-        done = run(command, folder or self.folder, limits, chosen, stdout=stdout)
+        done = run(command, folder or self.folder, limits, chosen, patience=self.patience, stdout=stdout)
         self.megabytes = max(self.megabytes, done.megabytes)
         for fault in faults_of(done, limits, statuses, may_move_up=may_move_up):
             self.fault(f"{what}: {fault}" if what else fault)
@@ -131,7 +130,7 @@ class Attack:
     work: Callable[[Room], None]
     small: bool
     seconds: int
-    """The time after which the campaign gives the attack up, which is a fault."""
+    """The campaign gives the attack up, which is a fault, after `patience` times this time."""
 
 
 ATTACKS: list[Attack] = []

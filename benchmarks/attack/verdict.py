@@ -29,7 +29,9 @@ def faults_of(done: Finished, limits: Limits, statuses: Collection[int], *, may_
         may_move_up: whether the escape that moves the cursor up a line is allowed. The harness's progress bars use it.
     """
     if done.timed_out:
-        return [f"no end after {limits.seconds:.0f} s ({done.megabytes:.0f} MB)"]
+        return [f"no end after {done.seconds:.0f} s, {done.cpu:.0f} s of CPU time ({done.megabytes:.0f} MB)"]
+    if done.cpu > limits.seconds or done.status == -signal.SIGXCPU:
+        return [f"{done.cpu:.0f} s of CPU time; {limits.seconds:.0f} allowed ({done.megabytes:.0f} MB)"]
     found = []
     if done.status < 0:
         found.append(f"ended by {signal.Signals(-done.status).name}")

@@ -20,11 +20,12 @@ from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison, compare
-from lm_eval_hesnr.results.compare.data import comparison_csv, comparison_data, csv_text, parts_data
+from lm_eval_hesnr.results.compare.data import comparison_csv, comparison_data, parts_data
 from lm_eval_hesnr.results.compare.decompose import decompose
 from lm_eval_hesnr.results.compare.page import Extras, page_lines
 from lm_eval_hesnr.results.compare.per_trajectory import moved
 from lm_eval_hesnr.results.compare.set_of import ReferenceSet
+from lm_eval_hesnr.results.csv_text import csv_text
 from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
 from lm_eval_hesnr.results.reading import Reader, run_named
 from lm_eval_hesnr.results.run_paths import Source, one_folder_of_tables

@@ -85,7 +85,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _expect(holds: bool, option: str, expected: str, found: float) -> None:
     if not holds:
-        raise InputError(f"{option} should be {expected}, found {found:.9g}")
+        shown = f"{found:.9g}" if isinstance(found, float) else f"{found!s:.20}"
+        raise InputError(f"{option} should be {expected}, found {shown}")
 
 
 def _rates(given: str) -> tuple[float, float]:

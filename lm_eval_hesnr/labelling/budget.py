@@ -34,6 +34,9 @@ class Budget:
     joins: int = 1_200
     """Work at the end of a parse. There the parser copies every path through its stack: the square of the number of
     branched operations, in units of 100 000."""
+    siblings: int = 6_000
+    """Work of a query: the square of the number of children of each node, in units of 100 000. Counted after a parse of
+    more than 70 steps: a shorter one has few children."""
     names: int = 300_000
     """Names of arguments that are compared, to find the language of each value."""
     comparisons: int = 500_000_000
@@ -45,7 +48,7 @@ class Budget:
         """Take the share of one parse. Whether something is left for it."""
         self.parses -= 1
         self.bytes -= n_bytes
-        return min(self.parses, self.bytes, self.steps, self.reads, self.messages, self.joins) >= 0
+        return min(self.parses, self.bytes, self.steps, self.reads, self.messages, self.joins, self.siblings) >= 0
 
     def look_up(self, arguments: Mapping[str, Any]) -> bool:
         """Take the share of one search in the names of arguments. Whether something was left for it."""

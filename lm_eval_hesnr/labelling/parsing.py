@@ -98,7 +98,24 @@ def _parse(source: bytes, language: str, budget: Budget, *, observed: bool = Fal
     finally:
         del parser(language).logger
     budget.joins -= (branches.most if branches else _BRANCHED_PER_STEP * steps) ** 2 // 10**5
-    return Tree(tree.root_node, source) if min(budget.reads, budget.messages) >= 0 else None
+    if observed:
+        budget.siblings -= _pairs_of_siblings(tree.root_node) // 10**5
+    return Tree(tree.root_node, source) if min(budget.reads, budget.messages, budget.siblings) >= 0 else None
+
+
+def _pairs_of_siblings(root: Node) -> int:
+    """The sum of the squares of the number of children of each node."""
+    cursor = root.walk()
+    found, n_children = 0, [1]  # of the nodes above the current one
+    while True:
+        if cursor.goto_first_child():
+            n_children.append(1)
+            continue
+        while not cursor.goto_next_sibling():
+            found += n_children.pop() ** 2
+            if not cursor.goto_parent():
+                return found
+        n_children[-1] += 1
 
 
 def captures(tree: Tree, language: str, text: str, budget: Budget) -> dict[str, list[Node]] | None:

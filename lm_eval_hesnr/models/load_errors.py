@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,8 @@ def _text(error: BaseException) -> str:
     if "ignore_mismatched_sizes" in text:
         return "its weights have other shapes than its config.json says; the report above names them"
     frames = traceback.extract_tb(error.__traceback__)
+    if "docstring" in text and sys.flags.optimize > 1:
+        return f"transformers needs docstrings, which -OO and PYTHONOPTIMIZE=2 remove: {shortened(text, _LONGEST)}"
     if not text and frames:
         text = f"failed at `{frames[-1].line}`"
     shown = text if isinstance(error, _PLAIN) else f"{type(error).__name__}: {text}"

@@ -1,14 +1,32 @@
-"""Checks of values in a decoded results JSON. The message of a failed check names the key, and what was found."""
+"""Decodes JSON files, and checks their values. The message of a failed check names the key, and what was found."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+
+from lm_eval_hesnr.trajectories.decoding import MAX_VALUES, NO_MEMORY, has_too_many_values
 
 _LARGEST = 1e100
 """Larger whole numbers could not become floats. No count of tokens is as large."""
 _LONGEST_SHOWN = 60
 """Characters of a wrong value in a message."""
+
+
+def decoded_json(content: bytes) -> Any:
+    """The value of a JSON file. A small file can contain very many values, which need much more memory.
+
+    Raises:
+        ValueError: it is not JSON, or has too many values.
+        RecursionError: it is nested too deeply.
+    """
+    if has_too_many_values(content):
+        raise ValueError(f"more than {MAX_VALUES:,} commas, colons and brackets")
+    try:
+        return json.loads(content)
+    except MemoryError as error:
+        raise ValueError(NO_MEMORY) from error
 
 
 def expect(holds: bool, key: str, expected: str, found: Any) -> None:

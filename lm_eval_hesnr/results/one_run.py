@@ -12,8 +12,8 @@ from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import estimate
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
-from lm_eval_hesnr.results.compare.data import csv_text
 from lm_eval_hesnr.results.compare.set_of import ReferenceSet
+from lm_eval_hesnr.results.csv_text import csv_text
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.text_table import aligned, number
 from lm_eval_hesnr.results.token_tables import Tables, measure_tables

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.results.documents import check_documents
-from lm_eval_hesnr.results.json_checks import each, expect, is_interval, is_number, is_number_or_null
+from lm_eval_hesnr.results.json_checks import decoded_json, each, expect, is_interval, is_number, is_number_or_null
 from lm_eval_hesnr.results.run import Run
 
 _LARGEST_FILE = 2**28
@@ -50,7 +49,7 @@ def read_results_file(path: Path) -> ResultsFile:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give the results_*.json below --output_path") from error
     try:
-        data = json.loads(content)
+        data = decoded_json(content)
         return ResultsFile(runs_of(data, str(path)), data, hashlib.sha256(content).hexdigest())
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text; give results_*.json (`hesnr measure` reads token tables)") from error

@@ -42,6 +42,7 @@ def test_the_same_seed_prints_the_same_plan(capsys):
         (["--rival", "1"], "--rival should be a number above -1 and below 1, found 1"),
         (["--between", ".5"], "--between 0.5: no three quantities have the correlations 0.95, 0.85 and 0.5; give one"),
         (["--between", "nan"], "--between should be a number above -1 and below 1, found nan"),
+        (["--tasks", "9" * 400], "--tasks should be a number from 1 to 10000000, found 99999999999999999999"),
         (["--families", "3"], "--families should be from 4 to 60: fewer training runs show nothing, found 3"),
         (["--tasks", "20000000"], "--tasks should be a number from 1 to 10000000, found 20000000"),
         (["--attempts", "0"], "--attempts should be a number from 1 to 1000, found 0"),

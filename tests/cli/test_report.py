@@ -48,6 +48,15 @@ def test_the_default_output_is_in_the_current_folder(runs, tmp_path, capsys, mon
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_the_file_of_scores_is_never_replaced(tmp_path, capsys):
+    folder = write_study(tmp_path, study("nobody can know"))
+    scores = folder / "scores.csv"
+    before = scores.read_bytes()
+    given = folder / "results", "--scores", scores, "--show", "0", "-o", scores, "--force"
+    assert reported(capsys, *given)[2][-1] == f"error: {scores}: is one of the inputs; give the output another name"
+    assert scores.read_bytes() == before
+
+
 def test_an_earlier_report_is_replaced_and_another_file_only_with_force(runs, tmp_path, capsys):
     out = tmp_path / "report.html"
     for title in ("one", "two"):

@@ -52,6 +52,18 @@ def test_a_text_that_costs_the_parser_too_much_is_code(path, pattern):
     assert n_unparsed(segment) == 1
 
 
+@pytest.mark.parametrize(("path", "sign", "mark"), [("A.java", "~", "//"), ("a.c", "!", "//"), ("a.py", "~", "#")])
+def test_a_query_does_not_search_a_node_with_very_many_children(path, sign, mark):
+    assert n_unparsed(written(path, f"{sign * 49_000}\n{mark}")) == 1
+    budget = Budget()
+    annotate(written(path, *[f"{sign * 20_000}\n{mark}"] * 4), budget)
+    assert budget.n_unparsed == 3
+    assert budget.siblings < 0 < budget.steps
+    budget = Budget()
+    annotate(written(path, f"x = 1 {mark}\n" * 300), budget)
+    assert budget.siblings == Budget().siblings, "a short text takes nothing"
+
+
 def test_a_shell_text_that_the_scanner_reads_again_and_again_is_code():
     assert n_unparsed(shell("ls # c\n" + "a?" * 15_000)) == 1
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.calibration import CALIBRATED
 from lm_eval_hesnr.metrics.estimates import Estimate
 from lm_eval_hesnr.results.compare.comparison import Comparison
 from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.compare.verdict import Verdict
+from lm_eval_hesnr.results.csv_text import csv_text
 
 Parts = Mapping[str, Mapping[str, Difference | None]]
 """Run to the parts of its difference from the baseline."""
@@ -103,17 +101,3 @@ def _spread(name: str, found: Difference | None) -> dict[str, Any]:
     value, interval, p_value = found or (None, None, None)
     low, high = interval or (None, None)
     return {name: value, f"{name}_low": low, f"{name}_high": high, f"{name}_p_value": p_value}
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV (RFC 4180) with a header of all keys. Floats have all their digits; None is an empty cell.
-
-    A text with a line break or a control character has an escape in its place, so each row is one line.
-    """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)))
-    writer.writeheader()
-    writer.writerows(
-        {key: one_line(cell) if isinstance(cell, str) else cell for key, cell in row.items()} for row in rows
-    )
-    return out.getvalue()

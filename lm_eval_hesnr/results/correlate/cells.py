@@ -12,9 +12,11 @@ from typing import NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.messages.near import did_you_mean
+from lm_eval_hesnr.results.csv_text import without_apostrophe
 
-_LARGEST_FILE = 2**26
-"""Bytes."""
+_LARGEST_FILE = 2**24
+"""Bytes. The cells of one line are in memory at once, and each takes about 60 bytes."""
+_MOST_ROWS, _MOST_COLUMNS = 100_000, 1000
 LARGEST_NUMBER = 10**15
 """The largest number in a cell, and of trials."""
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE]\+?[0-9]{1,2})?")
@@ -77,13 +79,13 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text in UTF-8; save it as CSV in UTF-8") from error
     reader = csv.reader(io.StringIO(content, newline=""), strict=True)
-    rows = []
+    rows: list[Row] = []
     columns: list[str] = []
     line = 1
     try:
         for cells in reader:
             begin, line = line, reader.line_num + 1
-            stripped = [cell.strip() for cell in cells]
+            stripped = [without_apostrophe(cell.strip()) for cell in cells]
             if not any(stripped):
                 continue
             if not columns:
@@ -92,6 +94,8 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
                 raise InputError(
                     f"{path}, line {begin}: expected {len(columns)} cells ({', '.join(columns)}), found {len(cells)}"
                 )
+            elif len(rows) == _MOST_ROWS:
+                raise InputError(f"{path}: has more than {_MOST_ROWS} rows; give one row per checkpoint and seed")
             else:
                 rows.append(Row(path, begin, dict(zip(columns, stripped, strict=True))))
     except csv.Error as error:
@@ -104,6 +108,8 @@ def read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row]]:
 
 
 def _checked_columns(path: Path, columns: list[str], needed: Sequence[str]) -> list[str]:
+    if len(columns) > _MOST_COLUMNS:
+        raise InputError(f"{path}, line 1: has {len(columns)} columns; expected at most {_MOST_COLUMNS}")
     for column in columns:
         if columns.count(column) > 1:
             raise InputError(f"{path}, line 1: has two columns {column!r:.60}; rename or remove one of them")

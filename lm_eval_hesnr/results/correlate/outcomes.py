@@ -13,8 +13,10 @@ import numpy as np
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 
-_LARGEST_FILE = 2**29
+_LARGEST_FILE = 2**26
 """Bytes. A line has about 100: 24 checkpoints with 500 tasks and 3 attempts need 4 MB."""
+_LONGEST_LINE = 2**16
+"""Bytes. A decoded line can take 30 times as much memory."""
 _EXPECTED = '{"checkpoint": "...", "task": "...", "attempt": 1, "passed": true}'
 _LONGEST_SHOWN = 60
 
@@ -65,6 +67,8 @@ def read_outcomes(path: Path, checkpoints: Sequence[str]) -> dict[str, TaskOutco
 
 def _checked(path: Path, number: int, line: bytes) -> dict[str, Any]:
     place = f"{path}, line {number}"
+    if len(line) > _LONGEST_LINE:
+        raise InputError(f"{place}: has {len(line)} bytes; expected {_EXPECTED}")
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -1,14 +1,12 @@
-"""CSV for spreadsheets and pandas, as in RFC 4180: one row per measure and scope, with all digits of each number."""
+"""CSV for spreadsheets and pandas: one row per measure and scope, with all digits of each number."""
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
-from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.bootstrap import LEVEL
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
+from lm_eval_hesnr.results.csv_text import csv_text
 from lm_eval_hesnr.results.export.exported_run import ExportedRun, Value
 from lm_eval_hesnr.results.export.request import Request
 
@@ -21,18 +19,13 @@ COLUMNS = (
 
 def as_csv(request: Request) -> str:
     """The table, with CRLF line ends. An unknown number or setting is an empty field."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for run in request.runs:
-        writer.writerows(_row(run, value) for value in request.every_value(run))
-    return text.getvalue()
+    return csv_text([_row(run, value) for run in request.runs for value in request.every_value(run)], COLUMNS)
 
 
 def _row(run: ExportedRun, value: Value) -> dict[str, Any]:
     is_better = DIRECTIONS[value.measure]
     decisions = run.value("decisions", value.scope).value
-    fields: dict[str, Any] = {
+    return {
         "checkpoint": run.checkpoint,
         "step": run.step,
         "task": run.task,
@@ -47,7 +40,5 @@ def _row(run: ExportedRun, value: Value) -> dict[str, Any]:
         **{name: run.setting(name) for name in ("model", "revision", "dtype", "tokenizer", "label_rules")},
         "trajectories_digest": run.setting("trajectories"),
         "version": run.setting("lm_eval_hesnr"),
-        "results_file": one_line(str(run.file)),
+        "results_file": str(run.file),
     }
-    return {name: "" if field is None else repr(field) if isinstance(field, float) else field
-            for name, field in fields.items()}  # fmt: skip

@@ -48,7 +48,7 @@ class Report:
     notes: Sequence[str]
     """What the user should know, one line each."""
     sources: Sequence[Path] = ()
-    """The results files, and the folders of token tables, that it was made from."""
+    """The results files, folders of token tables, and the file of scores, that it was made from."""
 
     def __repr__(self) -> str:
         return "\n".join(map(one_line, self.words.verdict))
@@ -166,7 +166,7 @@ def make_report(request: ReportRequest) -> Report:
         on_set=on_set, predict=predict,
     )  # fmt: skip
     html, left_out = page.html(views, request.max_size)
-    sources = [run.source for run in inputs.runs]
+    sources = [*(run.source for run in inputs.runs), *([request.scores] if request.scores else [])]
     return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out], sources=sources)
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.files import read_regular
+from lm_eval_hesnr.results.json_checks import decoded_json
 
 _STEP = re.compile(r"(?:checkpoint|step|iter)[-_=]?(\d+)(?!\d*(?:\.\d+)?[^\W\d_])", re.IGNORECASE)
 """A number after the word that Trainer, Megatron, OLMo or Pythia use. `step100k` has no such number."""
 _ONLY_NUMBER = re.compile(r"\D*?(\d+)(?![^\W\d_])\D*")
-_TOKENS = re.compile(r"tokens(\d+)([BMT])\b", re.IGNORECASE)
+_MOST_DIGITS = 15
+_TOKENS = re.compile(r"tokens(\d{1,9})([BMT])\b", re.IGNORECASE)
 _UNITS = {"M": 10**6, "B": 10**9, "T": 10**12}
 _LARGEST_STATE_FILE = 2**28
 """Bytes. `trainer_state.json` has a line per log step of the training."""
@@ -82,12 +84,12 @@ class Checkpoint:
 def step_of(name: str) -> int | None:
     """The step in the name of a folder or revision.
 
-    It is the last number after `checkpoint`, `step` or `iter`; without these words, the only number of the name.
+    It is the last number after `checkpoint`, `step` or `iter`; without these words, the only number of the name. A
+    number of more than 15 digits is not a step.
     """
-    if found := _STEP.findall(name):
-        return int(found[-1])
     only = _ONLY_NUMBER.fullmatch(name)
-    return int(only[1]) if only else None
+    digits = [*([only[1]] if only else []), *_STEP.findall(name)][-1:]
+    return next((int(found) for found in digits if len(found) <= _MOST_DIGITS), None)
 
 
 def tokens_seen(checkpoint: Checkpoint) -> int | None:
@@ -98,7 +100,7 @@ def tokens_seen(checkpoint: Checkpoint) -> int | None:
         return int(found[1]) * _UNITS[found[2].upper()] if found else None
     path = folder / "trainer_state.json"
     try:
-        seen = json.loads(read_regular(path, at_most=_LARGEST_STATE_FILE))["num_input_tokens_seen"]
+        seen = decoded_json(read_regular(path, at_most=_LARGEST_STATE_FILE))["num_input_tokens_seen"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return seen if type(seen) is int and seen > 0 else None

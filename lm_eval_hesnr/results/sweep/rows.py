@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise, smoothed
+from lm_eval_hesnr.results.json_checks import decoded_json
 from lm_eval_hesnr.results.results_file import runs_of
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint
@@ -71,7 +71,7 @@ def results_of(out: OutFolder, state: State) -> tuple[Run, ...] | None:
 @lru_cache(maxsize=4096)
 def _read(path: Path, name: str, mtime: int, size: int) -> tuple[Run, ...] | None:
     try:
-        content = json.loads(read_regular(path, at_most=_LARGEST))
+        content = decoded_json(read_regular(path, at_most=_LARGEST))
         is_results = isinstance(content, dict) and isinstance(content.get("results"), dict)
         return tuple(runs_of(content, name)) if is_results else None
     except (OSError, ValueError, RecursionError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from lm_eval_hesnr.files import replace_file, writing
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
+from lm_eval_hesnr.results.csv_text import csv_text
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.results.sweep.out_folder import OutFolder
 from lm_eval_hesnr.results.sweep.rows import (
@@ -89,21 +88,18 @@ def _tables(rows: Sequence[Row]) -> Iterator[tuple[str, list[list[str]]]]:
 
 def csv_table(rows: Sequence[Row]) -> str:
     """Every measure of every scope: one line per checkpoint, task and scope. Numbers as Python writes them."""
-    measures = [column for name in HIGHER_IS_BETTER for column in (name, *(f"{name}_{end}" for end in _ENDS))]
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow([*_HEAD, *measures])
     smooth = {
         (task, name, scope): smoothed_values(rows, task, name, scope)
         for task in tasks_in(rows)
         for name in HIGHER_IS_BETTER
         for scope in dict.fromkeys(scope for row in rows for run in row.runs for scope in run.config["summary"])
     }
+    lines: list[tuple[object, ...]] = []
     for row in rows:
         one = row.checkpoint
-        head = [one.name, one.step, row.tokens_seen, row.status]
+        head = (one.name, one.step, row.tokens_seen, row.status)
         if not row.runs:
-            writer.writerow([*head, *[None] * (len(_HEAD) - len(head) + len(measures))])
+            lines.append(head)
         for run in row.runs:
             for scope, summary in run.config["summary"].items():
                 numbers: list[float | None] = []
@@ -111,8 +107,10 @@ def csv_table(rows: Sequence[Row]) -> str:
                     low, high = summary["intervals"].get(name) or (None, None)
                     mean = smooth[run.task, name, scope].get(one.name)
                     numbers += [run.value(name, scope), run.value(f"{name}_stderr", scope), low, high, mean]
-                writer.writerow([*head, run.task, scope, summary["documents"], *numbers])
-    return file.getvalue()
+                lines.append((*head, run.task, scope, summary["documents"], *numbers))
+    measures = (column for name in HIGHER_IS_BETTER for column in (name, *(f"{name}_{end}" for end in _ENDS)))
+    columns = (*_HEAD, *measures)
+    return csv_text([dict(zip(columns, line, strict=False)) for line in lines], columns)
 
 
 _HEAD = ("checkpoint", "step", "tokens_seen", "status", "task", "scope", "trajectories")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import zipfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.files import open_regular, read_regular
+from lm_eval_hesnr.results.json_checks import decoded_json
 
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
@@ -99,7 +99,7 @@ def _header(path: Path) -> tuple[int, dict[str, Any]] | None:
         if not 0 < length <= min(_LONGEST_HEADER, path.stat().st_size - 8):
             return None
         try:
-            header = json.loads(file.read(length))
+            header = decoded_json(file.read(length))
         except (ValueError, RecursionError):
             return None
     return (8 + length, header) if isinstance(header, dict) else None
@@ -108,7 +108,7 @@ def _header(path: Path) -> tuple[int, dict[str, Any]] | None:
 def _json(path: Path) -> Any:
     """The decoded file; None if it is missing, too long, not a regular file, or not JSON."""
     try:
-        return json.loads(read_regular(path, at_most=_LONGEST_HEADER))
+        return decoded_json(read_regular(path, at_most=_LONGEST_HEADER))
     except (OSError, ValueError, RecursionError):
         return None
 

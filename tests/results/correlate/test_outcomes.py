@@ -26,6 +26,7 @@ def test_trials_are_counted_by_task_and_by_seed(tmp_path):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
+        ("[" + "{}," * 22_000 + "{}]", "line 1: has 66004 bytes; expected {"),
         ("{", "line 1: is not JSON; expected {"),
         (
             "[1]",

@@ -36,6 +36,25 @@ def test_without_a_column_the_step_is_that_in_the_name(tmp_path):
     assert [one.order for one in found] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("checkpoint\n" + "a\n" * 100_001, "has more than 100000 rows; give one row per checkpoint and seed"),
+        ("checkpoint" + ",c" * 1000, "line 1: has 1001 columns; expected at most 1000"),
+    ],
+)
+def test_a_table_of_another_kind_is_refused_before_it_takes_memory(text, found, tmp_path):
+    with pytest.raises(ValueError, match=found):
+        read(tmp_path, text, outcomes=tmp_path)
+
+
+def test_a_large_file_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "scores.csv").open("wb") as file:
+        file.truncate(2**24 + 2**20)
+    with pytest.raises(ValueError, match=r"scores.csv: expected at most 16 MiB, found 17; give a CSV file"):
+        read_scores(tmp_path / "scores.csv", group=None, order=None, outcomes=None)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "scores.csv"
     path.write_bytes(b"\xff\xfe\x00")

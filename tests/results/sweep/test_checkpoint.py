@@ -27,6 +27,10 @@ from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, resolved, step_of
         ("Qwen2.5-7B", None),
         ("seed1-run2", None),
         ("epoch1.5", None),
+        ("step" + "9" * 15, 10**15 - 1),
+        ("step" + "9" * 16, None),
+        ("9" * 5000, None),
+        ("step7-step" + "9" * 5000, None),
         ("", None),
     ],
 )
