@@ -74,7 +74,7 @@ def test_a_child_that_does_not_read_is_ended_and_a_new_one_gets_the_request():
 def test_after_an_exception_the_pool_grades_as_before():
     with Pool(2) as pool:
         with pytest.raises(TypeError):
-            pool.grade([TASK, TASK, replace(TASK, tests=None)], [RIGHT] * 3)
+            pool.grade([TASK, TASK, replace(TASK, tests=None)], [RIGHT] * 3)  # type: ignore[arg-type]
         assert [grade.reason for grade in pool.grade([TASK] * 3, [WRONG] * 3)] == ["wrong"] * 3
         assert len(pool.workers.pids()) <= 2
 
