@@ -88,10 +88,10 @@ def test_an_action_that_is_not_a_text_is_an_error_before_a_child_is_asked(action
 
 
 def test_what_a_grade_has_left_in_memory_does_not_change_the_next_one():
-    full = "2|    xs.append(xs)\n3|    for i in range(57): xs.append([0] * 999999)\n4|    return 0"
-    more = "2|    n = 0; y = [0] * 999999 * 9\n" + RIGHT
+    large = "2|    xs.append(xs)\n3|    for i in range(20): xs.append([0] * 999999)\n4|    return 0"
     with Pool(1) as pool:
-        assert [grade.reason for grade in pool.grade([TASK] * 3, [full, more, full])] == ["wrong", "solved", "wrong"]
+        reasons = [grade.reason for grade in pool.grade([TASK] * 5, [large] * 4 + [RIGHT])]
+        assert reasons == ["wrong"] * 4 + ["solved"]
         assert pool.workers.n_started == 1
 
 
