@@ -47,7 +47,7 @@ class Pool:
             raise ValueError(f"{len(tasks)} tasks and {len(actions)} actions: each task needs one action")
         for i, action in enumerate(actions):
             if not isinstance(action, str):
-                raise ValueError(f"action {i} is {action!r}: an action is a text")
+                raise ValueError(f"action {i} is of type {type(action).__name__}: an action is a text (str)")
         grades = [Grade("killed")] * len(tasks)
         requests = (_request(task, action) for task, action in zip(tasks, actions, strict=True))
         with closing(self.workers.replies(requests)) as replies:
