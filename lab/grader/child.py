@@ -1,4 +1,6 @@
-"""The process in which foreign code runs. It reads requests as JSON lines, and answers with JSON lines.
+"""The process in which foreign code runs. It reads requests and answers with JSON lines.
+
+A request is a nonce, a space and JSON, in one line. The answer repeats the nonce.
 
 `python -m lab.grader.child MODULE:FUNCTION SECONDS`: the function turns a request into an answer, within this
 processor time for each request. The module is imported before the limits are set.
@@ -6,6 +8,7 @@ processor time for each request. The module is imported before the limits are se
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -33,22 +36,29 @@ def main(arguments: list[str]) -> None:
     seconds = float(arguments[1])
     signal.signal(signal.SIGPROF, _late)
     sys.setrecursionlimit(DEEPEST_CALLS)
-    _write({"ready": confine()})
+    defences = confine()
+    gc.collect()
+    gc.freeze()  # what is there now lives on, so that the collection after each request is fast
+    _write({"nonce": "", "answer": defences})
     for line in sys.stdin.buffer:
         _write(_reply(answer, line, seconds))
 
 
 def _reply(answer: Callable[[Any], Any], line: bytes, seconds: float) -> dict[str, Any]:
+    """The reply. What the request has left in memory is gone: the next request has as much memory as this one."""
+    nonce, _, request = line.partition(b" ")
+    head = {"nonce": nonce.decode()}
     try:
         _set_timers(seconds)
         try:
-            reply = {"answer": answer(json.loads(line))}
+            reply = {**head, "answer": answer(json.loads(request))}
+            gc.collect()
         finally:
             _set_timers(0)
     except _LateError:
-        return {"failed": "time", "last": True}
+        return {**head, "failed": "time", "last": True}
     except MemoryError:
-        return {"failed": "memory", "last": True}
+        return {**head, "failed": "memory", "last": True}
     return {**reply, "last": True} if time.process_time() > CPU_SECONDS / 2 else reply
 
 

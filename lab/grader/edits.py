@@ -14,6 +14,8 @@ from lab.grader.sed import apply_sed
 
 LONGEST_ACTION = 2000
 MOST_LINES = 4
+_OTHER_ENDS = re.compile("[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Ends of lines for `str.splitlines` or for Python: with them, one row would be several."""
 _LINE = re.compile(r"\s{0,4}(?P<row>\d{1,3})(?P<insert>\+?)\|(?P<text>.*)", re.ASCII)
 
 
@@ -25,6 +27,8 @@ def edited(source: str, action: str, dialect: Dialect) -> str:
     """
     if len(action) > LONGEST_ACTION:
         raise NoEditError("too long")
+    if _OTHER_ENDS.search(action):
+        raise NoEditError("another end of a line than a line feed")
     return apply_rows(source, action) if dialect == "rows" else apply_sed(source, action)
 
 

@@ -6,7 +6,8 @@ import builtins
 from types import CodeType
 from typing import Any, Literal, NamedTuple
 
-from lab.grader.syntax import TICK
+from lab.grader.syntax import PLAIN, TICK
+from lab.grader.texts import Text, plain
 from lab.grader.values import UnshownError, fresh, shown
 
 MOST_STEPS = 2000
@@ -68,4 +69,4 @@ def _names() -> dict[str, Any]:
             raise _TooManyStepsError
         return numbers
 
-    return {"__builtins__": {**_SAFE, "range": short_range, TICK: tick}}
+    return {"__builtins__": {**_SAFE, "range": short_range, "str": Text, TICK: tick, PLAIN: plain}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, cast
 
 from lab.grader.edits import LONGEST_ACTION
@@ -13,13 +14,19 @@ from lab.grader.workers import Workers
 HANDLER = "lab.grader.checks:answer"
 SECONDS = 0.5
 """Processor time of one grade."""
+LONGEST_REPLY = 100
+"""Bytes of the reply with a grade."""
 
 
 class Pool:
-    """Grades actions in child processes. A context manager: `with Pool(2) as pool: pool.grade(tasks, actions)`."""
+    """Grades actions in child processes. A context manager: `with Pool(2) as pool: pool.grade(tasks, actions)`.
+
+    Use it from one thread. The system ends each child when the thread that has started it ends; then the next call
+    of `grade` starts others.
+    """
 
     def __init__(self, n_workers: int = 2) -> None:
-        self.workers = Workers(n_workers, HANDLER, SECONDS)
+        self.workers = Workers(n_workers, HANDLER, SECONDS, LONGEST_REPLY)
 
     def __enter__(self) -> Pool:
         return self
@@ -30,16 +37,22 @@ class Pool:
     def grade(self, tasks: Sequence[Gradable], actions: Sequence[str]) -> list[Grade]:
         """The grade of each action, in order. Everything about the actions happens in the children.
 
+        After an exception, also `KeyboardInterrupt`, the pool can be used as before.
+
         Raises:
-            ValueError: there are not as many actions as tasks.
+            ValueError: there are not as many actions as tasks, or an action is not a text. No child has seen any.
             RuntimeError: a child could not start.
         """
         if len(tasks) != len(actions):
             raise ValueError(f"{len(tasks)} tasks and {len(actions)} actions: each task needs one action")
+        for i, action in enumerate(actions):
+            if not isinstance(action, str):
+                raise ValueError(f"action {i} is of type {type(action).__name__}: an action is a text (str)")
         grades = [Grade("killed")] * len(tasks)
         requests = (_request(task, action) for task, action in zip(tasks, actions, strict=True))
-        for i, reply in self.workers.replies(requests):
-            grades[i] = Grade(_reason(reply))
+        with closing(self.workers.replies(requests)) as replies:
+            for i, reply in replies:
+                grades[i] = Grade(_reason(reply))
         return grades
 
 

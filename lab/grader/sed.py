@@ -1,7 +1,7 @@
 r"""Applies `sed -i` commands to a text, without `sed`: the commands `s`, `a`, `i`, `c` and `d` of GNU sed.
 
 An address is a row, `$`, a range of rows or a pattern. `s` has the flags `g` and `I`. Everything else is not an edit,
-also what could start a program or write a file.
+also what could start a program or write a file, another file than m.py, and what the shell replaces or redirects.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from lab.grader.sed_patterns import filled
 from lab.grader.sed_script import Command, commands_of
 
 MOST_COMMANDS = 4
+FILE = "m.py"
+_WORDS = re.compile(
+    r"""(?: '[^']*' | "(?: [^"\\$`] | \\[^$`\n] )*" | \\[^\n] | [^'"\\$`<>|;&(){}\n] )*""",
+    re.VERBOSE,
+)
+"""Words of a shell command without signs of the shell outside quotes, and without `$` and backticks in double ones."""
 
 
 def apply_sed(source: str, action: str) -> str:
-    """The text of the file after `sed -i SCRIPT FILE`. What follows `&&` in the action is not run.
+    """The text of the file after `sed -i SCRIPT m.py`. What follows `&&` in the action is not run.
 
     Raises:
         NoEditError: the action is another command, or has parts that are not known here.
@@ -34,16 +40,14 @@ def apply_sed(source: str, action: str) -> str:
 
 def _scripts(action: str) -> list[tuple[str, bool]]:
     """The scripts of a command line, and whether each has extended patterns."""
-    try:
-        words = shlex.split(action.strip())
-    except ValueError as error:
-        raise NoEditError(str(error)) from error
-    if words[:1] == ["cd"] and words[2:3] == ["&&"]:
-        words = words[3:]
-    if "&&" in words:
-        words = words[: words.index("&&")]
-    if len(words) < 4 or words[0] != "sed" or words[-1].startswith("-"):
-        raise NoEditError("not sed -i SCRIPT FILE")
+    action = action.strip(" \n")
+    match = _WORDS.match(action)
+    end = match.end() if match else 0
+    if action[end:] and not action[end:].startswith("&&"):
+        raise NoEditError(f"text that is not a command: {action[end:]}")
+    words = shlex.split(action[:end])
+    if len(words) < 4 or words[0] != "sed" or words[-1] != FILE:
+        raise NoEditError("not sed -i SCRIPT m.py")
     scripts, extended, in_place, rest = [], False, False, iter(words[1:-1])
     for word in rest:
         if word in ("-E", "-r"):

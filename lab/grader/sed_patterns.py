@@ -11,6 +11,7 @@ import re
 from lab.grader.no_edit import NoEditError
 
 _TURNED = "(){}|+?"
+_DIGITS = "0123456789"
 _SAME = frozenset("bBwWsS123456789n")
 
 
@@ -86,7 +87,7 @@ def _escape(sign: str, extended: bool) -> str:
 def _escaped_replacement(sign: str, match: re.Match[str]) -> str:
     if sign == "0":
         return match.group()
-    if sign.isdigit():
+    if sign in _DIGITS and sign:
         if int(sign) > len(match.groups()):
             raise NoEditError(f"no group {sign}")
         return match.group(int(sign)) or ""

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_REPLY = 1 << 20
-"""Bytes. A child that writes more is ended."""
+"""Bytes, if nothing else is asked for. A child that writes more is ended."""
 START_SECONDS = 120.0
 PATIENCE = 30.0
 """Seconds on the clock that a request may take beyond its processor time. Only a child that waits needs them."""
@@ -46,21 +47,26 @@ def without_network() -> tuple[str, ...]:
 class Worker:
     """A child process that answers one request at a time."""
 
-    def __init__(self, handler: str, seconds: float) -> None:
+    def __init__(self, handler: str, seconds: float, longest_reply: int = LONGEST_REPLY) -> None:
         """Start the child, without waiting for it.
 
         Args:
             handler: MODULE:FUNCTION, see `child`.
             seconds: processor time of one request.
+            longest_reply: bytes. A child that writes more is ended.
         """
         self.handler = handler
         self.seconds = seconds
+        self.longest_reply = longest_reply
         self.deadline: float | None = None
         """When the child is ended, in the time of `time.monotonic`; None while it has nothing to do."""
         self.ended = False
         """Whether the child is of no more use."""
         self.defences: tuple[str, ...] = ()
         """Defences of this child that not every system has: "no network", "other user", "system calls"."""
+        self.n_sent = 0
+        """Number of requests that were sent."""
+        self._nonce = ""
         self._data = b""
         program = [sys.executable, "-s", "-S", "-c", _PROGRAM.format(root=str(ROOT))]
         self._process = subprocess.Popen(
@@ -71,12 +77,15 @@ class Worker:
             cwd="/",
             env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},  # sets of texts have the same order everywhere
             start_new_session=True,
+            bufsize=0,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
-        self._poll = select.poll()
+        os.set_blocking(self._input.fileno(), False)
+        self._poll, self._may_write = select.poll(), select.poll()
         self._poll.register(self._output, select.POLLIN)
+        self._may_write.register(self._input, select.POLLOUT)
 
     @property
     def pid(self) -> int:
@@ -110,24 +119,27 @@ class Worker:
         return not self.ended and not self._poll.poll(0)
 
     def send(self, request: Any) -> None:
-        """Send one request. The child must have nothing else to do."""
+        """Send one request. The child must have nothing else to do. A child that does not read fails in `reply`."""
         self.deadline = time.monotonic() + 3 * self.seconds + PATIENCE
+        self.n_sent += 1
+        self._nonce = secrets.token_hex(8)
+        data = f"{self._nonce} {json.dumps(request)}\n".encode()
         with contextlib.suppress(BrokenPipeError):  # the child has ended; `reply` sees that
-            self._input.write(json.dumps(request).encode() + b"\n")
-            self._input.flush()
+            while data and time.monotonic() < self.deadline:
+                if self._may_write.poll(100):
+                    data = data[os.write(self._input.fileno(), data) :]
 
     def reply(self) -> Reply | None:
         """The answer, if it is there; None if the child is still busy. It ends a child that is busy for too long."""
-        if not self._poll.poll(0):
-            return self._failed() if self.deadline is not None and time.monotonic() > self.deadline else None
-        data = os.read(self.fileno(), 1 << 16)
-        self._data += data
-        if not data or len(self._data) > LONGEST_REPLY:
-            return self._failed()
-        if not self._data.endswith(b"\n"):
-            return None
-        line, self._data, self.deadline = self._data, b"", None
-        return self._decoded(line)
+        if self._poll.poll(0):
+            data = os.read(self.fileno(), 1 << 16)
+            self._data += data
+            if not data or len(self._data) > self.longest_reply:
+                return self._failed()
+            if self._data.endswith(b"\n"):
+                line, self._data, self.deadline = self._data, b"", None
+                return self._decoded(line)
+        return self._failed() if self.deadline is not None and time.monotonic() > self.deadline else None
 
     def close(self) -> None:
         """End the child."""
@@ -135,25 +147,23 @@ class Worker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._input, self._output):
-            with contextlib.suppress(BrokenPipeError):  # it had data that the child has not read
-                pipe.close()
+            pipe.close()
 
     def _failed(self) -> Reply:
         self.close()
         return Reply(None, "killed")
 
     def _decoded(self, line: bytes) -> Reply:
-        """A child may have been taken over, so that its line may be anything."""
+        """A child may have been taken over, so that its line may be anything, also an answer to an earlier request."""
         try:
             reply = json.loads(line)
         except (ValueError, RecursionError):
             return self._failed()
-        if not isinstance(reply, dict):
+        if not isinstance(reply, dict) or reply.get("nonce") != self._nonce:
             return self._failed()
-        if "ready" in reply and not self.defences:
-            return Reply(reply["ready"])
         if reply.get("last"):
             self.close()
         if reply.get("failed") in ("time", "memory"):
+            self.close()
             return Reply(None, reply["failed"])
         return Reply(reply["answer"]) if "answer" in reply else self._failed()

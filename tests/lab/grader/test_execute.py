@@ -32,6 +32,17 @@ def run(body, arguments="[[3, 1, 2]]"):
         ("return f", Outcome("size", "")),
         ("return 'a' * 30000", Outcome("size", "")),
         ("xs.append(xs)\nreturn xs", Outcome("size", "")),
+        (
+            "return str(xs), str(), str(None), list(map(str, xs))",
+            Outcome("value", "('[3, 1, 2]', '', 'None', ['3', '1', '2'])"),
+        ),
+        (
+            "return [isinstance(x, str) for x in ('a', 1)], max('b', 'a', key=str)",
+            Outcome("value", "([True, False], 'b')"),
+        ),
+        ("return str.upper('a') + str.join('-', ['b', 'c'])", Outcome("value", "'Ab-c'")),
+        ("x = 7\nx %= 4\nreturn x, xs[0] % xs[2], '%s %s' % (xs, 'a')", Outcome("value", "(3, 1, '[3, 1, 2] a')")),
+        ("return xs[::2], xs[::-1]", Outcome("value", "([3, 2], [2, 1, 3])")),
     ],
 )
 def test_a_call_gives_a_value_or_the_reason_why_not(body, found):
@@ -50,6 +61,40 @@ def test_a_call_gives_a_value_or_the_reason_why_not(body, found):
 def test_other_syntax_is_forbidden(row):
     with pytest.raises(ForbiddenError):
         compiled(f"def f(xs):\n    {row}\n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "f",
+        "[f]",
+        "(1, [f])",
+        "{1: f}",
+        "(lambda: 0)",
+        "(x for x in xs)",
+        "reversed(xs)",
+        "xs.pop",
+        "map(str, xs)",
+        "sum",
+    ],
+)
+@pytest.mark.parametrize(
+    "row", ["str({0})", "list(map(str, [{0}]))", "max([{0}], key=str)", "'%s' % {0}", "'%r' % ({0},)"]
+)
+def test_no_text_has_the_address_of_an_object(row, value):
+    assert run(f"return {row.format(value)}") == Outcome("error", "TypeError")
+    assert run(f"t = '%s'\nt %= ({value},)\nreturn t") == Outcome("error", "TypeError")
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["xs[::2] = {0}", "for xs[0:9:2] in [{0}]: pass", "(xs[::1], y) = ({0}, 1)", "xs[::2] += {0}", "del xs[::2]",
+     "y = xs[::2] = {0}", "[0 for xs[::2] in [{0}]]", "xs[0][::2] = {0}", "xs[::2, 0] = {0}"],
+)  # fmt: skip
+def test_nothing_is_assigned_to_a_slice_with_a_step(row):
+    """Python 3.11 writes outside a list whose new items come from a generator that makes it shorter."""
+    with pytest.raises(ForbiddenError):
+        compiled(f"def f(xs):\n    {row.format('(xs.pop() for x in xs)')}\n")
 
 
 def test_a_call_does_not_see_what_another_has_changed():

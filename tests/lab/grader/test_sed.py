@@ -33,6 +33,9 @@ COMMANDS = [
     "sed -i '4c\\    return 1' m.py",
     "sed -i -e '2s/1/2/' -e '3s/2/3/' m.py",
     "sed -i \"4s/'yes/'no/\" m.py",
+    'sed -i "2s/a\\[0\\]/\\"\'/" m.py',
+    "sed -i 4s/n/m/ m.py",
+    "sed -i 4s/'n * n'/m\\ m/ m.py&&true",
     "sed -i 's/\\bn\\b/k/g' m.py",
     "sed -i 's/a*/-/' m.py",
     "sed -i 's/[^a-z ]/_/g' m.py",
@@ -55,7 +58,13 @@ def test_a_command_gives_the_text_that_sed_gives(command, tmp_path):
         "sed -i '1e ls' m.py", "sed -i 'w out' m.py", "sed -i 'r /etc/passwd' m.py", "sed -i ':a;ba' m.py",
         "sed -i 's/(/(/' 's/a/b/' m.py", "sed -n -i 's/a/b/' m.py", "sed -i 's/a/b' m.py", "sed -i 's/[a/b/' m.py",
         "sed -i 's/a/\\1/' m.py", "sed -i 's/a/b/ m.py", "sed -i -f script m.py", "sed -i '1{s/a/b/}' m.py",
-        "sed -i 's/n/k/2' m.py",
+        "sed -i 's/n/k/2' m.py", "sed -i '2s/n/m/' other.py", "cd /testbed && sed -i '2s/n/m/' m.py",
+        "sed -i '2s/n/m/' >m.py", "sed -i '2s/n/m/' '>m.py'", "sed -i '2s/n/m/' > m.py", "sed -i '2s/n/m/' m.py > o",
+        "sed -i 2s/n/m>m/ m.py", "sed -i 2s/n/m/ <m.py", 'sed -i "2s/n/$HOME/" m.py', 'sed -i "2s/n/`ls`/" m.py',
+        'sed -i "2s/n/$(ls)/" m.py', 'sed -i "2s/n/\\$/" m.py', "sed -i 2s/n/$HOME/ m.py", "sed -i 2s/n/`ls`/ m.py",
+        "sed -i '2s/n/m/'\nm.py", "sed -i '2s/n/m/' m.py\nls", "sed -i '2s/n/m/' m.py; ls",
+        "sed -i '2s/n/m/' m.py | ls", "sed -i '2s/n/m/' m.py & ls", "sed -i 2s/{n,a}/m/ m.py",
+        "sed -i 's/n/\\²/' m.py", 'sed -i "2s/n/m\\\n/" m.py',
     ],
 )  # fmt: skip
 def test_other_commands_are_refused(command):
@@ -64,6 +73,6 @@ def test_other_commands_are_refused(command):
 
 
 def test_what_follows_the_command_is_not_run(tmp_path):
-    command = f"cd /testbed && sed -i '2s/n/m/' m.py && touch {tmp_path}/made"
+    command = f"sed -i '2s/n/m/' m.py && touch {tmp_path}/made"
     assert apply_sed(SOURCE, command) == SOURCE.replace("    n = a", "    m = a")
     assert list(tmp_path.iterdir()) == []
