@@ -1,6 +1,6 @@
 """Gold runs: tasks with their right action, as trajectories that every command of the package reads.
 
-Only the fix counts as text of the agent. The commands before it are there as text that nobody generated.
+Only the fix counts as text of the agent. The prompt before it is there as text that nobody generated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def gold_run(task: Task) -> Trajectory:
         source=SOURCE,
         resolved=True,
         model=None,
-        segments=(*segments, _fix(text, task.level)),
+        segments=(*segments, *_fix(text, task.level)),
         meta={"instance_id": task.id, "template": task.template, "canon": task.canon, "bug": task.bug.kind},
     )
 
@@ -41,11 +41,13 @@ def write_runs(tasks: Iterable[Task], path: Path) -> None:
     path.write_bytes(data)
 
 
-def _fix(text: Text, level: int) -> Segment:
-    tool, argument = ("bash", "command") if level == 3 else ("edit", "text")
-    call = Call(tool, {argument: text.action}, executed=True)
-    shown = _shown(text.action, level) if level == 3 else f"$ fix {text.action}"
-    return Segment("action", shown, generated=True, calls=(call,))
+def _fix(text: Text, level: int) -> tuple[Segment, ...]:
+    """The fix. In levels 0 to 2, `$ fix ` is a part of the prompt, so it is no text of the agent."""
+    if level == 3:
+        call = Call("bash", {"command": text.action}, executed=True)
+        return (Segment("action", _shown(text.action, level), generated=True, calls=(call,)),)
+    call = Call("edit", {"text": text.action}, executed=True)
+    return Segment("action", "$ fix "), Segment("action", text.action, generated=True, calls=(call,), continues=True)
 
 
 def _shown(command: str, level: int) -> str:

@@ -50,7 +50,7 @@ def test_no_function_of_a_test_right_or_wrong_is_one_of_training_under_any_names
 def test_another_split_or_level_is_an_error():
     with pytest.raises(ValueError, match="a split is one of train, test, templates"):
         dataset("dev", 1, 1, seed=0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="a level 1, 2 or 3"):
+    with pytest.raises(ValueError, match="a level 0 to 3"):
         dataset("train", 4, 1, seed=0)
 
 
@@ -77,7 +77,7 @@ def test_the_committed_gold_runs_are_those_that_the_command_makes(tmp_path):
 
 def test_only_the_fix_of_a_gold_run_is_action():
     assert len(load_trajectories(GOLD).trajectories) == N_GOLD
-    for level in (1, 2, 3):
+    for level in (0, 1, 2, 3):
         (task,) = dataset("test", level, 1, seed=6)
         run = gold_run(task)
         text, labels, *_ = transcript(run)
