@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lab.micro_swe.dataset import dataset
 from lab.micro_swe.rendering import TASK_OF_SESSION, Text, text_of
 from lab.micro_swe.task import Task
+from lm_eval_hesnr.files import replace_file
 from lm_eval_hesnr.trajectories.schema import Call, Segment, Trajectory
 
 SOURCE = "micro-swe"
@@ -33,12 +35,22 @@ def gold_run(task: Task) -> Trajectory:
     )
 
 
+def gold_tasks(level: int, n: int, seed: int, left_out: Sequence[Task], n_workers: int = 2) -> list[Task]:
+    """`n` tasks of the split "test". None of them has the bug of a task of `left_out` in the same function.
+
+    Two functions that differ only in names are the same here.
+    """
+    without = {(task.canon, task.broken_canon) for task in left_out}
+    made = dataset("test", level, n + len(without), seed, n_workers)
+    return [task for task in made if (task.canon, task.broken_canon) not in without][:n]
+
+
 def write_runs(tasks: Iterable[Task], path: Path) -> None:
     """Write the gold runs of the tasks to a compressed JSONL file. The same tasks give the same text."""
     lines = [json.dumps(gold_run(task).to_json(), ensure_ascii=False) + "\n" for task in tasks]
     data = gzip.compress("".join(lines).encode(), mtime=0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    replace_file(path, data)
 
 
 def _fix(text: Text, level: int) -> tuple[Segment, ...]:
