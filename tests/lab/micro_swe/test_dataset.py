@@ -10,7 +10,7 @@ from lab.grader import Pool
 from lab.micro_swe import Task, dataset, evaluation, sft_examples
 from lab.micro_swe.__main__ import GOLD, GOLD_SEED, N_GOLD
 from lab.micro_swe.canonical import digest
-from lab.micro_swe.gold import gold_run, write_runs
+from lab.micro_swe.gold import gold_run, gold_tasks, write_runs
 from lab.micro_swe.splits import Split, is_of, template_is_kept
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
@@ -75,6 +75,13 @@ def test_the_committed_gold_runs_are_those_that_the_command_makes(tmp_path):
     assert len(committed) == N_GOLD
 
 
+def test_gold_runs_leave_out_the_bugs_of_other_tasks():
+    first = dataset("test", 1, 8, seed=1)
+    found = gold_tasks(1, 6, 1, first[2:5])
+    assert found[:5] == [*first[:2], *first[5:]]
+    assert len(found) == 6
+
+
 def test_only_the_fix_of_a_gold_run_is_action():
     assert len(load_trajectories(GOLD).trajectories) == N_GOLD
     for level in (0, 1, 2, 3):
@@ -83,5 +90,6 @@ def test_only_the_fix_of_a_gold_run_is_action():
         text, labels, *_ = transcript(run)
         generated = [segment for segment in run.segments if segment.generated]
         assert [segment.kind for segment in generated] == ["action"]
+        assert level == 3 or [segment.text for segment in generated] == [task.cut(task.action)]
         code = "".join(char for char, label in zip(text, labels, strict=True) if label == Label.CODE)
         assert code == "".join(task.cut(task.action).split()), level
