@@ -1,4 +1,8 @@
-"""The rule that fixes level and settings of fine-tuning. It was written before its readings."""
+"""The rule that fixes level and settings of fine-tuning.
+
+It was written before its readings. Only level 0 was added after the first ones, in which the last checkpoint solved too
+few tasks of level 1 (6 to 7 %).
+"""
 
 from __future__ import annotations
 

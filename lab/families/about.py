@@ -1,7 +1,9 @@
-"""What a checkpoint is, for the files of readings."""
+"""What a checkpoint is, for the files of readings, and which training made it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from lab.families.plan import FLOOR
 from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW
 from lab.provenance import digest_of_weights
+from lm_eval_hesnr.errors import InputError
 
 
 def about(folder: Path, name: str) -> dict[str, Any]:
@@ -29,3 +32,30 @@ def about(folder: Path, name: str) -> dict[str, Any]:
         "training": {"steps": N_STEPS, "window": WINDOW, **asdict(recipe)},
         "model_sha256": digest_of_weights(folder),
     }
+
+
+def training_sha256(out: Path, family: str) -> str | None:
+    """Which training made the checkpoints of a family; None for random weights.
+
+    It is the digest of the first line that this training wrote into the log of the working folder: its loss, and its
+    time to a tenth of a second. If a family is trained again from its beginning, it has another one.
+
+    Args:
+        out: the working folder of all families.
+        family: its name, or the floor's.
+
+    Raises:
+        InputError: the log is missing or has no such line.
+    """
+    if family == FLOOR:
+        return None
+    path = out / "log.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    of_family = [(json.loads(line)["step"], line) for line in lines if json.loads(line)["stage"] == family]
+    if not of_family:
+        raise InputError(
+            f"{path}: expected lines of the family {family!r}, found none; keep the log with the checkpoints"
+        )
+    first_step = min(step for step, _ in of_family)
+    last = [line for step, line in of_family if step == first_step][-1]
+    return hashlib.sha256(last.encode()).hexdigest()

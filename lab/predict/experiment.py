@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.families.plan import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
-from lab.predict.from_readings import study_of
+from lab.predict.from_readings import floor_of, study_of
 from lab.predict.layout import COUNTS, MAIN_COUNT
 from lab.predict.tables import (
     checkpoint_table,
@@ -21,6 +21,10 @@ from lab.predict.tables import (
 from lab.predict.verdicts import together, verdicts
 from lab.readings import Readings
 from lm_eval_hesnr.results.correlate.data import correlation_data
+
+NOT_MADE = "not made"
+"""The verdict of the experiment, until the readings of all 36 checkpoints are there."""
+FORMS = {True: "fast", False: "complete"}
 
 
 def pieces(fast: bool) -> list[Piece]:
@@ -59,26 +63,40 @@ def _make_outcome(folder: Path, name: str, seed: int) -> Made:
 
 
 def analyse(readings: Readings, fast: bool) -> Analysis:
-    """The preregistered analysis, and what it is checked with."""
+    """The preregistered analysis, and what it is checked with. Each block says which form it is."""
     study = study_of(readings, fast=fast)
     found, correlation = verdicts(study), correlation_of(study)
     others = {f"measures over {data}": study_of(readings, fast=fast, data=data) for data in DATA if data != MAIN_DATA}
     others |= {count: study_of(readings, fast=fast, count=count) for count in COUNTS if count != MAIN_COUNT}
     if not fast:
         others["without the larger model"] = study_of(readings, without=("larger",))
+    blocks = {
+        "verdicts": verdict_table(found),
+        "checkpoints": checkpoint_table(correlation, floor_of(readings, fast=fast)),
+        "correlations": correlation_tables(correlation),
+        "robustness": robustness_table({"nothing": study, **others}),
+    }
     return Analysis(
-        blocks={
-            "verdicts": verdict_table(found),
-            "checkpoints": checkpoint_table(correlation),
-            "correlations": correlation_tables(correlation),
-            "robustness": robustness_table({"nothing": study, **others}),
-        },
+        blocks={name: f"{form_in_words(fast)}\n\n{block}" for name, block in blocks.items()},
         data={
+            "form": FORMS[fast],
             "verdicts": [asdict(one) for one in found],
             "together": together(found),
+            "verdict_of_the_experiment": NOT_MADE if fast else together(found),
             "correlation": correlation_data(correlation),
         },
         picture=scatter(study),
+    )
+
+
+def form_in_words(fast: bool) -> str:
+    """What is written over every block, so that no verdict of the fast form is taken for one of the experiment."""
+    counts = f"{len(checkpoints(fast=fast))} checkpoints, {len(seeds(fast=fast))} seeds"
+    if not fast:
+        return f"Complete form: {counts}."
+    return (
+        f"**Fast form**: {counts}. Its verdicts are not those of the experiment. These are {NOT_MADE!r} until all "
+        f"{len(checkpoints(fast=False))} checkpoints are there."
     )
 
 

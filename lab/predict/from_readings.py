@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lab.families.plan import MAIN_DATA, Checkpoint, checkpoints, seeds
+from lab.families.plan import FLOOR, MAIN_DATA, Checkpoint, checkpoints, seeds
 from lab.predict.layout import COUNTS, MAIN_COUNT, check_outcome, totals_of
 from lab.predict.study import CALIBRATED, HE_SNR, PPL, RIVALS, Study
 from lab.readings import Readings
@@ -28,7 +29,6 @@ def study_of(
     fast: bool = False,
     data: str = MAIN_DATA,
     count: str = MAIN_COUNT,
-    outcome: str = "outcome",
     without: Sequence[str] = (),
 ) -> Study:
     """The study of all checkpoints.
@@ -38,7 +38,6 @@ def study_of(
         fast: only the checkpoints and seeds of the fast form.
         data: which trajectories the measures are over.
         count: how passed trials are counted, one of `COUNTS`.
-        outcome: the first part of the names of the parts with outcomes.
         without: families that are left out.
 
     Raises:
@@ -46,8 +45,8 @@ def study_of(
     """
     rows = [one for one in checkpoints(fast=fast) if one.family not in without]
     before = {one: _part(readings, one, f"reading/{data}") for one in rows}
-    after = {one: [_part(readings, one, f"{outcome}/{seed}") for seed in seeds(fast=fast)] for one in rows}
-    _check_same(readings, before, after)
+    after = {one: [_part(readings, one, f"outcome/{seed}") for seed in seeds(fast=fast)] for one in rows}
+    _check_same(readings, after)
     points = Points([(_score(one, after[one], count), _run(readings, one, before[one])) for one in rows], DRAWS)
     points.check(["action", "all"])
     he_snr, ppl, *rivals = points.predictors([Spec.parse(label, "PREREG") for label in (HE_SNR, PPL, *RIVALS)])
@@ -55,6 +54,20 @@ def study_of(
     values = np.array([np.nan if by_name[name] is None else by_name[name] for name in points.names])
     calibrated = Predictor(label=CALIBRATED, values=values, x=values)
     return Study(points=points, he_snr=he_snr, ppl=ppl, rivals=rivals, calibrated=calibrated)
+
+
+def floor_of(readings: Readings, *, fast: bool = False) -> Score | None:
+    """The outcome of random weights. It is no part of the study. None if an outcome is not there yet.
+
+    Raises:
+        InputError: it has other tasks or settings than the checkpoints.
+    """
+    found = [readings.part(FLOOR, f"outcome/{seed}") for seed in seeds(fast=fast)]
+    if any(outcome is None for outcome in found):
+        return None
+    first = checkpoints(fast=fast)[0]
+    _check_outcomes(found, _part(readings, first, f"outcome/{seeds(fast=fast)[0]}"), readings.folder / f"{FLOOR}.json")
+    return replace(_score(Checkpoint(FLOOR, 0.0), found, MAIN_COUNT), checkpoint=FLOOR)
 
 
 def _part(readings: Readings, one: Checkpoint, part: str) -> Mapping[str, Any]:
@@ -67,28 +80,32 @@ def _part(readings: Readings, one: Checkpoint, part: str) -> Mapping[str, Any]:
     return found
 
 
-def _check_same(
-    readings: Readings,
-    before: Mapping[Checkpoint, Mapping[str, Any]],
-    after: Mapping[Checkpoint, Sequence[Mapping[str, Any]]],
-) -> None:
-    """Check that all checkpoints have the same tasks and settings of fine-tuning, and saw as many tokens."""
-    tokens: dict[float, Any] = {}
+def _check_same(readings: Readings, after: Mapping[Checkpoint, Sequence[Mapping[str, Any]]]) -> None:
+    """Check that all checkpoints have the same tasks and settings, and those of a family one training.
+
+    At each point of training, all of them saw as many tokens.
+    """
+    tokens: dict[float | str, Any] = {}
+    trainings: dict[float | str, Any] = {}
     first = next(iter(after.values()))[0]
     for one, outcomes in after.items():
-        place = f"{readings.folder / one.name}.json"
+        place = readings.folder / f"{one.name}.json"
         about = readings.about(one.name) or {}
-        if (seen := tokens.setdefault(one.percent, about.get("tokens"))) != about.get("tokens"):
-            raise InputError(
-                f"{place}: about, tokens: expected {seen} as in other families, found {about.get('tokens')}"
-            )
-        for outcome in outcomes:
-            check_outcome(outcome, place)
-            for key in ("tasks_sha256", "settings"):
-                if outcome[key] != first[key]:
-                    raise InputError(
-                        f"{place}: {key} of an outcome differs from that of other checkpoints; make it again"
-                    )
+        for key, seen, of in (("tokens", tokens, one.percent), ("training_sha256", trainings, one.family)):
+            expected = seen.setdefault(of, about.get(key))
+            if about.get(key) != expected:
+                raise InputError(
+                    f"{place}: about, {key}: expected {expected} as in other files of {of}, found {about.get(key)}"
+                )
+        _check_outcomes(outcomes, first, place)
+
+
+def _check_outcomes(outcomes: Sequence[Mapping[str, Any]], first: Mapping[str, Any], place: Path) -> None:
+    for outcome in outcomes:
+        check_outcome(outcome, str(place))
+        for key in ("tasks_sha256", "settings"):
+            if outcome[key] != first[key]:
+                raise InputError(f"{place}: {key} of an outcome differs from that of other checkpoints; make it again")
 
 
 def _score(one: Checkpoint, outcomes: Sequence[Mapping[str, Any]], count: str) -> Score:

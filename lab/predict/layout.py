@@ -7,6 +7,7 @@ lab/readings/README.md describes them. `reading_of` makes the value of the part 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ def _rows(totals: np.ndarray, columns: Sequence[str]) -> list[str]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def totals_of(reading: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -85,7 +86,7 @@ def totals_of(reading: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def outcome_of(
-    tasks: Sequence[str],
+    tasks_sha256: str,
     greedy: Sequence[bool],
     sampled: Sequence[int],
     settings: Mapping[str, Any],
@@ -94,19 +95,20 @@ def outcome_of(
     """The value of the part `outcome/SEED`.
 
     Args:
-        tasks: the names of all tasks, in the order of `GROUPS`.
+        tasks_sha256: digest of all tasks, which are in the order of `GROUPS`, and of the fine-tuning examples.
         greedy: for each task whether the greedy attempt solved it.
         sampled: for each task, how many of the `SAMPLES` attempts at temperature 0.8 solved it.
         settings: of fine-tuning and of sampling.
-        held_out_loss: mean loss of the correct actions of held-out tasks, nats per token.
+        held_out_loss: mean loss of the correct actions of held-out tasks, nats per token. If it is not finite, because
+            the model diverged, the value is null.
     """
     found = {
         "settings": dict(settings),
-        "tasks_sha256": digest(tasks),
+        "tasks_sha256": tasks_sha256,
         "groups": GROUPS,
         "greedy": "".join(str(int(one)) for one in greedy),
         "sampled": "".join(str(int(one)) for one in sampled),
-        "held_out_loss": held_out_loss,
+        "held_out_loss": held_out_loss if math.isfinite(held_out_loss) else None,
     }
     check_outcome(found, "the outcome")
     return found

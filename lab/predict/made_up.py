@@ -8,13 +8,14 @@ see. Every reading of a measure has noise of its own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from lab.families.plan import PERCENTS
 from lab.predict.study import CALIBRATED, HE_SNR, PPL, RIVALS, Study
+from lm_eval_hesnr.metrics.bootstrap import RESAMPLES
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.correlate.points import Points, Predictor
 from lm_eval_hesnr.results.correlate.scores import Score
@@ -70,6 +71,9 @@ def made_up(world: str, seed: int, size: Size = LARGE) -> Study:
     names = [HE_SNR, PPL, CALIBRATED, *RIVALS]
     values = {name: (seen[name] + series.noise(size.noise)).ravel() for name in names}
     predictors = {name: Predictor(label=name, values=x, x=_scaled(name, x)) for name, x in values.items()}
+    x = predictors[HE_SNR].x
+    noise = np.random.default_rng([seed, len(WORLDS)]).normal(size=(RESAMPLES, len(x)))
+    predictors[HE_SNR] = replace(predictors[HE_SNR], drawn=x + _scaled(HE_SNR, size.noise * noise))
     halves = [(seen[PPL] + series.noise(size.noise * math.sqrt(2))).ravel() for _ in range(2)]
     whole = (halves[0] + halves[1]) / 2
     predictors[PPL] = Predictor(

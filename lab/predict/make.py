@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from lab.experiment import Made
-from lab.families.about import about
+from lab.families.about import about, training_sha256
 from lab.families.plan import GOLD_RUNS
 from lab.families.train import checkpoint
-from lab.micro_swe import dataset
 from lab.micro_swe.__main__ import GOLD_SEED
-from lab.micro_swe.gold import write_runs
+from lab.micro_swe.gold import gold_tasks, write_runs
 from lab.predict.layout import SAMPLES, outcome_of
 from lab.predict.read import read
 from lab.tuning.attempts import TEMPERATURE
 from lab.tuning.fine_tune import Settings
 from lab.tuning.fixed import FIXED
 from lab.tuning.outcome import outcome
-from lab.tuning.tasks import tasks_of
+from lab.tuning.tasks import CODE, tasks_of
 
 DIALECT_LEVEL = 3
+FIRST_SEED = 100
+"""Of fine-tuning. The calibration used 0, 1 and 2, so that none of its outcomes is repeated here."""
 
 
 def make_reading(folder: Path, name: str, data: str) -> Made:
@@ -32,28 +37,40 @@ def make_reading(folder: Path, name: str, data: str) -> Made:
     """
     out = folder.parents[1]
     model = checkpoint(out / "families", name)
-    return Made(about(model, name), read(model, _trajectories(out, data)))
+    return Made(_about(model, name), read(model, _trajectories(out, data)))
 
 
 def make_outcome(folder: Path, name: str, seed: int) -> Made:
-    """What a checkpoint solves after fine-tuning with a seed. `folder` and `name` as in `make_reading`."""
+    """What a checkpoint solves after fine-tuning . `folder` and `name` as in `make_reading`.
+
+    Fine-tuning and samples have the seed `FIRST_SEED` + `seed`.
+    """
     out = folder.parents[1]
     model = checkpoint(out / "families", name)
     tasks = tasks_of(out / "tasks", FIXED.level)
-    found = outcome(model, tasks, Settings(seed=seed, steps=FIXED.steps, lr=FIXED.lr), samples=SAMPLES)
+    found = outcome(model, tasks, Settings(seed=FIRST_SEED + seed, steps=FIXED.steps, lr=FIXED.lr), samples=SAMPLES)
     if found.sampled is None:
         raise AssertionError("samples were asked for")
-    settings = {"level": FIXED.level, **found.settings, "temperature": TEMPERATURE}
-    names = [task.id for task in tasks.held_out]
+    settings = {
+        "level": FIXED.level, **found.settings, "first_seed": FIRST_SEED, "temperature": TEMPERATURE,
+        "bfloat16": torch.cpu._is_avx512_bf16_supported(),
+    }  # fmt: skip
     greedy = [bool(one) for one in found.greedy]
-    return Made(about(model, name), outcome_of(names, greedy, found.sampled.tolist(), settings, found.held_out_loss))
+    value = outcome_of(tasks.sha256(), greedy, found.sampled.tolist(), settings, found.held_out_loss)
+    return Made(_about(model, name), value)
+
+
+def _about(model: Path, name: str) -> Mapping[str, Any]:
+    return {**about(model, name), "training_sha256": training_sha256(model.parent, name.partition("-")[0])}
 
 
 def _trajectories(out: Path, data: str) -> Path | None:
     """The file of a set of trajectories, which is made if it is missing; None for the embedded runs."""
     if data == "swe_mini":
         return None
-    path = out / f"{data}.jsonl.gz"
+    level = DIALECT_LEVEL if data == "dialect" else FIXED.level
+    path = out / f"{data}-{level}-without-{FIXED.level}-{CODE}.jsonl.gz"
     if not path.exists():
-        write_runs(dataset("test", DIALECT_LEVEL if data == "dialect" else FIXED.level, GOLD_RUNS, GOLD_SEED), path)
+        left_out = tasks_of(out / "tasks", FIXED.level).held_out
+        write_runs(gold_tasks(level, GOLD_RUNS, GOLD_SEED, left_out), path)
     return path

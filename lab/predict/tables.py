@@ -14,6 +14,7 @@ from lab.predict.verdicts import Verdict, p1, together
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
 from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
 from lm_eval_hesnr.results.correlate.points import Predictor
+from lm_eval_hesnr.results.correlate.scores import Score
 from lm_eval_hesnr.results.correlate.sentences import cautions, headline
 from lm_eval_hesnr.results.correlate.tables import points_table, tables
 
@@ -52,11 +53,20 @@ def _numbers(one: Verdict) -> str:
     return ", ".join(f"{name} {'N/A' if value is None else f'{value:.3g}'}" for name, value in one.numbers.items())
 
 
-def checkpoint_table(found: Correlation) -> str:
-    """One row per checkpoint."""
+def checkpoint_table(found: Correlation, floor: Score | None) -> str:
+    """One row per checkpoint, and one for random weights: their outcome, which is in no test.
+
+    Args:
+        found: about the checkpoints.
+        floor: the outcome of random weights; None if it is not there yet.
+    """
     found_table = points_table(found)
     head, *rows = found_table.rows
-    return table(head, rows, found_table.n_left)
+    outcome = ["not made"] * 3
+    if floor is not None:
+        outcome = [str(floor.passed.sum()), str(floor.trials.sum()), f"{floor.rate:.1%}"]
+    cells = ["random weights (the floor; in no test)", "", "0", *outcome]
+    return table(head, [*rows, [*cells, *[""] * (len(head) - len(cells))]], found_table.n_left)
 
 
 def correlation_tables(found: Correlation) -> str:

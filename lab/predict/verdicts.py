@@ -9,10 +9,10 @@ import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 
 from lab.predict.equal_loss import equal_loss
-from lab.predict.study import SELF, Study
+from lab.predict.study import HE_SNR, SELF, Study
 from lm_eval_hesnr.metrics.bootstrap import LEVEL, Interval
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import LEAST_RELIABILITY, reliability
-from lm_eval_hesnr.metrics.correlation.one_measure import spearman
+from lm_eval_hesnr.metrics.correlation.one_measure import is_constant, spearman
 from lm_eval_hesnr.metrics.correlation.partial import dummies, left_out_errors, partial
 from lm_eval_hesnr.results.correlate.differences import NO, NOT_KNOWN, YES, Difference, differences
 from lm_eval_hesnr.results.correlate.points import NULL, Predictor
@@ -46,10 +46,11 @@ class Verdict:
 def verdicts(study: Study) -> list[Verdict]:
     """P1 to P6, in order.
 
-    If the outcome or HE-SNR is mostly noise, no measure can show what it predicts. Then nothing is against it.
+    If the outcome or HE-SNR is mostly noise, no measure can show what it predicts. Then nothing is against it. The same
+    if it is not known how much of them is noise.
     """
     found = [test(study) for test in TESTS.values()]
-    if all(one is None or one >= LEAST_RELIABILITY for one in reliabilities(study).values()):
+    if all(one is not None and one >= LEAST_RELIABILITY for one in reliabilities(study).values()):
         return found
     return [replace(one, verdict=UNDECIDED) if one.verdict == AGAINST else one for one in found]
 
@@ -89,16 +90,17 @@ def p2(study: Study) -> Verdict:
     """Does HE-SNR correlate better than every other measure and log(tokens), and is the gain left after calibration?
 
     Against if log(tokens) or self_he_snr does as well, if calibrated HE-SNR has no useful gain over ln PPL, or if
-    HE-SNR is worse than one of its rivals.
+    HE-SNR is worse than one of its rivals. Supports only if all of these differences are known.
     """
-    found = [one for one in _differences(study, study.he_snr, study.all_rivals) if one.same_as is None]
+    found = [one for one in _differences(study, study.he_snr, study.all_rivals) if one.same_as in (None, HE_SNR)]
     calibrated = _difference(study, study.calibrated, study.ppl)
     as_good = any(one.answer == NO and one.rival in (SELF, NULL) for one in found)
     worse = any(one.test is not None and one.test.difference < 0 and _is_small(one.p_value) for one in found)
     if as_good or worse or calibrated.answer == NO:
         verdict = AGAINST
     else:
-        verdict = SUPPORTS if {one.answer for one in found} == {YES} else UNDECIDED
+        all_better = {one.answer for one in found} == {YES} and calibrated.test is not None
+        verdict = SUPPORTS if all_better and calibrated.p_value is not None else UNDECIDED
     numbers = {one.rival: one.p_value for one in found} | {calibrated.label: calibrated.p_value}
     return Verdict(name="P2", verdict=verdict, numbers=numbers)
 
@@ -113,13 +115,27 @@ def _difference(study: Study, one: Predictor, rival: Predictor) -> Difference:
 
 def _differences(study: Study, one: Predictor, rivals: Sequence[Predictor]) -> list[Difference]:
     """With p-values after Holm over these comparisons, as in `hesnr correlate`."""
-    reasons = {some.label: some.missing(study.points.names) for some in (one, *rivals)}
-    return differences(study.points, [one], rivals, reasons)
+    return differences(study.points, [one], rivals, _reasons(study, one, *rivals))
+
+
+def _reasons(study: Study, *predictors: Predictor) -> dict[str, str | None]:
+    """For each label why there is no statistic, or None."""
+    if is_constant(study.points.y):
+        return {one.label: "all checkpoints have the same outcome" for one in predictors}
+    return {one.label: one.missing(study.points.names) for one in predictors}
+
+
+def _are_known(study: Study, *predictors: Predictor) -> bool:
+    """Whether the outcome varies, and all values are there and vary. A test that needs others is undecided."""
+    return not any(_reasons(study, *predictors).values())
 
 
 def p3(study: Study) -> Verdict:
     """Is HE-SNR related to the outcome beyond what all families have in common, and does no family turn its sign?"""
-    swaps = swaps_of(study.points, [study.he_snr, study.ppl]).by_label
+    if not _are_known(study, study.he_snr):
+        return Verdict(name="P3", verdict=UNDECIDED)
+    known = [one for one in (study.he_snr, study.ppl) if _are_known(study, one)]
+    swaps = swaps_of(study.points, known).by_label
     value, p_value, _ = swaps.get(study.he_snr.label, (None, None, None))
     within = within_families(study, study.he_snr)
     numbers = {
@@ -150,6 +166,8 @@ def within_families(study: Study, one: Predictor) -> dict[str, float]:
 
 def p4(study: Study) -> Verdict:
     """At equal loss, does HE-SNR pick the better checkpoint more often than loss does at equal HE-SNR?"""
+    if not _are_known(study, study.he_snr, study.ppl):
+        return Verdict(name="P4", verdict=UNDECIDED)
     found = equal_loss(study.he_snr.x, study.ppl.x, study.points.y, study.points.families)
     numbers = {
         "pairs": found.pairs,
@@ -168,6 +186,8 @@ def p5(study: Study) -> Verdict:
 
     def _errors(*predictors: Predictor) -> np.ndarray | None:
         """(F,) root mean squared error of each family, in logits."""
+        if not _are_known(study, *predictors):
+            return None
         z = np.stack([one.x for one in predictors], axis=1)
         found = left_out_errors(z, study.points.y, study.points.families)
         return None if found is None else np.array([np.sqrt(np.mean(found[families == name] ** 2)) for name in names])
@@ -190,10 +210,12 @@ def p5(study: Study) -> Verdict:
 
 def p6(study: Study) -> Verdict:
     """Given ln PPL and the family, does HE-SNR say more than a second reading of ln PPL would?"""
+    if not _are_known(study, study.he_snr, study.ppl):
+        return Verdict(name="P6", verdict=UNDECIDED)
     families = dummies(study.points.families)
     of_snr = partial(study.he_snr.x, study.points.y, np.column_stack([study.ppl.x, families]))
     control = None
-    if study.ppl.halves is not None:
+    if study.ppl.halves is not None and np.isfinite(study.ppl.halves).all():
         first, second = study.ppl.halves
         control = partial(first, study.points.y, np.column_stack([second, families]))
     numbers = {"partial": of_snr and of_snr.value, "control": control and control.value}

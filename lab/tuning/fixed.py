@@ -1,4 +1,7 @@
-"""Level and settings of fine-tuning that all experiments use. The calibration chose them (docs/lab/calibration.md)."""
+"""Level and settings of fine-tuning that all experiments use: those that the calibration chooses.
+
+A test compares them with the committed readings of the calibration (docs/lab/calibration.md).
+"""
 
 from __future__ import annotations
 

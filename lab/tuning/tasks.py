@@ -23,7 +23,7 @@ def _code_digest() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
-_CODE = _code_digest()[:12]
+CODE = _code_digest()[:12]
 """Of the code as it was imported, not as it is when the tasks are made."""
 
 
@@ -35,13 +35,18 @@ class Tasks(NamedTuple):
     held_out: list[Task]
     """The tasks of the split "test", then those of "templates"."""
 
+    def sha256(self) -> str:
+        """The digest of all examples, and of names, prompts, right actions and tests of the held-out tasks."""
+        held_out = [(task.id, task.prompt, task.action, task.tests) for task in self.held_out]
+        return hashlib.sha256(json.dumps([self.examples, held_out]).encode()).hexdigest()
+
 
 def tasks_of(folder: Path, level: int, n_workers: int = 1) -> Tasks:
     """The tasks of a level: from the folder if they are there, else made and written into it.
 
     The file's name has a digest of the code that makes them, so that other code makes them anew.
     """
-    path = folder / f"tasks-{level}-{_CODE}.json"
+    path = folder / f"tasks-{level}-{CODE}.json"
     if not path.exists():
         made = {
             "examples": sft_examples(level, N_EXAMPLES, _SEED, n_workers),

@@ -5,7 +5,8 @@ import pytest
 from lab.calibration.choice import Try, choice
 from lab.calibration.experiment import EXPERIMENT
 from lab.calibration.settings import SETTINGS
-from lab.readings import Readings
+from lab.readings import FOLDER, Readings
+from lab.tuning.fixed import FIXED
 from lm_eval_hesnr.errors import InputError
 
 
@@ -70,3 +71,12 @@ def test_the_analysis_says_that_no_setting_fits_and_what_is_missing(tmp_path):
 def test_no_piece_is_twice_in_the_plan():
     names = [(piece.name, piece.part) for piece in EXPERIMENT.pieces(False)]
     assert len(names) == len(set(names)) == 6 * len(SETTINGS)
+
+
+def test_the_fixed_setting_is_the_one_that_the_committed_readings_give():
+    try:
+        found = EXPERIMENT.analyse(Readings(FOLDER / "calibration"), False).data["choice"]
+    except InputError as error:
+        pytest.skip(f"the readings of the calibration are incomplete: {error}")
+    assert found is not None
+    assert (found["level"], found["steps"], found["lr"]) == FIXED

@@ -9,8 +9,10 @@ import torch
 
 from assets_src.tiny_swe_lm.model import Size, build_model
 from assets_src.tiny_swe_lm.tokenizer import train_tokenizer
+from lab.families.about import training_sha256
 from lab.families.corrupted import corrupted
 from lab.families.recipes import RECIPES, stage
+from lm_eval_hesnr.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,23 @@ def test_checkpoints_are_kept_at_shares_of_the_steps():
     made = stage("code")
     assert (made.members[225], made.members[1800]) == ("code-012.5", "code-100.0")
     assert made.schedule.lr(1799) == pytest.approx(3e-3 / 30, rel=0.01)
+
+
+def test_a_training_from_the_beginning_is_another_one_and_a_continued_one_is_the_same(tmp_path):
+    def log(*steps):
+        with (tmp_path / "log.jsonl").open("a") as file:
+            file.writelines(f'{{"stage": "{stage}", "step": {step}, "seconds": {s}}}\n' for stage, step, s in steps)
+
+    with pytest.raises(InputError, match="expected lines of the family 'code', found none"):
+        training_sha256(tmp_path, "code")
+    log(("code", 50, 1.5), ("recipe", 50, 7.0), ("code", 100, 3.0))
+    first = training_sha256(tmp_path, "code")
+    log(("code", 100, 3.1), ("code", 150, 4.6))
+    assert training_sha256(tmp_path, "code") == first
+    assert training_sha256(tmp_path, "recipe") != first
+    log(("code", 50, 1.6))
+    assert training_sha256(tmp_path, "code") != first
+    assert training_sha256(tmp_path, "floor") is None
 
 
 def session(name, n_turns):

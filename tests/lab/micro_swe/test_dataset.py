@@ -10,7 +10,7 @@ from lab.grader import Pool
 from lab.micro_swe import Task, dataset, evaluation, sft_examples
 from lab.micro_swe.__main__ import GOLD, GOLD_SEED, N_GOLD
 from lab.micro_swe.canonical import digest
-from lab.micro_swe.gold import gold_run, write_runs
+from lab.micro_swe.gold import gold_run, gold_tasks, write_runs
 from lab.micro_swe.splits import Split, is_of, template_is_kept
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
@@ -50,7 +50,7 @@ def test_no_function_of_a_test_right_or_wrong_is_one_of_training_under_any_names
 def test_another_split_or_level_is_an_error():
     with pytest.raises(ValueError, match="a split is one of train, test, templates"):
         dataset("dev", 1, 1, seed=0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="a level 1, 2 or 3"):
+    with pytest.raises(ValueError, match="a level 0 to 3"):
         dataset("train", 4, 1, seed=0)
 
 
@@ -75,13 +75,21 @@ def test_the_committed_gold_runs_are_those_that_the_command_makes(tmp_path):
     assert len(committed) == N_GOLD
 
 
+def test_gold_runs_leave_out_the_bugs_of_other_tasks():
+    first = dataset("test", 1, 8, seed=1)
+    found = gold_tasks(1, 6, 1, first[2:5])
+    assert found[:5] == [*first[:2], *first[5:]]
+    assert len(found) == 6
+
+
 def test_only_the_fix_of_a_gold_run_is_action():
     assert len(load_trajectories(GOLD).trajectories) == N_GOLD
-    for level in (1, 2, 3):
+    for level in (0, 1, 2, 3):
         (task,) = dataset("test", level, 1, seed=6)
         run = gold_run(task)
         text, labels, *_ = transcript(run)
         generated = [segment for segment in run.segments if segment.generated]
         assert [segment.kind for segment in generated] == ["action"]
+        assert level == 3 or [segment.text for segment in generated] == [task.cut(task.action)]
         code = "".join(char for char, label in zip(text, labels, strict=True) if label == Label.CODE)
         assert code == "".join(task.cut(task.action).split()), level

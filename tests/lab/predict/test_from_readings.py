@@ -18,7 +18,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.documents import document_totals
 from tests.results.correlate.made_up import Checkpoint, results_with_documents
 
-TASKS = [f"task {i}" for i in range(600)]
+TASKS = "5" * 64
 
 
 def results(name: str, he_snr: float, ppl: float, n_documents: int = 20) -> dict:
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
     for one in checkpoints(fast=True):
         trend = np.log(one.percent / 12.5)
         ability = trend + levels[one.family]
-        about = {"family": one.family, "percent": one.percent, "tokens": 1000 * one.percent}
+        about = {"percent": one.percent, "tokens": 1000 * one.percent, "training_sha256": one.family}
         found = results(one.name, 0.1 + 0.02 * ability, float(np.exp(4 - 0.5 * trend + random.normal(0, 0.05))))
         file = readings.folder.parent / "results" / one.name / "results_1.json"
         file.parent.mkdir(parents=True)
@@ -113,7 +113,10 @@ def test_the_command_analyses_readings_without_a_model(folder, tmp_path, capsys)
     data = json.loads((tmp_path / "predict.json").read_text())
     assert [one["name"] for one in data["verdicts"]] == ["P1", "P2", "P3", "P4", "P5", "P6"]
     assert f"| together |  | **{data['together']}** |" in out
+    assert (data["form"], data["verdict_of_the_experiment"]) == ("fast", "not made")
+    assert out.count("**Fast form**: 24 checkpoints, 2 seeds.") == 4
     assert "| recipe-012.5 |" in out
+    assert "| random weights (the floor; in no test) |  | 0 | not made |" in out
     assert "| without the larger model |" not in out
     assert (tmp_path / "predict.svg").read_text().count("<circle") == 2 * 24 + 4
     command.main(arguments)
@@ -137,6 +140,11 @@ def test_a_missing_reading_is_named(folder):
     ("change", "message"),
     [
         (lambda file: file["about"].update(tokens=7), "about, tokens: expected"),
+        (lambda file: file["about"].update(training_sha256="again"), "training_sha256: expected sessions"),
+        (
+            lambda file: file["parts"]["outcome/0"]["value"].update(tasks_sha256="0"),
+            "tasks_sha256 of an outcome differs",
+        ),
         (lambda file: file["parts"]["outcome/0"]["value"].update(greedy="01"), "greedy: expected 600 digits"),
         (lambda file: file["parts"]["outcome/0"]["value"].update(settings={}), "settings of an outcome differs"),
         (lambda file: file["parts"]["reading/micro_swe"]["value"].update(documents_sha256="f" * 64), "trajectories"),
@@ -152,6 +160,35 @@ def test_readings_that_do_not_fit_together_are_named(folder, tmp_path, change, m
         study_of(Readings(tmp_path), fast=True)
 
 
+def test_the_floor_has_a_row_and_changes_no_verdict(folder, tmp_path):
+    for path in folder.glob("*.json"):
+        (tmp_path / path.name).write_text(path.read_text())
+    readings = Readings(tmp_path)
+    for seed in (0, 1):
+        value = outcome_of(TASKS, [True] * 6 + [False] * 594, [0] * 600, {"lr": 2e-3}, float("nan"))
+        readings.add("floor", f"outcome/{seed}", {}, value, {})
+    found = analyse(readings, True)
+    assert "| random weights (the floor; in no test) |  | 0 | 12 | 1200 | 1.0% |" in found.blocks["checkpoints"]
+    assert found.data["verdicts"] == analyse(Readings(folder), True).data["verdicts"]
+
+
+def test_a_checkpoint_with_a_missing_measure_stays_and_the_tests_that_need_it_are_undecided(folder, tmp_path):
+    for path in folder.glob("*.json"):
+        file = json.loads(path.read_text())
+        if path.stem == "sessions-050.0":
+            reading = file["parts"]["reading/micro_swe"]["value"]
+            columns = reading["columns"]["action"]
+            place = next(i for i, name in enumerate(columns) if name.endswith("nll"))
+            lines = [line.split(" ") for line in reading["totals"]["action"]]
+            reading["totals"]["action"] = [" ".join([*one[:place], "nan", *one[place + 1 :]]) for one in lines]
+        (tmp_path / path.name).write_text(json.dumps(file))
+    found = analyse(Readings(tmp_path), True)
+    of = {one["name"]: one["verdict"] for one in found.data["verdicts"]}
+    assert {name: of[name] for name in ("P1", "P4", "P5", "P6")} == dict.fromkeys(("P1", "P4", "P5", "P6"), "undecided")
+    assert "| sessions-050.0 |" in found.blocks["checkpoints"]
+    assert found.data["together"] != "supports"
+
+
 def test_many_trajectories_are_added_into_few_rows():
     found = results("a", 0.1, 50.0, n_documents=450)
     reading = reading_of(found)
@@ -165,6 +202,6 @@ def test_many_trajectories_are_added_into_few_rows():
 
 
 def test_an_outcome_with_a_wrong_digit_is_refused():
-    assert sum(GROUPS.values()) == len(TASKS)
+    assert sum(GROUPS.values()) == 600
     with pytest.raises(InputError, match="sampled: expected 600 digits"):
         outcome_of(TASKS, [True] * 600, [5] * 600, {}, 0.5)

@@ -9,8 +9,9 @@ import pytest
 from lab.predict.equal_loss import equal_loss
 from lab.predict.made_up import Size, made_up
 from lab.predict.study import Study
-from lab.predict.verdicts import AGAINST, REVERSED, SUPPORTS, UNDECIDED, Verdict, p3, p4, p5, p6, together, verdicts
+from lab.predict.verdicts import AGAINST, REVERSED, SUPPORTS, UNDECIDED, Verdict, p2, p3, p4, p5, p6, together, verdicts
 from lm_eval_hesnr.metrics.correlation.one_measure import pearson
+from lm_eval_hesnr.results.correlate.points import Predictor
 
 DRAWS = 6
 MANY = Size(families=8)
@@ -47,6 +48,35 @@ def test_the_fast_form_is_against_a_worse_he_snr_and_never_supports_it():
 def test_an_outcome_that_is_mostly_noise_is_against_nothing():
     assert AGAINST not in {one.verdict for one in verdicts(made_up("worse", 0, Size(tasks=10, seeds=1)))}
     assert AGAINST in {one.verdict for one in verdicts(made_up("worse", 0))}
+
+
+def without_value(one: Predictor) -> Predictor:
+    x = one.x.copy()
+    x[3] = np.nan
+    return replace(one, values=x, x=x)
+
+
+def test_a_test_that_needs_a_missing_value_is_undecided():
+    study = made_up("better", 0, MANY)
+    assert {one.verdict for one in verdicts(study)} == {SUPPORTS}
+    of_snr = verdicts(replace(study, he_snr=without_value(study.he_snr)))
+    assert {one.verdict for one in of_snr} == {UNDECIDED}
+    of_ppl = {one.name: one.verdict for one in verdicts(replace(study, ppl=without_value(study.ppl)))}
+    assert of_ppl == dict.fromkeys(("P1", "P2", "P4", "P5", "P6"), UNDECIDED) | {"P3": SUPPORTS}
+    without_halves = replace(study.ppl, halves=(without_value(study.ppl).x, study.ppl.x))
+    assert p6(replace(study, ppl=without_halves)).verdict == UNDECIDED
+
+
+def test_p2_supports_only_if_the_difference_of_calibrated_he_snr_is_known():
+    study = made_up("better", 0, MANY)
+    assert p2(study).verdict == SUPPORTS
+    assert p2(replace(study, calibrated=without_value(study.calibrated))).verdict == UNDECIDED
+
+
+def test_an_outcome_that_is_the_same_everywhere_decides_nothing():
+    study = made_up("worse", 0)
+    study.points.y = np.full_like(study.points.y, -7.0)
+    assert {one.verdict for one in verdicts(study)} == {UNDECIDED}
 
 
 def with_he_snr(study: Study, x: np.ndarray) -> Study:

@@ -1,6 +1,7 @@
 """Fine-tuning on tasks, and attempts: which tokens count, what a result depends on, what a model can learn."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from lab.grader import Pool
 from lab.micro_swe import dataset
 from lab.tuning.attempts import solved, written_actions
 from lab.tuning.fine_tune import Example, Settings, _batches, action_loss, as_batch, encoded, fine_tune
+from lab.tuning.tasks import Tasks
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,18 @@ def tokenizer(tasks):
     return PreTrainedTokenizerFast(
         tokenizer_object=train_tokenizer(text, 500), pad_token=END_OF_TEXT, clean_up_tokenization_spaces=False
     )
+
+
+def test_the_digest_of_tasks_changes_with_everything_that_an_outcome_depends_on(tasks):
+    digests = {
+        Tasks([("prompt", "action")], tasks).sha256(),
+        Tasks([("prompt", "action 2")], tasks).sha256(),
+        *(
+            Tasks([("prompt", "action")], [replace(tasks[0], **{field: value}), *tasks[1:]]).sha256()
+            for field, value in (("id", "a"), ("prompt", "a"), ("action", "a"), ("tests", tasks[1].tests))
+        ),
+    }
+    assert len(digests) == 6
 
 
 def new_model(tokenizer):
