@@ -22,6 +22,5 @@ SETTINGS = (
     Setting(1, 150, 2e-3),
     Setting(1, 200, 2e-3),
     Setting(0, 200, 2e-3),
-    Setting(0, 100, 2e-3),
 )
 """In the order in which they are tried. The fast form has the first one, and one seed."""

@@ -16,4 +16,4 @@ class Fixed(NamedTuple):
     lr: float
 
 
-FIXED = Fixed(level=1, steps=200, lr=2e-3)
+FIXED = Fixed(level=0, steps=200, lr=2e-3)
