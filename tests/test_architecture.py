@@ -103,6 +103,18 @@ def allowed(name: str) -> set[str]:
     return {name, *UNDER_ALL}.union(*(allowed(lower) for lower in BELOW[name]))
 
 
+def circles(every: list[Import]) -> list[str]:
+    """Return one line for a circle of imports, if there is one."""
+    graph: dict[str, set[str]] = {}
+    for one in every:
+        graph.setdefault(one.importer, set()).add(one.imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return ["a circle of imports: " + " <- ".join(error.args[1])]
+    return []
+
+
 def faults(package: Path) -> list[str]:
     """Return one line for each rule that the package breaks."""
     found = [
@@ -114,13 +126,7 @@ def faults(package: Path) -> list[str]:
         return found
     every = list(imports(package))
     found = [str(one) for one in every if part(one.imported) not in allowed(part(one.importer))]
-    graph: dict[str, set[str]] = {}
-    for one in every:
-        graph.setdefault(one.importer, set()).add(one.imported)
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        found.append("a circle of imports: " + " <- ".join(error.args[1]))
+    found += circles(every)
     at_the_top = sorted(path.name for path in package.glob("*.py"))
     if len(at_the_top) > MOST_FILES_AT_THE_TOP:
         found.append(f"{len(at_the_top)} Python files at the top, at most {MOST_FILES_AT_THE_TOP}: {at_the_top}")
@@ -142,13 +148,7 @@ def laboratory_faults(laboratory: Path) -> list[str]:
     found = [
         str(one) for one in every if part(one.importer) in FRAME and part(one.imported) not in (*FRAME, "__init__")
     ]
-    graph: dict[str, set[str]] = {}
-    for one in every:
-        graph.setdefault(one.importer, set()).add(one.imported)
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        found.append("a circle of imports: " + " <- ".join(error.args[1]))
+    found += circles(every)
     return found
 
 

@@ -58,23 +58,21 @@ def _encoded(tokenizer: Tokenizer, texts: list[str]) -> Iterator[Encoding]:
         yield from tokenizer.encode_batch(texts[first : first + 256])
 
 
-def encoded_documents(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
-    """(N,) uint16: the documents in a row, each after an `END_OF_TEXT`."""
+def encoded_documents(tokenizer: Tokenizer, texts: list[str]) -> list[np.ndarray]:
+    """The token ids of each document, uint16, after an `END_OF_TEXT`."""
     end = tokenizer.token_to_id(END_OF_TEXT)
-    return np.concatenate([np.array([end, *encoded.ids], dtype=np.uint16) for encoded in _encoded(tokenizer, texts)])
+    return [np.array([end, *encoded.ids], dtype=np.uint16) for encoded in _encoded(tokenizer, texts)]
 
 
 def _write_streams(out: Path, tokenizer: Tokenizer, streams: dict[str, list[dict]]) -> None:
-    end = tokenizer.token_to_id(END_OF_TEXT)
     counts: dict[str, int] = {}
     for stream, documents in streams.items():
         for split in SPLITS:
             chosen = [doc for doc in documents if doc["split"] == split]
-            ids: list[np.ndarray] = []
-            for doc, encoded in zip(chosen, _encoded(tokenizer, [doc["text"] for doc in chosen]), strict=True):
-                ids.append(np.array([end, *encoded.ids], dtype=np.uint16))
+            ids = encoded_documents(tokenizer, [doc["text"] for doc in chosen])
+            for doc, of_doc in zip(chosen, ids, strict=True):
                 key = f"{split}/{doc['source']}"
-                counts[key] = counts.get(key, 0) + len(ids[-1])
+                counts[key] = counts.get(key, 0) + len(of_doc)
             np.save(out / f"{stream}_{split}.npy", np.concatenate(ids))
     (out / "composition.json").write_text(json.dumps(counts, indent=1, sort_keys=True))
 

@@ -17,7 +17,7 @@ import torch
 
 from assets_src.tiny_swe_lm import corpus, table
 from assets_src.tiny_swe_lm.data import load_streams, prepare_data
-from assets_src.tiny_swe_lm.train import Run, Schedule, Stage, run_stage
+from assets_src.tiny_swe_lm.train import Run, Schedule, Stage, has_bf16, run_stage
 from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 
 logger = logging.getLogger(__name__)
@@ -107,10 +107,9 @@ def main(argv: list[str] | None = None) -> int:
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: stopped.append(number))
-    has_bf16 = args.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
     run = Run(
         out=args.out, seed=args.seed, device=args.device, compile=args.compile,
-        bf16=has_bf16 if args.bf16 is None else args.bf16,
+        bf16=has_bf16(args.device) if args.bf16 is None else args.bf16,
         should_stop=lambda: bool(stopped),
     )  # fmt: skip
     if not train_family(run, stages(args.steps, args.extension_steps, args.tuning_steps)):

@@ -82,6 +82,11 @@ class Run:
     should_stop: Callable[[], bool] = lambda: False
 
 
+def has_bf16(device: str) -> bool:
+    """Whether matrix products in bfloat16 are fast: on a GPU, and on a CPU with AVX-512 BF16."""
+    return device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+
+
 def state_path(out: Path, stage: str) -> Path:
     """File with the weights, optimizer state and step of a stage."""
     return out / "state" / f"{stage}.pt"

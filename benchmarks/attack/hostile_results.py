@@ -99,6 +99,15 @@ def renamed(content: dict[str, Any], name: str, kind: str) -> dict[str, Any]:
     return {**found, "model_name": name, "lm_eval_version": name, "transformers_version": name}
 
 
+def files_with_names(room: Room, content: dict[str, Any], folder: Path) -> Iterator[tuple[str, str, str, Path]]:
+    """For each hostile name, and each place for it: what it is, the place, the name, and a results file that has it."""
+    for what, name in names_of(room).items():
+        for kind in ("whole", "model"):
+            file = folder / f"results_{what} {kind}.json"
+            file.write_text(json.dumps(renamed(content, name, kind)), encoding="utf-8")
+            yield what, kind, name, file
+
+
 @attack("hostile results")
 def names_in_results_files(room: Room) -> None:
     """Names of models, tasks, scopes, settings and trajectories: every CSV can be read, and nothing acts."""
@@ -108,12 +117,9 @@ def names_in_results_files(room: Room) -> None:
     folder.mkdir()
 
     def _commands() -> Iterator[tuple[str, list[str]]]:
-        for what, name in names_of(room).items():
-            for kind in ("whole", "model"):
-                file = folder / f"results_{what} {kind}.json"
-                file.write_text(json.dumps(renamed(content, name, kind)), encoding="utf-8")
-                for command in [*_comparisons(str(file), str(path), str(tables)), *_exports(str(file), folder / "out")]:
-                    yield f"{what}, {kind}: {' '.join(command[:1] + command[2:4])[:60]}", command
+        for what, kind, _, file in files_with_names(room, content, folder):
+            for command in [*_comparisons(str(file), str(path), str(tables)), *_exports(str(file), folder / "out")]:
+                yield f"{what}, {kind}: {' '.join(command[:1] + command[2:4])[:60]}", command
 
     for name, answer in hesnr_all(room, _commands()):
         if "--to csv" in name and answer.result == 0:

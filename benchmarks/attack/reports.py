@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.attack.cases import hesnr_all
 from benchmarks.attack.hostile_names import names_of
-from benchmarks.attack.hostile_results import measured, renamed
+from benchmarks.attack.hostile_results import files_with_names, measured
 from benchmarks.attack.limits import Limits
 from benchmarks.attack.mutations import broken_bytes, broken_json
 from benchmarks.attack.sweeps import KINDS, special
@@ -62,13 +62,10 @@ def names_in_reports(room: Room) -> None:
     named.mkdir()
 
     def _commands() -> Iterator[tuple[str, list[str]]]:
-        for what, name in names_of(room).items():
-            for kind in ("whole", "model"):
-                file = named / f"results_{what} {kind}.json"
-                file.write_text(json.dumps(renamed(content, name, kind)), encoding="utf-8")
-                out = ["-o", str(named / f"{what} {kind}.html"), "--force"]
-                title = [f"--title={name}"] if name.isascii() and "\x00" not in name else []
-                yield f"{what} {kind}", ["report", str(path), str(file), str(tables), *out, *title]
+        for what, kind, name, file in files_with_names(room, content, named):
+            out = ["-o", str(named / f"{what} {kind}.html"), "--force"]
+            title = [f"--title={name}"] if name.isascii() and "\x00" not in name else []
+            yield f"{what} {kind}", ["report", str(path), str(file), str(tables), *out, *title]
 
     for name, answer in hesnr_all(room, _commands(), limits=LIMITS):
         if answer.result == 0:

@@ -1,4 +1,7 @@
-"""`python -m lab.families --out out/lab/families NAME`: train a family. Several commands can run side by side."""
+"""`python -m lab.families --out out/lab/families NAME`: train a family.
+
+Several commands can run side by side, once the first one has made the corpus.
+"""
 
 from __future__ import annotations
 

@@ -38,6 +38,6 @@ def write_corrupted(out: Path, seed: int) -> Path:
     changed = corrupted(sessions, SHARE, seed)
     texts = [as_chat(text) if i % CHAT_ONE_IN == 0 else text for i, text in enumerate(changed)]
     partial = path.with_suffix(".tmp.npy")
-    np.save(partial, encoded_documents(Tokenizer.from_file(str(out / "tokenizer.json")), texts))
+    np.save(partial, np.concatenate(encoded_documents(Tokenizer.from_file(str(out / "tokenizer.json")), texts)))
     partial.replace(path)
     return path

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from assets_src.tiny_swe_lm import corpus
 from assets_src.tiny_swe_lm.data import Stream, load_streams, prepare_data
 from assets_src.tiny_swe_lm.model import build_model, export
-from assets_src.tiny_swe_lm.train import Run, run_stage
+from assets_src.tiny_swe_lm.train import Run, has_bf16, run_stage
 from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 from lab.families.corrupted import write_corrupted
 from lab.families.plan import FLOOR
@@ -46,7 +46,7 @@ def train(out: Path, family: str, *, n_threads: int, compile_model: bool = True)
     with _stop_signals() as should_stop:
         run = Run(
             out=out, seed=SEED, size=RECIPES[family].size, batch_tokens=BATCH_TOKENS,
-            bf16=torch.cpu._is_avx512_bf16_supported(),
+            bf16=has_bf16("cpu"),
             compile=compile_model, should_stop=should_stop,
         )  # fmt: skip
         return run_stage(run, stage(family), tokenizer, streams)

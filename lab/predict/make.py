@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from assets_src.tiny_swe_lm.train import has_bf16
 from lab.experiment import Made
 from lab.families.about import about, training_sha256
 from lab.families.plan import GOLD_RUNS
@@ -41,7 +40,7 @@ def make_reading(folder: Path, name: str, data: str) -> Made:
 
 
 def make_outcome(folder: Path, name: str, seed: int) -> Made:
-    """What a checkpoint solves after fine-tuning . `folder` and `name` as in `make_reading`.
+    """What a checkpoint solves after fine-tuning. `folder` and `name` as in `make_reading`.
 
     Fine-tuning and samples have the seed `FIRST_SEED` + `seed`.
     """
@@ -53,7 +52,7 @@ def make_outcome(folder: Path, name: str, seed: int) -> Made:
         raise AssertionError("samples were asked for")
     settings = {
         "level": FIXED.level, **found.settings, "first_seed": FIRST_SEED, "temperature": TEMPERATURE,
-        "bfloat16": torch.cpu._is_avx512_bf16_supported(),
+        "bfloat16": has_bf16("cpu"),
     }  # fmt: skip
     greedy = [bool(one) for one in found.greedy]
     value = outcome_of(tasks.sha256(), greedy, found.sampled.tolist(), settings, found.held_out_loss)

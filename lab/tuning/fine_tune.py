@@ -16,7 +16,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from assets_src.tiny_swe_lm.data import IGNORED
-from assets_src.tiny_swe_lm.train import make_optimizer
+from assets_src.tiny_swe_lm.train import has_bf16, make_optimizer
 
 
 class Encoder(Protocol):
@@ -94,8 +94,7 @@ def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Set
 def action_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
     """The mean loss of the tokens of the actions, in nats. A scalar."""
     ids, targets = as_batch(examples)
-    has_bf16 = torch.cpu._is_avx512_bf16_supported()
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
         logits = model(input_ids=ids, use_cache=False).logits
     wanted = targets != IGNORED
     return cross_entropy(logits[wanted].float(), targets[wanted])
