@@ -21,13 +21,16 @@ class Progress:
     """
 
     def __init__(self, n_tokens: int, *, disable: bool) -> None:
-        """Draw the bar.
+        """Prepare the bar.
 
         Args:
             n_tokens: the total number of tokens in all windows.
             disable: True to draw no bar.
         """
-        self._bar = tqdm(total=n_tokens, unit="tok", unit_scale=True, desc="Scoring trajectories", disable=disable)
+        # the delay: tqdm would draw the bar now, and nothing would close it after Ctrl-C before the `with` block
+        self._bar = tqdm(
+            total=n_tokens, unit="tok", unit_scale=True, desc="Scoring trajectories", disable=disable, delay=1
+        )
         self._is_drawn = not disable
         self._redirected = ExitStack()
         self._n_counted = 0  # tokens of the unfinished window that the bar has already counted
@@ -43,13 +46,23 @@ class Progress:
         self._n_counted = 0
 
     def __enter__(self) -> Progress:
-        if self._is_drawn:
-            self._redirected.enter_context(logging_redirect_tqdm(_loggers_on_the_console()))
+        """Draw the bar."""
+        try:
+            if self._is_drawn:
+                self._redirected.enter_context(logging_redirect_tqdm(_loggers_on_the_console()))
+            self._bar.delay = 0
+            self._bar.refresh()
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._bar.close()
         self._redirected.close()
 

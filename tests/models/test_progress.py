@@ -40,7 +40,8 @@ def test_the_bar_moves_with_every_chunk_and_window_and_ends_at_its_total(random_
 def test_what_an_interrupted_call_has_counted_does_not_count_in_the_next(random_model, monkeypatch):
     lm: Any = HFTopK(pretrained=str(random_model), device="cpu")
     seen: list[int] = []
-    monkeypatch.setattr(progress, "tqdm", lambda **_: SimpleNamespace(update=seen.append, close=lambda: None))
+    bar = SimpleNamespace(update=seen.append, refresh=lambda: None, close=lambda: None)
+    monkeypatch.setattr(progress, "tqdm", lambda **_: bar)
 
     def interrupted(_ids, _rows, _targets, _k, on_read, *_):
         on_read(256)
@@ -70,3 +71,38 @@ def test_a_line_logged_during_scoring_is_not_on_the_line_of_the_bar(monkeypatch)
     assert "Scoring trajectories" in written
     assert written.split("the disk is full")[0].endswith(("\r", "\n"))
     assert written.split("the disk is full")[1].startswith("\n")
+
+
+class InterruptedConsole(io.StringIO):
+    """Ctrl-C comes just after the bar is drawn for the first time."""
+
+    def __init__(self):
+        super().__init__()
+        self.left = 1
+
+    def write(self, text):
+        n = super().write(text)
+        if "Scoring" in text and self.left:
+            self.left = 0
+            raise KeyboardInterrupt
+        return n
+
+
+def test_ctrl_c_at_the_first_drawing_leaves_no_open_bar(random_model, tmp_path, monkeypatch):
+    """Otherwise the bar is drawn again when the process ends, below the line that says how to continue."""
+    lm: Any = HFTopK(pretrained=str(random_model), device="cpu", score_store=str(tmp_path))
+    console = InterruptedConsole()
+    monkeypatch.setattr(sys, "stderr", console)
+    harness = logging.getLogger("lm_eval")
+    handlers = [logging.StreamHandler(console)]
+    monkeypatch.setattr(harness, "handlers", handlers)
+    open_bars: Any = tqdm
+    n_bars = len(getattr(open_bars, "_instances", ()))
+    with pytest.raises(KeyboardInterrupt):
+        lm.loglikelihood([request("", TEXT)])
+    assert console.left == 0
+    assert len(open_bars._instances) == n_bars
+    assert harness.handlers == handlers
+    lines = console.getvalue().splitlines()
+    assert lines[-1].endswith(f"to continue from the scores in {tmp_path}")
+    assert "Scoring" not in lines[-1]
