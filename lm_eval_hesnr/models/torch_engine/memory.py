@@ -94,14 +94,19 @@ class Budget:
         Args:
             shape: the model's shape.
             n_bytes: bytes that scoring may use in addition to the weights.
-            on_cpu: whether the device is a CPU. There a block has at most 128 rows. On a GPU, it takes up to 1 GiB.
-            one_buffer: whether all blocks are computed in one buffer. Then a block on a CPU has at most 512 rows.
-                The head's weights are read from memory once per block, so larger blocks are faster. But a large block
-                in new memory costs more than this saves.
+            on_cpu: whether the device is a CPU. There a block has at most 128 rows and 128 MiB of logits. On a GPU,
+                it takes up to 1 GiB.
+            one_buffer: whether all blocks are computed in one buffer. Then a block on a CPU has at most 512 rows and
+                256 MiB of logits. The head's weights are read from memory once per block, so larger blocks are faster.
+                But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
         row_bytes = 8 * shape.vocabulary  # the logits and one float32 copy
-        most = min(512 if one_buffer else 128, 2**27 // (4 * shape.vocabulary)) if on_cpu else 2**30 // row_bytes
+        if on_cpu:
+            most_rows, most_bytes = (512, 2**28) if one_buffer else (128, 2**27)
+            most = min(most_rows, most_bytes // (4 * shape.vocabulary))
+        else:
+            most = 2**30 // row_bytes
         self.rows = max(min(most, n_bytes // 4 // row_bytes), 1)
         self.largest_chunk: int | None = None
         """In tokens; None as long as memory has not run out."""

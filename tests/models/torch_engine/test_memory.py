@@ -59,8 +59,8 @@ def test_rows_per_block(vocabulary, n_bytes, on_cpu, rows):
     assert Budget(TINY._replace(vocabulary=vocabulary), n_bytes, on_cpu=on_cpu).rows == rows
 
 
-@pytest.mark.parametrize(("vocabulary", "rows"), [(32_000, 512), (151_936, 220), (500_000, 67)])
-def test_blocks_in_one_buffer_have_more_rows_but_at_most_128_mib(vocabulary, rows):
+@pytest.mark.parametrize(("vocabulary", "rows"), [(32_000, 512), (151_936, 441), (500_000, 134)])
+def test_blocks_in_one_buffer_have_more_rows_but_at_most_256_mib(vocabulary, rows):
     assert Budget(TINY._replace(vocabulary=vocabulary), 8 * GIB, on_cpu=True, one_buffer=True).rows == rows
 
 
