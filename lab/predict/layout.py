@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from lab.scoring import TASK
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.documents import COLUMNS, document_totals, totals_line
 
-TASK = "swe_hesnr"
 SCOPE_COLUMNS = {"action": COLUMNS, "all": ("scope.tokens", "scope.nll", "scope.bytes")}
 """The sums of each row that a reading keeps, by scope."""
 MOST_ROWS = 200
