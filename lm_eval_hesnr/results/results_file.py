@@ -92,9 +92,13 @@ def _check_config(config: Mapping[str, Any], key: str) -> None:
         expect(is_number(counts.get(name, 0)), f"{key}, trajectories, {name}", "a number", counts.get(name))
     each(config.get("generated_by") or {}, f"{key}, generated_by")
     for scope, labels in each(config.get("decisions_by_label") or {}, f"{key}, decisions_by_label").items():
-        each(labels or {}, f"{key}, decisions_by_label, {scope}", is_number, "a number")
+        each(labels or {}, f"{key}, decisions_by_label, {scope}", _is_count, "a number from 0 on")
     if "documents" in config:  # older versions did not write it
         check_documents(config["documents"], f"{key}, documents")
+
+
+def _is_count(value: Any) -> bool:
+    return is_number(value) and value >= 0
 
 
 def _check_summary(summary: Any, key: str) -> None:
@@ -112,7 +116,8 @@ def _check_summary(summary: Any, key: str) -> None:
         expect(reason is None or isinstance(reason, str), f"{key}, calibration, reason", "a text, or null", reason)
     if worst := found.get("largest_influence"):
         share = each(worst, f"{key}, largest_influence").get("share")
-        expect(is_number_or_null(share), f"{key}, largest_influence, share", "a number, or null", share)
+        is_known = "share" in worst and is_number_or_null(share)
+        expect(is_known, f"{key}, largest_influence, share", "a number, or null", share)
         name = worst.get("id", worst.get("document"))
         expect(isinstance(name, (str, int)), f"{key}, largest_influence", "the id or document of a trajectory", name)
 
