@@ -17,7 +17,7 @@ from lm_eval_hesnr.results.sweep.state import FORMAT, VERSION, read_own_json
 Refs = Callable[[str], Mapping[str, str]]
 """From a name on the Hub to its branches and tags, each with its commit."""
 
-_CHILD = re.compile(r"checkpoint-.+|step[-_=]?\d.*|iter_.+|global_step.+|\d+", re.IGNORECASE)
+_CHILD = re.compile(r"checkpoint-.+|step[-_=]?\d.*|iter_.+|global_step.+|\d+", re.IGNORECASE | re.DOTALL)
 """The names of checkpoints in the folder of a training run."""
 _UNFINISHED = re.compile(r"\..*|tmp.*|.*\.tmp|.*\.partial|.*-unfinished", re.DOTALL)
 """Names that a writer gives to a folder until it is complete."""

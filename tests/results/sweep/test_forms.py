@@ -179,6 +179,14 @@ def test_a_checkpoint_never_gets_the_name_of_a_file_of_the_sweep(runs):
     assert names("runs/store") == ["store-2"]
 
 
+def test_a_checkpoint_with_a_line_break_in_its_name_is_not_left_out(runs):
+    for name in ("checkpoint-1", "checkpoint-2\nred"):
+        (runs / "lines" / name).mkdir(parents=True)
+        (runs / "lines" / name / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"'checkpoint-2\\nred' cannot be the name of a folder"):
+        names("runs/lines")
+
+
 @pytest.mark.parametrize("name", ["..", ".hidden", "a\nb", "\x1b[31m"])
 def test_a_name_that_is_not_the_name_of_a_folder_is_refused(runs, name):
     with pytest.raises(InputError, match="cannot be the name of a folder"):
