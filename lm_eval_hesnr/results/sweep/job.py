@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -41,7 +40,7 @@ class Job:
             InputError: the log is not ours, or the program cannot be started.
         """
         self._folder, self._lock, self._log_path = folder, lock, folder / "log.txt"
-        self._results_before = set(_results_in(folder))
+        self._results_before = _results_in(folder)
         self._reason: str | None = None
         with writing(self._log_path):
             try:
@@ -106,7 +105,8 @@ class Job:
 
     def results(self) -> Path | None:
         """The results file that this process has written, relative to the folder of the checkpoint."""
-        new = [path for path in _results_in(self._folder) if path not in self._results_before]
+        # a launcher may write a file of the same name again, after an attempt whose end nobody saw
+        new = [path for path, _ in _results_in(self._folder) - self._results_before]
         return max(new, key=lambda path: path.name).relative_to(self._folder) if new else None
 
     def reason(self) -> str:
@@ -127,8 +127,13 @@ class Job:
         return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
-def _results_in(folder: Path) -> Iterator[Path]:
-    return (folder / "results").rglob("results_*.json")
+def _results_in(folder: Path) -> set[tuple[Path, int]]:
+    """Each results file, and when it was last changed."""
+    found = set()
+    for path in (folder / "results").rglob("results_*.json"):
+        with suppress(FileNotFoundError):  # a launcher has just renamed it
+            found.add((path, path.lstat().st_mtime_ns))
+    return found
 
 
 def now() -> str:

@@ -71,3 +71,18 @@ def test_several_jobs_get_the_time_to_end_together(tmp_path, monkeypatch):
         job.close()
     for child in children:
         wait_for_end(child)
+
+
+WRITER = "from pathlib import Path; p = Path({!r}); p.parent.mkdir(exist_ok=True); p.write_text('{{}}')"
+
+
+def test_a_results_file_that_is_written_again_is_that_of_the_new_attempt(tmp_path):
+    """The sweep was killed after the first attempt had written it."""
+    path = tmp_path / "results" / "results_1.json"
+    for expected in ("results/results_1.json", "results/results_1.json", None):
+        words = [sys.executable, "-S", "-c", WRITER.format(str(path)) if expected else ""]
+        job = Job(Command(words, ()), tmp_path, (tmp_path / "lock").open("wb"))
+        while job.poll() is None:
+            time.sleep(0.01)
+        assert job.results() == (expected and Path(expected))
+        job.close()
