@@ -5,13 +5,14 @@ reading that is there is never made again. The same command continues after a st
 the work: give each one other names with --pieces.
 
 Tables, numbers and picture are written to OUT/NAME.md, OUT/NAME.json and OUT/NAME.svg. With --docs, the blocks of
-docs/lab/NAME.md and its picture are written too.
+docs/lab/NAME.md and its picture are written too. docs/lab/README.md says what an experiment costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from lab.experiment import Analysis, Experiment, Piece
 from lab.experiments import EXPERIMENTS, experiment
 from lab.page import filled
 from lab.provenance import ROOT, provenance
-from lab.readings import FOLDER, Readings
+from lab.readings import FOLDER, MissingReadingError, Readings
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder, replace_file, writing
 
@@ -41,23 +42,48 @@ def main(argv: list[str] | None = None) -> None:
     found = experiment(arguments.name)
     out = make_folder(arguments.out, "--out")
     readings = Readings(arguments.readings / arguments.name)
-    pieces = [] if arguments.only_analysis else missing(found, readings, arguments.fast, arguments.pieces or "")
+    pieces = missing(found, readings, arguments.fast, arguments.pieces or "")
     if arguments.list:
-        print("".join(f"{piece.name} {piece.part}\n" for piece in pieces) + f"{len(pieces)} pieces of work are missing")
+        print(
+            f"{len(pieces)} pieces of work are missing", *(f"{piece.name} {piece.part}" for piece in pieces), sep="\n"
+        )
         return
-    work(pieces, readings, out / arguments.name)
-    analysis = found.analyse(readings, arguments.fast)
-    print("\n\n".join(analysis.blocks.values()))
+    if not arguments.only_analysis:
+        logging.basicConfig(format="%(asctime)s %(message)s")
+        logging.getLogger("assets_src").setLevel(logging.INFO)  # the training of a family takes long
+        work(pieces, readings, out / arguments.name)
+    analysis = analysed(found, readings, arguments.fast, arguments.name)
+    print("\n\n".join(f"## {name}\n\n{block}" for name, block in analysis.blocks.items()))
     publish(arguments.name, analysis, out, docs=arguments.docs)
+    print(f"\nwritten: {out / arguments.name}.md, .json and .svg")
 
 
 def missing(found: Experiment, readings: Readings, fast: bool, word: str) -> list[Piece]:
-    """The pieces of work whose reading is not there, and whose name contains the word."""
-    return [
-        piece
-        for piece in found.pieces(fast)
-        if word in f"{piece.name} {piece.part}" and readings.part(piece.name, piece.part) is None
-    ]
+    """The pieces of work whose reading is not there, and whose name contains the word.
+
+    Raises:
+        InputError: no piece of the experiment has such a name.
+    """
+    chosen = [piece for piece in found.pieces(fast) if word in f"{piece.name} {piece.part}"]
+    if not chosen:
+        raise InputError(f"--pieces {word}: no piece of work has this word in its name; --list shows the missing ones")
+    return [piece for piece in chosen if readings.part(piece.name, piece.part) is None]
+
+
+def analysed(found: Experiment, readings: Readings, fast: bool, name: str) -> Analysis:
+    """The analysis.
+
+    Raises:
+        MissingReadingError: readings that it needs are not there. The message says how many.
+    """
+    try:
+        return found.analyse(readings, fast)
+    except MissingReadingError as error:
+        left, n = missing(found, readings, fast, ""), len(found.pieces(fast))
+        raise MissingReadingError(
+            f"{name}{' --fast' if fast else ''}: {len(left)} of {n} readings are missing, so there is no table; the first "
+            f"is {left[0].name} {left[0].part}. `--list` names them; without --only-analysis they are made"
+        ) from error
 
 
 def work(pieces: list[Piece], readings: Readings, folder: Path) -> None:
@@ -73,11 +99,12 @@ def work(pieces: list[Piece], readings: Readings, folder: Path) -> None:
         )
     for number, piece in enumerate(pieces, start=1):
         start = time.monotonic()
+        print(f"{number}/{len(pieces)} {piece.name} {piece.part}", flush=True)
         if piece.make is None or readings.part(piece.name, piece.part) is not None:  # another process made it
             continue
         made = piece.make(make_folder(folder / piece.name, "--out"))
         readings.add(piece.name, piece.part, made.about, made.value, provenance())
-        print(f"{number}/{len(pieces)} {piece.name} {piece.part}: {time.monotonic() - start:.0f} s", flush=True)
+        print(f"    {time.monotonic() - start:.0f} s", flush=True)
 
 
 def publish(name: str, analysis: Analysis, out: Path, *, docs: bool) -> None:

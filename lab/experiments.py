@@ -22,6 +22,8 @@ def experiment(name: str) -> Experiment:
     Raises:
         InputError: there is none.
     """
+    if name == "micro_swe":
+        raise InputError("micro_swe: is the task of the experiments; see `python -m lab.micro_swe --help`")
     if name not in EXPERIMENTS:
         raise InputError(
             f"{name}: no such experiment; {did_you_mean(name, EXPERIMENTS)}known: {', '.join(EXPERIMENTS)}"

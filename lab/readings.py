@@ -20,6 +20,10 @@ FORMAT, VERSION = "hesnr-lab-readings", 1
 FOLDER = Path(__file__).parent / "readings"
 
 
+class MissingReadingError(InputError):
+    """A reading is not there yet."""
+
+
 class Readings:
     """The readings of one experiment."""
 
@@ -41,6 +45,8 @@ class Readings:
             found = json.loads(read_regular(path))
         except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            raise InputError(f"{self.folder}: expected a folder of readings, found a file; give its folder") from error
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}); restore it from the repository") from error
         if not isinstance(found, dict) or (found.get("format"), found.get("version")) != (FORMAT, VERSION):
@@ -56,6 +62,17 @@ class Readings:
         """The value of a part; None if it is not there yet."""
         found = self.file(name)
         return None if found is None or part not in found["parts"] else found["parts"][part]["value"]
+
+    def needed(self, name: str, part: str) -> Any:
+        """The value of a part.
+
+        Raises:
+            MissingReadingError: it is not there yet.
+        """
+        found = self.part(name, part)
+        if found is None:
+            raise MissingReadingError(f"{self._path(name)}: has no part {part!r}; make it without --only-analysis")
+        return found
 
     def add(self, name: str, part: str, about: Mapping[str, Any], value: Any, made: Mapping[str, Any]) -> None:
         """Add a part to a file. Either the whole part is added, or nothing.

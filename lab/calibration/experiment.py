@@ -19,8 +19,7 @@ from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.families.plan import FLOOR, SEEDS, Checkpoint
 from lab.page import table
 from lab.picture import Panel, Point, picture
-from lab.readings import Readings
-from lm_eval_hesnr.errors import InputError
+from lab.readings import MissingReadingError, Readings
 
 LAST = Checkpoint("recipe", 100.0).name
 
@@ -56,7 +55,7 @@ def _made(readings: Readings, fast: bool) -> list[tuple[Setting, tuple[int, ...]
     """The settings whose readings are all there, with their seeds. The fast form takes the seeds that are there.
 
     Raises:
-        InputError: a reading is missing.
+        MissingReadingError: a reading is missing.
     """
     found = []
     for setting in SETTINGS[:1] if fast else SETTINGS:
@@ -64,7 +63,7 @@ def _made(readings: Readings, fast: bool) -> list[tuple[Setting, tuple[int, ...]
             seed for seed in SEEDS if all(readings.part(name, setting.part(seed)) is not None for name in (LAST, FLOOR))
         )
         if not there or (not fast and there != SEEDS):
-            raise InputError(
+            raise MissingReadingError(
                 f"{readings.folder}: seeds {', '.join(str(seed) for seed in SEEDS if seed not in there)} of "
                 f"{setting.part(SEEDS[0])!r} and the like are missing; make them without --only-analysis"
             )

@@ -8,6 +8,7 @@ from lab.grader.worker import Reply
 from lab.grader.workers import Workers
 from lab.micro_swe.splits import SPLITS, Split
 from lab.micro_swe.task import Task
+from lm_eval_hesnr.errors import InputError
 
 HANDLER = "lab.micro_swe.generate:answer"
 SECONDS = 20.0
@@ -30,7 +31,8 @@ def dataset(split: Split, level: int, n: int, seed: int, n_workers: int = 2) -> 
 
     Raises:
         ValueError: another split or level.
-        RuntimeError: a child could not start or failed, or there are not as many different tasks.
+        RuntimeError: a child could not start or failed.
+        InputError: there are not as many different tasks.
     """
     if split not in SPLITS or level not in LEVELS:
         raise ValueError(f"split {split!r}, level {level!r}: a split is one of {', '.join(SPLITS)}, a level 0 to 3")
@@ -41,7 +43,9 @@ def dataset(split: Split, level: int, n: int, seed: int, n_workers: int = 2) -> 
                 tasks.setdefault((task.canon, task.broken_canon), task)
             if len(tasks) >= n:
                 return list(tasks.values())[:n]
-    raise RuntimeError(f"only {len(tasks)} different tasks of {n} for split {split}, level {level}, seed {seed}")
+    raise InputError(
+        f"split {split}, level {level}, seed {seed}: expected {n} different tasks, found {len(tasks)}; ask for fewer"
+    )
 
 
 def sft_examples(level: int, n: int, seed: int, n_workers: int = 2) -> list[tuple[str, str]]:

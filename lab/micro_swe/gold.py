@@ -46,9 +46,13 @@ def gold_tasks(level: int, n: int, seed: int, left_out: Sequence[Task], n_worker
 
 
 def write_runs(tasks: Iterable[Task], path: Path) -> None:
-    """Write the gold runs of the tasks to a compressed JSONL file. The same tasks give the same text."""
+    """Write the gold runs of the tasks to a JSONL file, compressed if its name ends with .gz.
+
+    The same tasks give the same bytes.
+    """
     lines = [json.dumps(gold_run(task).to_json(), ensure_ascii=False) + "\n" for task in tasks]
-    data = gzip.compress("".join(lines).encode(), mtime=0)
+    data = "".join(lines).encode()
+    data = gzip.compress(data, mtime=0) if path.suffix == ".gz" else data
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, data)
 

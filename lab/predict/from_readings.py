@@ -44,8 +44,8 @@ def study_of(
         InputError: a reading is missing, or two checkpoints cannot be compared.
     """
     rows = [one for one in checkpoints(fast=fast) if one.family not in without]
-    before = {one: _part(readings, one, f"reading/{data}") for one in rows}
-    after = {one: [_part(readings, one, f"outcome/{seed}") for seed in seeds(fast=fast)] for one in rows}
+    before = {one: readings.needed(one.name, f"reading/{data}") for one in rows}
+    after = {one: [readings.needed(one.name, f"outcome/{seed}") for seed in seeds(fast=fast)] for one in rows}
     _check_same(readings, after)
     points = Points([(_score(one, after[one], count), _run(readings, one, before[one])) for one in rows], DRAWS)
     points.check(["action", "all"])
@@ -65,19 +65,10 @@ def floor_of(readings: Readings, *, fast: bool = False) -> Score | None:
     found = [readings.part(FLOOR, f"outcome/{seed}") for seed in seeds(fast=fast)]
     if any(outcome is None for outcome in found):
         return None
-    first = checkpoints(fast=fast)[0]
-    _check_outcomes(found, _part(readings, first, f"outcome/{seeds(fast=fast)[0]}"), readings.folder / f"{FLOOR}.json")
+    first = checkpoints(fast=fast)[0].name
+    expected = readings.needed(first, f"outcome/{seeds(fast=fast)[0]}")
+    _check_outcomes(found, expected, readings.folder / f"{FLOOR}.json")
     return replace(_score(Checkpoint(FLOOR, 0.0), found, MAIN_COUNT), checkpoint=FLOOR)
-
-
-def _part(readings: Readings, one: Checkpoint, part: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] | None = readings.part(one.name, part)
-    if found is None:
-        raise InputError(
-            f"{readings.folder / one.name}.json: has no part {part!r}; make the missing readings without "
-            "--only-analysis, or give --fast if only its readings are there"
-        )
-    return found
 
 
 def _check_same(readings: Readings, after: Mapping[Checkpoint, Sequence[Mapping[str, Any]]]) -> None:

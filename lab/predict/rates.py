@@ -57,9 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"\n{title}; {SUPPORTS} / {AGAINST} / {UNDECIDED}, in percent of {arguments.draws} draws\n")
         print_rates(size, arguments.draws)
     title, size = SIZES["large"]
-    print(
-        f"\nP4; {title}\n\n| world | share | mirrored | interval of the share alone above 1/2 |\n|---|---:|---:|---:|"
-    )
+    print(f"\nP4; {title}\n\n| world | share | mirrored | share alone clearly above 1/2 |\n|---|---:|---:|---:|")
     for world in WORLDS:
         share, mirrored, above = shares(world, size, arguments.draws)
         print(f"| {world} | {share:.2f} | {mirrored:.2f} | {above:.0%} |", flush=True)

@@ -13,7 +13,6 @@ from lab.readings import Readings
 from lab.theory.differences import rows_of
 from lab.theory.reading import make
 from lab.theory.tables import carrier_table, change_table, scatter, sign_table, temperature_table, theorem_table
-from lm_eval_hesnr.errors import InputError
 
 DATA: Mapping[str, Path | None] = {"embedded": None, "micro_swe": ROOT / "lab" / "data" / "micro_swe_gold.jsonl.gz"}
 """Name to trajectories; None for the resolved runs of the embedded sample set."""
@@ -57,9 +56,8 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
 
 
 def _reading(readings: Readings, name: str, fast: bool) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = readings.part(name, PART)
-    if found is None and (not fast or name in FAST):
-        raise InputError(f"{readings.folder / name}.json: has no part {PART!r}; make it without --only-analysis")
+    is_optional = fast and name not in FAST
+    found: Mapping[str, Any] | None = readings.part(name, PART) if is_optional else readings.needed(name, PART)
     return found
 
 

@@ -59,7 +59,9 @@ def test_the_same_command_continues_after_a_stop_and_makes_no_reading_twice(run,
         run()
     assert run().made == ["a", "b", "c"]
     assert run().made == ["a", "b", "c"]
-    assert capsys.readouterr().out.splitlines()[-1] == "a b c"
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[:2] == ["1/3 a x", "    0 s"]
+    assert printed.endswith(f"## all\n\na b c\n\nwritten: {tmp_path / 'out' / 'made-up'}.md, .json and .svg\n")
     assert json.loads((tmp_path / "out" / "made-up.json").read_text()) == {"n": 3}
     assert (tmp_path / "out" / "made-up.md").read_text() == "a b c\n"
     assert json.loads((tmp_path / "r" / "made-up" / "a.json").read_text())["parts"]["x"]["made"]["commit"]
@@ -74,8 +76,25 @@ def test_the_fast_form_and_some_pieces(run):
 
 def test_nothing_is_made_for_an_analysis_alone_or_a_list(run, capsys):
     assert run("--only-analysis").made == []
-    assert run("--list").made == []
-    assert capsys.readouterr().out.splitlines()[-4:] == ["a x", "b x", "c x", "3 pieces of work are missing"]
+    for other in ([], ["--only-analysis"]):
+        assert run("--list", *other).made == []
+        assert capsys.readouterr().out.splitlines()[-4:] == ["3 pieces of work are missing", "a x", "b x", "c x"]
+
+
+def test_a_word_that_no_piece_has_is_named(run):
+    with pytest.raises(InputError, match="--pieces typo: no piece of work has this word"):
+        run("--pieces", "typo")
+
+
+def test_an_analysis_without_its_readings_says_how_many_are_missing(tmp_path):
+    with pytest.raises(InputError, match=r"predict --fast: 12\d of 12\d readings are missing.* first is recipe-012"):
+        command.main(["predict", "--fast", "--only-analysis", "--out", str(tmp_path), "--readings", str(tmp_path)])
+
+
+def test_a_file_in_the_place_of_the_readings_is_named(tmp_path):
+    (tmp_path / "README.md").write_text("")
+    with pytest.raises(InputError, match=r"README\.md.*expected a folder of readings"):
+        command.main(["theory", "--out", str(tmp_path), "--readings", str(tmp_path / "README.md"), "--list"])
 
 
 def test_a_reading_that_no_code_makes_is_named(tmp_path):
@@ -91,6 +110,8 @@ def test_every_experiment_of_the_list_has_a_plan(name):
 
 
 def test_an_unknown_experiment_is_named():
+    with pytest.raises(InputError, match=r"python -m lab\.micro_swe"):
+        experiment("micro_swe")
     with pytest.raises(InputError, match="predct: no such experiment; did you mean 'predict'"):
         experiment("predct")
 

@@ -9,9 +9,11 @@ import pytest
 from lab.grader import Pool
 from lab.micro_swe import Task, dataset, evaluation, sft_examples
 from lab.micro_swe.__main__ import GOLD, GOLD_SEED, N_GOLD
+from lab.micro_swe.__main__ import main as command
 from lab.micro_swe.canonical import digest
 from lab.micro_swe.gold import gold_run, gold_tasks, write_runs
 from lab.micro_swe.splits import Split, is_of, template_is_kept
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.trajectories.load import load_trajectories
@@ -93,3 +95,22 @@ def test_only_the_fix_of_a_gold_run_is_action():
         assert level == 3 or [segment.text for segment in generated] == [task.cut(task.action)]
         code = "".join(char for char, label in zip(text, labels, strict=True) if label == Label.CODE)
         assert code == "".join(task.cut(task.action).split()), level
+
+
+def test_gold_runs_are_written_to_a_new_file_as_its_name_says(tmp_path, capsys):
+    for name in ("x.jsonl", "x.jsonl.gz"):
+        command(["gold", "-n", "2", "-o", str(tmp_path / name)])
+        assert len(load_trajectories(tmp_path / name).trajectories) == 2
+        assert capsys.readouterr().out == f"{tmp_path / name}: 2 trajectories\n"
+    assert (tmp_path / "x.jsonl").read_text().startswith("{")
+    with pytest.raises(InputError, match=r"x\.jsonl: exists already; .*--force"):
+        command(["gold", "-n", "2", "-o", str(tmp_path / "x.jsonl")])
+    with pytest.raises(InputError, match="give the name of a file"):
+        command(["gold", "-n", "2", "-o", str(tmp_path), "--force"])
+
+
+@pytest.mark.parametrize("n", ["0", "-3", "x"])
+def test_a_wrong_number_of_tasks_is_one_line(n, capsys):
+    with pytest.raises(SystemExit):
+        command(["show", "-n", n])
+    assert f"'{n}': expected a number of tasks" in capsys.readouterr().err
