@@ -87,7 +87,7 @@ def test_a_word_that_no_piece_has_is_named(run):
 
 
 def test_an_analysis_without_its_readings_says_how_many_are_missing(tmp_path):
-    with pytest.raises(InputError, match=r"predict --fast: 12\d of 12\d readings are missing.* first is recipe-012"):
+    with pytest.raises(InputError, match=r"predict --fast: 12\d of 12\d readings are missing.* First: recipe-012"):
         command.main(["predict", "--fast", "--only-analysis", "--out", str(tmp_path), "--readings", str(tmp_path)])
 
 
