@@ -86,6 +86,7 @@ import numpy as np
 from lm_eval_hesnr.scoring.store import ScoreStore
 from tests.builders import token_scores
 store = ScoreStore(sys.argv[1], {"model": "m", "k": 10}, weights="w", tokenizer="t")
+print("ready", flush=True)
 while True:
     for seed in range(40):
         store.write(f"run {seed}", token_scores(3000, seed=seed))
@@ -115,10 +116,12 @@ def writers_of_the_score_store(room: Room) -> None:
     for turn in range(20):
         writers = [
             subprocess.Popen([room.python, "-c", _WRITER, "store"], cwd=room.folder, env=room.environment(),
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
             for _ in range(3)
         ]  # fmt: skip
-        time.sleep(chance.uniform(2.5, 5))
+        for writer in writers:
+            room.expect(writer.stdout is not None and writer.stdout.readline() == b"ready\n", "a writer did not start")
+        time.sleep(chance.uniform(0.2, 4))
         for writer in writers:
             room.expect(writer.poll() is None, "a writer ended before it was killed")
             kill_group(writer.pid)

@@ -18,7 +18,7 @@ from lm_eval_hesnr.results.text_table import interval_cell, number
 
 _CONTEXT = ("windows", "other-context")
 """Those about the length of the context. They do not stand there if the caution about the two runs names it."""
-_CAUTIONS = ("candidates-too-few", "opposite", "topk-falls", "own-family", "temperature", *_CONTEXT)
+_CAUTIONS = ("few-decisions", "candidates-too-few", "opposite", "topk-falls", "own-family", "temperature", *_CONTEXT)
 """The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
 
 

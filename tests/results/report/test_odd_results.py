@@ -77,3 +77,16 @@ def test_results_without_a_scope_are_an_error(runs, tmp_path):
     path.write_text(json.dumps(data))
     with pytest.raises(InputError, match="it has no scope; score again"):
         report(path)
+
+
+def test_a_wide_interval_of_the_run_to_take_stands_next_to_the_verdict(runs, tmp_path):
+    data = json.loads(runs[0].read_text())
+    results, summaries = data["results"]["swe_hesnr"], data["configs"]["swe_hesnr"]["summary"]
+    for half, n in ((0.05, 0), (0.5, 1)):
+        for scope, summary in summaries.items():
+            value = results[f"he_snr,{scope}"]
+            summary["intervals"]["he_snr"] = [(1 - half) * value, (1 + half) * value]
+        path = tmp_path / str(half) / "A.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(data))
+        assert sum("he_snr has a wide interval" in one for one in report(path).words.cautions) == n
