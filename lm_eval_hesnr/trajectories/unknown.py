@@ -44,6 +44,8 @@ class UnknownRecords:
 
     def reason(self, n_records: int) -> str:
         """What was found, given the number of all records of the file."""
+        if self.n == 1 and {"results", "configs"} <= set(dict_of(self._first)):
+            return "is a results file of lm_eval, not trajectories; hesnr measure, diagnose and report read it"
         if self.n == 1:
             return f"no known trajectory format ({shape(self._first)})"
         noun = self._nouns.pop() if len(self._nouns) == 1 else "record"

@@ -453,3 +453,10 @@ def test_the_reasons_listed_for_one_file_are_bounded(tmp_path, monkeypatch):
     assert len(loaded.trajectories) == 1
     assert len(loaded.bad) == 4
     assert loaded.bad[-1] == f"{path}: 6 more records with other reasons, the first at line 5"
+
+
+def test_a_results_file_in_the_place_of_trajectories_is_named_as_such(tmp_path):
+    path = tmp_path / "results_1.json"
+    path.write_text(json.dumps({"results": {"swe_hesnr": {}}, "configs": {}, "versions": {}}))
+    with pytest.raises(InputError, match=r"is a results file of lm_eval, not trajectories; hesnr measure, diagnose"):
+        load_trajectories(path)

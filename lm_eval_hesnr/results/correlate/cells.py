@@ -114,6 +114,10 @@ def _checked_columns(path: Path, columns: list[str], needed: Sequence[str]) -> l
         if columns.count(column) > 1:
             raise InputError(f"{path}, line 1: has two columns {column!r:.60}; rename or remove one of them")
     for column in needed:
+        if column not in columns and columns[0].startswith(("{", "[")):
+            raise InputError(
+                f"{path}: is JSON, expected CSV; give SCORES.csv first ({', '.join(needed)}, ...), then results files"
+            )
         if column not in columns:
             hint = did_you_mean(column, [one for one in columns if one not in needed])
             raise InputError(

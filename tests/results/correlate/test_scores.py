@@ -41,6 +41,7 @@ def test_without_a_column_the_step_is_that_in_the_name(tmp_path):
     [
         ("checkpoint\n" + "a\n" * 100_001, "has more than 100000 rows; give one row per checkpoint and seed"),
         ("checkpoint" + ",c" * 1000, "line 1: has 1001 columns; expected at most 1000"),
+        ('{\n  "results": {}\n}\n', r"scores\.csv: is JSON, expected CSV; give SCORES\.csv first \(checkpoint, "),
     ],
 )
 def test_a_table_of_another_kind_is_refused_before_it_takes_memory(text, found, tmp_path):
