@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.families.plan import FLOOR
-from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW
+from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, REPEATS, WINDOW
 from lab.provenance import digest_of_weights
 from lm_eval_hesnr.errors import InputError
 
@@ -23,13 +23,14 @@ def about(folder: Path, name: str) -> dict[str, Any]:
     """
     family, _, percent = name.partition("-")
     recipe = RECIPES["recipe" if name == FLOOR else family]
+    seed = {"seed": REPEATS[family]} if family in REPEATS else {}  # readings of the first recipe do not name its seed
     step = 0 if name == FLOOR else round(N_STEPS * float(percent) / 100)
     return {
         "family": family,
         "percent": float(percent or 0),
         "step": step,
         "tokens": step * BATCH_TOKENS,
-        "training": {"steps": N_STEPS, "window": WINDOW, **asdict(recipe)},
+        "training": {"steps": N_STEPS, "window": WINDOW, **asdict(recipe), **seed},
         "model_sha256": digest_of_weights(folder),
     }
 

@@ -1,0 +1,199 @@
+"""The pieces of work: what a checkpoint says about trajectories, and about generated choices after fine-tuning."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.experiment import Made
+from lab.families.about import about, training_sha256
+from lab.families.train import checkpoint
+from lab.shift.choices import HEAD, TEXTS, Choices, choices, single_words
+from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, POOL_ORDERS, columns_at, line
+from lab.shift.plan import POOLS, TEMPERATURES
+from lab.shift.windows import COLUMNS, counts
+from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.decomposition import part_totals
+from lm_eval_hesnr.metrics.edges import EPSILON, WINDOW
+from lm_eval_hesnr.metrics.measures import totals
+from lm_eval_hesnr.results.documents import COLUMNS as TOTALS
+from lm_eval_hesnr.results.documents import totals_line
+from lm_eval_hesnr.scoring.token_scores import TokenScores
+
+LR = 2e-3
+TOKENS = 1024
+"""Of one step of fine-tuning on choices."""
+
+
+def make_reading(folder: Path, name: str) -> Made:
+    """The tokens near each ln n at each temperature, and the totals of all measures, for each trajectory.
+
+    Args:
+        folder: of the piece of work, two levels below the folder of the laboratory's work.
+        name: of the checkpoint.
+    """
+    model = checkpoint(folder.parents[1] / "families", name)
+    scores = _scores(folder.parent, model, name)
+    entropies = [_entropies(one) for one in scores]
+    value = {
+        "documents": [one.digest for one in scores],
+        "n_tokens": sum(len(at[1.0]) for at in entropies),
+        "epsilon": EPSILON,
+        "windows": {
+            f"{t:g}": {"columns": columns_at(t), "rows": [_counts_line(at[t], t) for at in entropies]}
+            for t in TEMPERATURES
+        },
+        "histogram": np.histogram(np.concatenate([at[1.0] for at in entropies]), HISTOGRAM)[0].tolist(),
+        "columns": list(TOTALS),
+        "totals": [totals_line(totals(one.profile(_in_scope(one), EPSILON), EPSILON)) for one in scores],
+    }
+    return Made(_about(model, name), value)
+
+
+def make_parts(folder: Path, name: str, before: str) -> Made:
+    """The parts of the difference of he_snr to the checkpoint before. Arguments as in `make_reading`."""
+    families = folder.parents[1] / "families"
+    after = _scores(folder.parent, checkpoint(families, name), name)
+    earlier = _scores(folder.parent, checkpoint(families, before), before)
+    rows = []
+    for a, b in zip(earlier, after, strict=True):
+        chosen = _in_scope(a)
+        in_a, in_b = (chosen & one.decisions(EPSILON) for one in (a, b))
+        rows.append(line(part_totals(a.snr, in_a, b.snr, in_b)))
+    return Made(_about(families / name, name), {"before": before, "rows": rows})
+
+
+def make_choices(folder: Path, name: str, steps: int, seed: int) -> Made:
+    """What the checkpoint says about generated choices, after fine-tuning on such choices.
+
+    Args:
+        folder: as in `make_reading`.
+        name: of the checkpoint.
+        steps: of fine-tuning.
+        seed: of pools, texts and the order of examples.
+    """
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    from assets_src.tiny_swe_lm.train import has_bf16
+    from lab.tuning.fine_tune import Settings, encoded, fine_tune
+
+    torch.set_num_threads(1)
+    folder_of_model = checkpoint(folder.parents[1] / "families", name)
+    tokenizer = AutoTokenizer.from_pretrained(folder_of_model)
+    pools = choices(single_words(len(tokenizer), lambda i: tokenizer.decode([i])), seed)
+    model = LlamaForCausalLM.from_pretrained(folder_of_model, dtype=torch.float32)
+    rng = random.Random(seed)
+    examples = encoded(tokenizer, [(HEAD, pools.text(rng)) for _ in range(steps * TOKENS // 100)])
+    losses = fine_tune(model, examples, Settings(seed=seed, steps=steps, lr=LR, tokens=TOKENS))
+    tuned = folder / f"choices-{steps}"
+    model.save_pretrained(tuned)
+    tokenizer.save_pretrained(tuned)
+    from lab.scoring import token_scores
+
+    rng = random.Random(f"read {seed}")
+    path = _write_runs(folder / f"choices-{steps}.jsonl", [pools.text(rng) for _ in range(TEXTS)])
+    scores = token_scores(tuned, path)
+    value = {
+        "settings": {"steps": steps, "lr": LR, "tokens": TOKENS, "seed": seed, "bfloat16": has_bf16("cpu")},
+        "loss": float(f"{np.mean(losses[-10:]):.5g}"),
+        "columns": list(COLUMNS_OF_CHOICES),
+        "rows": [line(_of_choices(one, pools, tokenizer)) for one in scores],
+    }
+    return Made(_about(folder_of_model, name), value)
+
+
+def _about(model: Path, name: str) -> Mapping[str, Any]:
+    return {**about(model, name), "training_sha256": training_sha256(model.parent, name.partition("-")[0])}
+
+
+def _in_scope(scores: TokenScores) -> np.ndarray:
+    return scores.in_scope(SCOPES["action"])
+
+
+def _entropies(scores: TokenScores) -> dict[float, np.ndarray]:
+    """Temperature to the entropies of the tokens of actions, nats.
+
+    At temperatures other than 1, a token without recorded logits has the entropy 0. Its entropy is below ln 2 at T = 2.
+    """
+    chosen = _in_scope(scores)
+    found = {1.0: scores.entropy[chosen].astype(np.float64)}
+    if scores.top_logits is None:
+        raise AssertionError("the run has the option `temperatures`")
+    logits = scores.top_logits[chosen].astype(np.float64)
+    known = ~np.isnan(logits[:, 0])
+    for t in TEMPERATURES:
+        if t != 1:
+            found[t] = np.zeros(len(logits))
+            found[t][known] = _entropy(logits[known] / t)
+    return found
+
+
+def _entropy(logits: np.ndarray) -> np.ndarray:
+    """(n,) nats: of softmax over (n, k) logits, of which the largest is 0."""
+    weights = np.exp(logits)
+    total = weights.sum(axis=1)
+    return np.asarray(np.log(total) - (weights * np.maximum(logits, -1e30)).sum(axis=1) / total)
+
+
+def _counts_line(entropy: np.ndarray, temperature: float) -> str:
+    found = counts(entropy)
+    return line(np.array([found[COLUMNS.index(column)] for column in columns_at(temperature)]))
+
+
+def _scores(work: Path, model: Path, name: str) -> list[TokenScores]:
+    """The scores of the embedded runs. They are kept in a folder, because the next checkpoint needs them, too."""
+    from lab.scoring import token_scores
+    from lm_eval_hesnr.files import make_folder
+
+    path = make_folder(work / name, "--out") / "scores.npz"
+    fields = ("token_ids", "labels", "char_start", "char_end", "scored", "logprob", "entropy", "rank", "top_mass",
+              "collision", "n_bytes", "top_logits")  # fmt: skip
+    if not path.exists():
+        found = token_scores(model, None, metadata={"temperatures": True, "score": "action"})
+        partial = path.with_suffix(".tmp.npz")
+        np.savez(partial, **{f"{i} {field}": getattr(one, field) for i, one in enumerate(found) for field in fields})
+        partial.replace(path)
+    with np.load(path) as kept:
+        n = sum(key.endswith(" token_ids") for key in kept.files)
+        return [TokenScores(**{field: kept[f"{i} {field}"] for field in fields}, k=10) for i in range(n)]
+
+
+def _write_runs(path: Path, texts: Sequence[str]) -> Path:
+    """The texts as runs of an agent."""
+    import json
+
+    from lm_eval_hesnr.files import replace_file
+    from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+
+    runs = [
+        Trajectory(
+            id=f"choices/{i}",
+            source="choices",
+            resolved=True,
+            model=None,
+            segments=(Segment("task", "Pick."), Segment("action", text, generated=True)),
+        )
+        for i, text in enumerate(texts)
+    ]
+    replace_file(path, "".join(json.dumps(run.to_json()) + "\n" for run in runs))
+    return path
+
+
+def _of_choices(scores: TokenScores, pools: Choices, tokenizer: Any) -> np.ndarray:
+    """(len(COLUMNS_OF_CHOICES),) sums over the choices of one text."""
+    (equals,) = tokenizer(" =", add_special_tokens=False)["input_ids"]
+    places = np.flatnonzero(scores.token_ids[:-1] == equals) + 1
+    keys = [tokenizer.decode([int(scores.token_ids[i - 2])]).strip() for i in places]
+    sizes = np.array([len(pools.pools[key]) for key in keys])
+    sums = []
+    for size in POOLS:
+        entropy = scores.entropy[places[sizes == size]].astype(np.float64)
+        near = [float((np.abs(entropy - math.log(n)) <= WINDOW).sum()) for n in POOL_ORDERS]
+        sums += [len(entropy), entropy.sum(), *near]
+    return np.array(sums)
