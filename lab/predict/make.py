@@ -36,7 +36,7 @@ def make_reading(folder: Path, name: str, data: str) -> Made:
     """
     out = folder.parents[1]
     model = checkpoint(out / "families", name)
-    return Made(_about(model, name), read(model, _trajectories(out, data)))
+    return Made(_about(model, name), read(model, trajectories_of(out, data)))
 
 
 def make_outcome(folder: Path, name: str, seed: int) -> Made:
@@ -63,7 +63,7 @@ def _about(model: Path, name: str) -> Mapping[str, Any]:
     return {**about(model, name), "training_sha256": training_sha256(model.parent, name.partition("-")[0])}
 
 
-def _trajectories(out: Path, data: str) -> Path | None:
+def trajectories_of(out: Path, data: str) -> Path | None:
     """The file of a set of trajectories, which is made if it is missing; None for the embedded runs."""
     if data == "swe_mini":
         return None

@@ -11,7 +11,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from lab.shift import windows
 from lab.shift.from_readings import Training
 from lab.shift.layout import of_pool
-from lab.shift.plan import LENGTHS, TEMPERATURES
+from lab.shift.plan import TEMPERATURES
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, difference
 
 SUPPORTS, AGAINST, UNDECIDED = "supports", "against", "undecided"
@@ -165,6 +165,3 @@ def sentence(found: Sequence[OfTraining], *, fast: bool) -> str:
     if any(one.choices == NOT_LEARNED for one in found):
         about += " The control is missing: the models did not learn the generated choices."
     return f"Undecided, in {form}.{about}"
-
-
-LONGEST = LENGTHS[-1]
