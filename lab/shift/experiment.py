@@ -26,7 +26,7 @@ NOT_MADE = "not made"
 
 
 def pieces(fast: bool) -> list[Piece]:
-    """For each checkpoint its reading, and the parts of the difference to the one before. Then the generated choices."""
+    """Of each checkpoint a reading, and the parts of the difference to the one before. Then the generated choices."""
     return [piece for run in runs(fast=fast) for piece in _of_run(run)]
 
 
@@ -94,5 +94,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
 
 
 EXPERIMENT = Experiment(
-    question="Does the entropy of hard tokens move from ln 4 to ln 3 as a model matures?", pieces=pieces, analyse=analyse
+    question="Does the entropy of hard tokens move from ln 4 to ln 3 as a model matures?",
+    pieces=pieces,
+    analyse=analyse,
 )

@@ -66,7 +66,10 @@ def _training(readings: Readings, run: str) -> Training:
         windows={t: np.stack([windows_of(one, t) for one in read]) for t in TEMPERATURES},
         choices=np.stack(choices),
         totals=np.stack(
-            [document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"] for one in read]
+            [
+                document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"]
+                for one in read
+            ]
         ),
         parts=np.stack(parts),
         histogram=np.array([one["histogram"] for one in read]),

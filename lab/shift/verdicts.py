@@ -87,11 +87,7 @@ def of_training(training: Training) -> OfTraining:
     """Everything that decides about one training."""
     rows = training.windows[1.0]
     shares = [float(windows.share(one.sum(axis=0))) for one in rows]
-    at_four, at_three = (
-        statistic(training.choices[-1], lambda s, n=n: of_pool(s, 4, f"near{n}") / of_pool(s, 4, "choices"),
-                  lambda r: of_pool(r, 4, "choices"))
-        for n in (4, 3)
-    )  # fmt: skip
+    at_four, at_three = (_near(training.choices[-1], n) for n in (4, 3))
     return OfTraining(
         name=training.name,
         shares=shares,
@@ -102,6 +98,15 @@ def of_training(training: Training) -> OfTraining:
         choices=what_choices_do(training.choices[-1], at_four, at_three),
         at_four=at_four,
         at_three=at_three,
+    )
+
+
+def _near(rows: np.ndarray, n: int) -> Difference | None:
+    """The share of the choices among four that are near ln n, from (texts, C) rows."""
+    return statistic(
+        rows,
+        lambda total: of_pool(total, 4, f"near{n}") / of_pool(total, 4, "choices"),
+        lambda some: of_pool(some, 4, "choices"),
     )
 
 
@@ -127,7 +132,7 @@ def excess(rows: np.ndarray, n: int) -> Difference | None:
 
 
 def statistic(rows: np.ndarray, value: Statistic, weights: Statistic) -> Difference | None:
-    """A statistic of the sums of (D, C) rows, with its interval over resampled rows, and the p-value that it is not 0."""
+    """A statistic of the sums of (D, C) rows, with its interval over resampled rows."""
     sample = Sample.of(rows)
     return difference(value(rows.sum(axis=0)), None if sample.sums is None else value(sample.sums), [weights(rows)])
 

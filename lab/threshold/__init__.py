@@ -1,1 +1,1 @@
-"""Experiment `threshold`: does it matter where decisions begin, and is an adaptive threshold better than a static one?"""
+"""Experiment `threshold`: does it matter where decisions begin, and is an adaptive threshold better?"""

@@ -77,9 +77,7 @@ def candidate(k: int, method: str, epsilons: np.ndarray, values: np.ndarray) -> 
         values: (n,)
     """
     label = f"epsilon {epsilons[0]:.4f}, k {k}" if method == "static" else f"{method}, k {k}"
-    return Candidate(
-        k=k, method=method, epsilons=epsilons, predictor=Predictor(label=label, values=values, x=values)
-    )
+    return Candidate(k=k, method=method, epsilons=epsilons, predictor=Predictor(label=label, values=values, x=values))
 
 
 def thresholds(readings: Readings, *, fast: bool) -> Thresholds:

@@ -86,7 +86,7 @@ def _in_plateau(one: Candidate) -> bool:
 
 
 def _against_default(study: Thresholds, one: Candidate) -> Contrast | None:
-    """r with the outcome minus that of the default, with the jackknife over families."""
+    """R with the outcome minus that of the default, with the jackknife over families."""
     default, points = study.default, study.study.points
     if not (study.is_usable(one) and study.is_usable(default)) or points.design != FAMILIES:
         return None

@@ -1,6 +1,7 @@
 """The criteria of `shift`, in made-up trainings in which the answer is known."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,10 +9,20 @@ import pytest
 from lab.shift import windows
 from lab.shift.made_up import made_up
 from lab.shift.verdicts import (
-    AGAINST, MOVES, NOT_LEARNED, STAYS, SUPPORTS, UNDECIDED, excess, of_training, sentence, together,
+    AGAINST,
+    MOVES,
+    NOT_LEARNED,
+    STAYS,
+    SUPPORTS,
+    UNDECIDED,
+    excess,
+    of_training,
+    sentence,
+    together,
 )  # fmt: skip
 
 
+@cache
 def said(world: str, seed: int = 0):
     return of_training(made_up(world, seed))
 
@@ -85,7 +96,9 @@ def test_the_excess_of_a_log_linear_density_is_0_and_that_of_ties_is_their_numbe
     expected = windows.expected(rows.sum(axis=0), 3)
     ties = np.full(int(expected) // 8 // 2, math.log(3))
     found = excess(np.stack([windows.counts(np.concatenate([one, ties])) for one in smooth]), 3)
+    assert found is not None
     assert found.value == pytest.approx(0.5, abs=0.03)
+    assert found.interval is not None
     assert found.interval.low < found.value < found.interval.high
 
 
