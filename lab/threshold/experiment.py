@@ -55,7 +55,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
             "argmax": found.argmax,
             "argmax_interval": found.argmax_interval._asdict(),
             "plateau": [
-                {"epsilon": epsilon, "p_value": found.holm_of_plateau.get(epsilon), **(one._asdict() if one else {})}
+                {"epsilon": epsilon, "p_of_end": found.ends.get(epsilon), **(one._asdict() if one else {})}
                 for epsilon, one in found.plateau.items()
             ],
             "thresholds": all_numbers(study, found),

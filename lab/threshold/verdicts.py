@@ -32,8 +32,8 @@ class Found:
     """Permutation tests of all thresholds together: each with its p, and its p after the search (max-T)."""
     plateau: Mapping[float, Contrast | None]
     """Threshold from ln 2 to ln 5 to the difference of r to the default."""
-    holm_of_plateau: Mapping[float, float]
-    """Threshold to the p-value of that difference, after Holm."""
+    ends: Mapping[float, float]
+    """The first and the last of these thresholds, with the p-value of that difference, after Holm over both."""
     adaptive: Sequence[Difference]
     """The tested adaptive thresholds against the default, as in P1 of `predict`, with p-values after Holm."""
     nested: Nested | None
@@ -53,8 +53,7 @@ def found_in(study: Thresholds) -> Found:
     swaps = swaps_of(points, [one.predictor for one in usable])
     static = [one for one in study.static() if study.is_usable(one)]
     plateau = {one.epsilon: _against_default(study, one) for one in study.static() if _in_plateau(one)}
-    known = {epsilon: one for epsilon, one in plateau.items() if one is not None}
-    adjusted = dict(zip(known, holm([one.p_value for one in known.values()]), strict=True))
+    ends = _ends(plateau)
     adaptive = _adaptive(study)
     x = np.stack([one.predictor.x for one in static])
     y, families = points.y, points.families
@@ -64,14 +63,14 @@ def found_in(study: Thresholds) -> Found:
     draws = np.quantile(at[best_of_resamples(x, points.drawn_y, families)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2],
                         method="inverted_cdf")  # fmt: skip
     said = {
-        "plateau": _plateau_verdict(study, plateau, adjusted, swaps),
+        "plateau": _plateau_verdict(study, plateau, ends, swaps),
         "adaptive": _adaptive_verdict(adaptive),
         "choice": _choice_verdict(best),
     }
     return Found(
         swaps=swaps,
         plateau=plateau,
-        holm_of_plateau=adjusted,
+        ends=ends,
         adaptive=adaptive,
         nested=best,
         of_ppl=of_ppl,
@@ -79,6 +78,13 @@ def found_in(study: Thresholds) -> Found:
         argmax_interval=Interval(float(draws[0]), float(draws[1])),
         verdicts={name: _with_noise(study, verdict) for name, verdict in said.items()},
     )
+
+
+def _ends(plateau: Mapping[float, Contrast | None]) -> dict[float, float]:
+    """As `Found.ends`; without an end whose difference is not known."""
+    both = {epsilon: plateau[epsilon] for epsilon in (min(plateau), max(plateau))}
+    known = {epsilon: one for epsilon, one in both.items() if one is not None}
+    return dict(zip(known, holm([one.p_value for one in known.values()]), strict=True))
 
 
 def _in_plateau(one: Candidate) -> bool:
@@ -104,17 +110,16 @@ def _adaptive(study: Thresholds) -> list[Difference]:
 
 
 def _plateau_verdict(
-    study: Thresholds, plateau: Mapping[float, Contrast | None], adjusted: Mapping[float, float], swaps: Swaps
+    study: Thresholds, plateau: Mapping[float, Contrast | None], ends: Mapping[float, float], swaps: Swaps
 ) -> str:
     """Supports if the default predicts, and no threshold of the range can be worse by 0.05 in r.
 
-    Against if one of them is worse by more than 0.05, and clearly worse after Holm.
+    Against if one end of the range is worse by more than 0.05, and clearly worse after Holm over both ends.
     """
-    worse = [
-        one is not None and one.difference < -MARGIN and adjusted[epsilon] < ALPHA for epsilon, one in plateau.items()
-    ]
-    if any(worse):
-        return AGAINST
+    for epsilon, p_value in ends.items():
+        end = plateau[epsilon]
+        if end is not None and end.difference < -MARGIN and p_value < ALPHA:
+            return AGAINST
     value, p_value, _ = swaps.by_label.get(study.default.predictor.label, (0.0, 1.0, 1.0))
     predicts = value > 0 and p_value <= ALPHA
     flat = all(one is not None and one.interval.low > -MARGIN for one in plateau.values())
