@@ -93,7 +93,7 @@ def _check_same(readings: Readings, fast: bool) -> None:
         training = None
         for name in names(run):
             place = readings.folder / f"{name}.json"
-            documents = _part(readings, name, READING)["documents"]
+            documents = _part(readings, name, READING)["documents_sha256"]
             if documents != (expected := expected or documents):
                 raise InputError(f"{place}: other trajectories than those of other checkpoints; make it again")
             about = (readings.about(name) or {}).get("training_sha256")

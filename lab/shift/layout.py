@@ -12,6 +12,8 @@ from lab.shift.windows import COLUMNS
 
 HISTOGRAM = np.arange(10, 59) * 0.04
 """Ends of the bins of the pooled histogram at temperature 1, nats: from 0.40 to 2.32."""
+TOTALS = ("scope.tokens", "scope.nll", "above.top_k", "above.snr")
+"""The sums of each trajectory that are kept, for `ppl` and `he_snr`; see `lm_eval_hesnr.results.documents`."""
 POOL_ORDERS = POOLS
 """For each choice it is counted near which of these ln n its entropy is."""
 COLUMNS_OF_CHOICES = tuple(f"{column}, {size}" for size in POOLS for column in (
@@ -27,7 +29,7 @@ def columns_at(temperature: float) -> list[str]:
 
 def line(numbers: np.ndarray) -> str:
     """Numbers as one text."""
-    return " ".join(f"{number:.9g}" for number in numbers)
+    return " ".join(f"{number:.7g}" for number in numbers)
 
 
 def rows_of(lines: Sequence[str]) -> np.ndarray:

@@ -13,15 +13,16 @@ import numpy as np
 from lab.experiment import Made
 from lab.families.about import about, training_sha256
 from lab.families.train import checkpoint
+from lab.predict.layout import digest
 from lab.shift.choices import HEAD, TEXTS, Choices, choices, single_words
-from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, POOL_ORDERS, columns_at, line
+from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, POOL_ORDERS, TOTALS, columns_at, line
 from lab.shift.plan import POOLS, TEMPERATURES
 from lab.shift.windows import COLUMNS, counts
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.decomposition import part_totals
 from lm_eval_hesnr.metrics.edges import EPSILON, WINDOW
 from lm_eval_hesnr.metrics.measures import totals
-from lm_eval_hesnr.results.documents import COLUMNS as TOTALS
+from lm_eval_hesnr.results.documents import COLUMNS as ALL_TOTALS
 from lm_eval_hesnr.results.documents import totals_line
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
@@ -41,7 +42,7 @@ def make_reading(folder: Path, name: str) -> Made:
     scores = _scores(folder.parent, model, name)
     entropies = [_entropies(one) for one in scores]
     value = {
-        "documents": [one.digest for one in scores],
+        "documents_sha256": digest([one.digest for one in scores]),
         "n_tokens": sum(len(at[1.0]) for at in entropies),
         "epsilon": EPSILON,
         "windows": {
@@ -50,7 +51,7 @@ def make_reading(folder: Path, name: str) -> Made:
         },
         "histogram": np.histogram(np.concatenate([at[1.0] for at in entropies]), HISTOGRAM)[0].tolist(),
         "columns": list(TOTALS),
-        "totals": [totals_line(totals(one.profile(_in_scope(one), EPSILON), EPSILON)) for one in scores],
+        "totals": [_totals_line(one) for one in scores],
     }
     return Made(_about(model, name), value)
 
@@ -114,6 +115,11 @@ def _about(model: Path, name: str) -> Mapping[str, Any]:
 
 def _in_scope(scores: TokenScores) -> np.ndarray:
     return scores.in_scope(SCOPES["action"])
+
+
+def _totals_line(scores: TokenScores) -> str:
+    whole = totals_line(totals(scores.profile(_in_scope(scores), EPSILON), EPSILON)).split(" ")
+    return " ".join(whole[ALL_TOTALS.index(column)] for column in TOTALS)
 
 
 def _entropies(scores: TokenScores) -> dict[float, np.ndarray]:

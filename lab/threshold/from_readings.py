@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from lab.families.plan import checkpoints
 from lab.predict.from_readings import study_of
 from lab.predict.study import Study
 from lab.readings import Readings
-from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, K, value_of
+from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, K, adaptive_value, static_values
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.results.correlate.points import Predictor
@@ -93,12 +92,11 @@ def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
     of = [found[name]["sums"] for name in study.points.names]
     candidates = []
     for k in KS:
-        for i, epsilon in enumerate(EPSILONS):
-            values = np.array([value_of(one[str(k)]["static"][i]) for one in of])
+        static = np.stack([static_values(one[str(k)]["static"]) for one in of])  # (n, thresholds)
+        for epsilon, values in zip(EPSILONS, static.T, strict=True):
             candidates.append(candidate(k, "static", np.full(len(of), epsilon), values))
         for i, method in enumerate(ADAPTIVE):
-            pairs = [one[str(k)]["adaptive"][i] or (math.nan, "0 0") for one in of]
-            epsilons, values = np.array([one for one, _ in pairs]), np.array([value_of(text) for _, text in pairs])
+            epsilons, values = np.array([adaptive_value(one[str(k)]["adaptive"][i]) for one in of]).T
             candidates.append(candidate(k, method, epsilons, values))
     made = Thresholds(study=study, candidates=candidates)
     differs = np.abs(made.default.predictor.values / study.he_snr.values - 1) > _ROUNDING

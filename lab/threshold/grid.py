@@ -28,7 +28,7 @@ TESTED = ("quantile 0.80", "valley", "otsu")
 """Those that are tested against the default: what the package offers, with its default quantile."""
 
 
-def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) -> dict[str, list[Any]]:
+def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) -> dict[str, Any]:
     """The number of decisions, and the sum of p / entropy over them, at each threshold, over all trajectories.
 
     Args:
@@ -37,8 +37,8 @@ def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) ->
         k: size of the candidate set.
 
     Returns:
-        `static`: one text per element of `EPSILONS`; `adaptive`: for each element of `ADAPTIVE` [epsilon, text], or
-        null if there is no such threshold.
+        `static`: one text with both numbers for each element of `EPSILONS`; `adaptive`: for each element of `ADAPTIVE`
+        a text with epsilon and both numbers, or None if there is no such threshold.
     """
     profile = pooled([one.profile(which, EPSILON) for one, which in zip(scores, chosen, strict=True)])
     entropy, rank, snr = (
@@ -48,17 +48,25 @@ def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) ->
 
     def _line(epsilon: float) -> str:
         decided = is_above(entropy, epsilon) & (rank <= k)
-        return f"{int(decided.sum())} {float(snr[decided].sum()):.8g}"
+        return f"{int(decided.sum())} {float(snr[decided].sum()):.7g}"
 
-    adaptive: list[Any] = []
+    adaptive: list[str | None] = []
     for name in ADAPTIVE:
         method, _, quantile = name.partition(" ")
         epsilon = threshold(profile, method, epsilon=EPSILON, quantile=float(quantile or 0.8))
-        adaptive.append(None if epsilon is None else [epsilon, _line(epsilon)])
-    return {"static": [_line(one) for one in EPSILONS], "adaptive": adaptive}
+        adaptive.append(None if epsilon is None else f"{epsilon:.7g} {_line(epsilon)}")
+    return {"static": " ".join(map(_line, EPSILONS)), "adaptive": adaptive}
 
 
-def value_of(text: str) -> float:
-    """HE-SNR from the number of decisions and the sum; NaN without decisions."""
-    n, total = (float(one) for one in text.split(" "))
-    return total / n if n else math.nan
+def static_values(text: str) -> np.ndarray:
+    """(len(EPSILONS),) HE-SNR at each static threshold; NaN without decisions."""
+    n, total = np.array([float(one) for one in text.split(" ")]).reshape(-1, 2).T
+    return np.divide(total, n, out=np.full(len(n), math.nan), where=n > 0)
+
+
+def adaptive_value(text: str | None) -> tuple[float, float]:
+    """Epsilon in nats, and HE-SNR; NaN if there is no such threshold, or no decision."""
+    if text is None:
+        return math.nan, math.nan
+    epsilon, n, total = (float(one) for one in text.split(" "))
+    return epsilon, total / n if n else math.nan

@@ -10,7 +10,7 @@ from lab.predict.from_readings import study_of
 from lab.readings import Readings
 from lab.threshold.experiment import analyse, pieces
 from lab.threshold.from_readings import thresholds
-from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, sums, value_of
+from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, adaptive_value, static_values, sums
 from lab.threshold.made_up import made_up
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.edges import EPSILON
@@ -33,8 +33,10 @@ def folder(predict_folder, tmp_path_factory):  # noqa: F811
             return f"1000 {1000 * he_snr + error * random.normal():.8g}"
 
         of_k = {
-            "static": [_line(0.0 if one == EPSILON else 0.01) for one in EPSILONS],
-            "adaptive": [None if one == "valley" and name == "code-050.0" else [1.5, _line(0.01)] for one in ADAPTIVE],
+            "static": " ".join(_line(0.0 if one == EPSILON else 0.01) for one in EPSILONS),
+            "adaptive": [
+                None if one == "valley" and name == "code-050.0" else f"1.5 {_line(0.01)}" for one in ADAPTIVE
+            ],
         }
         value = {"documents_sha256": "1", "epsilons": list(EPSILONS), "sums": {str(k): of_k for k in KS}}
         readings.add(name, "thresholds", {"name": name}, value, {})
@@ -61,6 +63,10 @@ def test_the_analysis_has_every_threshold_and_a_sentence(folder):
     assert found.picture.startswith("<svg")
 
 
+def wrong() -> str:
+    return " ".join(["9 1"] * len(EPSILONS))
+
+
 def test_a_missing_reading_or_outcome_is_named(folder, tmp_path):
     with pytest.raises(InputError, match=r"corrupted-012.5.json: has no part 'thresholds'; make the missing readings"):
         thresholds(Readings(folder), fast=False)
@@ -75,10 +81,7 @@ def test_a_missing_reading_or_outcome_is_named(folder, tmp_path):
     [
         (lambda file: file["about"].update(model_sha256="other"), "another checkpoint"),
         (lambda file: file["parts"]["thresholds"]["value"].update(documents_sha256="2"), "other trajectories"),
-        (
-            lambda file: file["parts"]["thresholds"]["value"]["sums"]["10"]["static"].__setitem__(-1, "9 1"),
-            "is not that",
-        ),
+        (lambda file: file["parts"]["thresholds"]["value"]["sums"]["10"].update(static=wrong()), "is not that"),
     ],
 )
 def test_a_reading_that_does_not_belong_to_the_outcomes_is_refused(folder, tmp_path, change, message):
@@ -99,13 +102,14 @@ def test_the_sums_of_tokens_are_those_of_their_profile():
     chosen = [one.scored for one in scores]
     found = sums(scores, chosen, scores[0].k)
     profiles = [one.profile(which, EPSILON) for one, which in zip(scores, chosen, strict=True)]
-    assert value_of(found["static"][-1]) == pytest.approx(measures(profiles, EPSILON)["he_snr"], rel=1e-6)
-    counts = [int(one.split(" ")[0]) for one in found["static"][:-1]]
+    assert static_values(found["static"])[-1] == pytest.approx(measures(profiles, EPSILON)["he_snr"], rel=1e-6)
+    counts = [float(one) for one in found["static"].split(" ")[:-2:2]]
     assert counts == sorted(counts, reverse=True)
-    quantile = found["adaptive"][ADAPTIVE.index("quantile 0.80")]
+    epsilon, _ = adaptive_value(found["adaptive"][ADAPTIVE.index("quantile 0.80")])
     entropy = np.concatenate([one.entropy[which] for one, which in zip(scores, chosen, strict=True)])
-    assert (entropy <= quantile[0]).mean() >= 0.8
-    assert np.isnan(value_of("0 0"))
+    assert (entropy <= epsilon).mean() >= 0.8
+    assert np.isnan(static_values("0 0")).all()
+    assert np.isnan(adaptive_value(None)).all()
 
 
 def test_the_plan_has_a_piece_for_each_checkpoint_of_predict():
