@@ -54,6 +54,7 @@ def test_a_reading_has_the_counts_of_its_tokens_at_each_temperature(work):
     assert windows_of(value, 1.0)[0] == pytest.approx(counts(first.entropy[chosen].astype(np.float64)))
     assert value["documents_sha256"] == digest([digest_of(np.arange(500) + i) for i in range(N)])
     assert value["n_tokens"] == windows_of(value, 1.0)[:, COLUMNS.index("tokens")].sum()
+    assert first.top_logits is not None
     logits = first.top_logits[chosen].astype(np.float64)
     logits = logits[~np.isnan(logits[:, 0])] / 1.25
     q = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -89,7 +89,7 @@ def test_one_training_against_and_none_for_is_against_and_a_mixture_is_undecided
 
 def test_the_excess_of_a_log_linear_density_is_0_and_that_of_ties_is_their_number():
     random = np.random.default_rng(0)
-    smooth = random.exponential(0.8, (8, 200_000))
+    smooth = random.exponential(0.4, (8, 200_000))
     rows = np.stack([windows.counts(one) for one in smooth])
     for n in windows.ORDERS:
         assert float(windows.excess(rows.sum(axis=0), n)) == pytest.approx(0, abs=0.02)
