@@ -57,6 +57,17 @@ def test_where_nothing_predicts_there_is_no_plateau_and_the_search_finds_nothing
     assert min(p for *_, p in said("peak").swaps.by_label.values()) <= 0.05
 
 
+def test_thresholds_that_agree_are_no_plateau_if_none_of_them_predicts():
+    made = made_up("plateau", 0)
+    assert found_in(made).verdicts["plateau"] == SUPPORTS
+    points = made.study.points
+    by_step = points.y.reshape(6, 6).mean(axis=0)
+    points.y = np.tile(by_step, 6) + 0.1 * np.random.default_rng(0).normal(size=36)
+    found = found_in(made)
+    assert all(one is not None and one.interval.low > -0.05 for one in found.plateau.values())
+    assert found.verdicts["plateau"] == UNDECIDED
+
+
 def test_the_p_value_after_the_search_is_never_smaller_than_that_of_one_threshold():
     assert all(after >= alone for _, alone, after in said("nothing").swaps.by_label.values())
 
