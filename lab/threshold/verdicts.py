@@ -63,7 +63,7 @@ def found_in(study: Thresholds) -> Found:
     draws = np.quantile(at[best_of_resamples(x, points.drawn_y, families)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2],
                         method="inverted_cdf")  # fmt: skip
     said = {
-        "plateau": _plateau_verdict(study, plateau, ends, swaps),
+        "plateau": plateau_verdict(study, plateau, ends, swaps),
         "adaptive": _adaptive_verdict(adaptive),
         "choice": _choice_verdict(best),
     }
@@ -109,7 +109,7 @@ def _adaptive(study: Thresholds) -> list[Difference]:
     return differences(points, some, [default], reasons)
 
 
-def _plateau_verdict(
+def plateau_verdict(
     study: Thresholds, plateau: Mapping[float, Contrast | None], ends: Mapping[float, float], swaps: Swaps
 ) -> str:
     """Supports if the default predicts, and no threshold of the range can be worse by 0.05 in r.

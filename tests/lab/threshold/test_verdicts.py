@@ -9,10 +9,10 @@ import pytest
 from lab.predict.made_up import Size
 from lab.predict.verdicts import AGAINST, SUPPORTS, UNDECIDED
 from lab.threshold.choice import best_of_resamples, nested
-from lab.threshold.from_readings import candidate
 from lab.threshold.made_up import made_up
-from lab.threshold.verdicts import Found, found_in, sentence
+from lab.threshold.verdicts import Found, found_in, plateau_verdict, sentence
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
+from lm_eval_hesnr.results.correlate.rows import Swaps
 
 SIX = Size()
 
@@ -58,21 +58,13 @@ def test_where_nothing_predicts_there_is_no_plateau_and_the_search_finds_nothing
     assert min(p for *_, p in said("peak").swaps.by_label.values()) <= 0.05
 
 
-def test_thresholds_that_agree_are_no_plateau_if_none_of_them_predicts():
-    made = made_up("plateau", 0)
-    random = np.random.default_rng(0)
-    nearly = made.default.predictor.x + 1e-5 * random.normal(size=(len(made.candidates), 36))
-    made = replace(
-        made,
-        candidates=[
-            candidate(one.k, one.method, one.epsilons, x) for one, x in zip(made.candidates, nearly, strict=True)
-        ],
-    )
-    assert found_in(made).verdicts["plateau"] == SUPPORTS
-    made.study.points.y = np.tile(made.study.points.y.reshape(6, 6).mean(axis=0), 6) + 0.1 * random.normal(size=36)
-    found = found_in(made)
-    assert all(one is not None and one.interval.low > -0.05 for one in found.plateau.values())
-    assert found.verdicts["plateau"] == UNDECIDED
+def test_thresholds_that_agree_are_no_plateau_if_the_default_does_not_predict():
+    made, found = made_up("plateau", 0), said("plateau")
+    label = made.default.predictor.label
+    assert plateau_verdict(made, found.plateau, found.ends, found.swaps) == SUPPORTS
+    for numbers in ((0.3, 0.06, 0.2), (-0.3, 0.01, 0.01)):
+        weak = Swaps({**found.swaps.by_label, label: numbers})
+        assert plateau_verdict(made, found.plateau, found.ends, weak) == UNDECIDED
 
 
 def test_the_p_value_after_the_search_is_never_smaller_than_that_of_one_threshold():
