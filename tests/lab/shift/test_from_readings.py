@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from lab.page import filled
+from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.shift.experiment import analyse, pieces
 from lab.shift.from_readings import trainings
@@ -68,6 +70,7 @@ def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
     assert "N/A" not in "".join(found.blocks.values())
     json.dumps(found.data, allow_nan=False)
     assert found.picture.startswith("<svg")
+    assert "Not made yet" not in filled((ROOT / "docs" / "lab" / "shift.md").read_text(), found.blocks)
 
 
 def test_a_missing_reading_is_named_in_one_line(folder):

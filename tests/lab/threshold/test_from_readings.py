@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from lab.families.plan import checkpoints
+from lab.page import filled
 from lab.predict.from_readings import study_of
+from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.threshold.experiment import analyse, pieces
 from lab.threshold.from_readings import thresholds
@@ -61,6 +63,7 @@ def test_the_analysis_has_every_threshold_and_a_sentence(folder):
     assert "| recipe | " in found.blocks["nested"]
     json.dumps(found.data, allow_nan=False)
     assert found.picture.startswith("<svg")
+    assert "Not made yet" not in filled((ROOT / "docs" / "lab" / "threshold.md").read_text(), found.blocks)
 
 
 def wrong() -> str:
