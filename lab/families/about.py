@@ -35,6 +35,16 @@ def about(folder: Path, name: str) -> dict[str, Any]:
     }
 
 
+def about_with_training(folder: Path, name: str) -> dict[str, Any]:
+    """The same, with the training that made the checkpoint.
+
+    Args:
+        folder: the checkpoint, in the working folder of all families.
+        name: of the checkpoint.
+    """
+    return {**about(folder, name), "training_sha256": training_sha256(folder.parent, name.partition("-")[0])}
+
+
 def training_sha256(out: Path, family: str) -> str | None:
     """Which training made the checkpoints of a family; None for random weights.
 

@@ -56,7 +56,7 @@ def _parts(folder: Path, name: str, before: str) -> Made:
 
 
 def _choices(folder: Path, name: str, steps: int, seed: int) -> Made:
-    from lab.shift.make import make_choices
+    from lab.shift.make_choices import make_choices
 
     return make_choices(folder, name, steps, seed)
 

@@ -1,34 +1,28 @@
-"""The pieces of work: what a checkpoint says about trajectories, and about generated choices after fine-tuning."""
+"""The pieces of work: what a checkpoint says about trajectories, and how that differs from the checkpoint before."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lab.experiment import Made
-from lab.families.about import about, training_sha256
+from lab.families.about import about_with_training
 from lab.families.train import checkpoint
 from lab.predict.layout import digest
-from lab.shift.choices import HEAD, TEXTS, Choices, choices, single_words
-from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, POOL_ORDERS, TOTALS, columns_at, line
-from lab.shift.plan import POOLS, TEMPERATURES
+from lab.provenance import digest_of_weights
+from lab.scoring import token_scores
+from lab.shift.layout import HISTOGRAM, TOTALS, columns_at, line
+from lab.shift.plan import TEMPERATURES
 from lab.shift.windows import COLUMNS, counts
+from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.decomposition import part_totals
-from lm_eval_hesnr.metrics.edges import EPSILON, WINDOW
+from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import totals
 from lm_eval_hesnr.results.documents import COLUMNS as ALL_TOTALS
 from lm_eval_hesnr.results.documents import totals_line
 from lm_eval_hesnr.scoring.token_scores import TokenScores
-
-LR = 2e-3
-TOKENS = 1024
-"""Of one step of fine-tuning on choices."""
 
 
 def make_reading(folder: Path, name: str) -> Made:
@@ -53,7 +47,7 @@ def make_reading(folder: Path, name: str) -> Made:
         "columns": list(TOTALS),
         "totals": [_totals_line(one) for one in scores],
     }
-    return Made(_about(model, name), value)
+    return Made(about_with_training(model, name), value)
 
 
 def make_parts(folder: Path, name: str, before: str) -> Made:
@@ -66,51 +60,7 @@ def make_parts(folder: Path, name: str, before: str) -> Made:
         chosen = _in_scope(a)
         in_a, in_b = (chosen & one.decisions(EPSILON) for one in (a, b))
         rows.append(line(part_totals(a.snr, in_a, b.snr, in_b)))
-    return Made(_about(families / name, name), {"before": before, "rows": rows})
-
-
-def make_choices(folder: Path, name: str, steps: int, seed: int) -> Made:
-    """What the checkpoint says about generated choices, after fine-tuning on such choices.
-
-    Args:
-        folder: as in `make_reading`.
-        name: of the checkpoint.
-        steps: of fine-tuning.
-        seed: of pools, texts and the order of examples.
-    """
-    import torch
-    from transformers import AutoTokenizer, LlamaForCausalLM
-
-    from assets_src.tiny_swe_lm.train import has_bf16
-    from lab.tuning.fine_tune import Settings, encoded, fine_tune
-
-    torch.set_num_threads(1)
-    folder_of_model = checkpoint(folder.parents[1] / "families", name)
-    tokenizer = AutoTokenizer.from_pretrained(folder_of_model)
-    pools = choices(single_words(len(tokenizer), lambda i: tokenizer.decode([i])), seed)
-    model = LlamaForCausalLM.from_pretrained(folder_of_model, dtype=torch.float32)
-    rng = random.Random(seed)
-    examples = encoded(tokenizer, [(HEAD, pools.text(rng)) for _ in range(steps * TOKENS // 100)])
-    losses = fine_tune(model, examples, Settings(seed=seed, steps=steps, lr=LR, tokens=TOKENS))
-    tuned = folder / f"choices-{steps}"
-    model.save_pretrained(tuned)
-    tokenizer.save_pretrained(tuned)
-    from lab.scoring import token_scores
-
-    rng = random.Random(f"read {seed}")
-    path = _write_runs(folder / f"choices-{steps}.jsonl", [pools.text(rng) for _ in range(TEXTS)])
-    scores = token_scores(tuned, path)
-    value = {
-        "settings": {"steps": steps, "lr": LR, "tokens": TOKENS, "seed": seed, "bfloat16": has_bf16("cpu")},
-        "loss": float(f"{np.mean(losses[-10:]):.5g}"),
-        "columns": list(COLUMNS_OF_CHOICES),
-        "rows": [line(_of_choices(one, pools, tokenizer)) for one in scores],
-    }
-    return Made(_about(folder_of_model, name), value)
-
-
-def _about(model: Path, name: str) -> Mapping[str, Any]:
-    return {**about(model, name), "training_sha256": training_sha256(model.parent, name.partition("-")[0])}
+    return Made(about_with_training(families / name, name), {"before": before, "rows": rows})
 
 
 def _in_scope(scores: TokenScores) -> np.ndarray:
@@ -154,10 +104,7 @@ def _counts_line(entropy: np.ndarray, temperature: float) -> str:
 
 def _scores(work: Path, model: Path, name: str) -> list[TokenScores]:
     """The scores of the embedded runs. They are kept in a folder, because the next checkpoint needs them, too."""
-    from lab.scoring import token_scores
-    from lm_eval_hesnr.files import make_folder
-
-    path = make_folder(work / name, "--out") / "scores.npz"
+    path = make_folder(work / name, "--out") / f"scores-{digest_of_weights(model)[:12]}.npz"
     fields = ("token_ids", "labels", "char_start", "char_end", "scored", "logprob", "entropy", "rank", "top_mass",
               "collision", "n_bytes", "top_logits")  # fmt: skip
     if not path.exists():
@@ -168,38 +115,3 @@ def _scores(work: Path, model: Path, name: str) -> list[TokenScores]:
     with np.load(path) as kept:
         n = sum(key.endswith(" token_ids") for key in kept.files)
         return [TokenScores(**{field: kept[f"{i} {field}"] for field in fields}, k=10) for i in range(n)]
-
-
-def _write_runs(path: Path, texts: Sequence[str]) -> Path:
-    """The texts as runs of an agent."""
-    import json
-
-    from lm_eval_hesnr.files import replace_file
-    from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
-
-    runs = [
-        Trajectory(
-            id=f"choices/{i}",
-            source="choices",
-            resolved=True,
-            model=None,
-            segments=(Segment("task", "Pick."), Segment("action", text, generated=True)),
-        )
-        for i, text in enumerate(texts)
-    ]
-    replace_file(path, "".join(json.dumps(run.to_json()) + "\n" for run in runs))
-    return path
-
-
-def _of_choices(scores: TokenScores, pools: Choices, tokenizer: Any) -> np.ndarray:
-    """(len(COLUMNS_OF_CHOICES),) sums over the choices of one text."""
-    (equals,) = tokenizer(" =", add_special_tokens=False)["input_ids"]
-    places = np.flatnonzero(scores.token_ids[:-1] == equals) + 1
-    keys = [tokenizer.decode([int(scores.token_ids[i - 2])]).strip() for i in places]
-    sizes = np.array([len(pools.pools[key]) for key in keys])
-    sums = []
-    for size in POOLS:
-        entropy = scores.entropy[places[sizes == size]].astype(np.float64)
-        near = [float((np.abs(entropy - math.log(n)) <= WINDOW).sum()) for n in POOL_ORDERS]
-        sums += [len(entropy), entropy.sum(), *near]
-    return np.array(sums)

@@ -125,7 +125,7 @@ def drawing(trainings: Sequence[Training]) -> str:
     middles = (HISTOGRAM[1:] + HISTOGRAM[:-1]) / 2
     densities = {}
     if first.histogram is not None:
-        for c in (0, len(first.percents) // 2, -1):
+        for c in (0, -1):
             share = first.histogram[c] / first.windows[1.0][c][:, 0].sum() / np.diff(HISTOGRAM)
             densities[names(first.name)[c]] = [Point(float(x), float(y)) for x, y in zip(middles, share, strict=True)]
     peaks = {
@@ -144,7 +144,7 @@ def drawing(trainings: Sequence[Training]) -> str:
             for steps, texts in zip(LENGTHS, one.choices, strict=True)
             for total in [texts.sum(axis=0)]
         ]
-        for size in POOLS
+        for size in (3, 4)
     }
     return picture(
         "Entropies near ln 3 (1.099) and ln 4 (1.386)",

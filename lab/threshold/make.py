@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.experiment import Made
-from lab.families.about import about, training_sha256
+from lab.families.about import about_with_training
 from lab.families.plan import MAIN_DATA
 from lab.families.train import checkpoint
 from lab.predict.layout import digest
@@ -31,5 +31,4 @@ def make_reading(folder: Path, name: str) -> Made:
         documents = [one.digest for one in scores]
         value[str(k)] = sums(scores, [one.in_scope(SCOPES["action"]) for one in scores], k)
     whole = {"documents_sha256": digest(documents), "n_documents": len(documents), "epsilons": list(EPSILONS)}
-    of = {**about(model, name), "training_sha256": training_sha256(model.parent, name.partition("-")[0])}
-    return Made(of, {**whole, "sums": value})
+    return Made(about_with_training(model, name), {**whole, "sums": value})

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import lab.scoring
 from lab.predict.layout import digest
 from lab.shift import make
 from lab.shift.choices import choices
 from lab.shift.layout import line, of_pool, rows_of, windows_of
+from lab.shift.make_choices import of_choices
 from lab.shift.plan import POOLS
 from lab.shift.windows import COLUMNS, counts
 from lm_eval_hesnr.labels import Label
@@ -38,9 +38,9 @@ def work(tmp_path, monkeypatch):
         labels = [builders.with_extras(500, seed=10 * i).labels for i in range(N)]
         return [replace(one, token_ids=t, labels=x) for one, t, x in zip(found, ids, labels, strict=True)]
 
-    monkeypatch.setattr(lab.scoring, "token_scores", _token_scores)
+    monkeypatch.setattr(make, "token_scores", _token_scores)
     monkeypatch.setattr(make, "checkpoint", lambda families, name: families / name)
-    monkeypatch.setattr(make, "_about", lambda model, name: {"name": name})
+    monkeypatch.setattr(make, "about_with_training", lambda model, name: {"name": name})
     (tmp_path / "shift" / "b").mkdir(parents=True)
     return tmp_path / "shift" / "b", read
 
@@ -104,7 +104,7 @@ def test_the_entropy_of_each_choice_counts_for_the_size_of_its_pool():
     names = [i for i in range(1, len(words)) if words[i - 1] == "="]
     entropy[names] = [np.log(len(pools.pools[words[i - 2]])) for i in names]
     ids = np.array(tokenizer(text, add_special_tokens=False)["input_ids"], np.int32)
-    found = rows_of([line(make._of_choices(replace(scores, token_ids=ids, entropy=entropy), pools, tokenizer))])[0]
+    found = rows_of([line(of_choices(replace(scores, token_ids=ids, entropy=entropy), pools, tokenizer))])[0]
     assert sum(of_pool(found, size, "choices") for size in POOLS) == len(names) == 32
     for size in POOLS:
         n = of_pool(found, size, "choices")
