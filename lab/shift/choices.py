@@ -15,8 +15,8 @@ from lab.shift.plan import POOLS
 KEYS_PER_SIZE = 16
 LINES = 32
 """Of one text. It fits into the context."""
-TEXTS = 50
-"""Texts that are read after fine-tuning: 1600 choices."""
+TEXTS = 25
+"""Texts that are read after fine-tuning: 800 choices."""
 HEAD = "### Agent\n"
 """What stands before the text in fine-tuning, as in the transcript of a run."""
 

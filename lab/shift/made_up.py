@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from lab.families.plan import PERCENTS
+from lab.shift.choices import TEXTS
 from lab.shift.from_readings import Training
 from lab.shift.layout import COLUMNS_OF_CHOICES, POOL_ORDERS
 from lab.shift.plan import LENGTHS, POOLS, TEMPERATURES
@@ -59,9 +60,9 @@ def _entropies(world: str, done: float, temperature: float, random: np.random.Ge
 
 
 def _choices(world: str, steps: int, random: np.random.Generator) -> np.ndarray:
-    """(texts, len(COLUMNS_OF_CHOICES)): 50 texts of 8 choices from pools of each size."""
+    """(texts, len(COLUMNS_OF_CHOICES)): `TEXTS` texts of 8 choices from pools of each size."""
     error = 0.3 if world == "not learned" else 0.2 * 30 / steps
-    rows = np.zeros((50, len(COLUMNS_OF_CHOICES)))
+    rows = np.zeros((TEXTS, len(COLUMNS_OF_CHOICES)))
     for row in rows:
         found: list[float] = []
         for size in POOLS:

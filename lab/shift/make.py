@@ -110,7 +110,9 @@ def _scores(work: Path, model: Path, name: str) -> list[TokenScores]:
     if not path.exists():
         found = token_scores(model, None, metadata={"temperatures": True, "score": "action"})
         partial = path.with_suffix(".tmp.npz")
-        np.savez(partial, **{f"{i} {field}": getattr(one, field) for i, one in enumerate(found) for field in fields})
+        np.savez_compressed(
+            partial, **{f"{i} {field}": getattr(one, field) for i, one in enumerate(found) for field in fields}
+        )
         partial.replace(path)
     with np.load(path) as kept:
         n = sum(key.endswith(" token_ids") for key in kept.files)

@@ -27,7 +27,7 @@ USEFUL_EXCESS = 0.1
 LEAST_NEAR = 0.5
 """Choices are learned if at least this share of them is within 0.06 of their ln n."""
 MOST_AT_THREE = 0.1
-"""A larger share of the choices among four within 0.06 of ln 3 is a move."""
+"""A larger share of the choices among four within 0.06 of ln 3 is a move, if it is also larger than that near ln 4."""
 _ROUNDING = 1e-9
 
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -118,9 +118,9 @@ def what_choices_do(rows: np.ndarray, at_four: Difference | None, at_three: Diff
         at_four: the share of choices among four near ln 4.
         at_three: the same near ln 3.
     """
-    if _low(at_three) > MOST_AT_THREE:
-        return MOVES
     total = rows.sum(axis=0)
+    if _low(at_three) > MOST_AT_THREE and of_pool(total, 4, "near3") > of_pool(total, 4, "near4"):
+        return MOVES
     near = [of_pool(total, n, f"near{n}") / of_pool(total, n, "choices") for n in (2, 3)]
     learned = min(near) >= LEAST_NEAR and _low(at_four) >= LEAST_NEAR
     return STAYS if learned and _high(at_three) < MOST_AT_THREE else NOT_LEARNED

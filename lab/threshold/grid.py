@@ -48,7 +48,7 @@ def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) ->
 
     def _line(epsilon: float) -> str:
         decided = is_above(entropy, epsilon) & (rank <= k)
-        return f"{int(decided.sum())} {float(snr[decided].sum()):.7g}"
+        return f"{int(decided.sum())} {float(snr[decided].sum()):.6g}"
 
     adaptive: list[str | None] = []
     for name in ADAPTIVE:
