@@ -11,7 +11,9 @@ from lm_eval_hesnr.messages.near import did_you_mean
 EXPERIMENTS = {
     "calibration": "lab.calibration.experiment",
     "predict": "lab.predict.experiment",
+    "shift": "lab.shift.experiment",
     "theory": "lab.theory.experiment",
+    "threshold": "lab.threshold.experiment",
 }
 """Name to module. A module is imported only if its experiment is asked for."""
 

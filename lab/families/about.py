@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.families.plan import FLOOR
-from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW
+from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, REPEATS, WINDOW
 from lab.provenance import digest_of_weights
 from lm_eval_hesnr.errors import InputError
 
@@ -23,15 +23,26 @@ def about(folder: Path, name: str) -> dict[str, Any]:
     """
     family, _, percent = name.partition("-")
     recipe = RECIPES["recipe" if name == FLOOR else family]
+    seed = {"seed": REPEATS[family]} if family in REPEATS else {}  # readings of the first recipe do not name its seed
     step = 0 if name == FLOOR else round(N_STEPS * float(percent) / 100)
     return {
         "family": family,
         "percent": float(percent or 0),
         "step": step,
         "tokens": step * BATCH_TOKENS,
-        "training": {"steps": N_STEPS, "window": WINDOW, **asdict(recipe)},
+        "training": {"steps": N_STEPS, "window": WINDOW, **asdict(recipe), **seed},
         "model_sha256": digest_of_weights(folder),
     }
+
+
+def about_with_training(folder: Path, name: str) -> dict[str, Any]:
+    """The same, with the training that made the checkpoint.
+
+    Args:
+        folder: the checkpoint, in the working folder of all families.
+        name: of the checkpoint.
+    """
+    return {**about(folder, name), "training_sha256": training_sha256(folder.parent, name.partition("-")[0])}
 
 
 def training_sha256(out: Path, family: str) -> str | None:

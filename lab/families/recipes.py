@@ -1,4 +1,4 @@
-"""The six training runs. They differ in one thing each from the first one."""
+"""The six training runs, which differ in one thing each from the first one, and repeats of the first one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ RECIPES = {
     "high_lr": Recipe(peak_lr=6e-3),
     "corrupted": Recipe(shares={"code": 0.5, "languages": 0.15, "corrupted": 0.35}),
     "larger": Recipe(size=replace(SIZE, hidden=384, layers=6, heads=6, mlp=1024)),
+    "recipe_seed1": Recipe(),
+    "recipe_seed2": Recipe(),
 }
+REPEATS = {"recipe_seed1": 1, "recipe_seed2": 2}
+"""Runs of the first recipe with another seed of initial weights and of the order of the data. The corpus is the same.
+They are no families of the experiment `predict`."""
 
 
 def stage(family: str, n_steps: int = N_STEPS) -> Stage:

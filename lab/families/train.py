@@ -18,7 +18,7 @@ from assets_src.tiny_swe_lm.train import Run, has_bf16, run_stage
 from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 from lab.families.corrupted import write_corrupted
 from lab.families.plan import FLOOR
-from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, WINDOW, stage
+from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, REPEATS, WINDOW, stage
 
 SEED = 0
 SESSIONS = {"sessions": 2600, "tool_sessions": 1000}
@@ -45,7 +45,7 @@ def train(out: Path, family: str, *, n_threads: int, compile_model: bool = True)
     tokenizer, streams = prepared(out, n_workers=n_threads)
     with _stop_signals() as should_stop:
         run = Run(
-            out=out, seed=SEED, size=RECIPES[family].size, batch_tokens=BATCH_TOKENS,
+            out=out, seed=REPEATS.get(family, SEED), size=RECIPES[family].size, batch_tokens=BATCH_TOKENS,
             bf16=has_bf16("cpu"),
             compile=compile_model, should_stop=should_stop,
         )  # fmt: skip

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from assets_src.tiny_swe_lm.train import has_bf16
 from lab.experiment import Made
-from lab.families.about import about, training_sha256
+from lab.families.about import about_with_training
 from lab.families.plan import GOLD_RUNS
 from lab.families.train import checkpoint
 from lab.micro_swe.__main__ import GOLD_SEED
@@ -36,7 +34,7 @@ def make_reading(folder: Path, name: str, data: str) -> Made:
     """
     out = folder.parents[1]
     model = checkpoint(out / "families", name)
-    return Made(_about(model, name), read(model, _trajectories(out, data)))
+    return Made(about_with_training(model, name), read(model, trajectories_of(out, data)))
 
 
 def make_outcome(folder: Path, name: str, seed: int) -> Made:
@@ -56,14 +54,10 @@ def make_outcome(folder: Path, name: str, seed: int) -> Made:
     }  # fmt: skip
     greedy = [bool(one) for one in found.greedy]
     value = outcome_of(tasks.sha256(), greedy, found.sampled.tolist(), settings, found.held_out_loss)
-    return Made(_about(model, name), value)
+    return Made(about_with_training(model, name), value)
 
 
-def _about(model: Path, name: str) -> Mapping[str, Any]:
-    return {**about(model, name), "training_sha256": training_sha256(model.parent, name.partition("-")[0])}
-
-
-def _trajectories(out: Path, data: str) -> Path | None:
+def trajectories_of(out: Path, data: str) -> Path | None:
     """The file of a set of trajectories, which is made if it is missing; None for the embedded runs."""
     if data == "swe_mini":
         return None

@@ -1,9 +1,16 @@
 """What is committed of the laboratory."""
 
 import hashlib
+from contextlib import suppress
 
+import pytest
+
+from lab.experiments import experiment
+from lab.page import filled
+from lab.provenance import ROOT
 from lab.readings import FOLDER, Readings
 from lab.theory.experiment import DATA
+from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.task import SweHesnr
 
 MOST_BYTES = 5_000_000
@@ -29,3 +36,16 @@ def test_the_readings_of_theory_are_of_the_committed_trajectories():
         about = Readings(FOLDER / "theory").about(name)
         assert about is not None
         assert about["trajectories_sha256"] == hashlib.sha256("\n".join(digests).encode()).hexdigest(), name
+
+
+@pytest.mark.parametrize("name", ["shift", "threshold"])
+def test_a_page_is_what_the_committed_readings_give(name):
+    """Those of the complete form, else of the fast form, else no block is made."""
+    page = (ROOT / "docs" / "lab" / f"{name}.md").read_text()
+    for fast in (False, True):
+        with suppress(InputError):
+            found = experiment(name).analyse(Readings(FOLDER / name), fast)
+            assert filled(page, found.blocks) == page
+            assert (ROOT / "docs" / "lab" / f"{name}.svg").read_text() == found.picture
+            return
+    assert page.count("<!-- block ") == page.count("Not made yet.\n<!-- end -->")

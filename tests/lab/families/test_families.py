@@ -9,9 +9,11 @@ import torch
 
 from assets_src.tiny_swe_lm.model import Size, build_model
 from assets_src.tiny_swe_lm.tokenizer import train_tokenizer
-from lab.families.about import training_sha256
+from lab.families import train as training
+from lab.families.about import about, training_sha256
 from lab.families.corrupted import corrupted
-from lab.families.recipes import RECIPES, stage
+from lab.families.plan import FAMILIES, checkpoints
+from lab.families.recipes import RECIPES, REPEATS, stage
 from lm_eval_hesnr.errors import InputError
 
 
@@ -52,7 +54,7 @@ def test_each_family_differs_from_the_first_one_in_one_thing():
             for field in fields(recipe)
             if getattr(recipe, field.name) != getattr(RECIPES["recipe"], field.name)
         ]
-        assert len(different) == (name != "recipe"), name
+        assert len(different) == (name != "recipe" and name not in REPEATS), name
         assert sum(recipe.shares.values()) == pytest.approx(1)
 
 
@@ -60,6 +62,21 @@ def test_checkpoints_are_kept_at_shares_of_the_steps():
     made = stage("code")
     assert (made.members[225], made.members[1800]) == ("code-012.5", "code-100.0")
     assert made.schedule.lr(1799) == pytest.approx(3e-3 / 30, rel=0.01)
+
+
+def test_repeats_of_the_first_recipe_differ_in_the_seed_alone_and_are_not_in_predict(tmp_path, monkeypatch):
+    seeds = {}
+    monkeypatch.setattr(training, "prepared", lambda out, n_workers: (None, {}))
+    monkeypatch.setattr(training, "run_stage", lambda run, of, *_: seeds.update({of.name: run.seed}) or True)
+    monkeypatch.setattr(training.torch, "set_num_threads", lambda n: None)
+    for name in ("recipe", *REPEATS):
+        training.train(tmp_path, name, n_threads=1)
+        assert (stage(name).shares, stage(name).schedule) == (stage("recipe").shares, stage("recipe").schedule)
+    assert seeds == {"recipe": training.SEED, "recipe_seed1": 1, "recipe_seed2": 2}
+    of = {name: about(tmp_path, f"{name}-050.0")["training"] for name in ("recipe", *REPEATS)}
+    assert of["recipe_seed2"] == {**of["recipe"], "seed": 2}
+    assert "seed" not in of["recipe"]
+    assert {one.family for one in checkpoints(fast=False)} == set(FAMILIES) == set(RECIPES) - set(REPEATS)
 
 
 def test_a_training_from_the_beginning_is_another_one_and_a_continued_one_is_the_same(tmp_path):

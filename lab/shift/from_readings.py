@@ -1,0 +1,101 @@
+"""What the readings say about each training, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lab.families.plan import PERCENTS
+from lab.readings import Readings
+from lab.shift.layout import COLUMNS_OF_CHOICES, rows_of, windows_of
+from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names, runs
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.decomposition import COLUMNS as PARTS
+from lm_eval_hesnr.results.documents import document_totals
+
+READING, PARTS_PART = "reading", "parts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Training:
+    """C checkpoints of one training, in order, on the same D trajectories."""
+
+    name: str
+    percents: Sequence[float]
+    windows: Mapping[float, np.ndarray]
+    """Temperature to (C, D, len(windows.COLUMNS)) counts."""
+    choices: np.ndarray
+    """(len(LENGTHS), texts, len(COLUMNS_OF_CHOICES)): of the last checkpoint, after fine-tuning."""
+    totals: np.ndarray | None = None
+    """(C, D, n) as `measures.totals` has them; None in a made-up training."""
+    parts: np.ndarray | None = None
+    """(C - 1, D, len(decomposition.COLUMNS)): the difference of he_snr to the checkpoint before."""
+    histogram: np.ndarray | None = None
+    """(C, bins) tokens."""
+
+    def in_order(self, order: Sequence[int]) -> Training:
+        """The same checkpoints as if training had passed them in another order. A control."""
+        windows = {t: rows[list(order)] for t, rows in self.windows.items()}
+        return Training(name=self.name, percents=self.percents, windows=windows, choices=self.choices)
+
+
+def trainings(readings: Readings, *, fast: bool) -> list[Training]:
+    """All trainings of a form.
+
+    Raises:
+        InputError: a reading is missing, or two checkpoints read other trajectories.
+    """
+    found = [_training(readings, run) for run in runs(fast=fast)]
+    _check_same(readings, fast)
+    return found
+
+
+def _training(readings: Readings, run: str) -> Training:
+    checkpoints = names(run)
+    read = [_part(readings, name, READING) for name in checkpoints]
+    parts = [rows_of(_part(readings, name, PARTS_PART)["rows"]) for name in checkpoints[1:]]
+    choices = [rows_of(_part(readings, checkpoints[-1], choices_part(steps))["rows"]) for steps in LENGTHS]
+    if parts[0].shape[1] != len(PARTS) or choices[0].shape[1] != len(COLUMNS_OF_CHOICES):
+        raise InputError(f"{readings.folder}: the parts of {run} have other columns than this version; make them again")
+    return Training(
+        name=run,
+        percents=PERCENTS,
+        windows={t: np.stack([windows_of(one, t) for one in read]) for t in TEMPERATURES},
+        choices=np.stack(choices),
+        totals=np.stack(
+            [
+                document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"]
+                for one in read
+            ]
+        ),
+        parts=np.stack(parts),
+        histogram=np.array([one["histogram"] for one in read]),
+    )
+
+
+def _part(readings: Readings, name: str, part: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] | None = readings.part(name, part)
+    if found is None:
+        raise InputError(
+            f"{readings.folder / name}.json: has no part {part!r}; make the missing readings without --only-analysis, "
+            "or give --fast if only its readings are there"
+        )
+    return found
+
+
+def _check_same(readings: Readings, fast: bool) -> None:
+    """All checkpoints read the same trajectories, and those of a training come from one training."""
+    expected = None
+    for run in runs(fast=fast):
+        training = None
+        for name in names(run):
+            place = readings.folder / f"{name}.json"
+            documents = _part(readings, name, READING)["documents_sha256"]
+            if documents != (expected := expected or documents):
+                raise InputError(f"{place}: other trajectories than those of other checkpoints; make it again")
+            about = (readings.about(name) or {}).get("training_sha256")
+            if about != (training := training or about):
+                raise InputError(f"{place}: about, training_sha256: differs from that of other checkpoints of {run}")

@@ -1,0 +1,51 @@
+"""The parts of a file of readings (lab/readings/README.md), and what is in each column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lab.shift.plan import POOLS
+from lab.shift.windows import COLUMNS
+
+HISTOGRAM = np.arange(10, 59) * 0.04
+"""Ends of the bins of the pooled histogram at temperature 1, nats: from 0.40 to 2.32."""
+TOTALS = ("scope.tokens", "scope.nll", "above.top_k", "above.snr")
+"""The sums of each trajectory that are kept, for `ppl` and `he_snr`; see `lm_eval_hesnr.results.documents`."""
+POOL_ORDERS = POOLS
+"""For each choice it is counted near which of these ln n its entropy is."""
+COLUMNS_OF_CHOICES = tuple(f"{column}, {size}" for size in POOLS for column in (
+    "choices", "entropy", *(f"near{n}" for n in POOL_ORDERS)))  # fmt: skip
+"""For each size of the pool: the choices of a text, the sum of their entropies, and those within 0.06 of each ln n."""
+_KNOWN_AT_OTHERS = tuple(column for column in COLUMNS if column == "tokens" or column[-1] in "34")
+
+
+def columns_at(temperature: float) -> list[str]:
+    """The counts that are kept: all at temperature 1. At others, entropies below ln 2 are not known exactly."""
+    return list(COLUMNS if temperature == 1 else _KNOWN_AT_OTHERS)
+
+
+def line(numbers: np.ndarray) -> str:
+    """Numbers as one text."""
+    return " ".join(f"{number:.7g}" for number in numbers)
+
+
+def rows_of(lines: Sequence[str]) -> np.ndarray:
+    """(D, C) numbers of texts of `line`."""
+    return np.array([[float(number) for number in one.split(" ")] for one in lines])
+
+
+def windows_of(reading: Mapping[str, Any], temperature: float) -> np.ndarray:
+    """(D, len(COLUMNS)) counts of each trajectory; NaN for those that are not kept."""
+    found = reading["windows"][f"{temperature:g}"]
+    kept = rows_of(found["rows"])
+    rows = np.full((len(kept), len(COLUMNS)), np.nan)
+    rows[:, [COLUMNS.index(column) for column in found["columns"]]] = kept
+    return rows
+
+
+def of_pool(rows: np.ndarray, size: int, column: str) -> np.ndarray:
+    """(...,): a column of `COLUMNS_OF_CHOICES` about pools of this size."""
+    return np.asarray(rows[..., COLUMNS_OF_CHOICES.index(f"{column}, {size}")])

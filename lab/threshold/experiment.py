@@ -1,0 +1,71 @@
+"""The plan and the analysis of the experiment `threshold`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.families.plan import checkpoints
+from lab.readings import Readings
+from lab.threshold.from_readings import PART, thresholds
+from lab.threshold.tables import adaptive_table, all_numbers, drawing, nested_table, static_table, verdict_table
+from lab.threshold.verdicts import found_in, sentence
+
+NOT_MADE = "not made"
+"""The verdict of the experiment, until the readings and outcomes of all 36 checkpoints are there."""
+
+
+def pieces(fast: bool) -> list[Piece]:
+    """One for each checkpoint of `predict`."""
+    return [
+        Piece(name=one.name, part=PART, make=partial(_make, name=one.name)) for one in checkpoints(fast=fast)
+    ]  # fmt: skip
+
+
+def _make(folder: Path, name: str) -> Made:
+    from lab.threshold.make import make_reading  # it imports torch, which the analysis does not need
+
+    return make_reading(folder, name)
+
+
+def analyse(readings: Readings, fast: bool) -> Analysis:
+    """The verdicts by the criteria of docs/lab/threshold.md, and the tables. It needs the outcomes of `predict`."""
+    study = thresholds(readings, fast=fast)
+    found = found_in(study)
+    said = sentence(found, fast=fast)
+    blocks = {
+        "verdict": f"**{said}**\n\n{verdict_table(found)}",
+        "static": static_table(study, found),
+        "adaptive": adaptive_table(study, found),
+        "nested": nested_table(study, found),
+    }
+    if fast:
+        form = (
+            f"**Fast form**: {len(checkpoints(fast=True))} checkpoints. The verdict of the experiment is {NOT_MADE!r}."
+        )
+        blocks = {name: f"{form}\n\n{block}" for name, block in blocks.items()}
+    return Analysis(
+        blocks=blocks,
+        data={
+            "form": "fast" if fast else "complete",
+            "verdicts": dict(found.verdicts),
+            "verdict_of_the_experiment": NOT_MADE if fast else dict(found.verdicts),
+            "sentence": said,
+            "argmax": found.argmax,
+            "argmax_interval": found.argmax_interval._asdict(),
+            "plateau": [
+                {"epsilon": epsilon, "p_of_end": found.ends.get(epsilon), **(one._asdict() if one else {})}
+                for epsilon, one in found.plateau.items()
+            ],
+            "thresholds": all_numbers(study, found),
+        },
+        picture=drawing(study, found),
+    )
+
+
+EXPERIMENT = Experiment(
+    question="Does it matter where decisions begin, and is an adaptive threshold better?",
+    pieces=pieces,
+    analyse=analyse,
+)

@@ -1,0 +1,111 @@
+"""From a made-up folder of readings to the tables, and the plan."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lab.page import filled
+from lab.provenance import ROOT
+from lab.readings import Readings
+from lab.shift.experiment import analyse, pieces
+from lab.shift.from_readings import trainings
+from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, TOTALS, columns_at, line, windows_of
+from lab.shift.made_up import made_up
+from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names
+from lab.shift.windows import COLUMNS
+from lm_eval_hesnr.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    readings = Readings(tmp_path_factory.mktemp("readings") / "shift")
+    write(readings, made_up("shift", 0))
+    return readings.folder
+
+
+def write(readings, training, run="recipe"):
+    totals = " ".join("8" for _ in TOTALS)
+    for c, name in enumerate(names(run)):
+        about = {"percent": training.percents[c], "training_sha256": run}
+        at = {t: training.windows[t][c] for t in TEMPERATURES}
+        value = {
+            "documents_sha256": "1",
+            "windows": {
+                f"{t:g}": {
+                    "columns": columns_at(t),
+                    "rows": [line(row[[COLUMNS.index(one) for one in columns_at(t)]]) for row in rows],
+                }
+                for t, rows in at.items()
+            },
+            "histogram": [10] * (len(HISTOGRAM) - 1),
+            "columns": list(TOTALS),
+            "totals": [totals] * len(at[1.0]),
+        }
+        readings.add(name, "reading", about, value, {})
+        if c:
+            readings.add(name, "parts", about, {"rows": ["20 2.0 10 1.0 1.5 16 2.1"] * len(at[1.0])}, {})
+    for steps, rows in zip(LENGTHS, training.choices, strict=True):
+        value = {"columns": list(COLUMNS_OF_CHOICES), "rows": [line(row) for row in rows]}
+        readings.add(names(run)[-1], choices_part(steps), about, value, {})
+
+
+def test_the_counts_of_the_readings_come_back(folder):
+    (found,) = trainings(Readings(folder), fast=True)
+    made = made_up("shift", 0)
+    for t in TEMPERATURES:
+        kept = [COLUMNS.index(column) for column in columns_at(t)]
+        assert np.array_equal(found.windows[t][..., kept], made.windows[t][..., kept])
+    assert np.isnan(found.windows[0.8][..., COLUMNS.index("left2")]).all()
+    assert found.choices == pytest.approx(made.choices, rel=1e-6)
+
+
+def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
+    found = analyse(Readings(folder), True)
+    assert (found.data["together"], found.data["verdict_of_the_experiment"]) == ("supports", "not made")
+    assert found.data["shuffled"] != "supports"
+    assert found.data["sentence"].startswith("Supported in one training")
+    assert found.blocks["verdict"].startswith("**Fast form**: one training.")
+    assert "| recipe-012.5 | recipe-025.0 | +0.0313" in found.blocks["parts"]
+    assert "N/A" not in "".join(found.blocks.values())
+    json.dumps(found.data, allow_nan=False)
+    assert found.picture.startswith("<svg")
+    assert "Not made yet" not in filled((ROOT / "docs" / "lab" / "shift.md").read_text(), found.blocks)
+
+
+def test_a_missing_reading_is_named_in_one_line(folder):
+    with pytest.raises(InputError, match=r"recipe_seed1-012.5.json: has no part 'reading'; make the missing readings"):
+        analyse(Readings(folder), False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file["parts"]["reading"]["value"].update(documents_sha256="2"), "other trajectories"),
+        (lambda file: file["about"].update(training_sha256="other"), "training_sha256: differs"),
+    ],
+)
+def test_checkpoints_that_do_not_belong_together_are_refused(folder, tmp_path, change, message):
+    for path in folder.glob("*.json"):
+        file = json.loads(path.read_text())
+        if path.stem == "recipe-050.0":
+            change(file)
+        (tmp_path / path.name).write_text(json.dumps(file))
+    with pytest.raises(InputError, match=f"recipe-050.0.json: .*{message}"):
+        trainings(Readings(tmp_path), fast=True)
+
+
+def test_windows_are_read_by_the_names_of_their_columns():
+    reading = {"windows": {"0.8": {"columns": ["centre4", "tokens"], "rows": ["3 10", "4 20"]}}}
+    rows = windows_of(reading, 0.8)
+    assert rows[:, COLUMNS.index("centre4")].tolist() == [3, 4]
+    assert rows[:, COLUMNS.index("tokens")].tolist() == [10, 20]
+
+
+def test_the_plan_has_three_trainings_and_the_fast_form_the_first():
+    whole, fast = pieces(False), pieces(True)
+    assert (len(whole), len(fast)) == (45, 15)
+    assert {piece.name.partition("-")[0] for piece in fast} == {"recipe"}
+    assert [piece.part for piece in fast if piece.name == "recipe-100.0"] == [
+        "reading", "parts", "choices/30", "choices/60", "choices/120", "choices/240",
+    ]  # fmt: skip
