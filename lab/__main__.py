@@ -80,6 +80,8 @@ def analysed(found: Experiment, readings: Readings, fast: bool, name: str) -> An
         return found.analyse(readings, fast)
     except MissingReadingError as error:
         left, n = missing(found, readings, fast, ""), len(found.pieces(fast))
+        if not left:  # it is one of another experiment
+            raise
         raise MissingReadingError(
             f"{name}{' --fast' if fast else ''}: {len(left)} of {n} readings are missing, so there is no table. First: "
             f"{left[0].name} {left[0].part}; `--list` names them; without --only-analysis they are made"

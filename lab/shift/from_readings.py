@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -55,9 +54,9 @@ def trainings(readings: Readings, *, fast: bool) -> list[Training]:
 
 def _training(readings: Readings, run: str) -> Training:
     checkpoints = names(run)
-    read = [_part(readings, name, READING) for name in checkpoints]
-    parts = [rows_of(_part(readings, name, PARTS_PART)["rows"]) for name in checkpoints[1:]]
-    choices = [rows_of(_part(readings, checkpoints[-1], choices_part(steps))["rows"]) for steps in LENGTHS]
+    read = [readings.needed(name, READING) for name in checkpoints]
+    parts = [rows_of(readings.needed(name, PARTS_PART)["rows"]) for name in checkpoints[1:]]
+    choices = [rows_of(readings.needed(checkpoints[-1], choices_part(steps))["rows"]) for steps in LENGTHS]
     if parts[0].shape[1] != len(PARTS) or choices[0].shape[1] != len(COLUMNS_OF_CHOICES):
         raise InputError(f"{readings.folder}: the parts of {run} have other columns than this version; make them again")
     return Training(
@@ -76,16 +75,6 @@ def _training(readings: Readings, run: str) -> Training:
     )
 
 
-def _part(readings: Readings, name: str, part: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] | None = readings.part(name, part)
-    if found is None:
-        raise InputError(
-            f"{readings.folder / name}.json: has no part {part!r}; make the missing readings without --only-analysis, "
-            "or give --fast if only its readings are there"
-        )
-    return found
-
-
 def _check_same(readings: Readings, fast: bool) -> None:
     """All checkpoints read the same trajectories, and those of a training come from one training."""
     expected = None
@@ -93,7 +82,7 @@ def _check_same(readings: Readings, fast: bool) -> None:
         training = None
         for name in names(run):
             place = readings.folder / f"{name}.json"
-            documents = _part(readings, name, READING)["documents_sha256"]
+            documents = readings.needed(name, READING)["documents_sha256"]
             if documents != (expected := expected or documents):
                 raise InputError(f"{place}: other trajectories than those of other checkpoints; make it again")
             about = (readings.about(name) or {}).get("training_sha256")

@@ -86,7 +86,7 @@ def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
         InputError: a reading is missing, or is of another checkpoint or of other trajectories than in `predict`.
     """
     outcomes = Readings(readings.folder.parent / OUTCOMES)
-    found = {one.name: _part(readings, one.name) for one in checkpoints(fast=fast)}
+    found = {one.name: readings.needed(one.name, PART) for one in checkpoints(fast=fast)}
     study = study_of(outcomes, fast=fast)
     _check(readings, outcomes, found)
     of = [found[name]["sums"] for name in study.points.names]
@@ -107,16 +107,6 @@ def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
             "reading again, with the trajectories that `predict` reads"
         )
     return made
-
-
-def _part(readings: Readings, name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] | None = readings.part(name, PART)
-    if found is None:
-        raise InputError(
-            f"{readings.folder / name}.json: has no part {PART!r}; make the missing readings without --only-analysis, "
-            "or give --fast if only its readings are there"
-        )
-    return found
 
 
 def _check(readings: Readings, outcomes: Readings, found: Mapping[str, Mapping[str, Any]]) -> None:

@@ -74,7 +74,7 @@ def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
 
 
 def test_a_missing_reading_is_named_in_one_line(folder):
-    with pytest.raises(InputError, match=r"recipe_seed1-012.5.json: has no part 'reading'; make the missing readings"):
+    with pytest.raises(InputError, match=r"recipe_seed1-012.5.json: has no part 'reading'; make it"):
         analyse(Readings(folder), False)
 
 

@@ -71,7 +71,7 @@ def wrong() -> str:
 
 
 def test_a_missing_reading_or_outcome_is_named(folder, tmp_path):
-    with pytest.raises(InputError, match=r"corrupted-012.5.json: has no part 'thresholds'; make the missing readings"):
+    with pytest.raises(InputError, match=r"corrupted-012.5.json: has no part 'thresholds'; make it"):
         thresholds(Readings(folder), fast=False)
     alone = tmp_path / "threshold"
     alone.symlink_to(folder)
