@@ -48,7 +48,8 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
     answer = NOT_MADE if fast else together([point.verdict() for point in at_spikes.values()])
     blocks = {
         "verdicts": f"{sentence(at_spikes, answer)}\n\n{verdict_table(at_spikes)}",
-        "checkpoints": point_table(found),
+        "checkpoints": point_table(found, LONG),
+        "short": point_table(found, SHORT),
         "parts": parts_table(found),
         "candidates": candidate_table(found),
         "positions": position_table(found),

@@ -12,7 +12,8 @@ import numpy as np
 
 from lab.context.plan import BINS, LONG, RANKS, SHORT, STRIDES
 from lab.predict.layout import digest
-from lm_eval_hesnr.metrics.calibration import calibration
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval, difference
+from lm_eval_hesnr.metrics.calibration import Replicates, replicates
 from lm_eval_hesnr.metrics.decomposition import part_totals
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import totals
@@ -43,6 +44,27 @@ class Decided(NamedTuple):
         return cls(scores.digest, scores.snr[chosen], scores.decisions(EPSILON)[chosen])
 
 
+class Reference(NamedTuple):
+    """The checkpoint as it is, with the short window."""
+
+    decided: Sequence[Decided]
+    """One per trajectory."""
+    calibrated: Replicates | None
+    """Its calibrated HE-SNR; None if it has no value."""
+
+    @classmethod
+    def of(cls, runs: Sequence[TokenScores]) -> Reference:
+        """That of its scores."""
+        return cls([Decided.of(one) for one in runs], _replicates(runs))
+
+
+def _replicates(runs: Sequence[TokenScores]) -> Replicates | None:
+    profiles = [one.profile(one.scored, EPSILON) for one in runs]
+    if any(profile.by_temperature is None for profile in profiles):
+        return None
+    return replicates([profile.temperatures for profile in profiles], [one.digest for one in runs])
+
+
 def contexts(n_tokens: int, window: int, stride: int) -> np.ndarray:
     """(n_tokens,) how many tokens the window has before each token (`lm_eval_hesnr.scoring.windows.plan_windows`)."""
     positions = np.arange(n_tokens)
@@ -50,7 +72,7 @@ def contexts(n_tokens: int, window: int, stride: int) -> np.ndarray:
     return positions - n_before * stride
 
 
-def reading_of(runs: Mapping[int, Sequence[TokenScores]], reference: Sequence[Decided]) -> dict[str, Any]:
+def reading_of(runs: Mapping[int, Sequence[TokenScores]], reference: Reference) -> dict[str, Any]:
     """The value of the part `reading`.
 
     Args:
@@ -61,7 +83,7 @@ def reading_of(runs: Mapping[int, Sequence[TokenScores]], reference: Sequence[De
         ValueError: the reference has other tokens.
     """
     digests = [one.digest for one in runs[SHORT]]
-    if digests != [one.digest for one in reference] or digests != [one.digest for one in runs[LONG]]:
+    if digests != [one.digest for one in reference.decided] or digests != [one.digest for one in runs[LONG]]:
         raise ValueError("the reference and both windows must have the same trajectories in the same order")
     return {
         "n_documents": len(digests),
@@ -73,22 +95,30 @@ def reading_of(runs: Mapping[int, Sequence[TokenScores]], reference: Sequence[De
     }
 
 
-def _of_window(window: int, runs: Sequence[TokenScores], reference: Sequence[Decided]) -> dict[str, Any]:
+def _of_window(window: int, runs: Sequence[TokenScores], reference: Reference) -> dict[str, Any]:
     profiles = [one.profile(one.scored, EPSILON) for one in runs]
-    calibrated = calibration(profiles, [one.digest for one in runs], EPSILON)
+    calibrated = _replicates(runs)
     return {
         "stride": STRIDES[window],
         "totals": [totals_line(totals(profile, EPSILON)) for profile in profiles],
         "ranks": [_ranks([one], [one.scored]) for one in runs],
         "parts": [
             " ".join(f"{number:.9g}" for number in part_totals(a.snr, a.decisions, b.snr, b.decisions))
-            for a, b in zip(reference, map(Decided.of, runs), strict=True)
+            for a, b in zip(reference.decided, map(Decided.of, runs), strict=True)
         ],
-        "calibrated_he_snr": calibrated and calibrated.estimate.value,
-        "calibrated_he_snr_stderr": calibrated and calibrated.estimate.stderr,
-        "temperatures": calibrated and list(calibrated.temperatures),
+        "calibrated_he_snr": calibrated and calibrated.value,
+        "calibrated_change": _calibrated_change(reference.calibrated, calibrated),
         "bins": [_of_bin(runs, *limits) for limits in BINS],
     }
+
+
+def _calibrated_change(before: Replicates | None, after: Replicates | None) -> list[Any] | None:
+    """The relative change of calibrated HE-SNR: the value and the ends of its interval; None if there is none."""
+    if before is None or after is None:
+        return None
+    values, weights = after.values / before.values - 1, [before.decisions, after.decisions]
+    found = difference(after.value / before.value - 1, values, weights)
+    return None if found is None or found.interval is None else [found.value, *found.interval]
 
 
 def _of_bin(runs: Sequence[TokenScores], first: int, last: int) -> dict[str, Any]:
@@ -127,6 +157,9 @@ class Window(NamedTuple):
     parts: np.ndarray
     """(D, len(decomposition.COLUMNS)): from the checkpoint as it is, with the short window."""
     calibrated: float | None
+    """Calibrated HE-SNR."""
+    calibrated_change: Difference | None
+    """Its relative change from the checkpoint as it is, with the short window; without a p-value."""
     bins: list[tuple[np.ndarray, np.ndarray]]
     """For each of `BINS` the totals and the ranks of all trajectories together."""
 
@@ -134,11 +167,13 @@ class Window(NamedTuple):
 def window_of(reading: Mapping[str, Any], window: int) -> Window:
     """The arrays of one window of a reading."""
     found = reading["windows"][str(window)]
+    change = found["calibrated_change"]
     return Window(
         totals=_totals(reading["columns"], found["totals"]),
         ranks=_numbers(found["ranks"]),
         parts=_numbers(found["parts"]),
         calibrated=found["calibrated_he_snr"],
+        calibrated_change=change and Difference(change[0], Interval(*change[1:]), None),
         bins=[(_totals(reading["columns"], [one["totals"]])[0], _numbers([one["ranks"]])[0]) for one in found["bins"]],
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lab.context.extended import extended, rope_parameters, settings
-from lab.context.layout import Decided, reading_of
+from lab.context.layout import Decided, Reference, reading_of
 from lab.context.outcome import outcome
 from lab.context.plan import BASE, LONG, SHORT, STRIDES, extension
 from lab.experiment import Made
@@ -19,6 +19,7 @@ from lab.provenance import digest_of_weights
 from lab.scoring import token_scores
 from lab.tuning.fixed import FIXED
 from lab.tuning.tasks import tasks_of
+from lm_eval_hesnr.metrics.calibration import Replicates
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
 
@@ -32,7 +33,7 @@ def make_reading(folder: Path, name: str) -> Made:
     out = folder.parents[1]
     model = _checkpoint(out, name)
     runs = {window: scores_of(model, window) for window in (SHORT, LONG)}
-    reference = _reference(out) if extension(name) else [Decided.of(one) for one in runs[SHORT]]
+    reference = _reference(out) if extension(name) else Reference.of(runs[SHORT])
     return Made(_about(out, model, name), reading_of(runs, reference))
 
 
@@ -67,31 +68,40 @@ def _about(out: Path, model: Path, name: str) -> Mapping[str, Any]:
     return {"base": of_base, "extension": made, "model_sha256": digest_of_weights(model)}
 
 
-def _reference(out: Path) -> list[Decided]:
+def _reference(out: Path) -> Reference:
     """What the checkpoint as it is says with the short window. It is read once, and kept in the folder of the work."""
     base = checkpoint(out / "families", BASE)
     path = out / "context" / f"reference-{digest_of_weights(base)[:12]}.npz"
     if not path.exists():
-        _write(path, [Decided.of(one) for one in scores_of(base, SHORT)])
-    return _read(path)
+        write_reference(path, Reference.of(scores_of(base, SHORT)))
+    return read_reference(path)
 
 
-def _write(path: Path, found: Sequence[Decided]) -> None:
-    ends = np.cumsum([len(one.snr) for one in found])
+def write_reference(path: Path, found: Reference) -> None:
+    """Write it. A process that is killed leaves no half of a file."""
+    decided, calibrated = found.decided, found.calibrated
+    if calibrated is None:
+        raise AssertionError("the checkpoint as it is was read with temperatures")
     partial = path.with_suffix(".tmp.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
         partial,
-        digests=np.array([one.digest for one in found]),
-        ends=ends,
-        snr=np.concatenate([one.snr for one in found]),
-        decisions=np.concatenate([one.decisions for one in found]),
+        digests=np.array([one.digest for one in decided]),
+        ends=np.cumsum([len(one.snr) for one in decided]),
+        snr=np.concatenate([one.snr for one in decided]),
+        decisions=np.concatenate([one.decisions for one in decided]),
+        calibrated=np.array(calibrated.value),
+        calibrated_values=calibrated.values,
+        calibrated_decisions=calibrated.decisions,
     )
-    partial.replace(path)  # a process that is killed leaves no half of a file
+    partial.replace(path)
 
 
-def _read(path: Path) -> list[Decided]:
+def read_reference(path: Path) -> Reference:
+    """What `write_reference` wrote."""
     with np.load(path) as found:
         ends = found["ends"][:-1]
         pairs = zip(np.split(found["snr"], ends), np.split(found["decisions"], ends), strict=True)
-        return [Decided(str(one), *pair) for one, pair in zip(found["digests"], pairs, strict=True)]
+        decided = [Decided(str(one), *pair) for one, pair in zip(found["digests"], pairs, strict=True)]
+        calibrated = Replicates(float(found["calibrated"]), found["calibrated_values"], found["calibrated_decisions"])
+    return Reference(decided, calibrated)

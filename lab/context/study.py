@@ -31,7 +31,8 @@ class Point(NamedTuple):
     passed: Mapping[str, Passed]
     """By `TASKS`."""
     changes: Mapping[int, Mapping[str, Difference | None]]
-    """Window to relative changes: `ppl`, and the parts of the change of HE-SNR, of which `total` is the whole."""
+    """Window to relative changes: `ppl`, `calibrated`, and the parts of the change of HE-SNR, of which `total` is the
+    whole."""
 
     def value(self, measure_name: str, window: int) -> float:
         """A measure over the actions of all trajectories."""
@@ -41,7 +42,7 @@ class Point(NamedTuple):
         """The verdict, with the changes of one window."""
         found = self.changes[window]
         outcomes = list(self.passed.values()) if self.extension else []
-        return verdict(Evidence(found["ppl"], found["total"], found["within"], outcomes))
+        return verdict(Evidence(found["ppl"], found["total"], found["within"], found["calibrated"], outcomes))
 
 
 def points(readings: Readings, *, fast: bool) -> list[Point]:
@@ -80,7 +81,8 @@ def spikes(found: Sequence[Point]) -> dict[str, Point]:
 
 
 def _changes(before: Window, after: Window) -> Mapping[str, Difference | None]:
-    return {"ppl": relative("ppl", before.totals, after.totals), **relative_parts(after.parts)}
+    ppl = relative("ppl", before.totals, after.totals)
+    return {"ppl": ppl, "calibrated": after.calibrated_change, **relative_parts(after.parts)}
 
 
 def _digits(text: str) -> list[int]:

@@ -59,25 +59,22 @@ def _percent(found: Difference | None, unit: str = "%") -> str:
     return f"{value} ({100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f})"
 
 
-def point_table(found: Sequence[Point]) -> str:
-    """One row per checkpoint: values with both windows, solved tasks, and the verdict with each window."""
-    heads = ["checkpoint"]
-    for window in (SHORT, LONG):
-        heads += [f"{name}, {window}" for name in ("ppl", "change", "HE-SNR", "change", "calibrated", "top mass")]
-    heads += ["pass@1 near", "pass@1 far", f"verdict, {LONG}", f"verdict, {SHORT}"]
+def point_table(found: Sequence[Point], window: int) -> str:
+    """One row per checkpoint: values with one window, solved tasks, and the verdict."""
+    heads = ["checkpoint", "ppl", "change", "HE-SNR", "change", "calibrated", "change", "top mass", "pass@1 near",
+             "pass@1 far", "verdict"]  # fmt: skip
     rows = []
     for point in found:
-        row = [point.name]
-        for window in (SHORT, LONG):
-            changes, calibrated = point.changes[window], point.windows[window].calibrated
-            row += [
-                f"{point.value('ppl', window):.2f}", _percent(changes["ppl"]),
-                f"{point.value('he_snr', window):.4f}", _percent(changes["total"]),
-                "N/A" if calibrated is None else f"{calibrated:.4f}",
-                f"{point.value('mean_top_mass', window):.3f}",
-            ]  # fmt: skip
-        row += [f"{100 * point.passed[kind].after:.1f} %" for kind in TASKS]
-        rows.append([*row, *(point.verdict(window).verdict for window in (LONG, SHORT))])
+        changes, calibrated = point.changes[window], point.windows[window].calibrated
+        rows.append([
+            point.name,
+            f"{point.value('ppl', window):.2f}", _percent(changes["ppl"]),
+            f"{point.value('he_snr', window):.4f}", _percent(changes["total"]),
+            "N/A" if calibrated is None else f"{calibrated:.4f}", _percent(changes["calibrated"]),
+            f"{point.value('mean_top_mass', window):.3f}",
+            *(f"{100 * point.passed[kind].after:.1f} %" for kind in TASKS),
+            point.verdict(window).verdict,
+        ])  # fmt: skip
     return table(heads, rows)
 
 

@@ -14,7 +14,7 @@ checkpoint, read with the long window. Intervals are of 95 %.
 
     supported    worse, HE-SNR holds, not hollow, solved
     against      worse, and one of: HE-SNR falls; it is hollow; it holds, but pass@1 is clearly lower (the interval is
-                 below 0) without or with padding
+                 below 0) without or with padding. If HE-SNR falls and calibrated HE-SNR holds, the reason says so
     undecided    everything else
 
 The verdict about a scaling is that of its spike: the number of steps with the highest perplexity. Together, the claim
@@ -68,6 +68,8 @@ class Evidence(NamedTuple):
     he_snr: Difference | None
     within: Difference | None
     """A part of the change of HE-SNR, relative to HE-SNR before."""
+    calibrated: Difference | None
+    """Of calibrated HE-SNR. It says why HE-SNR falls, and changes no verdict."""
     passed: Sequence[Passed]
     """Without and with padding; empty if nothing was fine-tuned."""
 
@@ -87,7 +89,10 @@ def verdict(found: Evidence) -> Verdict:
     if ppl.low <= 0:
         return Verdict(UNDECIDED, "perplexity is not clearly worse")
     if he_snr.high < -MARGIN:
-        return Verdict(AGAINST, "HE-SNR falls when perplexity becomes worse")
+        calibrated = _interval(found.calibrated)
+        only = calibrated is not None and _is_inside(calibrated)
+        why = "; calibrated HE-SNR holds, so the confidence changed" if only else ""
+        return Verdict(AGAINST, f"HE-SNR falls when perplexity becomes worse{why}")
     if he_snr.low > MARGIN:
         return Verdict(UNDECIDED, "HE-SNR rises when perplexity becomes worse, which is another claim")
     if not _is_inside(he_snr):
