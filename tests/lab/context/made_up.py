@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,13 @@ Change = Callable[[TokenScores], TokenScores]
 def runs() -> list[TokenScores]:
     """What the checkpoint as it is says: twelve trajectories."""
     return [builders.token_scores(2600, seed=seed) for seed in range(N_RUNS)]
+
+
+@cache
+def reading(after: Change) -> dict[str, Any]:
+    """A reading of a checkpoint that says something else in the long window. The short window never changes."""
+    before = runs()
+    return reading_of({SHORT: before, LONG: [after(one) for one in before]}, Reference.of(before))
 
 
 def unchanged(scores: TokenScores) -> TokenScores:
@@ -71,16 +79,14 @@ def fill(
 
     Args:
         readings: to write to.
-        change: from a checkpoint's name to what changed in the long window. The short window never changes.
+        change: from a checkpoint's name to what changed in the long window.
         solved: from a checkpoint's name and the kind of tasks to the share of solved ones.
         fast: only those of the fast form.
     """
-    before = runs()
-    reference = Reference.of(before)
     for name in names(fast=fast):
-        after = before if name == AS_IT_IS else [change(name)(one) for one in before]
+        after = unchanged if name == AS_IT_IS else change(name)
         about = {"base": {"model_sha256": "0"}, "model_sha256": name}
-        readings.add(name, "reading", about, reading_of({SHORT: before, LONG: after}, reference), {})
+        readings.add(name, "reading", about, reading(after), {})
         readings.add(name, "outcome", about, outcome({kind: solved(name, kind) for kind in N_TASKS}), {})
 
 

@@ -122,12 +122,13 @@ def test_the_spike_is_the_highest_perplexity_and_decides(tmp_path):
     made_up.fill(readings, lambda name: changes.get(name, made_up.unchanged))
     found = spikes(points(readings, fast=False))
     assert (found["yarn"].name, found["linear"].name) == ("yarn-010", "linear-000")
-    data = EXPERIMENT.analyse(readings, False).data
+    analysis = EXPERIMENT.analyse(readings, False)
+    data = analysis.data
     assert data["verdict_of_the_experiment"] == AGAINST
     assert data["sentence"].startswith("**Against.** linear at its highest perplexity (0 steps): against")
     assert data["checkpoints"]["yarn-300"]["verdict"]["verdict"] == UNDECIDED
     page = (ROOT / "docs" / "lab" / "context.md").read_text()
-    assert "(10 steps)" in filled(page, EXPERIMENT.analyse(readings, False).blocks)
+    assert "(10 steps)" in filled(page, analysis.blocks)
 
 
 def test_the_fast_form_has_no_verdict_of_the_experiment(tmp_path):
