@@ -22,6 +22,8 @@ from lab.context.verdicts import together
 from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.readings import Readings
 
+_PICTURE = "![Changes of HE-SNR and of solved tasks, against that of perplexity](context.svg)"
+"""In a block, because the page has no picture before the readings are made."""
 NOT_MADE = "not made"
 """The verdict of the experiment, until all readings of the complete form are there."""
 
@@ -47,7 +49,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
     at_spikes = spikes(found)
     answer = NOT_MADE if fast else together([point.verdict() for point in at_spikes.values()])
     blocks = {
-        "verdicts": f"{sentence(at_spikes, answer)}\n\n{verdict_table(at_spikes)}",
+        "verdicts": f"{sentence(at_spikes, answer)}\n\n{verdict_table(at_spikes)}\n\n{_PICTURE}",
         "checkpoints": point_table(found, LONG),
         "short": point_table(found, SHORT),
         "parts": parts_table(found),
