@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lab.families.plan import Checkpoint
-from lab.families.recipes import WINDOW as SHORT
 
 BASE = Checkpoint("recipe", 100.0).name
 """The checkpoint whose context is extended."""
+SHORT = 512
+"""Its context, in tokens (`lab.families.recipes.WINDOW`, which is not imported here, because it needs torch)."""
 FACTOR = 4
 LONG = FACTOR * SHORT
 AS_IT_IS = "as-it-is"

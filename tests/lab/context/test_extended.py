@@ -11,6 +11,7 @@ from assets_src.tiny_swe_lm.model import Size, build_model
 from assets_src.tiny_swe_lm.tokenizer import train_tokenizer
 from lab.context.extended import rope_parameters, stage_of
 from lab.context.plan import FACTOR, LONG, SCALINGS, SHORT, STEPS
+from lab.families.recipes import WINDOW
 from lm_eval_hesnr.models.torch_engine.rope import extend_rope
 
 N_ANGLES = 32
@@ -78,4 +79,4 @@ def test_the_learning_rate_of_a_step_does_not_depend_on_the_last_one():
     stages = [stage_of("yarn", steps) for steps in STEPS[1:]]
     assert len({stage.schedule for stage in stages}) == 1
     assert list(stages[1].members.values()) == ["yarn-000", "yarn-010", "yarn-030"]
-    assert rope_parameters("yarn")["original_max_position_embeddings"] == SHORT
+    assert rope_parameters("yarn")["original_max_position_embeddings"] == SHORT == WINDOW

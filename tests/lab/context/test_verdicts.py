@@ -1,5 +1,8 @@
 """The criteria, by hand, and on made-up readings where the answer is known."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -149,3 +152,8 @@ def test_readings_of_other_trajectories_or_tasks_are_refused(tmp_path):
     path.write_text(text.replace('"tasks_sha256": "0"', '"tasks_sha256": "1"'))
     with pytest.raises(InputError, match="different tasks_sha256"):
         points(readings, fast=True)
+
+
+def test_the_analysis_needs_no_torch():
+    code = "import sys; import lab.context.experiment; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
