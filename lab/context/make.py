@@ -33,8 +33,9 @@ def make_reading(folder: Path, name: str) -> Made:
     out = folder.parents[1]
     model = _checkpoint(out, name)
     runs = {window: scores_of(model, window) for window in (SHORT, LONG)}
-    reference = _reference(out) if extension(name) else Reference.of(runs[SHORT])
-    return Made(_about(out, model, name), reading_of(runs, reference))
+    if extension(name) is None:
+        write_reference(_path_of_reference(out), Reference.of(runs[SHORT]))
+    return Made(_about(out, model, name), reading_of(runs, _reference(out)))
 
 
 def make_outcome(folder: Path, name: str) -> Made:
@@ -68,12 +69,16 @@ def _about(out: Path, model: Path, name: str) -> Mapping[str, Any]:
     return {"base": of_base, "extension": made, "model_sha256": digest_of_weights(model)}
 
 
-def _reference(out: Path) -> Reference:
-    """What the checkpoint as it is says with the short window. It is read once, and kept in the folder of the work."""
+def _path_of_reference(out: Path) -> Path:
     base = checkpoint(out / "families", BASE)
-    path = out / "context" / f"reference-{digest_of_weights(base)[:12]}.npz"
+    return out / "context" / f"reference-{digest_of_weights(base)[:12]}.npz"
+
+
+def _reference(out: Path) -> Reference:
+    """What the checkpoint as it is says with the short window. It is read if its file is not there."""
+    path = _path_of_reference(out)
     if not path.exists():
-        write_reference(path, Reference.of(scores_of(base, SHORT)))
+        write_reference(path, Reference.of(scores_of(checkpoint(out / "families", BASE), SHORT)))
     return read_reference(path)
 
 

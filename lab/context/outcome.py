@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
@@ -21,6 +22,7 @@ from lab.tuning.attempts import solved
 from lab.tuning.fine_tune import Encoder, Example, Settings, encoded, fine_tune
 from lab.tuning.fixed import FIXED
 from lab.tuning.tasks import Tasks
+from lm_eval_hesnr.metrics.measures import number_or_none
 
 FAR_SHARE = 0.4
 """Of the held-out tasks of each group, the first ones are also tried with padding: they take most of the time."""
@@ -54,7 +56,7 @@ def outcome(checkpoint: Path, tasks: Tasks) -> dict[str, Any]:
     return {
         "settings": {"level": FIXED.level, **asdict(settings), "padded": len(far), "bfloat16": has_bf16("cpu")},
         "tasks_sha256": Tasks([], [*tasks.held_out, *far_tasks]).sha256(),
-        "last_loss": sum(losses[-20:]) / 20,
+        "last_loss": number_or_none(float(np.mean(losses[-20:]))),
         **found,
     }
 

@@ -144,13 +144,15 @@ def test_the_fast_form_has_no_verdict_of_the_experiment(tmp_path):
         EXPERIMENT.analyse(readings, False)
 
 
-def test_readings_of_other_trajectories_or_tasks_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "text"), [("tasks_sha256", '"tasks_sha256": "0"'), ("documents_sha256", '"documents_sha256": "')]
+)
+def test_readings_of_other_trajectories_or_tasks_are_refused(tmp_path, key, text):
     readings = Readings(tmp_path)
     made_up.fill(readings, lambda name: made_up.unchanged, fast=True)
     path = tmp_path / "yarn-010.json"
-    text = path.read_text()
-    path.write_text(text.replace('"tasks_sha256": "0"', '"tasks_sha256": "1"'))
-    with pytest.raises(InputError, match="different tasks_sha256"):
+    path.write_text(path.read_text().replace(text, f'"{key}": "1' + text.removeprefix(f'"{key}": "')))
+    with pytest.raises(InputError, match=f"different {key}"):
         points(readings, fast=True)
 
 
