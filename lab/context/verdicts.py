@@ -4,21 +4,21 @@ The claim: while the context is extended, perplexity becomes worse, HE-SNR holds
 as many tasks as before. Every difference is between the checkpoint as it is, read with its own window, and an extended
 checkpoint, read with the long window. Intervals are of 95 %.
 
-    worse        the interval of the change of perplexity is above 0
-    HE-SNR holds the interval of its relative change is within +- 3 %
-    HE-SNR falls the interval of its relative change is below - 3 %
-    hollow       HE-SNR holds, but the interval of its part `within` is outside of +- 3 %: on the tokens that stay
-                 decisions it changed, and tokens that enter and leave make up for that
-    solved       without and with padding, the interval of the change of pass@1 is above - 5 points, and the checkpoint
-                 before or after solves 10 % at least
+    worse         the interval of the change of perplexity is above 0
+    HE-SNR holds  the interval of its relative change is within +- 3 %
+    HE-SNR falls  the interval of its relative change is below - 3 %
+    compensated   HE-SNR holds, but the interval of its part `within` is outside of +- 3 %: it changed on the tokens that
+                  stay decisions, and tokens that enter and leave make up for that
+    solved        without and with padding, the interval of the change of pass@1 is above - 5 points, and the checkpoint
+                  before or after solves 10 % at least
 
-    supported    worse, HE-SNR holds, not hollow, solved
-    against      worse, and one of: HE-SNR falls; it is hollow; it holds, but pass@1 is clearly lower (the interval is
-                 below 0) without or with padding. If HE-SNR falls and calibrated HE-SNR holds, the reason says so
-    undecided    everything else
+    supported     worse, HE-SNR holds, not compensated, solved
+    against       worse, and one of: HE-SNR falls; it is compensated; it holds, but pass@1 is clearly lower (the interval
+                  is below 0) without or with padding. If it falls and calibrated HE-SNR holds, the reason says so
+    undecided     everything else
 
-The verdict about a scaling is that of its spike: the number of steps with the highest perplexity. Together, the claim
-is supported if it is supported for two scalings and against for none; against it in the same way.
+The verdict about a scaling is that of its spike: the number of steps with the highest perplexity in the long window.
+Together, the claim is supported if it is supported for two scalings and against for none; against it in the same way.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def all_tokens_better(scores: TokenScores) -> TokenScores:
     return less_likely(scores, scores.scored, -0.1)
 
 
-def hollow(scores: TokenScores) -> TokenScores:
+def compensated(scores: TokenScores) -> TokenScores:
     """All tokens become worse by a tenth, and a tenth of the decisions with small values are no decisions any more."""
     worse = less_likely(easy_tokens_worse(scores), scores.decisions(EPSILON), 0.1)
     places = np.flatnonzero(worse.decisions(EPSILON))

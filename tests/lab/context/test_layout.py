@@ -25,6 +25,12 @@ def test_the_context_of_a_token_is_that_of_the_planned_windows(n_tokens, window)
     assert (found >= np.minimum(np.arange(n_tokens), LEAST_CONTEXT)).all()
 
 
+def test_in_the_first_bin_both_windows_start_at_the_same_token():
+    short, long = (contexts(9000, window, STRIDES[window]) for window in (SHORT, LONG))
+    np.testing.assert_array_equal(short[long < SHORT], long[long < SHORT])
+    assert (short[long >= SHORT] < SHORT).all()
+
+
 @pytest.fixture(scope="module")
 def scores():
     return [builders.token_scores(5000, seed=seed) for seed in range(3)]

@@ -106,7 +106,7 @@ def test_the_parts_add_up_to_the_change_of_he_snr():
         (made_up.easy_tokens_worse, 0.3, SUPPORTED, "as before"),
         (made_up.easy_tokens_worse, 0.05, AGAINST, "fewer tasks"),
         (made_up.all_tokens_worse, 0.3, AGAINST, "falls"),
-        (made_up.hollow, 0.3, AGAINST, "other tokens"),
+        (made_up.compensated, 0.3, AGAINST, "other tokens"),
         (made_up.unchanged, 0.3, UNDECIDED, "not clearly worse"),
         (made_up.all_tokens_better, 0.3, UNDECIDED, "not clearly worse"),
     ],
