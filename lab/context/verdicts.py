@@ -1,4 +1,4 @@
-"""The criteria: what is for the claim, what is against it, and what is undecided. They were fixed before any reading.
+"""The criteria: what is for the claim, what is against it, and what is undecided. They were fixed before the readings.
 
 The claim: while the context is extended, perplexity becomes worse, HE-SNR holds, and after fine-tuning the model solves
 as many tasks as before. Every difference is between the checkpoint as it is, read with its own window, and an extended
@@ -7,14 +7,15 @@ checkpoint, read with the long window. Intervals are of 95 %.
     worse         the interval of the change of perplexity is above 0
     HE-SNR holds  the interval of its relative change is within +- 3 %
     HE-SNR falls  the interval of its relative change is below - 3 %
-    compensated   HE-SNR holds, but the interval of its part `within` is outside of +- 3 %: it changed on the tokens that
-                  stay decisions, and tokens that enter and leave make up for that
+    compensated   HE-SNR holds, but the interval of its part `within` is outside of +- 3 %: it changed on the tokens
+                  that stay decisions, and tokens that enter and leave make up for that
     solved        without and with padding, the interval of the change of pass@1 is above - 5 points, and the checkpoint
                   before or after solves 10 % at least
 
     supported     worse, HE-SNR holds, not compensated, solved
-    against       worse, and one of: HE-SNR falls; it is compensated; it holds, but pass@1 is clearly lower (the interval
-                  is below 0) without or with padding. If it falls and calibrated HE-SNR holds, the reason says so
+    against       worse, and one of: HE-SNR falls; it is compensated; it holds, but pass@1 is clearly lower (the
+                  interval is below 0) without or with padding. If it falls and calibrated HE-SNR holds, the reason
+                  says so
     undecided     everything else
 
 The verdict about a scaling is that of its spike: the number of steps with the highest perplexity in the long window.
