@@ -10,6 +10,7 @@ from lm_eval_hesnr.messages.near import did_you_mean
 
 EXPERIMENTS = {
     "calibration": "lab.calibration.experiment",
+    "context": "lab.context.experiment",
     "predict": "lab.predict.experiment",
     "shift": "lab.shift.experiment",
     "theory": "lab.theory.experiment",

@@ -56,13 +56,15 @@ class Stage:
     first_step: int
     last_step: int
     window: int
-    """Tokens in one row, and context length of the checkpoints."""
+    """Tokens in one row."""
     shares: dict[str, float]
     """Expected share of the rows, by stream."""
     schedule: Schedule
     members: dict[int, str] = field(default_factory=dict)
     """Folder of each checkpoint, by the number of finished steps."""
     rope: dict[str, Any] | None = None
+    context: int | None = None
+    """`max_position_embeddings` of the checkpoints, in tokens; the window if None."""
     goes_on: bool = True
     """Whether the optimizer state of the parent is used too."""
 
@@ -144,7 +146,9 @@ def _log(run: Run, stage: Stage, step: int, losses: list[float], seconds: float)
 
 def run_stage(run: Run, stage: Stage, tokenizer: Tokenizer, streams: dict[str, Stream]) -> bool:
     """Train the stage to its end and write its checkpoints. Returns False if it was asked to stop earlier."""
-    model = build_model(run.seed, run.size, tokenizer, context=stage.window, rope=stage.rope).to(run.device)
+    model = build_model(run.seed, run.size, tokenizer, context=stage.context or stage.window, rope=stage.rope).to(
+        run.device
+    )
     optimizer = make_optimizer(model, stage.schedule.peak)
     first, seconds = stage.first_step, 0.0
     state = _saved(run, stage)

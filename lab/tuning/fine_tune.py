@@ -18,6 +18,9 @@ from transformers import PreTrainedModel
 from assets_src.tiny_swe_lm.data import IGNORED
 from assets_src.tiny_swe_lm.train import has_bf16, make_optimizer
 
+LONG = 512
+"""Examples with more tokens are computed apart from the others, so that these are not filled up to their length."""
+
 
 class Encoder(Protocol):
     """A tokenizer, as far as fine-tuning needs it."""
@@ -72,10 +75,23 @@ def as_batch(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, targets
 
 
-def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Settings) -> list[float]:
-    """Train the model in place. Returns the loss of each step, in nats per token of the actions."""
+def fine_tune(
+    model: PreTrainedModel,
+    examples: Sequence[Example],
+    settings: Settings,
+    *,
+    batches: Iterator[Sequence[Example]] | None = None,
+) -> list[float]:
+    """Train the model in place. Returns the loss of each step, in nats per token of the actions.
+
+    Args:
+        model: to train.
+        examples: to draw batches from.
+        settings: of the training.
+        batches: one per step, in place of those drawn from the examples.
+    """
     optimizer = make_optimizer(model, settings.lr)
-    batches = _batches(examples, settings)
+    batches = batches or _batches(examples, settings)
     losses = []
     model.train()
     for step in tqdm(range(settings.steps), desc="fine-tuning", leave=False, mininterval=5):
@@ -93,6 +109,17 @@ def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Set
 
 def action_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
     """The mean loss of the tokens of the actions, in nats. A scalar."""
+    groups: tuple[list[Example], list[Example]] = ([], [])
+    for example in examples:
+        groups[len(example.prompt) + len(example.action) > LONG].append(example)
+    if not all(groups):
+        return _mean_loss(model, examples)
+    n_tokens = [sum(len(example.action) for example in group) for group in groups]
+    parts = [_mean_loss(model, group) * n / sum(n_tokens) for group, n in zip(groups, n_tokens, strict=True)]
+    return torch.stack(parts).sum()
+
+
+def _mean_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
     ids, targets = as_batch(examples)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
         logits = model(input_ids=ids, use_cache=False).logits

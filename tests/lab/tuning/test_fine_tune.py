@@ -11,6 +11,7 @@ from assets_src.tiny_swe_lm.data import IGNORED
 from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, train_tokenizer
 from lab.grader import Pool
 from lab.micro_swe import dataset
+from lab.tuning import fine_tune as fine_tune_module
 from lab.tuning.attempts import solved, written_actions
 from lab.tuning.fine_tune import Example, Settings, _batches, action_loss, as_batch, encoded, fine_tune
 from lab.tuning.tasks import Tasks
@@ -64,6 +65,25 @@ def test_the_loss_is_that_of_one_example_after_the_other(tokenizer, tasks):
         total -= sum(scores[len(prompt) + i - 1, token].item() for i, token in enumerate(action))
     n_tokens = sum(len(action) for _, action in examples)
     assert action_loss(model, examples).item() == pytest.approx(total / n_tokens, rel=2e-3)  # bfloat16 products
+
+
+def test_long_examples_are_computed_apart_with_the_same_loss(tokenizer, tasks, monkeypatch):
+    model, examples = new_model(tokenizer), encoded(tokenizer, [(task.prompt, task.action) for task in tasks])
+    together = action_loss(model, examples).item()
+    monkeypatch.setattr(fine_tune_module, "LONG", sorted(len(one.prompt) + len(one.action) for one in examples)[2])
+    shapes = []
+    model.register_forward_pre_hook(lambda *call: shapes.append(call[2]["input_ids"].shape[0]), with_kwargs=True)
+    assert action_loss(model, examples).item() == pytest.approx(together, rel=2e-3)
+    assert shapes == [3, 3]
+
+
+def test_given_batches_take_the_place_of_drawn_ones(tokenizer, tasks):
+    examples = encoded(tokenizer, [(task.prompt, task.action) for task in tasks])
+    settings = Settings(seed=0, steps=2, lr=1e-2, tokens=300)
+    torch.set_num_threads(1)
+    given = fine_tune(new_model(tokenizer), [], settings, batches=iter([examples[:2], examples[2:4]]))
+    drawn = fine_tune(new_model(tokenizer), examples, settings, batches=_batches(examples, settings))
+    assert given != drawn == fine_tune(new_model(tokenizer), examples, settings)
 
 
 def test_every_example_comes_once_before_one_comes_again():

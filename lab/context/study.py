@@ -1,0 +1,99 @@
+"""The readings of the experiment as evidence: every extended checkpoint against the checkpoint as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lab.context.layout import Window, keys_of, window_of
+from lab.context.plan import AS_IT_IS, LONG, SHORT, Extension, extensions, names
+from lab.context.verdicts import Evidence, Passed, Verdict, passed, relative, relative_parts, verdict
+from lab.readings import Readings
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.bootstrap import Difference
+from lm_eval_hesnr.metrics.measures import measure
+
+READING, OUTCOME = "reading", "outcome"
+NEAR, FAR = "near", "far"
+TASKS = (NEAR, FAR)
+
+
+class Point(NamedTuple):
+    """One checkpoint, and what changed from the checkpoint as it is with its own window."""
+
+    name: str
+    extension: Extension | None
+    windows: Mapping[int, Window]
+    keys: np.ndarray
+    """(D, len(layout.KEYS))"""
+    passed: Mapping[str, Passed]
+    """By `TASKS`."""
+    changes: Mapping[int, Mapping[str, Difference | None]]
+    """Window to relative changes: `ppl`, `calibrated`, and the parts of the change of HE-SNR, of which `total` is the
+    whole."""
+
+    def value(self, measure_name: str, window: int) -> float:
+        """A measure over the actions of all trajectories."""
+        return float(measure(measure_name, self.windows[window].totals.sum(axis=0)))
+
+    def verdict(self, window: int = LONG) -> Verdict:
+        """The verdict, with the changes of one window."""
+        found = self.changes[window]
+        outcomes = list(self.passed.values()) if self.extension else []
+        return verdict(Evidence(found["ppl"], found["total"], found["within"], found["calibrated"], outcomes))
+
+
+def points(readings: Readings, *, fast: bool) -> list[Point]:
+    """All checkpoints, the one as it is first.
+
+    Raises:
+        InputError: a reading is missing, or two readings cannot be compared.
+    """
+    found = {name: (readings.needed(name, READING), readings.needed(name, OUTCOME)) for name in names(fast=fast)}
+    _check_same(readings, [reading for reading, _ in found.values()], ("documents_sha256", "epsilon", "columns"))
+    _check_same(readings, [outcome for _, outcome in found.values()], ("settings", "tasks_sha256"))
+    _check_same(readings, [readings.about(name) or {} for name in found], ("base",))
+    before_reading, before_outcome = found[AS_IT_IS]
+    before = window_of(before_reading, SHORT)
+    by_name = {AS_IT_IS: None, **{one.name: one for one in extensions(fast=fast)}}
+    return [
+        Point(
+            name,
+            by_name[name],
+            windows := {window: window_of(reading, window) for window in (SHORT, LONG)},
+            keys_of(reading),
+            {kind: passed(_digits(before_outcome[kind]), _digits(outcome[kind])) for kind in TASKS},
+            {window: _changes(before, windows[window]) for window in windows},
+        )
+        for name, (reading, outcome) in found.items()
+    ]
+
+
+def spikes(found: Sequence[Point]) -> dict[str, Point]:
+    """Scaling to its checkpoint with the highest perplexity in the long window."""
+    by_scaling: dict[str, list[Point]] = {}
+    for point in found:
+        if point.extension:
+            by_scaling.setdefault(point.extension.scaling, []).append(point)
+    return {scaling: max(some, key=lambda one: one.value("ppl", LONG)) for scaling, some in by_scaling.items()}
+
+
+def _changes(before: Window, after: Window) -> Mapping[str, Difference | None]:
+    ppl = relative("ppl", before.totals, after.totals)
+    return {"ppl": ppl, "calibrated": after.calibrated_change, **relative_parts(after.parts)}
+
+
+def _digits(text: str) -> list[int]:
+    return [int(one) for one in text]
+
+
+def _check_same(readings: Readings, values: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
+    """Raise InputError if the values of a key differ."""
+    for key in keys:
+        if any(one[key] != values[0][key] for one in values):
+            raise InputError(
+                f"{readings.folder}: the readings have different {key}, so they cannot be compared; remove those of "
+                "one kind, and make them again"
+            )
