@@ -11,6 +11,7 @@ from lm_eval_hesnr.messages.near import did_you_mean
 EXPERIMENTS = {
     "calibration": "lab.calibration.experiment",
     "predict": "lab.predict.experiment",
+    "tax": "lab.tax.experiment",
     "theory": "lab.theory.experiment",
 }
 """Name to module. A module is imported only if its experiment is asked for."""

@@ -1,12 +1,12 @@
 """A short fine-tuning on tasks. The loss counts the actions only.
 
-The settings are the same for all checkpoints. The result depends only on checkpoint, examples and settings.
+The settings are the same for all checkpoints. The result depends only on checkpoint, examples, settings and loss.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -48,6 +48,12 @@ class Example(NamedTuple):
 
     prompt: list[int]
     action: list[int]
+    wrong: tuple[int, ...] = ()
+    """Token ids of a wrong action after the same prompt; empty if there is none. Only some losses use it."""
+
+
+Loss = Callable[[PreTrainedModel, Sequence[Example]], torch.Tensor]
+"""From the model and the examples of one step to a scalar that falls."""
 
 
 def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Example]:
@@ -63,17 +69,27 @@ def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Exa
 
 def as_batch(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, T) token ids, filled up on the right, and (B, T) targets: the token after each one, in actions only."""
-    longest = max(len(prompt) + len(action) for prompt, action in examples)
+    longest = max(len(one.prompt) + len(one.action) for one in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     targets = torch.full_like(ids, IGNORED)
-    for row, (prompt, action) in enumerate(examples):
+    for row, (prompt, action, _) in enumerate(examples):
         ids[row, : len(prompt) + len(action)] = torch.tensor(prompt + action)
         targets[row, len(prompt) - 1 : len(prompt) + len(action) - 1] = torch.tensor(action)
     return ids, targets
 
 
-def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Settings) -> list[float]:
-    """Train the model in place. Returns the loss of each step, in nats per token of the actions."""
+def fine_tune(
+    model: PreTrainedModel, examples: Sequence[Example], settings: Settings, loss_of: Loss | None = None
+) -> list[float]:
+    """Train the model in place. Returns the loss of each step.
+
+    Args:
+        model: changed in place.
+        examples: to train on.
+        settings: of the training.
+        loss_of: what is made smaller; None for `action_loss`, in nats per token of the actions.
+    """
+    loss_of = loss_of or action_loss
     optimizer = make_optimizer(model, settings.lr)
     batches = _batches(examples, settings)
     losses = []
@@ -81,7 +97,7 @@ def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Set
     for step in tqdm(range(settings.steps), desc="fine-tuning", leave=False, mininterval=5):
         for group in optimizer.param_groups:
             group["lr"] = settings.lr_at(step)
-        loss = action_loss(model, next(batches))
+        loss = loss_of(model, next(batches))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -93,11 +109,16 @@ def fine_tune(model: PreTrainedModel, examples: Sequence[Example], settings: Set
 
 def action_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
     """The mean loss of the tokens of the actions, in nats. A scalar."""
+    return cross_entropy(*action_logits(model, examples))
+
+
+def action_logits(model: PreTrainedModel, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, V) float32 logits and (N,) ids of the tokens of all actions, in the order of the examples."""
     ids, targets = as_batch(examples)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
         logits = model(input_ids=ids, use_cache=False).logits
     wanted = targets != IGNORED
-    return cross_entropy(logits[wanted].float(), targets[wanted])
+    return logits[wanted].float(), targets[wanted]
 
 
 def _batches(examples: Sequence[Example], settings: Settings) -> Iterator[list[Example]]:
@@ -107,6 +128,6 @@ def _batches(examples: Sequence[Example], settings: Settings) -> Iterator[list[E
     while True:
         for example in rng.sample(examples, len(examples)):
             batch.append(example)
-            if sum(len(prompt) + len(action) for prompt, action in batch) >= settings.tokens:
+            if sum(len(one.prompt) + len(one.action) for one in batch) >= settings.tokens:
                 yield batch
                 batch = []
