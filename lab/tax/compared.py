@@ -85,16 +85,12 @@ def _margins(s: float) -> dict[str, float]:
 
 def since_start(study: Study) -> list[Pair]:
     """The best model of each loss against the start."""
-    return [Pair(title, best(study.tuned[loss]), study.start) for loss, title in LOSSES.items()]
+    return [Pair(LOSSES[loss], best(models), study.start) for loss, models in study.tuned.items()]
 
 
 def more(study: Study) -> list[Pair]:
     """The largest learning rate of each loss against its smallest one; nothing in the fast form, which has one."""
-    return [
-        Pair(title, study.tuned[loss][-1], study.tuned[loss][0])
-        for loss, title in LOSSES.items()
-        if len(study.tuned[loss]) > 1
-    ]
+    return [Pair(LOSSES[loss], models[-1], models[0]) for loss, models in study.tuned.items() if len(models) > 1]
 
 
 def controls(study: Study) -> list[Pair]:
@@ -106,13 +102,12 @@ def against_cross_entropy(study: Study, place: str) -> list[Pair]:
     """Every other loss against cross entropy, at one of `PLACES`. Losses that cannot be compared there are left out."""
     reference = study.tuned[CROSS_ENTROPY]
     found = []
-    for loss, title in LOSSES.items():
-        models = study.tuned[loss]
+    for loss, models in study.tuned.items():
         pair: tuple[Model, Model] | None = (best(models), best(reference))
         if place != AT_BEST:
             pair = at_equal_loss(models, reference, HELD_OUT if place == AT_EQUAL else CALIBRATED_HELD_OUT)
         if loss != CROSS_ENTROPY and pair is not None:
-            found.append(Pair(title, *pair))
+            found.append(Pair(LOSSES[loss], *pair))
     return found
 
 
@@ -139,8 +134,12 @@ class Found(NamedTuple):
 
 def compare(study: Study) -> Found:
     """All comparisons."""
-    by_data = [{data: rows_of(pairs(study), data) for data in DATA} for pairs in (since_start, more, controls)]
+    by_data = [
+        {data: rows_of(pairs, data) for data in DATA} for pairs in (since_start(study), more(study), controls(study))
+    ]
     return Found(
-        *by_data,
+        since_start=by_data[0],
+        more=by_data[1],
+        controls=by_data[2],
         against_cross_entropy={place: rows_of(against_cross_entropy(study, place), IN_STYLE) for place in PLACES},
     )

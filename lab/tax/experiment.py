@@ -8,20 +8,15 @@ from pathlib import Path
 from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.readings import Readings
 from lab.tax.compared import compare
+from lab.tax.from_readings import study_of
 from lab.tax.plan import (
     BEFORE,
     CROSS_ENTROPY,
     DATA,
-    FAST_RATES,
-    FAST_SEEDS,
-    LOSSES,
-    RATES,
-    SEEDS,
-    TEMPERATURES,
     control_part,
+    form,
     part,
 )
-from lab.tax.study import study_of
 from lab.tax.tables import alive_table, data_of, model_table, outcome_table, scatter, sentence, tax_table
 
 NOT_MADE = "not made"
@@ -30,12 +25,12 @@ NOT_MADE = "not made"
 
 def pieces(fast: bool) -> list[Piece]:
     """The start, then seed by seed each loss with each learning rate, and the controls."""
-    rates, seeds = (FAST_RATES, FAST_SEEDS) if fast else (RATES, SEEDS)
+    losses, rates, seeds, temperatures = form(fast=fast)
     found = [Piece(name=BEFORE, part="before", make=_make_before)]
     for seed in seeds:
         found += [
             Piece(name=loss, part=part(rate, seed), make=partial(_make_tuned, loss=loss, rate=rate, seed=seed))
-            for loss in LOSSES
+            for loss in losses
             for rate in rates
         ]
         found += [
@@ -44,7 +39,7 @@ def pieces(fast: bool) -> list[Piece]:
                 part=control_part(temperature, seed),
                 make=partial(_make_control, temperature=temperature, seed=seed),
             )
-            for temperature in TEMPERATURES
+            for temperature in temperatures
         ]
     return found
 
@@ -94,12 +89,13 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
 
 def _form(fast: bool) -> str:
     """What is written over every block, so that no verdict of the fast form is taken for one of the experiment."""
+    losses, rates, seeds, _ = form(fast=fast)
     if not fast:
-        return f"Complete form: {len(LOSSES)} losses, {len(RATES)} learning rates, {len(SEEDS)} seeds."
+        return f"Complete form: {len(losses)} losses, {len(rates)} learning rates, {len(seeds)} seeds."
     return (
-        f"**Fast form**: {len(LOSSES)} losses, {len(FAST_RATES)} learning rate, {len(FAST_SEEDS)} seed. Its intervals "
-        f"are not over seeds, and its verdicts are not those of the experiment. These are {NOT_MADE!r} until all "
-        "readings are there."
+        f"**Fast form**: {len(losses)} losses, {len(rates)} learning rate, {len(seeds)} seed. Its intervals are not "
+        f"over seeds, and its verdicts are not those of the experiment. These are {NOT_MADE!r} until all readings are "
+        "there."
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from lab.families.plan import Checkpoint
 
@@ -26,14 +27,13 @@ LOSSES: Mapping[str, str] = {
 LEVEL = 0
 """Of micro-SWE, as in all experiments (`lab.tuning.fixed`)."""
 STEPS = 150
-RATES = (3e-4, 8e-4, 2e-3)
-"""Learning rates. The last one is that of all experiments; the two others are 2.5 and 7 times smaller."""
+RATES = (8e-4, 2e-3, 4e-3)
+"""Learning rates. The second one is that of all experiments."""
 SEEDS = (0, 1, 2)
 FIRST_SEED = 200
 """Seed s of the plan is this plus s. The other experiments use other seeds."""
-FAST_RATES, FAST_SEEDS = (8e-4,), (0,)
 
-TASKS = 300
+TASKS = 200
 """The first held-out tasks: all of functions that training never saw."""
 SAMPLES = K = 8
 """Sampled attempts per task, and k of pass@k."""
@@ -46,7 +46,25 @@ GOLD_RUNS = 400
 
 TEMPERATURES = (0.8, 1.25)
 """Of the controls: cross entropy with this learning rate, and then all logits divided by the temperature."""
-CONTROL, CONTROL_RATE = "control", 8e-4
+CONTROL_RATE = 2e-3
+
+
+class Form(NamedTuple):
+    """How much of the plan is made."""
+
+    losses: Sequence[str]
+    rates: Sequence[float]
+    seeds: Sequence[int]
+    temperatures: Sequence[float]
+
+
+COMPLETE = Form(tuple(LOSSES), RATES, SEEDS, TEMPERATURES)
+FAST = Form((CROSS_ENTROPY, "smoothing", "gem", "unlikelihood"), (CONTROL_RATE,), SEEDS[:1], TEMPERATURES[1:])
+
+
+def form(*, fast: bool) -> Form:
+    """The fast form, or the complete one."""
+    return FAST if fast else COMPLETE
 
 
 def part(rate: float, seed: int) -> str:

@@ -53,7 +53,7 @@ def outcome_table(study: Study) -> str:
 
 
 def _every(study: Study) -> list[tuple[str, Model]]:
-    tuned = [(title, one) for loss, title in LOSSES.items() for one in study.tuned[loss]]
+    tuned = [(LOSSES[loss], one) for loss, models in study.tuned.items() for one in models]
     controls = [(f"control: {LOSSES[CROSS_ENTROPY]}", one) for one in study.controls.values()]
     return [("before fine-tuning", study.start), *tuned, *controls]
 
