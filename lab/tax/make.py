@@ -17,8 +17,6 @@ from lab.families.about import about
 from lab.families.train import checkpoint
 from lab.grader import Pool
 from lab.micro_swe import Task
-from lab.micro_swe.__main__ import GOLD_SEED
-from lab.micro_swe.gold import gold_tasks, write_runs
 from lab.predict.layout import digest
 from lab.tax.models import kl_to_start, set_temperature
 from lab.tax.objectives import CONSTANTS, objective
@@ -27,7 +25,6 @@ from lab.tax.plan import (
     CONTROL_RATE,
     CROSS_ENTROPY,
     FIRST_SEED,
-    GOLD_RUNS,
     IN_STYLE,
     LEVEL,
     OUT_OF_STYLE,
@@ -37,10 +34,11 @@ from lab.tax.plan import (
     TASKS,
 )
 from lab.tax.read import reading_of, scored
+from lab.tax.trajectories import trajectories
 from lab.tax.wrong_action import with_wrong
 from lab.tuning.attempts import TEMPERATURE, solved
 from lab.tuning.fine_tune import Settings, fine_tune
-from lab.tuning.tasks import CODE, Tasks, tasks_of
+from lab.tuning.tasks import Tasks, tasks_of
 
 
 class Bench(NamedTuple):
@@ -131,15 +129,5 @@ def _reading(bench: Bench, model: LlamaForCausalLM, data: str) -> dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="hesnr-lab-") as folder:
         model.save_pretrained(folder)
         bench.tokenizer.save_pretrained(folder)
-        scores = scored(Path(folder), _trajectories(bench, data))
+        scores = scored(Path(folder), trajectories(bench.out, data, bench.tasks.held_out))
     return {**reading_of(scores), "kl": float(f"{kl_to_start(bench.start, model, scores):.7g}")}
-
-
-def _trajectories(bench: Bench, data: str) -> Path | None:
-    """The file of a set of trajectories, which is made if it is missing; None for the embedded runs."""
-    if data == OUT_OF_STYLE:
-        return None
-    path = bench.out / f"{data}-{LEVEL}-{GOLD_RUNS}-without-{LEVEL}-{CODE}.jsonl.gz"
-    if not path.exists():
-        write_runs(gold_tasks(LEVEL, GOLD_RUNS, GOLD_SEED, bench.tasks.held_out), path)
-    return path

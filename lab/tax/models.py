@@ -11,8 +11,8 @@ from lab.tax.losses import kl
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
-KL_WINDOW, KL_WINDOWS = 512, 2
-"""Tokens of a window, and windows per trajectory, from its first token on."""
+KL_WINDOW, KL_RUNS = 512, 100
+"""Tokens of each trajectory, from its first one on, and the number of trajectories."""
 
 
 def set_temperature(model: LlamaForCausalLM, temperature: float) -> None:
@@ -31,19 +31,13 @@ def kl_to_start(start: LlamaForCausalLM, model: LlamaForCausalLM, scores: Sequen
     Args:
         start: the model before fine-tuning.
         model: the model after it.
-        scores: the trajectories. Their first `KL_WINDOWS` windows of `KL_WINDOW` tokens are read, without overlap.
+        scores: the trajectories, of which the first `KL_WINDOW` tokens of the first `KL_RUNS` are read.
     """
-    total, n_tokens = 0.0, 0
-    for one in scores:
-        counts = torch.from_numpy(one.in_scope(SCOPES["action"]))
-        ids = torch.from_numpy(one.token_ids).long()
-        for first in range(0, min(len(ids), KL_WINDOW * KL_WINDOWS), KL_WINDOW):
-            counted = counts[first + 1 : first + KL_WINDOW]
-            window = ids[None, first : first + KL_WINDOW]
-            if not counted.any():
-                continue
-            with torch.inference_mode():
-                before, after = (of(input_ids=window, use_cache=False).logits[0, :-1] for of in (start, model))
-                total += kl(before[counted], after[counted]).sum().item()
-            n_tokens += int(counted.sum())
-    return total / n_tokens
+    found = []
+    for one in scores[:KL_RUNS]:
+        ids = torch.from_numpy(one.token_ids[None, :KL_WINDOW]).long()
+        counted = torch.from_numpy(one.in_scope(SCOPES["action"])[1:KL_WINDOW])
+        with torch.inference_mode():
+            before, after = (of(input_ids=ids, use_cache=False).logits[0, :-1][counted] for of in (start, model))
+        found.append(kl(before, after))
+    return float(torch.cat(found).mean())

@@ -43,6 +43,8 @@ GROUPS = 14
 IN_STYLE, OUT_OF_STYLE = "micro_swe", "swe_mini"
 DATA: Mapping[str, str] = {IN_STYLE: "in-style: gold runs of micro-SWE", OUT_OF_STYLE: "out-of-style: embedded runs"}
 GOLD_RUNS = 400
+SEGMENTS = 16
+"""Of each embedded run, from its beginning: with whole runs, this reading would be a third of all work."""
 
 TEMPERATURES = (0.8, 1.25)
 """Of the controls: cross entropy with this learning rate, and then all logits divided by the temperature."""
