@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from lab.tuning.fine_tune import Encoder, Example, encoded
+from lab.tuning.fine_tune import Encoder, encoded
 from lm_eval_hesnr.errors import InputError
 
 
@@ -27,15 +28,22 @@ def unchanged_row(prompt: str, action: str) -> str:
     return wrong
 
 
-def with_wrong(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Example]:
+class Contrast(NamedTuple):
+    """Token ids of a prompt, of the right action after it, and of a wrong one."""
+
+    prompt: list[int]
+    action: list[int]
+    wrong: list[int]
+
+
+def with_wrong(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Contrast]:
     """(prompt, right action) as token ids, with the token ids of the wrong action."""
-    wrong = encoded(tokenizer, [(prompt, unchanged_row(prompt, action)) for prompt, action in examples])
-    return [
-        one._replace(wrong=tuple(other.action)) for one, other in zip(encoded(tokenizer, examples), wrong, strict=True)
-    ]
+    wrong = [(prompt, unchanged_row(prompt, action)) for prompt, action in examples]
+    pairs = zip(encoded(tokenizer, examples), encoded(tokenizer, wrong), strict=True)
+    return [Contrast(one.prompt, one.action, other.action) for one, other in pairs]
 
 
-def first_difference(example: Example) -> int | None:
+def first_difference(example: Contrast) -> int | None:
     """The place of the first token that differs in the two actions; None if one action begins with the other."""
     pairs = zip(example.action, example.wrong, strict=False)
     return next((i for i, (right, wrong) in enumerate(pairs) if right != wrong), None)

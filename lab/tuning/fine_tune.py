@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -48,12 +48,21 @@ class Example(NamedTuple):
 
     prompt: list[int]
     action: list[int]
-    wrong: tuple[int, ...] = ()
-    """Token ids of a wrong action after the same prompt; empty if there is none. Only some losses use it."""
 
 
-Loss = Callable[[PreTrainedModel, Sequence[Example]], torch.Tensor]
-"""From the model and the examples of one step to a scalar that falls."""
+class HasAction(Protocol):
+    """An example, as far as all losses need it. It can have more, which only some losses use."""
+
+    @property
+    def prompt(self) -> list[int]:
+        """Token ids."""
+
+    @property
+    def action(self) -> list[int]:
+        """Token ids."""
+
+
+AnyExample = TypeVar("AnyExample", bound=HasAction)
 
 
 def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Example]:
@@ -67,19 +76,23 @@ def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Exa
     ]
 
 
-def as_batch(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+def as_batch(examples: Sequence[HasAction]) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, T) token ids, filled up on the right, and (B, T) targets: the token after each one, in actions only."""
     longest = max(len(one.prompt) + len(one.action) for one in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     targets = torch.full_like(ids, IGNORED)
-    for row, (prompt, action, _) in enumerate(examples):
+    for row, one in enumerate(examples):
+        prompt, action = one.prompt, one.action
         ids[row, : len(prompt) + len(action)] = torch.tensor(prompt + action)
         targets[row, len(prompt) - 1 : len(prompt) + len(action) - 1] = torch.tensor(action)
     return ids, targets
 
 
 def fine_tune(
-    model: PreTrainedModel, examples: Sequence[Example], settings: Settings, loss_of: Loss | None = None
+    model: PreTrainedModel,
+    examples: Sequence[AnyExample],
+    settings: Settings,
+    loss_of: Callable[[PreTrainedModel, Sequence[AnyExample]], torch.Tensor] | None = None,
 ) -> list[float]:
     """Train the model in place. Returns the loss of each step.
 
@@ -87,7 +100,8 @@ def fine_tune(
         model: changed in place.
         examples: to train on.
         settings: of the training.
-        loss_of: what is made smaller; None for `action_loss`, in nats per token of the actions.
+        loss_of: from the model and the examples of one step to the scalar that is made smaller; None for `action_loss`,
+            in nats per token of the actions.
     """
     loss_of = loss_of or action_loss
     optimizer = make_optimizer(model, settings.lr)
@@ -107,12 +121,12 @@ def fine_tune(
     return losses
 
 
-def action_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
+def action_loss(model: PreTrainedModel, examples: Sequence[HasAction]) -> torch.Tensor:
     """The mean loss of the tokens of the actions, in nats. A scalar."""
     return cross_entropy(*action_logits(model, examples))
 
 
-def action_logits(model: PreTrainedModel, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+def action_logits(model: PreTrainedModel, examples: Sequence[HasAction]) -> tuple[torch.Tensor, torch.Tensor]:
     """(N, V) float32 logits and (N,) ids of the tokens of all actions, in the order of the examples."""
     ids, targets = as_batch(examples)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
@@ -121,10 +135,10 @@ def action_logits(model: PreTrainedModel, examples: Sequence[Example]) -> tuple[
     return logits[wanted].float(), targets[wanted]
 
 
-def _batches(examples: Sequence[Example], settings: Settings) -> Iterator[list[Example]]:
+def _batches(examples: Sequence[AnyExample], settings: Settings) -> Iterator[list[AnyExample]]:
     """Endless batches of at least `tokens` tokens. Every example comes once before one comes again."""
     rng = random.Random(settings.seed)
-    batch: list[Example] = []
+    batch: list[AnyExample] = []
     while True:
         for example in rng.sample(examples, len(examples)):
             batch.append(example)

@@ -1,11 +1,12 @@
 """The losses: numbers by hand, an independent implementation in numpy, and gradients by finite differences."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from scipy.special import log_softmax
+from scipy.special import log_softmax  # type: ignore[import-untyped]
 
 from lab.tax import losses
 from lab.tax.models import set_temperature
@@ -65,7 +66,7 @@ def torch_margin(logits, targets):
     return losses.with_margin(of[:3], right, wrong, torch.tensor([2, 1]))
 
 
-PAIRS = {
+PAIRS: dict[str, tuple[Callable, Callable]] = {
     "cross entropy": (torch.nn.functional.cross_entropy, ce),
     "smoothing": (losses.smoothed, smoothed),
     "gem": (losses.gem, gem),

@@ -16,8 +16,8 @@ from lab.tax.objectives import CONSTANTS, objective, wrong_tokens
 from lab.tax.plan import GROUPS, LOSSES
 from lab.tax.read import KEPT, SCOPE, reading_of, scored
 from lab.tax.trajectories import beginnings
-from lab.tax.wrong_action import first_difference, unchanged_row, with_wrong
-from lab.tuning.fine_tune import Example, Settings, action_loss, fine_tune
+from lab.tax.wrong_action import Contrast, first_difference, unchanged_row, with_wrong
+from lab.tuning.fine_tune import Settings, action_loss, fine_tune
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.calibration import calibration
@@ -49,10 +49,10 @@ def test_wrong_actions_are_edits_that_solve_nothing(tasks):
 
 def test_only_the_first_token_that_differs_is_wrong():
     examples = [
-        Example([1], [5, 6, 7], (5, 8, 9, 7)),
-        Example([1], [5, 6], (5, 6, 7)),
-        Example([1], [4], (3,)),
-        Example([1], [4]),
+        Contrast([1], [5, 6, 7], [5, 8, 9, 7]),
+        Contrast([1], [5, 6], [5, 6, 7]),
+        Contrast([1], [4], [3]),
+        Contrast([1], [4], []),
     ]
     assert [first_difference(one) for one in examples] == [1, None, 0, None]
     assert wrong_tokens(examples).tolist() == [-1, 8, -1, -1, -1, 3, -1]
@@ -78,7 +78,7 @@ def test_the_margin_uses_the_whole_wrong_action(random_model, examples):
     model = loaded(random_model)
 
     def logprob(prompt, action):
-        log_p = model(input_ids=torch.tensor([prompt + list(action)])).logits[0].log_softmax(-1)
+        log_p = model(input_ids=torch.tensor([prompt + action])).logits[0].log_softmax(-1)
         return sum(log_p[len(prompt) + i - 1, token].item() for i, token in enumerate(action))
 
     hinges = [
