@@ -20,7 +20,7 @@ from lab.tax.study import (
     best,
     of,
 )
-from lab.tax.verdicts import LEAST_PASS, LEAST_SHARE, changes, claim, pays, verdict
+from lab.tax.verdicts import LEAST_PASS, LEAST_SHARE, MISREADS, changes, claim, pays, verdict
 from lm_eval_hesnr.metrics.bootstrap import Difference
 
 GAP = "gap"
@@ -123,12 +123,19 @@ class Found(NamedTuple):
 
     @property
     def claim(self) -> str:
-        """Whether a fall of HE-SNR after fine-tuning is a tax."""
+        """Whether a fall of HE-SNR after fine-tuning with cross entropy is a tax.
+
+        The start cannot solve tasks, because it does not know the form of an action. So a model that solves more than
+        the start is no evidence that HE-SNR misreads anything.
+        """
+        since_start, more, controls = (
+            [row for some in rows.values() for row in some] for rows in (self.since_start, self.more, self.controls)
+        )
         name = LOSSES[CROSS_ENTROPY]
-        rows = [row for by_data in (self.since_start, self.more) for some in by_data.values() for row in some]
         return claim(
-            [row.verdict for row in rows if row.title == name],
-            [row.verdict for some in self.controls.values() for row in some],
+            [row.verdict for row in since_start if row.title == name and row.verdict != MISREADS]
+            + [row.verdict for row in more if row.title == name],
+            [row.verdict for row in controls],
         )
 
 

@@ -19,6 +19,7 @@ from lab.tax.plan import (
 )
 from lab.tax.tables import alive_table, data_of, model_table, outcome_table, scatter, sentence, tax_table
 
+PICTURE = "![HE-SNR and calibrated HE-SNR against pass@8](tax.svg)"
 NOT_MADE = "not made"
 """The verdict of the experiment, until all readings are there."""
 
@@ -74,6 +75,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "against-cross-entropy": alive_table(found.against_cross_entropy),
         "outcomes": outcome_table(study),
         **{f"models-{data}": model_table(study, data) for data in DATA},
+        "picture": PICTURE,
     }
     return Analysis(
         blocks={name: f"{_form(fast)}\n\n{block}" for name, block in blocks.items()},

@@ -20,7 +20,7 @@ _NOTHING = "No pair of models can be compared here."
 _CLAIMS = {
     SUPPORTS: "After fine-tuning with cross entropy, calibrated HE-SNR and pass@8 fall: there is a tax.",
     AGAINST: "HE-SNR falls after fine-tuning with cross entropy, but this is no tax: it is a change of temperature, or "
-    "more tasks are solved.",
+    "more fine-tuning solves more tasks.",
     UNDECIDED: "These readings do not decide whether a fall of HE-SNR after fine-tuning is a tax.",
     FAILED: "A change of temperature alone was called a tax, so that no verdict counts.",
 }

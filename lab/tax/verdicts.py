@@ -64,8 +64,7 @@ def claim(of_cross_entropy: Sequence[str], controls: Sequence[str]) -> str:
     """Whether a fall of HE-SNR after fine-tuning is a tax.
 
     Args:
-        of_cross_entropy: the verdicts of fine-tuning with cross entropy: its best model against the start, and its
-            largest learning rate against its smallest one, over each set of trajectories.
+        of_cross_entropy: the verdicts that count of fine-tuning with cross entropy.
         controls: the verdicts of changes of temperature, over each set of trajectories.
     """
     if TAX in controls:

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from lab.page import filled
+from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.tax.compared import AT_BEST, AT_CALIBRATED, AT_EQUAL, compare
 from lab.tax.experiment import EXPERIMENT, NOT_MADE
 from lab.tax.from_readings import pass_at, study_of
-from lab.tax.plan import IN_STYLE, LOSSES
+from lab.tax.plan import IN_STYLE, LOSSES, RATES
 from lab.tax.study import HELD_OUT, S, at_equal_loss, of
 from lab.tax.verdicts import (
     AGAINST,
@@ -45,7 +47,7 @@ def found(tmp_path, truth):
         (Truth(s=0.09, calibrated=0.08, passed=0.1), TAX, SUPPORTS),
         (Truth(s=0.09, calibrated=0.11, passed=0.1), TEMPERATURE, AGAINST),
         (Truth(s=0.09, calibrated=0.11, passed=0.6), TEMPERATURE, AGAINST),
-        (Truth(s=0.09, calibrated=0.08, passed=0.6), MISREADS, AGAINST),
+        (Truth(s=0.09, calibrated=0.08, passed=0.6), MISREADS, UNDECIDED),  # the start knows no form of an action
         (Truth(s=0.12, calibrated=0.11, passed=0.1), NO_FALL, UNDECIDED),
         (Truth(s=0.14, calibrated=0.11, passed=0.6), NO_FALL, UNDECIDED),
         (Truth(s=0.14, calibrated=0.08, passed=0.1), TAX, SUPPORTS),
@@ -58,6 +60,26 @@ def test_each_world_gets_its_verdict_and_no_temperature_is_called_a_tax(tmp_path
     assert data["verdict_of_the_experiment"] == data["claim"] == of_all
     controls = {row["title"]: row["verdict"] for some in data["comparisons"]["controls"].values() for row in some}
     assert controls == {"T = 0.8": NO_FALL, "T = 1.25": TEMPERATURE}  # though pass@8 is lower in both
+
+
+@pytest.mark.parametrize(
+    ("more", "of_more", "of_all"),
+    [
+        (Truth(s=0.09, calibrated=0.08, passed=0.1), TAX, SUPPORTS),
+        (Truth(s=0.09, calibrated=0.11, passed=0.1), TEMPERATURE, AGAINST),
+        (Truth(s=0.09, calibrated=0.08, passed=0.6), MISREADS, AGAINST),
+    ],
+)
+def test_more_fine_tuning_gets_its_verdict(tmp_path, more, of_more, of_all):
+    truth = world(Truth(passed=0), Truth())
+
+    def by_rate(loss, rate, temperature):
+        one = truth(loss, rate, temperature)
+        return more._replace(loss=one.loss) if rate == RATES[-1] else one
+
+    data = found(tmp_path, by_rate).data
+    assert {row["verdict"] for some in data["comparisons"]["more"].values() for row in some} == {of_more}
+    assert data["claim"] == of_all
 
 
 def test_if_a_temperature_is_called_a_tax_no_verdict_counts(tmp_path):
@@ -195,3 +217,8 @@ def test_pass_at_k_is_the_share_of_draws_that_contain_a_passed_attempt():
     assert pass_at(1, 8, np.array([0, 2, 8])).tolist() == [0, 0.25, 1]
     assert pass_at(2, 4, np.array([1, 2, 3])) == pytest.approx([1 / 2, 5 / 6, 1])
     assert pass_at(8, 8, np.array([0, 1, 5])).tolist() == [0, 1, 1]
+
+
+def test_the_page_has_every_block(tmp_path):
+    analysis = found(tmp_path, world(START, Truth()))
+    filled((ROOT / "docs" / "lab" / "tax.md").read_text(encoding="utf-8"), analysis.blocks)
