@@ -12,7 +12,7 @@ from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
 KL_WINDOW, KL_RUNS = 512, 100
-"""Tokens of each trajectory, from its first one on, and the number of trajectories."""
+"""Tokens of each trajectory, at its end, and the number of trajectories."""
 
 
 def set_temperature(model: LlamaForCausalLM, temperature: float) -> None:
@@ -31,12 +31,12 @@ def kl_to_start(start: LlamaForCausalLM, model: LlamaForCausalLM, scores: Sequen
     Args:
         start: the model before fine-tuning.
         model: the model after it.
-        scores: the trajectories, of which the first `KL_WINDOW` tokens of the first `KL_RUNS` are read.
+        scores: the trajectories, of which the last `KL_WINDOW` tokens of the first `KL_RUNS` are read.
     """
     found = []
     for one in scores[:KL_RUNS]:
-        ids = torch.from_numpy(one.token_ids[None, :KL_WINDOW]).long()
-        counted = torch.from_numpy(one.in_scope(SCOPES["action"])[1:KL_WINDOW])
+        ids = torch.from_numpy(one.token_ids[None, -KL_WINDOW:]).long()
+        counted = torch.from_numpy(one.in_scope(SCOPES["action"])[-KL_WINDOW:][1:])
         with torch.inference_mode():
             before, after = (of(input_ids=ids, use_cache=False).logits[0, :-1][counted] for of in (start, model))
         found.append(kl(before, after))
