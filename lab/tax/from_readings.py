@@ -15,7 +15,6 @@ from lab.tax.plan import (
     CONTROL_RATE,
     CROSS_ENTROPY,
     DATA,
-    GROUPS,
     SAMPLES,
     TASKS,
     K,
@@ -107,29 +106,27 @@ def pass_at(k: int, n: int, passed: np.ndarray) -> np.ndarray:
 
 
 def _measures(readings: Sequence[Mapping[str, Any]]) -> dict[str, Measured]:
-    rows = np.stack([
-        document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"] for one in readings
-    ])  # (S, G, C)  # fmt: skip
+    rows = _rows(readings)
     whole = rows.sum(axis=1, keepdims=True)
     found = {name: of_groups(measure(name, whole)[:, 0], measure(name, whole - rows)) for name in MEASURES}
-    values, without = (
-        np.array([one[key] for one in readings], np.float64) for key in ("calibrated_he_snr", "calibrated_without")
-    )
-    if without.shape != rows.shape[:2] or rows.shape[1] != GROUPS:
-        raise InputError(f"expected {GROUPS} groups of trajectories, found {rows.shape[1]} and {without.shape[1:]}")
-    return found | {CALIBRATED: of_groups(values, without)}
+    return found | {
+        CALIBRATED: of_groups(_array(readings, "calibrated_he_snr"), _array(readings, "calibrated_without"))
+    }
 
 
 def _numbers(readings: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Means over the seeds."""
-    rows = [
-        document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"].sum(axis=0)
-        for one in readings
-    ]
-    temperatures = np.array([one["temperatures"] for one in readings], np.float64)
-    return {
-        "loss": float(np.log(measure("ppl", np.stack(rows))).mean()),
-        "calibrated_loss": float(np.mean([one["calibrated_loss"] for one in readings])),
-        "temperature": float(temperatures.mean()),
-        "kl": float(np.mean([one["kl"] for one in readings])),
-    }
+    """Means over the seeds; NaN if one is missing."""
+    found = {key: _array(readings, key) for key in ("calibrated_loss", "temperatures", "kl")}
+    found["loss"] = np.log(measure("ppl", _rows(readings).sum(axis=1)))
+    return {key: float(values.mean()) for key, values in found.items()}
+
+
+def _rows(readings: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """(S, G, C) sums of each group."""
+    of_each = [{"columns": one["columns"], "totals": {"action": one["totals"]}} for one in readings]
+    return np.stack([document_totals(one)["action"] for one in of_each])
+
+
+def _array(readings: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
+    """(S, ...) with NaN for a value that is missing."""
+    return np.array([one[key] for one in readings], np.float64)

@@ -17,7 +17,6 @@ from lab.families.about import about
 from lab.families.train import checkpoint
 from lab.grader import Pool
 from lab.micro_swe import Task
-from lab.predict.layout import digest
 from lab.tax.models import kl_to_start, set_temperature
 from lab.tax.objectives import CONSTANTS, objective
 from lab.tax.plan import (
@@ -33,7 +32,7 @@ from lab.tax.plan import (
     STEPS,
     TASKS,
 )
-from lab.tax.read import reading_of, scored
+from lab.tax.read import reading_of, rounded, scored
 from lab.tax.trajectories import trajectories
 from lab.tax.wrong_action import with_wrong
 from lab.tuning.attempts import TEMPERATURE, solved
@@ -118,7 +117,7 @@ def _value(bench: Bench, model: LlamaForCausalLM, seed: int) -> dict[str, Any]:
         greedy = solved(model, bench.tokenizer, held_out, pool, samples=0, seed=seed)
         sampled = solved(model, bench.tokenizer, held_out, pool, samples=SAMPLES, seed=seed)
     return {
-        "tasks_sha256": digest([task.id for task in held_out]),
+        "tasks_sha256": bench.tasks.sha256(),
         "greedy": "".join(map(str, greedy)),
         "sampled": "".join(map(str, sampled)),
         **{data: _reading(bench, model, data) for data in (IN_STYLE, OUT_OF_STYLE)},
@@ -130,4 +129,4 @@ def _reading(bench: Bench, model: LlamaForCausalLM, data: str) -> dict[str, Any]
         model.save_pretrained(folder)
         bench.tokenizer.save_pretrained(folder)
         scores = scored(Path(folder), trajectories(bench.out, data, bench.tasks.held_out))
-    return {**reading_of(scores), "kl": float(f"{kl_to_start(bench.start, model, scores):.7g}")}
+    return {**reading_of(scores), "kl": rounded(kl_to_start(bench.start, model, scores))}

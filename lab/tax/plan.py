@@ -26,8 +26,8 @@ LOSSES: Mapping[str, str] = {
 
 LEVEL = 0
 """Of micro-SWE, as in all experiments (`lab.tuning.fixed`)."""
-STEPS = 150
-RATES = (8e-4, 2e-3, 4e-3)
+STEPS = 100
+RATES = (1e-3, 2e-3, 4e-3)
 """Learning rates. The second one is that of all experiments."""
 SEEDS = (0, 1, 2)
 FIRST_SEED = 200

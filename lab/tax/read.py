@@ -6,6 +6,7 @@ he_snr is no function of such sums, so that its values without each group are ke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,14 @@ def reading_of(scores: Sequence[TokenScores]) -> dict[str, Any]:
         "n_documents": len(scores),
         "epsilon": EPSILON,
         "columns": list(KEPT),
-        "totals": [_line(profiles[2 * group :: 2 * GROUPS] + profiles[2 * group + 1 :: 2 * GROUPS]) for group in
-                   range(GROUPS)],
-        "calibrated_he_snr": _rounded(whole.estimate.value),
-        "calibrated_without": [_rounded(one.estimate.value) for one in without],
-        "temperatures": [_rounded(one) for one in whole.temperatures],
-        "calibrated_loss": calibrated_loss(pooled_temperatures(cells), sum(p.sums[:, 0].sum() for p in profiles)),
-    }  # fmt: skip
+        "totals": [
+            _line(profiles[2 * group :: 2 * GROUPS] + profiles[2 * group + 1 :: 2 * GROUPS]) for group in range(GROUPS)
+        ],
+        "calibrated_he_snr": rounded(whole.estimate.value),
+        "calibrated_without": [rounded(one.estimate.value) for one in without],
+        "temperatures": [rounded(one) for one in whole.temperatures],
+        "calibrated_loss": rounded(_calibrated_loss(pooled_temperatures(cells), profiles)),
+    }
 
 
 def _cells(documents: Sequence[ByTemperature]) -> list[ByTemperature]:
@@ -74,9 +76,9 @@ def _calibrated(cells: Sequence[ByTemperature]) -> Calibration:
     return calibrated(cells, [f"{i:03}" for i in range(len(cells))], EPSILON)
 
 
-def calibrated_loss(pooled: ByTemperature, n_tokens: float) -> float:
+def _calibrated_loss(pooled: ByTemperature, profiles: Sequence[EntropyProfile]) -> float:
     """The smallest mean -logprob over the temperatures of the finer grid, in nats per token."""
-    return float(f"{pooled.sums[0].min() / n_tokens:.7g}")
+    return float(pooled.sums[0].min() / sum(profile.sums[:, 0].sum() for profile in profiles))
 
 
 def _line(profiles: Sequence[EntropyProfile]) -> str:
@@ -85,5 +87,6 @@ def _line(profiles: Sequence[EntropyProfile]) -> str:
     return " ".join(numbers[column] for column in KEPT)
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.7g}")
+def rounded(value: float | None) -> float | None:
+    """Seven significant digits; None if the value is missing, or no finite number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.7g}")

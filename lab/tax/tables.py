@@ -36,7 +36,7 @@ def model_table(study: Study, data: str) -> str:
 
 
 def _cells(one: Model, data: str) -> list[str]:
-    numbers = [one.numbers[of(name, data)] for name in ("loss", "calibrated_loss", "temperature")]
+    numbers = [one.numbers[of(name, data)] for name in ("loss", "calibrated_loss", "temperatures")]
     measured = [one.measured[of(name, data)].value for name in (S, CALIBRATED, "decision_rate", "topk_acc")]
     top_mass, kl = one.measured[of("mean_top_mass", data)].value, one.numbers[of("kl", data)]
     return [*(_number(number, 3) for number in numbers), *(_number(number, 4) for number in measured),
