@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lab.tax.crossed import Measured
+from lab.tax.crossed import Measured, intervals
 from lab.tax.plan import CROSS_ENTROPY, DATA, IN_STYLE, LOSSES
 from lab.tax.study import (
     CALIBRATED,
@@ -57,16 +57,17 @@ class Row(NamedTuple):
 
 
 def rows_of(pairs: Sequence[Pair], data: str) -> list[Row]:
-    """One row per pair. The correction for several tests is over these pairs.
+    """One row per pair. They share one variance of seeds, and the correction for several tests is over them.
 
     Args:
         pairs: all of one question.
         data: the trajectories that S and calibrated S are over.
     """
     sides = [(_quantities(one.model, data), _quantities(one.reference, data)) for one in pairs]
-    found = [{key: a[key].minus(b[key]) for key in QUANTITIES} for a, b in sides]
+    by_quantity = {key: intervals([a[key].minus(b[key]) for a, b in sides]) for key in QUANTITIES}
+    found = [{key: by_quantity[key][i] for key in QUANTITIES} for i in range(len(pairs))]
     margins = [_margins(b[S].value) for _, b in sides]
-    each = {key: changes([one[key] for one in found], [one[key] for one in margins]) for key in QUANTITIES}
+    each = {key: changes(by_quantity[key], [one[key] for one in margins]) for key in QUANTITIES}
     return [
         Row(one.title, one.reference, found[i], {key: each[key][i] for key in QUANTITIES})
         for i, one in enumerate(pairs)
@@ -75,8 +76,13 @@ def rows_of(pairs: Sequence[Pair], data: str) -> list[Row]:
 
 def _quantities(model: Model, data: str) -> dict[str, Measured]:
     s, calibrated = model.measured[of(S, data)], model.measured[of(CALIBRATED, data)]
-    gap = Measured(s.value - calibrated.value, s.cells - calibrated.cells)
-    return {S: s, CALIBRATED: calibrated, GAP: gap, PASS: model.measured[PASS], PASS_K: model.measured[PASS_K]}
+    return {
+        S: s,
+        CALIBRATED: calibrated,
+        GAP: s.minus(calibrated),
+        PASS: model.measured[PASS],
+        PASS_K: model.measured[PASS_K],
+    }
 
 
 def _margins(s: float) -> dict[str, float]:

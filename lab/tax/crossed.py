@@ -1,21 +1,29 @@
-"""The interval of a mean over units and seeds: both are samples, and every seed has the same units.
+"""The intervals of differences over units and seeds: both are samples, and every seed has the same units.
 
 Units are tasks, or groups of trajectories. The model is d[s, u] = mean + seed s + unit u + rest. The variance of the
 mean is estimated from the mean squares of the two-way analysis of variance, and Student's t has the degrees of freedom
-of Satterthwaite (An Approximate Distribution of Estimates of Variance Components, 1946). A negative component counts
-as 0. A statistic that is no mean has one pseudo-value per group: n times the value minus n - 1 times the value without
-the group (the jackknife).
+of Satterthwaite (An Approximate Distribution of Estimates of Variance Components, 1946). Three seeds have two degrees
+of freedom, too few for an interval. So the rows of a table share one variance of seeds, the mean over the rows; one that
+is negative counts as 0. The rows are not independent: mostly they have the same reference. The mean over R rows counts
+as 2 R / (1 + (R - 1) / 4) degrees of freedom for three seeds, as for rows with a correlation of 1/2.
+
+A statistic that is no mean has one pseudo-value per group: n times the value minus n - 1 times the value without the
+group (the jackknife).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.metrics.bootstrap import LEVEL, Difference, Interval
+
+CORRELATION = 0.5
+"""Of the differences of two rows, if both have the same reference."""
 
 
 class Measured(NamedTuple):
@@ -26,9 +34,9 @@ class Measured(NamedTuple):
     cells: np.ndarray
     """(S, U): by seed and unit. Their mean is `value`, except for the bias that the jackknife removes."""
 
-    def minus(self, other: Measured) -> Difference | None:
-        """The paired difference; None if it is not defined."""
-        return of_cells(self.value - other.value, self.cells - other.cells)
+    def minus(self, other: Measured) -> Measured:
+        """The paired difference. One of both may have a single seed."""
+        return Measured(self.value - other.value, self.cells - other.cells)
 
     def mixed(self, other: Measured, share: float) -> Measured:
         """(1 - share) of this and `share` of the other one."""
@@ -52,32 +60,65 @@ def of_groups(values: np.ndarray, without: np.ndarray) -> Measured:
     return Measured(float(values.mean()), n_groups * values[:, None] - (n_groups - 1) * without)
 
 
-def of_cells(value: float, cells: np.ndarray) -> Difference | None:
-    """A difference with its 95 % interval and two-sided p-value, from (S, U) differences; None if one is missing."""
-    if not (math.isfinite(value) and np.isfinite(cells).all()):
-        return None
-    variance, freedom = _variance_of_mean(cells)
-    stderr = math.sqrt(variance)
-    if stderr == 0:
-        return Difference(value, Interval(value, value), 1.0 if value == 0 else 0.0)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * stderr
-    return Difference(value, Interval(value - half, value + half), float(2 * stats.t.sf(abs(value) / stderr, freedom)))
+def intervals(rows: Sequence[Measured]) -> list[Difference | None]:
+    """For each difference its 95 % interval and two-sided p-value; None if it is not a finite number.
+
+    Args:
+        rows: differences with the same seeds and units.
+    """
+    known = [row for row in rows if math.isfinite(row.value) and np.isfinite(row.cells).all()]
+    seeds = _of_seeds([_mean_squares(row.cells) for row in known])
+    return [_interval(row, seeds) if any(row is one for one in known) else None for row in rows]
 
 
-def _variance_of_mean(cells: np.ndarray) -> tuple[float, float]:
-    """Of the mean of (S, U) cells, and its degrees of freedom."""
+class _MeanSquares(NamedTuple):
+    """Of one row, or of the seeds of several rows."""
+
+    of_units: float
+    of_seeds: float
+    rest: float
+
+
+def _mean_squares(cells: np.ndarray) -> _MeanSquares:
+    """Of (S, U) cells. Those of a single seed are 0 for seeds and rest."""
     n_seeds, n_units = cells.shape
-    of_unit = n_seeds * cells.mean(axis=0).var(ddof=1)
+    of_units = float(n_seeds * cells.mean(axis=0).var(ddof=1))
     if n_seeds == 1:
-        return float(of_unit / n_units), n_units - 1
-    of_seed = n_units * cells.mean(axis=1).var(ddof=1)
+        return _MeanSquares(of_units, 0.0, 0.0)
     rest = cells - cells.mean(axis=0) - cells.mean(axis=1, keepdims=True) + cells.mean()
-    of_rest = (rest**2).sum() / ((n_seeds - 1) * (n_units - 1))
-    parts = [(of_unit, n_units - 1)]
-    if of_seed > of_rest:
-        parts += [(of_seed, n_seeds - 1), (-of_rest, (n_seeds - 1) * (n_units - 1))]
-    total = sum(mean_square for mean_square, _ in parts)
-    if total <= 0:
-        return 0.0, n_units - 1
-    freedom = total**2 / sum(mean_square**2 / of for mean_square, of in parts)
-    return float(total / cells.size), float(freedom)
+    return _MeanSquares(
+        of_units,
+        float(n_units * cells.mean(axis=1).var(ddof=1)),
+        float((rest**2).sum() / ((n_seeds - 1) * (n_units - 1))),
+    )
+
+
+class _Seeds(NamedTuple):
+    """What the seeds add to the mean square of every row, and its share of Satterthwaite's denominator."""
+
+    added: float
+    rows: int
+    of_seeds: float
+
+
+def _of_seeds(rows: Sequence[_MeanSquares]) -> _Seeds:
+    if not rows:
+        return _Seeds(0.0, 0, 0.0)
+    of_seeds, rest = (float(np.mean([row[i] for row in rows])) for i in (1, 2))
+    return _Seeds(max(0.0, of_seeds - rest), len(rows), of_seeds)
+
+
+def _interval(row: Measured, seeds: _Seeds) -> Difference:
+    n_seeds, n_units = row.cells.shape
+    of_units = _mean_squares(row.cells).of_units
+    total = of_units + seeds.added
+    if total == 0:
+        return Difference(row.value, Interval(row.value, row.value), 1.0 if row.value == 0 else 0.0)
+    denominator = of_units**2 / (n_units - 1)
+    if seeds.added > 0:
+        independent = seeds.rows / (1 + (seeds.rows - 1) * CORRELATION**2)
+        denominator += seeds.of_seeds**2 / ((n_seeds - 1) * independent)
+    freedom, stderr = total**2 / denominator, math.sqrt(total / row.cells.size)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * stderr
+    p_value = float(2 * stats.t.sf(abs(row.value) / stderr, freedom))
+    return Difference(row.value, Interval(row.value - half, row.value + half), p_value)

@@ -122,8 +122,8 @@ def alive_sentence(rows: Sequence[Row]) -> str:
     n_open = sum(OPEN in (row.changes[CALIBRATED], row.changes[PASS_K]) for row in rows)
     return (
         f"At equal held-out loss, of {len(rows)} losses these keep more calibrated HE-SNR than cross entropy: "
-        f"{', '.join(row.title for row in keep) or 'not one'}. Of these, it pays in pass@8 for: "
-        f"{', '.join(paid) or 'not one'}. Open in calibrated HE-SNR or in pass@8: {n_open}."
+        f"{'; '.join(row.title for row in keep) or 'not one'}. Of these, it pays in pass@8 for: "
+        f"{'; '.join(paid) or 'not one'}. Open in calibrated HE-SNR or in pass@8: {n_open}."
     )
 
 
