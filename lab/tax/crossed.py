@@ -2,10 +2,11 @@
 
 Units are tasks, or groups of trajectories. The model is d[s, u] = mean + seed s + unit u + rest. The variance of the
 mean is estimated from the mean squares of the two-way analysis of variance, and Student's t has the degrees of freedom
-of Satterthwaite (An Approximate Distribution of Estimates of Variance Components, 1946). Three seeds have two degrees
-of freedom, too few for an interval. So the rows of a table share one variance of seeds, the mean over the rows; one that
-is negative counts as 0. The rows are not independent: mostly they have the same reference. The mean over R rows counts
-as 2 R / (1 + (R - 1) / 4) degrees of freedom for three seeds, as for rows with a correlation of 1/2.
+of Satterthwaite (An Approximate Distribution of Estimates of Variance Components, 1946).
+
+Three seeds have two degrees of freedom, too few for an interval. So the rows of a table share one variance of seeds,
+the mean over the rows; a negative one counts as 0. The rows are not independent, because they mostly have the same
+reference. So R rows of three seeds count as 2 R / (1 + (R - 1) / 4) degrees of freedom, as for a correlation of 1/2.
 
 A statistic that is no mean has one pseudo-value per group: n times the value minus n - 1 times the value without the
 group (the jackknife).
