@@ -108,7 +108,7 @@ def test_the_loss_that_keeps_decisions_and_the_one_that_also_pays_are_named(tmp_
         assert rows[LOSSES["gem"]]["changes"]["calibrated_he_snr"] == HIGHER
         assert rows[LOSSES["gem"]]["changes"]["pass@8"] in (EQUAL, OPEN)
         assert rows[LOSSES["kl"]]["pays"] == "as many decisions, costs"
-    assert "than cross entropy: label smoothing 0.1, GEM, beta 0.7. Of these" in analysis.blocks["verdict"]
+    assert "than cross entropy: label smoothing 0.1; GEM, beta 0.7. Of these" in analysis.blocks["verdict"]
     assert "pays in pass@8 for: label smoothing 0.1. Open" in analysis.blocks["verdict"]
 
 
