@@ -128,24 +128,28 @@ def alive_sentence(rows: Sequence[Row]) -> str:
 
 
 def scatter(study: Study) -> str:
-    """HE-SNR, plain and calibrated, against solved tasks: one point per loss and learning rate."""
+    """HE-SNR, plain and calibrated, against solved tasks: one point per loss and learning rate, and the controls."""
     panels = [
         Panel(
-            title=title, x_label="over gold runs of micro-SWE", y_label=f"{PASS_K}, %",
+            title=title,
+            x_label="over gold runs of micro-SWE",
+            y_label=f"{PASS_K}, %",
             series=_series(study, of(key, IN_STYLE)),
         )
         for title, key in (("HE-SNR", S), ("Calibrated HE-SNR", CALIBRATED))
-    ]  # fmt: skip
+    ]
     return picture("Seven losses: HE-SNR and solved tasks", panels)
 
 
 def _series(study: Study, key: str) -> dict[str, list[Point]]:
-    """Without values that are missing."""
+    """Without values that are missing. The controls belong to cross entropy, and have a name."""
+    named = [(loss, one, "") for loss, models in study.tuned.items() for one in models]
+    named += [(CROSS_ENTROPY, one, one.title) for one in study.controls.values()]
     found: dict[str, list[Point]] = {}
-    for name, one in _every(study):
+    for loss, one, name in named:
         x, y = one.measured[key].value, 100 * one.measured[PASS_K].value
         if math.isfinite(x):
-            found.setdefault(name, []).append(Point(x, y))
+            found.setdefault(loss.replace("_", " "), []).append(Point(x, y, name=name))
     return found
 
 

@@ -114,7 +114,7 @@ def test_the_loss_that_keeps_decisions_and_the_one_that_also_pays_are_named(tmp_
 
 def test_every_block_of_the_page_is_there_and_the_picture_has_every_model(tmp_path):
     analysis = found(tmp_path, world(START, Truth()))
-    assert analysis.picture.count("<circle") == 2 * (1 + 7 * 3 + 2) + 9
+    assert analysis.picture.count("<circle") == 2 * (7 * 3 + 2) + 7
     assert "N/A" not in "".join(analysis.blocks.values())
     assert "nan" not in analysis.picture
 
