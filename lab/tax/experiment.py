@@ -17,7 +17,7 @@ from lab.tax.plan import (
     form,
     part,
 )
-from lab.tax.tables import alive_table, data_of, model_table, outcome_table, scatter, sentence, tax_table
+from lab.tax.tables import data_of, losses_table, model_table, outcome_table, scatter, sentence, tax_table
 
 PICTURE = "![HE-SNR and calibrated HE-SNR against pass@8](tax.svg)"
 NOT_MADE = "not made"
@@ -72,7 +72,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "since-start": tax_table(found.since_start, "best of each loss, minus the start"),
         "more": tax_table(found.more, "largest learning rate, minus the smallest one"),
         "controls": tax_table(found.controls, "cross entropy at T, minus the same at T = 1"),
-        "against-cross-entropy": alive_table(found.against_cross_entropy),
+        "against-cross-entropy": losses_table(found.against_cross_entropy),
         "outcomes": outcome_table(study),
         **{f"models-{data}": model_table(study, data) for data in DATA},
         "picture": PICTURE,
@@ -102,7 +102,7 @@ def _form(fast: bool) -> str:
 
 
 EXPERIMENT = Experiment(
-    question="Is a fall of HE-SNR after fine-tuning a tax, and which losses keep decisions alive?",
+    question="Is a fall of HE-SNR after fine-tuning a tax, and which losses keep decisions?",
     pieces=pieces,
     analyse=analyse,
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lab.families.plan import Checkpoint
+from lab.tuning.fixed import FIXED
 
 START = Checkpoint("recipe", 100.0).name
 """Every fine-tuning starts from this checkpoint."""
@@ -24,8 +25,8 @@ LOSSES: Mapping[str, str] = {
 }
 """File name to name in tables."""
 
-LEVEL = 0
-"""Of micro-SWE, as in all experiments (`lab.tuning.fixed`)."""
+LEVEL = FIXED.level
+"""Of micro-SWE, as in all experiments."""
 STEPS = 100
 RATES = (1e-3, 2e-3, 4e-3)
 """Learning rates. The second one is that of all experiments."""
@@ -48,7 +49,7 @@ SEGMENTS = 16
 
 TEMPERATURES = (0.8, 1.25)
 """Of the controls: cross entropy with this learning rate, and then all logits divided by the temperature."""
-CONTROL_RATE = 2e-3
+CONTROL_RATE = FIXED.lr
 
 
 class Form(NamedTuple):

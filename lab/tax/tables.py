@@ -80,7 +80,7 @@ def tax_table(rows: Mapping[str, Sequence[Row]], title: str) -> str:
     return "\n\n".join(parts)
 
 
-def alive_table(rows: Mapping[str, Sequence[Row]]) -> str:
+def losses_table(rows: Mapping[str, Sequence[Row]]) -> str:
     """Every other loss against cross entropy, at each place."""
     heads = ["loss", *(_HEADS[key] for key in (S, CALIBRATED, PASS, PASS_K)), "what it does"]
     parts = []
@@ -110,10 +110,10 @@ def _text(one: Difference | None, digits: int) -> str:
 
 def sentence(found: Found) -> str:
     """What the experiment says, in two sentences."""
-    return f"**{found.claim}**. {_CLAIMS[found.claim]} {alive_sentence(found.against_cross_entropy[AT_EQUAL])}"
+    return f"**{found.claim}**. {_CLAIMS[found.claim]} {losses_sentence(found.against_cross_entropy[AT_EQUAL])}"
 
 
-def alive_sentence(rows: Sequence[Row]) -> str:
+def losses_sentence(rows: Sequence[Row]) -> str:
     """Which losses keep decisions at equal held-out loss, and whether it pays."""
     if not rows:
         return "No loss can be compared with cross entropy at equal held-out loss."
