@@ -95,8 +95,8 @@ def since_start(study: Study) -> list[Pair]:
 
 
 def more(study: Study) -> list[Pair]:
-    """The largest learning rate of each loss against its smallest one; nothing in the fast form, which has one."""
-    return [Pair(LOSSES[loss], models[-1], models[0]) for loss, models in study.tuned.items() if len(models) > 1]
+    """The largest learning rate of each loss against the next smaller one; nothing in the fast form, which has one."""
+    return [Pair(LOSSES[loss], models[-1], models[-2]) for loss, models in study.tuned.items() if len(models) > 1]
 
 
 def controls(study: Study) -> list[Pair]:

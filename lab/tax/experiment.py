@@ -70,7 +70,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
     blocks = {
         "verdict": sentence(found),
         "since-start": tax_table(found.since_start, "best of each loss, minus the start"),
-        "more": tax_table(found.more, "largest learning rate, minus the smallest one"),
+        "more": tax_table(found.more, "learning rate 4e-3, minus 2e-3"),
         "controls": tax_table(found.controls, "cross entropy at T, minus the same at T = 1"),
         "against-cross-entropy": losses_table(found.against_cross_entropy),
         "outcomes": outcome_table(study),
