@@ -168,9 +168,21 @@ def test_a_temperature_moves_he_snr_and_not_its_calibrated_value(readings):
     assert cold["documents_sha256"] == warm["documents_sha256"]
 
 
-def test_kl_to_the_start_is_0_for_the_start_and_positive_for_another_model(readings):
+def test_kl_to_the_start_is_that_of_the_distributions_which_predict_tokens_of_actions(readings):
+    from lm_eval_hesnr.assets import EMBEDDED_MODEL
+
     assert readings[1.0][1]["kl"] == pytest.approx(0, abs=1e-6)
-    assert readings[1.25][1]["kl"] > 0.01
+    start, model = loaded(EMBEDDED_MODEL), loaded(EMBEDDED_MODEL)
+    set_temperature(model, 1.25)
+    one = readings[1.25][0][0]
+    expected = []
+    for place in np.flatnonzero(one.in_scope(SCOPES[SCOPE])):
+        ids = torch.from_numpy(one.token_ids[None, :place]).long()
+        with torch.inference_mode():
+            p, q = (of(input_ids=ids).logits[0, -1].double().softmax(-1) for of in (start, model))
+        expected.append((p * (p / q).log()).sum().item())
+    assert kl_to_start(start, model, [one]) == pytest.approx(np.mean(expected), rel=1e-3)
+    assert np.mean(expected) > 0.01
 
 
 def test_the_out_of_style_runs_have_two_in_each_group_and_actions_in_each():
