@@ -28,7 +28,7 @@ LOSSES: Mapping[str, str] = {
 LEVEL = FIXED.level
 """Of micro-SWE, as in all experiments."""
 STEPS = 100
-RATES = (5e-4, 2e-3, 4e-3)
+RATES = (3e-4, 2e-3, 4e-3)
 """Learning rates. The second one is that of all experiments. The first one is small enough that cross entropy then has
 a larger held-out loss than the best model of any loss, so that all can be compared at equal held-out loss."""
 SEEDS = (0, 1, 2)

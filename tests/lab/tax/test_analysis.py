@@ -121,14 +121,14 @@ def test_every_block_of_the_page_is_there_and_the_picture_has_every_model(tmp_pa
 
 def test_losses_are_compared_at_the_smallest_loss_that_both_reach(tmp_path):
     readings = Readings(tmp_path)
-    worse = {5e-4: 0.9, 2e-3: 0.55, 4e-3: 0.56}
+    worse = {3e-4: 0.9, 2e-3: 0.55, 4e-3: 0.56}
     truth = world(START, Truth())
     fill(
         readings,
         lambda loss, rate, temperature: (
             truth(loss, rate, temperature)._replace(s=0.2, loss=worse[rate])
             if loss == "gem"
-            else truth(loss, rate, temperature)._replace(s=0.1 if rate == 5e-4 else 0.12)
+            else truth(loss, rate, temperature)._replace(s=0.1 if rate == 3e-4 else 0.12)
         ),
     )
     study = study_of(readings, fast=False)
@@ -138,7 +138,7 @@ def test_losses_are_compared_at_the_smallest_loss_that_both_reach(tmp_path):
     one, other = (model.measured[of(S, IN_STYLE)].value for model in pair)
     assert one == pytest.approx(0.2, rel=0.05)
     assert other == pytest.approx(0.11, rel=0.05)  # halfway between 0.6 and 0.5
-    assert [model.title for model in pair] == ["0.0005 to 0.002", "0.0005 to 0.002"]
+    assert [model.title for model in pair] == ["0.0003 to 0.002", "0.0003 to 0.002"]
 
 
 def test_a_loss_that_is_better_at_every_learning_rate_is_not_compared_at_equal_loss(tmp_path):
@@ -157,7 +157,7 @@ def test_the_fast_form_says_so_and_has_no_verdict_of_the_experiment(tmp_path):
     assert analysis.data["verdict_of_the_experiment"] == NOT_MADE
     assert all(block.startswith("**Fast form**") for block in analysis.blocks.values())
     assert "No pair of models" in analysis.blocks["more"]
-    with pytest.raises(InputError, match=r"has no part 'lr 0\.0005, seed 0'"):
+    with pytest.raises(InputError, match=r"has no part 'lr 0\.0003, seed 0'"):
         EXPERIMENT.analyse(readings, False)
 
 
