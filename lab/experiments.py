@@ -13,6 +13,7 @@ EXPERIMENTS = {
     "context": "lab.context.experiment",
     "predict": "lab.predict.experiment",
     "shift": "lab.shift.experiment",
+    "tax": "lab.tax.experiment",
     "theory": "lab.theory.experiment",
     "threshold": "lab.threshold.experiment",
 }

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from assets_src.tiny_swe_lm.pictures import COLOURS as FIRST_COLOURS
 from assets_src.tiny_swe_lm.pictures import ticks
 
-COLOURS = (*FIRST_COLOURS, "#b8860b", "#555555")
+COLOURS = (*FIRST_COLOURS, "#b8860b", "#555555", "#d04a9c")
 WIDTH, HEIGHT = 400, 320
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 52, 46
 _MARGIN = 0.06

@@ -1,14 +1,14 @@
 """A short fine-tuning on tasks. The loss counts the actions only.
 
-The settings are the same for all checkpoints. The result depends only on checkpoint, examples and settings.
+The settings are the same for all checkpoints. The result depends only on checkpoint, examples, settings and loss.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -53,6 +53,21 @@ class Example(NamedTuple):
     action: list[int]
 
 
+class HasAction(Protocol):
+    """An example, as far as all losses need it. It can have more, which only some losses use."""
+
+    @property
+    def prompt(self) -> list[int]:
+        """Token ids."""
+
+    @property
+    def action(self) -> list[int]:
+        """Token ids."""
+
+
+AnyExample = TypeVar("AnyExample", bound=HasAction)
+
+
 def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Example]:
     """(prompt, action) as token ids. Prompt and action are encoded apart, as they are when a model is asked."""
     return [
@@ -64,12 +79,13 @@ def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Exa
     ]
 
 
-def as_batch(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+def as_batch(examples: Sequence[HasAction]) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, T) token ids, filled up on the right, and (B, T) targets: the token after each one, in actions only."""
-    longest = max(len(prompt) + len(action) for prompt, action in examples)
+    longest = max(len(one.prompt) + len(one.action) for one in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     targets = torch.full_like(ids, IGNORED)
-    for row, (prompt, action) in enumerate(examples):
+    for row, one in enumerate(examples):
+        prompt, action = one.prompt, one.action
         ids[row, : len(prompt) + len(action)] = torch.tensor(prompt + action)
         targets[row, len(prompt) - 1 : len(prompt) + len(action) - 1] = torch.tensor(action)
     return ids, targets
@@ -77,19 +93,23 @@ def as_batch(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def fine_tune(
     model: PreTrainedModel,
-    examples: Sequence[Example],
+    examples: Sequence[AnyExample],
     settings: Settings,
+    loss_of: Callable[[PreTrainedModel, Sequence[AnyExample]], torch.Tensor] | None = None,
     *,
-    batches: Iterator[Sequence[Example]] | None = None,
+    batches: Iterator[Sequence[AnyExample]] | None = None,
 ) -> list[float]:
-    """Train the model in place. Returns the loss of each step, in nats per token of the actions.
+    """Train the model in place. Returns the loss of each step.
 
     Args:
-        model: to train.
+        model: changed in place.
         examples: to draw batches from.
         settings: of the training.
+        loss_of: from the model and the examples of one step to the scalar that is made smaller; None for `action_loss`,
+            in nats per token of the actions.
         batches: one per step, in place of those drawn from the examples.
     """
+    loss_of = loss_of or action_loss
     optimizer = make_optimizer(model, settings.lr)
     batches = batches or _batches(examples, settings)
     losses = []
@@ -97,7 +117,7 @@ def fine_tune(
     for step in tqdm(range(settings.steps), desc="fine-tuning", leave=False, mininterval=5):
         for group in optimizer.param_groups:
             group["lr"] = settings.lr_at(step)
-        loss = action_loss(model, next(batches))
+        loss = loss_of(model, next(batches))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -107,33 +127,37 @@ def fine_tune(
     return losses
 
 
-def action_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
+def action_loss(model: PreTrainedModel, examples: Sequence[HasAction]) -> torch.Tensor:
     """The mean loss of the tokens of the actions, in nats. A scalar."""
-    groups: tuple[list[Example], list[Example]] = ([], [])
+    groups: tuple[list[HasAction], list[HasAction]] = ([], [])
     for example in examples:
         groups[len(example.prompt) + len(example.action) > LONG].append(example)
     if not all(groups):
-        return _mean_loss(model, examples)
+        return cross_entropy(*action_logits(model, examples))
     n_tokens = [sum(len(example.action) for example in group) for group in groups]
-    parts = [_mean_loss(model, group) * n / sum(n_tokens) for group, n in zip(groups, n_tokens, strict=True)]
+    parts = [
+        cross_entropy(*action_logits(model, group)) * n / sum(n_tokens)
+        for group, n in zip(groups, n_tokens, strict=True)
+    ]
     return torch.stack(parts).sum()
 
 
-def _mean_loss(model: PreTrainedModel, examples: Sequence[Example]) -> torch.Tensor:
+def action_logits(model: PreTrainedModel, examples: Sequence[HasAction]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, V) float32 logits and (N,) ids of the tokens of all actions, in the order of the examples."""
     ids, targets = as_batch(examples)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
         logits = model(input_ids=ids, use_cache=False).logits
     wanted = targets != IGNORED
-    return cross_entropy(logits[wanted].float(), targets[wanted])
+    return logits[wanted].float(), targets[wanted]
 
 
-def _batches(examples: Sequence[Example], settings: Settings) -> Iterator[list[Example]]:
+def _batches(examples: Sequence[AnyExample], settings: Settings) -> Iterator[list[AnyExample]]:
     """Endless batches of at least `tokens` tokens. Every example comes once before one comes again."""
     rng = random.Random(settings.seed)
-    batch: list[Example] = []
+    batch: list[AnyExample] = []
     while True:
         for example in rng.sample(examples, len(examples)):
             batch.append(example)
-            if sum(len(prompt) + len(action) for prompt, action in batch) >= settings.tokens:
+            if sum(len(one.prompt) + len(one.action) for one in batch) >= settings.tokens:
                 yield batch
                 batch = []

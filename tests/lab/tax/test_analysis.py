@@ -1,0 +1,232 @@
+"""The analysis of made-up readings in which the answer is known, and the controls that must fail."""
+
+import re
+
+import numpy as np
+import pytest
+
+from lab.page import filled
+from lab.provenance import ROOT
+from lab.readings import FOLDER, Readings
+from lab.tax.compared import AT_BEST, AT_CALIBRATED, AT_EQUAL, compare
+from lab.tax.experiment import EXPERIMENT, NOT_MADE
+from lab.tax.from_readings import pass_at, study_of
+from lab.tax.plan import IN_STYLE, LOSSES, RATES
+from lab.tax.study import HELD_OUT, S, at_equal_loss, of
+from lab.tax.verdicts import (
+    AGAINST,
+    EQUAL,
+    FAILED,
+    HIGHER,
+    LOWER,
+    MISREADS,
+    NO_FALL,
+    OPEN,
+    SUPPORTS,
+    TAX,
+    TEMPERATURE,
+    UNDECIDED,
+    changes,
+    claim,
+    verdict,
+)
+from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
+from tests.lab.tax.made_up import Truth, fill, world
+
+START = Truth(passed=0.3)
+
+
+def found(tmp_path, truth):
+    readings = Readings(tmp_path)
+    fill(readings, truth)
+    return EXPERIMENT.analyse(readings, False)
+
+
+@pytest.mark.parametrize(
+    ("tuned", "of_best", "of_all"),
+    [
+        (Truth(s=0.09, calibrated=0.08, passed=0.1), TAX, SUPPORTS),
+        (Truth(s=0.09, calibrated=0.11, passed=0.1), TEMPERATURE, AGAINST),
+        (Truth(s=0.09, calibrated=0.11, passed=0.6), TEMPERATURE, AGAINST),
+        (Truth(s=0.09, calibrated=0.08, passed=0.6), MISREADS, UNDECIDED),  # the start knows no form of an action
+        (Truth(s=0.12, calibrated=0.11, passed=0.1), NO_FALL, UNDECIDED),
+        (Truth(s=0.14, calibrated=0.11, passed=0.6), NO_FALL, UNDECIDED),
+        (Truth(s=0.14, calibrated=0.08, passed=0.1), TAX, SUPPORTS),
+    ],
+)
+def test_each_world_gets_its_verdict_and_no_temperature_is_called_a_tax(tmp_path, tuned, of_best, of_all):
+    data = found(tmp_path, world(START, tuned)).data
+    rows = data["comparisons"]["since_start"]
+    assert {row["verdict"] for some in rows.values() for row in some} == {of_best}
+    assert data["verdict_of_the_experiment"] == data["claim"] == of_all
+    controls = {row["title"]: row["verdict"] for some in data["comparisons"]["controls"].values() for row in some}
+    assert controls == {"T = 0.8": NO_FALL, "T = 1.25": TEMPERATURE}  # though pass@8 is lower in both
+
+
+@pytest.mark.parametrize(
+    ("more", "of_more", "of_all"),
+    [
+        (Truth(s=0.09, calibrated=0.08, passed=0.1), TAX, SUPPORTS),
+        (Truth(s=0.09, calibrated=0.11, passed=0.1), TEMPERATURE, AGAINST),
+        (Truth(s=0.09, calibrated=0.08, passed=0.6), MISREADS, AGAINST),
+    ],
+)
+def test_more_fine_tuning_gets_its_verdict(tmp_path, more, of_more, of_all):
+    truth = world(Truth(passed=0), Truth())
+
+    def by_rate(loss, rate, temperature):
+        one = truth(loss, rate, temperature)
+        return more._replace(loss=one.loss) if rate == RATES[-1] else one
+
+    data = found(tmp_path, by_rate).data
+    assert {row["verdict"] for some in data["comparisons"]["more"].values() for row in some} == {of_more}
+    assert data["claim"] == of_all
+
+
+def test_if_a_temperature_is_called_a_tax_no_verdict_counts(tmp_path):
+    truth = world(START, Truth(s=0.09, calibrated=0.08, passed=0.1))
+
+    def broken(loss, rate, temperature):
+        one = truth(loss, rate, temperature)
+        return one if temperature == 1 else one._replace(calibrated=0.7 * one.calibrated)
+
+    analysis = found(tmp_path, broken)
+    assert analysis.data["verdict_of_the_experiment"] == FAILED
+    assert "no verdict counts" in analysis.blocks["verdict"]
+
+
+def test_the_loss_that_keeps_decisions_and_the_one_that_also_pays_are_named(tmp_path):
+    truth = world(
+        START, Truth(), smoothing=Truth(calibrated=0.13, passed=0.6), gem=Truth(calibrated=0.13), kl=Truth(passed=0.1)
+    )  # fmt: skip
+    analysis = found(tmp_path, truth)
+    for place in (AT_EQUAL, AT_CALIBRATED, AT_BEST):
+        rows = {row["title"]: row for row in analysis.data["comparisons"]["against_cross_entropy"][place]}
+        assert list(rows) == list(LOSSES.values())[1:]
+        assert rows[LOSSES["smoothing"]]["pays"] == "keeps decisions, pays"
+        assert rows[LOSSES["gem"]]["changes"]["calibrated_he_snr"] == HIGHER
+        assert rows[LOSSES["gem"]]["changes"]["pass@8"] in (EQUAL, OPEN)
+        assert rows[LOSSES["kl"]]["pays"] == "as many decisions, costs"
+    assert "than cross entropy: label smoothing 0.1; GEM, beta 0.7. Of these" in analysis.blocks["verdict"]
+    assert "pays in pass@8 for: label smoothing 0.1. Open" in analysis.blocks["verdict"]
+
+
+def test_every_block_of_the_page_is_there_and_the_picture_has_every_model(tmp_path):
+    analysis = found(tmp_path, world(START, Truth()))
+    assert analysis.picture.count("<circle") == 2 * (7 * 3 + 2) + 7
+    assert "N/A" not in "".join(analysis.blocks.values())
+    assert "nan" not in analysis.picture
+
+
+def test_losses_are_compared_at_the_smallest_loss_that_both_reach(tmp_path):
+    readings = Readings(tmp_path)
+    worse = {3e-4: 0.9, 2e-3: 0.55, 4e-3: 0.56}
+    truth = world(START, Truth())
+    fill(
+        readings,
+        lambda loss, rate, temperature: (
+            truth(loss, rate, temperature)._replace(s=0.2, loss=worse[rate])
+            if loss == "gem"
+            else truth(loss, rate, temperature)._replace(s=0.1 if rate == 3e-4 else 0.12)
+        ),
+    )
+    study = study_of(readings, fast=False)
+    pair = at_equal_loss(study.tuned["gem"], study.tuned["cross_entropy"], HELD_OUT)
+    assert pair is not None
+    assert [one.numbers[HELD_OUT] for one in pair] == pytest.approx([0.55, 0.55])
+    one, other = (model.measured[of(S, IN_STYLE)].value for model in pair)
+    assert one == pytest.approx(0.2, rel=0.05)
+    assert other == pytest.approx(0.11, rel=0.05)  # halfway between 0.6 and 0.5
+    assert [model.title for model in pair] == ["0.0003 to 0.002", "0.0003 to 0.002"]
+
+
+def test_a_loss_that_is_better_at_every_learning_rate_is_not_compared_at_equal_loss(tmp_path):
+    readings = Readings(tmp_path)
+    truth = world(START, Truth())
+    fill(readings, lambda loss, *rest: truth(loss, *rest)._replace(loss=0.1 if loss == "gem" else 0.5 + rest[0]))
+    rows = compare(study_of(readings, fast=False)).against_cross_entropy
+    assert LOSSES["gem"] not in [row.title for row in rows[AT_EQUAL]]
+    assert LOSSES["gem"] in [row.title for row in rows[AT_BEST]]
+
+
+def test_the_fast_form_says_so_and_has_no_verdict_of_the_experiment(tmp_path):
+    readings = Readings(tmp_path)
+    fill(readings, world(START, Truth(s=0.09, calibrated=0.08, passed=0.1)), fast=True)
+    analysis = EXPERIMENT.analyse(readings, True)
+    assert analysis.data["verdict_of_the_experiment"] == NOT_MADE
+    assert all(block.startswith("**Fast form**") for block in analysis.blocks.values())
+    assert "No pair of models" in analysis.blocks["more"]
+    with pytest.raises(InputError, match=r"has no part 'lr 0\.0003, seed 0'"):
+        EXPERIMENT.analyse(readings, False)
+
+
+def test_readings_that_do_not_belong_together_are_named(tmp_path):
+    readings = Readings(tmp_path)
+    fill(readings, world(START, Truth()), fast=True)
+    path = tmp_path / "gem.json"
+    text = path.read_text()
+    for old, new, message in (
+        ('"tasks_sha256": "t"', '"tasks_sha256": "u"', "gem.json, lr 0.002, seed 0: tasks_sha256: expected 't'"),
+        ('"model_sha256": "m"', '"model_sha256": "n"', "model_sha256"),
+        ('"documents_sha256": "d"', '"documents_sha256": "e"', "documents_sha256,micro_swe"),
+        ('"greedy": "', '"greedy": "5', "greedy: expected 200 digits from 0 to 1"),
+    ):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(InputError, match=message):
+            EXPERIMENT.analyse(readings, True)
+
+
+def test_a_missing_calibrated_value_gives_no_verdict_but_a_table(tmp_path):
+    readings = Readings(tmp_path)
+    truth = world(START, Truth(s=0.09, calibrated=0.08, passed=0.1))
+    fill(readings, truth, fast=True)
+    path = tmp_path / "cross_entropy.json"
+    text = path.read_text()
+    start = text.index('"calibrated_he_snr": ') + len('"calibrated_he_snr": ')
+    path.write_text(text[:start] + "null" + text[text.index(",", start) :])
+    analysis = EXPERIMENT.analyse(readings, True)
+    assert analysis.data["comparisons"]["since_start"][IN_STYLE][0]["verdict"] == UNDECIDED
+    assert "N/A open" in analysis.blocks["since-start"]
+
+
+def difference(value, half, p):
+    return Difference(value, Interval(value - half, value + half), p)
+
+
+def test_a_change_by_hand():
+    some = [difference(0.1, 0.05, 0.001), difference(-0.1, 0.05, 0.02), difference(0.01, 0.005, 0.03), None]
+    # after Holm: 0.003, 0.04, 0.04
+    assert changes(some, [0.05] * 4) == [HIGHER, LOWER, EQUAL, OPEN]
+    assert changes([difference(-0.1, 0.05, 0.02)] * 3, [0.05] * 3) == [OPEN] * 3
+    assert changes([difference(0.01, 0.05, 0.7)], [0.05]) == [OPEN]
+
+
+def test_the_criteria_by_hand():
+    assert verdict(LOWER, LOWER, EQUAL, LOWER) == TAX
+    assert verdict(LOWER, OPEN, LOWER, HIGHER) == TEMPERATURE
+    assert verdict(LOWER, OPEN, OPEN, HIGHER) == MISREADS
+    assert verdict(LOWER, LOWER, LOWER, HIGHER) == MISREADS
+    assert verdict(LOWER, LOWER, LOWER, OPEN) == UNDECIDED
+    assert verdict(OPEN, EQUAL, EQUAL, LOWER) == UNDECIDED
+    assert claim([TAX, MISREADS], [TEMPERATURE]) == SUPPORTS
+    assert claim([TAX], [TEMPERATURE, TAX]) == FAILED
+    assert claim([MISREADS, UNDECIDED], []) == AGAINST
+    assert claim([NO_FALL, UNDECIDED], []) == UNDECIDED
+
+
+def test_pass_at_k_is_the_share_of_draws_that_contain_a_passed_attempt():
+    assert pass_at(1, 8, np.array([0, 2, 8])).tolist() == [0, 0.25, 1]
+    assert pass_at(2, 4, np.array([1, 2, 3])) == pytest.approx([1 / 2, 5 / 6, 1])
+    assert pass_at(8, 8, np.array([0, 1, 5])).tolist() == [0, 1, 1]
+
+
+def test_the_page_has_every_block_and_what_the_committed_readings_say(tmp_path):
+    page = (ROOT / "docs" / "lab" / "tax.md").read_text(encoding="utf-8")
+    filled(page, found(tmp_path, world(START, Truth())).blocks)
+    try:
+        analysis = EXPERIMENT.analyse(Readings(FOLDER / "tax"), False)
+    except InputError:
+        assert page.count("Not made yet.\n") == len(re.findall("<!-- block ", page))
+    else:
+        assert filled(page, analysis.blocks) == page
