@@ -57,14 +57,15 @@ class Column(NamedTuple):
             raise ValueError(f"column {self.name} has type {found}, expected {self.type_name}")
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is text, also in a dictionary."""
     kind = kind.value_type if kinds.is_dictionary(kind) else kind
     return kinds.is_string(kind) or kinds.is_large_string(kind)
 
 
 COLUMNS = (
     Column("token_id", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
-    Column("label", "a dictionary of strings", _is_text, 0, len(Label) - 1, False),
+    Column("label", "a dictionary of strings", is_text, 0, len(Label) - 1, False),
     Column("char_start", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
     Column("char_end", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
     Column("logprob", "float", kinds.is_floating, _LEAST_LOGPROB, 0, True),
