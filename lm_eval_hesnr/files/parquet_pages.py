@@ -142,10 +142,10 @@ def _pages(stream: IO[bytes], chunk: Chunk) -> Iterator[Page]:
         kind = header[_TYPE] if isinstance(header[_TYPE], int) else -1
         description = header.get(_DESCRIPTIONS.get(kind, 0), {_COUNT: 0})
         n_in_page = description[_COUNT] if isinstance(description, dict) else None
-        numbers = header[_UNCOMPRESSED], n_in_page, header[_COMPRESSED]
+        numbers: list[Any] = [header[_UNCOMPRESSED], n_in_page, header[_COMPRESSED]]
         if not all(isinstance(number, int) and number >= 0 for number in numbers):
             raise ValueError("a page without its sizes")
-        page = Page(*numbers[:2])
+        page = Page(numbers[0], numbers[1])
         yield page
         n_values += page.n_values if kind != _DICTIONARY else 0
         at += length + header[_COMPRESSED]
