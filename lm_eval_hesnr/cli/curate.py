@@ -108,6 +108,8 @@ def run(arguments: argparse.Namespace) -> bool:
             f"{out}: nothing to write; the filters leave out every trajectory ({n_read} read); use fewer filters"
         )
     print_line(f"{out}: {counted(n_written, 'trajectory')}")
+    if tally.is_replaced:
+        print_note(f"note: {out} is in one of the inputs; the old file was not read, and was replaced")
     if not_found:
         print_note(f"note: {not_found}")
     return not tally.bad

@@ -78,8 +78,10 @@ def read_texts(path: Path, n_tokens: int, at_most: int) -> list[str] | None:
         if sum(_decoded_sizes(source, ["text"])) > 2 * at_most:  # also the numbers of the texts
             raise ValueError(f"column text: expected at most {at_most} bytes; it has more")
         column = file.read(["text"]).column("text")
-    with damage_as_value_error():
-        column.validate(full=True)  # its bytes are not always UTF-8
+        try:
+            column.validate(full=True)  # its bytes are not always UTF-8
+        except pa.ArrowException as error:
+            raise ValueError(f"column text cannot be read ({shortened(str(error), 300)})") from error
         n_bytes = sum(_n_bytes(chunk) for chunk in column.chunks)
         if n_bytes > at_most or column.null_count or len(column) != n_tokens:
             raise ValueError(

@@ -152,8 +152,13 @@ def test_settings_of_someone_else_that_are_very_large_are_not_decoded(tmp_path, 
     (tmp_path / "x").mkdir()
     for name in ("x/settings.json", "fingerprints.json"):
         (tmp_path / name).write_bytes(b"[" + b"{}," * 6_000_000 + b"{}]")
-    decoded = []
-    monkeypatch.setattr(json, "loads", lambda text, loads=json.loads: decoded.append(len(text)) or loads(text))
+    decoded, loads = [0], json.loads
+
+    def counted(text):
+        decoded.append(len(text))
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", counted)
     opened(tmp_path).read(np.arange(5), np.array([1]), 10)
     assert max(decoded) < 10_000
     assert not [message for message in harness_logs.messages if "most similar" in message]
