@@ -45,6 +45,17 @@ def with_value(name: str, value: Any, row: int = ROW, first: tuple[str, Any] | N
     return with_column(name, values, column.type if name != "label" else None, table)
 
 
+def with_values(**values: Any) -> Any:
+    """The same with several values of one row replaced."""
+    table = as_table(0, "a run", token_scores())
+    for name, value in values.items():
+        column = table.column(name)
+        table = with_column(
+            name, [*column.to_pylist()[:ROW], value, *column.to_pylist()[ROW + 1 :]], column.type, table
+        )
+    return table
+
+
 def with_metadata(**changes):
     table = as_table(0, "a run", token_scores())
     metadata = table.schema.metadata | {key.encode(): value for key, value in changes.items()}
@@ -80,6 +91,16 @@ IMPOSSIBLE = {
     "numbers as labels": (with_column("label", [0] * 400), "column label has type int64, expected a dictionary of st"),
     "lists": (with_column("entropy", [[1.0]] * 400), "column entropy has type list<element: double>, expected float"),
     "a rank beyond int32": (with_column("rank", [2**32 + 1] * 400), "column rank, row 0: found a value, expected null"),
+    "a token that ends before it begins": (with_value("char_end", 59), "column char_end, row 20: found 59, expected at"),
+    "too many bytes": (with_value("n_bytes", 2**31 - 1), "column n_bytes, row 20: found 2147483647, expected 3 to 12"),
+    "no bytes": (with_value("n_bytes", 0), "column n_bytes, row 20: found 0, expected 3 to 12"),
+    "bytes of a token without characters": (
+        with_value("n_bytes", 3, first=("char_start", 63)), "column n_bytes, row 20: found 3, expected 0 to 0"
+    ),
+    "entropy of a certain token": (
+        with_values(logprob=-1e-7, rank=1, top_mass=1.0, entropy=2.302585),
+        "column entropy, row 20: found 2.303 for a token with a probability of 1, expected at most 0.1456",
+    ),
     "a column that is missing": (as_table(0, "a", token_scores()).drop_columns("rank"), "it has no columns rank, exp"),
     "a column twice": (
         as_table(0, "a", token_scores()).append_column("rank", pa.array([1] * 400)), "it has 2 columns rank, expected"
