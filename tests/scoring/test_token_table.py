@@ -91,7 +91,7 @@ IMPOSSIBLE = {
     "numbers as labels": (with_column("label", [0] * 400), "column label has type int64, expected a dictionary of st"),
     "lists": (with_column("entropy", [[1.0]] * 400), "column entropy has type list<element: double>, expected float"),
     "a rank beyond int32": (with_column("rank", [2**32 + 1] * 400), "column rank, row 0: found a value, expected null"),
-    "a token that ends before it begins": (with_value("char_end", 59), "column char_end, row 20: found 59, expected at"),
+    "a token that ends early": (with_value("char_end", 59), "column char_end, row 20: found 59, expected at least"),
     "too many bytes": (with_value("n_bytes", 2**31 - 1), "column n_bytes, row 20: found 2147483647, expected 3 to 12"),
     "no bytes": (with_value("n_bytes", 0), "column n_bytes, row 20: found 0, expected 3 to 12"),
     "bytes of a token without characters": (
