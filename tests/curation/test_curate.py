@@ -197,6 +197,17 @@ def test_runs_without_an_action_are_kept_over_a_stop(tmp_path, monkeypatch):
     assert curate([source], out, EVERYTHING).unread_calls == [UnreadCalls(source, False, ("<a_b>",))] * 4
 
 
+def test_very_many_unknown_tools_are_counted_and_only_some_are_named(tmp_path, capsys):
+    calls = [{"tool": f"frobnicate{'q' * i}", "arguments": {"a": "some words"}, "executed": True} for i in range(300)]
+    turn = {"kind": "action", "text": "some words", "generated": True, "calls": calls}
+    source = written(tmp_path / "in.jsonl", [curated_row("a", segment("task", "Fix it."), turn)])
+    for options, names in (([], 200), (["-v"], 300)):
+        assert main(["curate", str(source), "-o", str(tmp_path / "o.jsonl"), "--force", *options]) == 0
+        (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("unknown tools: ")]
+        assert line.count("frobnicate") == names
+        assert line.endswith(" and 100 more (-v names all)") == (names == 200)
+
+
 def test_unknown_tools_are_printed(tmp_path, capsys):
     source, out = str(written(tmp_path / "in.jsonl", UNKNOWN_TOOLS)), str(tmp_path / "o.jsonl")
     assert main(["curate", source, "-o", out]) == 0
