@@ -51,7 +51,7 @@ def _changed(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{column} = {text}", changed
 
 
-@attack("hostile results", small=True)
+@attack("hostile results")
 def numbers_that_no_run_can_have(room: Room) -> None:
     """Negative counts, shares above 1, endless intervals: each file is refused, and none is called better."""
     path, _ = measured(room)
