@@ -12,7 +12,7 @@ KeyboardInterrupt
 from __future__ import annotations
 
 import lm_eval_hesnr.messages.log  # noqa: F401 (every module of the package that logs also imports this one)
-from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.characters import short_line
 
 NEEDS_OUR_MODEL = (
     "swe_hesnr needs a model that scores whole trajectories, and this one does not: use --model hf-topk, vllm-topk or "
@@ -28,11 +28,12 @@ class InputError(ValueError, SystemExit):
     line on stderr, exit status 1 and no traceback. The harness's command line does not catch errors. A traceback of
     forty frames would hide the one useful line.
 
-    The message is the text with escapes for line ends and for characters that a terminal would act on or not show.
+    The message is the text with escapes for line ends and for characters that a terminal would act on or not show. A
+    very long text loses its middle.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+        super().__init__(short_line(message))
         self.code = f"error: {self}"
 
 

@@ -18,8 +18,16 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "entropy": (-5.0, float("nan"), float("inf"), 99.0),
     "rank": (0, -1, 2**31 - 1),
     "top_mass": (7.0, -1.0, float("nan"), 0.0),
+    "char_end": (0, -1),
+    "n_bytes": (2**31 - 1, 0, 5, -2),
 }
 """Values that no model gives, by column."""
+ROWS: dict[str, dict[str, Any]] = {
+    "a certain token with entropy": {"logprob": -1e-7, "rank": 1, "top_mass": 1.0, "entropy": 2.302585},
+    "rank 1 below the share of each candidate": {"logprob": -3.0, "rank": 1, "top_mass": 0.9},
+    "a rank that the probability excludes": {"logprob": -0.1, "rank": 9},
+}
+"""Values that no model gives together."""
 SIGNATURES: dict[str, Any] = {
     "k = 0": {"k": 0}, "k = 1": {"k": 1}, "k = -3": {"k": -3}, "k = 10^9": {"k": 10**9}, "k = 10^400": {"k": 10**400},
     "k is text": {"k": "10"}, "k is true": {"k": True}, "k is 10.5": {"k": 10.5}, "k is a list": {"k": [10]},
@@ -33,19 +41,29 @@ def case(value: dict[str, Any]) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    n = 40
+    n = value.get("n", 40)
     chance = random.Random(0)
     k = 10
     columns: dict[str, list[Any]] = {
         "logprob": [-3 - chance.random() for _ in range(n)], "entropy": [chance.random() * 2.2 for _ in range(n)],
         "rank": [chance.randrange(2, 15) for _ in range(n)], "top_mass": [0.9 + chance.random() / 20 for _ in range(n)],
+        "char_end": list(range(1, n + 1)), "n_bytes": [1] * n,
     }  # fmt: skip
     if "column" in value:
         columns[value["column"]][7] = value["value"]
-    types = {"logprob": pa.float32(), "entropy": pa.float32(), "rank": pa.int32(), "top_mass": pa.float32()}
+    for name, one in value.get("row", {}).items():
+        columns[name][7] = one
+    types = {
+        "char_end": pa.int32(),
+        "n_bytes": pa.int32(),
+        "logprob": pa.float32(),
+        "entropy": pa.float32(),
+        "rank": pa.int32(),
+        "top_mass": pa.float32(),
+    }
     numbers = {name: pa.array(range(n), pa.int32()) for name in ("position", "token_id", "char_start")}
     arrays = {
-        "doc_id": pa.array([0] * n, pa.int32()), **numbers, "char_end": pa.array(range(1, n + 1), pa.int32()),
+        "doc_id": pa.array([0] * n, pa.int32()), **numbers,
         "label": pa.array(["code", "thought"] * (n // 2)).dictionary_encode(),
         **{name: pa.array(column, types[name]) for name, column in columns.items()},
     }  # fmt: skip
@@ -69,6 +87,8 @@ def _tables(room: Room) -> Iterator[tuple[str, dict[str, Any], bool]]:
         for value in values:
             may_pass = (column, value) == ("rank", 2**31 - 1)
             yield f"{column} = {value}", {"column": column, "value": value}, may_pass
+    for what, row in ROWS.items():
+        yield what, {"row": row}, False
     for what, signature in SIGNATURES.items():
         yield what, {"signature": signature}, what.startswith("a model")
     for column in ("logprob", "label", "rank", "char_start"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 
 from benchmarks.attack import inputs
+from benchmarks.attack.hostile_results import measured
 from benchmarks.attack.limits import kill_group
 from benchmarks.attack.table import MODEL, Room, attack, state
 
@@ -152,6 +155,37 @@ def output_of_another_command_that_was_stopped(room: Room) -> None:
     room.hesnr("curate", second, "-o", out, statuses=REFUSED)
     if out.exists():
         room.expect(out.read_bytes() == (room.folder / "right.jsonl").read_bytes(), "OUT has bytes of the first call")
+
+
+@attack("own files")
+def outputs_that_are_inputs(room: Room) -> None:
+    """No command replaces a file that it reads, also inside a given folder or left out by a filter."""
+    results, tables = measured(room)
+    table = min(tables.glob("*.parquet"))
+    worse = room.folder / "worse" / results.name
+    worse.parent.mkdir()
+    content = json.loads(results.read_text(encoding="utf-8"))
+    content["results"]["swe_hesnr"]["he_snr,action"] *= 0.5
+    worse.write_text(json.dumps(content))
+    (room.folder / "scores.csv").write_text("checkpoint,passed,tasks,step\ntables,3,10,1\nother,4,10,2\n")
+    shutil.copytree(tables, room.folder / "other")
+    (room.folder / "dir").mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (room.folder / "dir" / name).write_text('{"messages": [{"role": "user", "content": "Fix it."}]}\n')
+    before = state(room.folder)
+    for command in (
+        ["export", results, worse, "--best", "--to", "csv", "-o", worse],
+        ["export", worse.parent, results, "--best", "--to", "csv", "-o", worse],
+        ["correlate", "scores.csv", "--tables", tables, "other", "-o", table],
+        ["correlate", "scores.csv", "--tables", tables, "other", "-o", "scores.csv"],
+        ["report", tables, "other", "-o", table],
+        ["report", results, "-o", table],
+        ["curate", "dir", "-o", "dir/a.jsonl"],
+        ["curate", "dir/*.jsonl", "-o", "dir/a.jsonl"],
+    ):
+        what = " ".join(map(str, command))
+        room.hesnr(*command, "--force", statuses=(1, 2), what=what)
+        _unchanged(room, before)
 
 
 @attack("own files")

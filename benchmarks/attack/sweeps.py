@@ -274,6 +274,15 @@ def _linked_folder(out: Path) -> None:
     (out / "checkpoint-1").symlink_to(out.parent / "elsewhere")
 
 
+def _missing_keys(out: Path) -> None:
+    (out / "sweep.json").write_text(json.dumps({"format": "hesnr-sweep", "version": 1}))
+
+
+def _odd_texts(out: Path) -> None:
+    odd = {"x": "\ud800", "settings": {"\ud800" + "x" * 100_000: "y" * 100_000}, "trajectories": {"a": "\udfff"}}
+    (out / "sweep.json").write_text(json.dumps({"format": "hesnr-sweep", "version": 1, **odd}))
+
+
 def _other_files(out: Path) -> None:
     (out / "notes.txt").write_text("a file of somebody else\n")
 
@@ -281,6 +290,7 @@ def _other_files(out: Path) -> None:
 for _name, _change in (
     ("a foreign lock in OUT", _foreign_lock), ("a link in the place of a lock", _linked_lock),
     ("a FIFO in the place of a lock", _fifo_lock), ("a link in the place of a checkpoint's folder", _linked_folder),
-    ("OUT with other files", _other_files),
+    ("OUT with other files", _other_files), ("sweep.json without keys", _missing_keys),
+    ("sweep.json with half surrogates", _odd_texts),
 ):  # fmt: skip
     attack("sweeps", name=_name)(_foreign(_change))

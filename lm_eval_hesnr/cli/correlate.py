@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_lines, print_note
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import check_output, refuse_input, replace_file, user_path, writing
+from lm_eval_hesnr.files import check_output, replace_file, user_path, writing
+from lm_eval_hesnr.files.inputs import refuse_inputs
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.messages.counts import first_names
 from lm_eval_hesnr.metrics.bootstrap import SEED
@@ -103,9 +104,10 @@ def run(arguments: argparse.Namespace) -> bool:
     scopes = {one.scope: SCOPES[one.scope] for one in (*measures, *rivals)}
     reader = Reader(scopes=scopes, epsilon=arguments.epsilon, task=arguments.task, note=print_note)
     runs, all_good = _read(reader, arguments)
-    given = [user_path(path) for path in (arguments.scores, arguments.outcomes) if path]
+    paths = (arguments.scores, arguments.outcomes, *arguments.runs, *arguments.tables)
+    given = [user_path(path) for path in paths if path]
     for out in filter(None, outputs):
-        refuse_input(out, [*given, *(run.source for run in runs)])
+        refuse_inputs(out, [*given, *(run.source for run in runs)])
     matched = match(arguments.scores, scores, runs)
     for what, names in (("results", matched.without_run), ("a score", matched.without_score)):
         if names:

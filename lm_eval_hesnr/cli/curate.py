@@ -29,6 +29,7 @@ from lm_eval_hesnr.trajectories.without_action import unread_calls_lines
 _UNKNOWN_ENDING = "unknown file ending"
 _NAMES_SHOWN = 8
 _MAX_TOOL_NAME = 80
+_TOOLS_SHOWN = 200
 _MOST_WORKERS = 1000
 
 
@@ -108,6 +109,8 @@ def run(arguments: argparse.Namespace) -> bool:
             f"{out}: nothing to write; the filters leave out every trajectory ({n_read} read); use fewer filters"
         )
     print_line(f"{out}: {counted(n_written, 'trajectory')}")
+    if tally.is_replaced:
+        print_note(f"note: {out} is in one of the inputs; the old file was not read, and was replaced")
     if not_found:
         print_note(f"note: {not_found}")
     return not tally.bad
@@ -185,7 +188,10 @@ def _report(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield unknown
     if tally.unknown_tools:
         tools = sorted(tally.unknown_tools.items(), key=lambda item: (-item[1], item[0]))
-        yield "unknown tools: " + ", ".join(f"{shortened(name, _MAX_TOOL_NAME)} ({n:,})" for name, n in tools)
+        shown = tools if verbose else tools[:_TOOLS_SHOWN]
+        more = f" and {len(tools) - len(shown):,} more (-v names all)" if len(shown) < len(tools) else ""
+        named = ", ".join(f"{shortened(name, _MAX_TOOL_NAME)} ({n:,})" for name, n in shown)
+        yield f"unknown tools: {named}{more}"
     if unparsed := tally.total("unparsed"):
         yield f"unparsed: {unparsed_line(unparsed)}"
     yield from unread_calls_lines(tally.unread_calls, verbose=verbose)
@@ -207,7 +213,9 @@ def _tables(tally: Tally) -> Iterator[str]:
 def _table(tally: Tally, columns: list[str]) -> list[str]:
     rows = [["format", *columns]]
     for source in sorted({source for source, _ in tally.counts}):
-        rows.append([one_line(source), *(f"{tally.counts[source, column]:,}" for column in columns)])
+        rows.append(
+            [shortened(one_line(source), _MAX_TOOL_NAME), *(f"{tally.counts[source, column]:,}" for column in columns)]
+        )
     rows.append(["all", *(f"{tally.total(column):,}" for column in columns)])
     return aligned(rows, right=range(1, len(columns) + 1))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lm_eval_hesnr.cli.terminal import print_error, print_line, print_note, print_text
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import check_output, kind_of, make_folder, refuse_input, replace_file, user_path, writing
+from lm_eval_hesnr.files import check_output, kind_of, make_folder, replace_file, user_path, writing
+from lm_eval_hesnr.files.inputs import refuse_inputs
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.export.csv_rows import as_csv
 from lm_eval_hesnr.results.export.eval_results import as_eval_results
@@ -87,7 +88,8 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.baseline:
         request = request.only(request.runs[0])
     _notes(request, arguments.to)
-    _export(request, arguments)
+    given = [*map(user_path, arguments.results), *(run.file for run in found.runs)]
+    _export(request, arguments, given)
     return not found.bad
 
 
@@ -100,7 +102,8 @@ def _notes(request: Request, to: str) -> None:
         print_note("note: the Hub shows these entries only if the data set is registered there as a benchmark")
 
 
-def _export(request: Request, arguments: argparse.Namespace) -> None:
+def _export(request: Request, arguments: argparse.Namespace, given: Sequence[Path]) -> None:
+    """Write or send the runs, and replace none of the given files."""
     if arguments.to in TRACKERS:
         if arguments.out:
             raise InputError(f"--to {arguments.to}: sends the values to the tracker; leave out -o")
@@ -110,7 +113,7 @@ def _export(request: Request, arguments: argparse.Namespace) -> None:
     elif arguments.out:
         out = user_path(arguments.out)
         check_output(out, force=arguments.force)
-        refuse_input(out, (run.file for run in request.runs))
+        refuse_inputs(out, given)
         with writing(out):
             replace_file(out, _TEXTS[arguments.to](request))
         print_line(f"{out}: {counted(len(request.runs), 'run')} as {arguments.to}")

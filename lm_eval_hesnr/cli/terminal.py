@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.messages.characters import one_line
+from lm_eval_hesnr.messages.characters import one_line, short_line
 from lm_eval_hesnr.messages.near import did_you_mean
 
 COLOURS = {
@@ -51,8 +51,8 @@ def print_line(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print one line to stderr."""
-    print(one_line(text), file=sys.stderr)
+    """Print one line to stderr. A very long one loses its middle."""
+    print(short_line(text), file=sys.stderr)
 
 
 def print_error(reason: str) -> None:

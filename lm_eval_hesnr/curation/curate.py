@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import zstandard
+
 from lm_eval_hesnr import __version__
 from lm_eval_hesnr.curation.filters import Filters, LeftOut
 from lm_eval_hesnr.curation.items import Item, Line, read_items
@@ -25,9 +27,11 @@ from lm_eval_hesnr.errors import BadFileError, InputError
 from lm_eval_hesnr.files import check_output, refuse_input, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION, Label
 from lm_eval_hesnr.trajectories.decoding import Bad
-from lm_eval_hesnr.trajectories.paths import find_inputs
+from lm_eval_hesnr.trajectories.opening import open_text
+from lm_eval_hesnr.trajectories.paths import Inputs, find_inputs
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.records import has_known_ending
+from lm_eval_hesnr.trajectories.schema import FORMAT
 from lm_eval_hesnr.trajectories.without_action import UnreadCalls
 
 BLOCK_BYTES = 2**20
@@ -36,6 +40,11 @@ each block is one frame."""
 
 BLOCK_RESULTS = 1000
 """A block also ends after this many trajectories were read, because the filters may leave out all of them."""
+
+
+_BEGINNING = json.dumps({"format": FORMAT}).removesuffix("}").encode()
+"""How every output begins."""
+_LONGEST_BEGINNING = 2**8
 
 
 def curate(
@@ -59,9 +68,10 @@ def curate(
     """
     _check(inputs, out, force=force)
     found = find_inputs(inputs, leave_out=(out, *work_files(out)))
+    tally = Tally(files=found.files, is_replaced=_is_replaced(out, found))
     if filters.tokenizer is not None:
         tokenizer_of_option(filters.tokenizer)  # raises an error here, not in every process
-    tally, block = Tally(files=found.files), Tally()
+    block = Tally()
     with ResumableFile(out, _signature(inputs, found.files, filters)) as output:
         for note in output.notes:
             tally.add(_noted(note, out))
@@ -99,6 +109,26 @@ def _check(inputs: list[str], out: Path, *, force: bool) -> None:
     for own in (out, *work_files(out)):
         refuse_input(own, map(user_path, inputs))
     check_output(out, force=force)
+
+
+def _is_replaced(out: Path, found: Inputs) -> bool:
+    """Whether the inputs contain OUT, which an earlier call wrote. It is not read, and replaced.
+
+    Raises:
+        InputError: they contain it, and it is another file.
+    """
+    if not any(file.resolve() == out.resolve() for file in found.left_out):
+        return False
+    try:
+        with open_text(out) as file:
+            beginning = file.read(_LONGEST_BEGINNING)
+    except (OSError, zstandard.ZstdError):
+        beginning = b"?"
+    if beginning and not beginning.startswith(_BEGINNING):
+        raise InputError(
+            f"{out}: is one of the files of the inputs, and hesnr did not write it; give the output another name"
+        )
+    return bool(beginning)
 
 
 def _stop_if_bad(tally: Tally, strict: bool) -> None:

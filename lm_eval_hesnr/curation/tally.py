@@ -40,6 +40,9 @@ class Tally:
     """Opened file -> True if it contains a trajectory, False if it contains only bad ones, `Skipped` if it was skipped.
     The event files of one folder count as their first file."""
 
+    is_replaced: bool = False
+    """Whether OUT was in one of the inputs, and was replaced without being read."""
+
     def total(self, column: str) -> int:
         """The sum of a column over all formats."""
         return sum(n for (_, name), n in self.counts.items() if name == column)

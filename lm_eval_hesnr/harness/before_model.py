@@ -23,7 +23,7 @@ from lm_eval.utils import sanitize_model_name, simple_parse_args_string
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import check_writable
-from lm_eval_hesnr.harness.flags import refuse_flags, refuse_samples, without_effect
+from lm_eval_hesnr.harness.flags import refuse_doubled, refuse_flags, refuse_samples, without_effect
 from lm_eval_hesnr.harness.models import refuse_stock_model, refuse_unknown_model, refuse_without_logits
 from lm_eval_hesnr.harness.own_tasks import RequestedTask, is_our_class, requested_tasks, tasks_of
 from lm_eval_hesnr.messages.characters import accept_every_character
@@ -163,6 +163,7 @@ class _Run:
         if isinstance(self.given.get("model"), str):
             refuse_stock_model(self.given["model"])
         refuse_flags(self.given)
+        refuse_doubled(self.model_args, self.given, defaults)
         self._check_output()
         manager = self.given.get("task_manager")
         if manager is None:  # as `simple_evaluate` makes it

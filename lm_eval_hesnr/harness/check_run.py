@@ -15,6 +15,7 @@ from lm_eval.tasks import TaskManager
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.harness.before_model import checked_arguments
+from lm_eval_hesnr.harness.flags import SET_BY_HARNESS
 from lm_eval_hesnr.harness.models import refuse_missing_model, refuse_unknown_model
 from lm_eval_hesnr.harness.own_tasks import is_our_class, tasks_of
 from lm_eval_hesnr.messages.near import did_you_mean
@@ -71,7 +72,7 @@ def tasks_of_run(config: Path, words: Sequence[str], models: Collection[str], ta
     names = [*dict.fromkeys(name for found in ours.values() for name in found), *files]
     if not names:
         return []
-    kept = ("model", "model_args", "limit", "samples", "metadata", *_REFUSABLE)
+    kept = ("model", "model_args", *SET_BY_HARNESS, "limit", "samples", "metadata", *_REFUSABLE)
     arguments = {name: getattr(given, name) for name in kept} | {"tasks": names, "task_manager": manager}
     checked = checked_arguments(arguments, models)
     return [task for task in tasks_of(checked["tasks"]) if is_our_class(type(task))]

@@ -32,6 +32,9 @@ WITHOUT_EFFECT = {
 }
 """Argument of `simple_evaluate` to the reason why it changes nothing in our tasks."""
 
+SET_BY_HARNESS = ("device", "batch_size", "max_batch_size")
+"""Arguments of `simple_evaluate` that the harness hands to the model."""
+
 _DEFAULT_OF_THE_COMMAND_LINE = {"batch_size": (1, "1")}
 
 
@@ -62,6 +65,25 @@ def refuse_flags(given: Mapping[str, Any]) -> None:
             f"--apply_chat_template {template}: the harness would use it as the name of a template; leave the flag out "
             "to use no template"
         )
+
+
+def refuse_doubled(model_args: Mapping[str, Any], given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse model arguments that the harness hands to the model a second time, as options of the run.
+
+    Args:
+        model_args: the arguments of a model that the harness makes.
+        given: the arguments of `simple_evaluate`.
+        defaults: their defaults.
+
+    Raises:
+        InputError: one of them is given in both places. The command line has a batch size always.
+    """
+    for name in SET_BY_HARNESS:
+        if name in model_args and given.get(name, defaults.get(name)) is not None:
+            value = f"{model_args[name]!s:.60}"
+            raise InputError(
+                f"--model_args {name}={value}: the harness sets {name} itself; leave it out, and give --{name} {value}"
+            )
 
 
 def _is_number(value: Any) -> bool:

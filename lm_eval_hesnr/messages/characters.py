@@ -12,6 +12,9 @@ import sys
 
 _RUN = re.compile(r"[^\x20-\x7e\n\t]+")
 
+_LONGEST_MESSAGE = 4000
+"""Characters."""
+
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _INVISIBLE = re.compile(
@@ -44,6 +47,17 @@ def one_line(text: str) -> str:
 def shortened(text: str, n: int) -> str:
     """The text; if it is longer than `n` characters, its first `n` and three dots."""
     return text if len(text) <= n else f"{text[:n]}..."
+
+
+def short_line(text: str) -> str:
+    """The text in one line, as `one_line`. The middle of a very long text is replaced by three dots.
+
+    The beginning of a message says what is wrong, and its end what to do.
+    """
+    line = one_line(text)
+    if len(line) <= _LONGEST_MESSAGE:
+        return line
+    return f"{line[: _LONGEST_MESSAGE * 3 // 4]} ... {line[-_LONGEST_MESSAGE // 4 :]}"
 
 
 def is_unicode(value: object) -> bool:

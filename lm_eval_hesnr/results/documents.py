@@ -18,7 +18,8 @@ import numpy as np
 from lm_eval_hesnr.metrics.measures import totals
 from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.metrics.scope_result import ScopeResult
-from lm_eval_hesnr.results.json_checks import each, each_in_list, expect, is_number_or_null
+from lm_eval_hesnr.results.json_checks import each, each_in_list, expect, is_count_or_null
+from lm_eval_hesnr.results.possible import check_totals
 
 COLUMNS = (
     "scope.tokens", "scope.top_k", "scope.rank_1", "scope.nll", "scope.entropy", "scope.top_mass", "scope.bytes",
@@ -35,7 +36,8 @@ digits, a difference of two runs is that of their token tables within 1e-6, and 
 kB."""
 _NOT_KNOWN = "-"
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e-[0-9]{1,3}|e\+[0-9]{1,2})?|inf")
-"""A sum of larger numbers could be too large for a float. Very small ones are possible: a probability may be 1e-200."""
+"""A sum of larger numbers could be too large for a float. Very small ones are possible: a probability may be 1e-200. A
+sum of logprobs may be negative by rounding, which `check_totals` limits."""
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
@@ -107,13 +109,15 @@ def check_documents(documents: Any, key: str) -> None:
     each_in_list(found.get("sha256"), f"{key}, sha256", _is_digest, "16 hexadecimal digits", n_documents)
     columns = each_in_list(found.get("columns"), f"{key}, columns", _is_text, "a name")
     expect(len(set(columns)) == len(columns) > 0, f"{key}, columns", "one or more different names", columns)
-    thresholds = each(found.get("epsilon"), f"{key}, epsilon", is_number_or_null, "a number, or null")
+    thresholds = each(found.get("epsilon"), f"{key}, epsilon", is_count_or_null, "a number from 0 on, or null")
     lines = each(found.get("totals"), f"{key}, totals")
     expect(lines.keys() == thresholds.keys(), f"{key}, totals", f"the scopes of {key}, epsilon", lines)
     for scope, of_scope in lines.items():
         expected = f"{len(columns)} numbers, or -, with one blank between two of them"
         is_line = partial(_is_line, n_columns=len(columns))
         each_in_list(of_scope, f"{key}, totals, {scope}", is_line, expected, n_documents)
+        names = [f"{key}, totals, {scope}, {i}" for i in range(n_documents)]
+        check_totals(_rows(of_scope, columns), thresholds[scope], names)
 
 
 def _is_text(value: Any) -> bool:

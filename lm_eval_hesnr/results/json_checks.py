@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,9 +77,20 @@ def is_number_or_null(value: Any) -> bool:
     return value is None or is_number(value)
 
 
+def is_count(value: Any) -> bool:
+    """Whether the value is a finite number of at least 0."""
+    return is_number(value) and 0 <= value < math.inf
+
+
+def is_count_or_null(value: Any) -> bool:
+    """Whether the value is None, or a finite number of at least 0."""
+    return value is None or is_count(value)
+
+
 def is_interval(value: Any) -> bool:
-    """Whether the value is None or a list of two numbers."""
-    return value is None or (isinstance(value, list) and len(value) == 2 and all(map(is_number, value)))
+    """Whether the value is None or a list of two finite numbers in ascending order."""
+    is_pair = isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
+    return value is None or (is_pair and -math.inf < value[0] <= value[1] < math.inf)
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
 from lm_eval_hesnr.results.documents import check_documents
-from lm_eval_hesnr.results.json_checks import decoded_json, each, expect, is_interval, is_number, is_number_or_null
+from lm_eval_hesnr.results.json_checks import (
+    decoded_json,
+    each,
+    expect,
+    is_count,
+    is_count_or_null,
+    is_interval,
+    is_number_or_null,
+)
+from lm_eval_hesnr.results.possible import check_measures
 from lm_eval_hesnr.results.run import Run
 
 _LARGEST_FILE = 2**28
@@ -78,6 +87,7 @@ def runs_of(data: Any, name: str) -> list[Run]:
     for task, config in ours.items():
         _check_config(config, f"configs, {task}")
         _check_results(results.get(task), config["summary"], f"results, {task}")
+        check_measures(results[task], config, f"results, {task}")
         runs.append(Run(name, task, results[task], config))
     return runs
 
@@ -89,35 +99,32 @@ def _check_config(config: Mapping[str, Any], key: str) -> None:
         _check_summary(summary, f"{key}, summary, {scope}")
     counts = each(config.get("trajectories", {}), f"{key}, trajectories")
     for name in ("short_context_tokens", "scored_tokens"):
-        expect(is_number(counts.get(name, 0)), f"{key}, trajectories, {name}", "a number", counts.get(name))
+        expect(is_count(counts.get(name, 0)), f"{key}, trajectories, {name}", "a number from 0 on", counts.get(name))
     each(config.get("generated_by") or {}, f"{key}, generated_by")
     for scope, labels in each(config.get("decisions_by_label") or {}, f"{key}, decisions_by_label").items():
-        each(labels or {}, f"{key}, decisions_by_label, {scope}", _is_count, "a number from 0 on")
+        each(labels or {}, f"{key}, decisions_by_label, {scope}", is_count, "a number from 0 on")
     if "documents" in config:  # older versions did not write it
         check_documents(config["documents"], f"{key}, documents")
-
-
-def _is_count(value: Any) -> bool:
-    return is_number(value) and value >= 0
 
 
 def _check_summary(summary: Any, key: str) -> None:
     found = each(summary, key)
     documents = found.get("documents")
-    expect(type(documents) is int and is_number(documents), f"{key}, documents", "a whole number", documents)
-    each(found.get("intervals"), f"{key}, intervals", is_interval, "two numbers, or null")
+    is_whole = type(documents) is int and is_count(documents)
+    expect(is_whole, f"{key}, documents", "a whole number from 0 on", documents)
+    each(found.get("intervals"), f"{key}, intervals", is_interval, "two numbers in ascending order, or null")
     for name in ("epsilon", "near_epsilon"):
-        expect(is_number_or_null(found.get(name)), f"{key}, {name}", "a number, or null", found.get(name))
+        expect(is_count_or_null(found.get(name)), f"{key}, {name}", "a number from 0 on, or null", found.get(name))
     widths = f"{key}, he_snr_interval_width_by_documents"
-    for size in each(found.get("he_snr_interval_width_by_documents") or {}, widths, is_number, "a number"):
+    for size in each(found.get("he_snr_interval_width_by_documents") or {}, widths, is_count, "a number from 0 on"):
         expect(re.fullmatch("[0-9]{1,15}", str(size)) is not None, widths, "numbers of trajectories as keys", size)
     if calibration := found.get("calibration"):
         reason = each(calibration, f"{key}, calibration").get("reason")
         expect(reason is None or isinstance(reason, str), f"{key}, calibration, reason", "a text, or null", reason)
     if worst := found.get("largest_influence"):
         share = each(worst, f"{key}, largest_influence").get("share")
-        is_known = "share" in worst and is_number_or_null(share)
-        expect(is_known, f"{key}, largest_influence, share", "a number, or null", share)
+        is_known = "share" in worst and is_count_or_null(share)
+        expect(is_known, f"{key}, largest_influence, share", "a number from 0 on, or null", share)
         name = worst.get("id", worst.get("document"))
         expect(isinstance(name, (str, int)), f"{key}, largest_influence", "the id or document of a trajectory", name)
 

@@ -19,6 +19,8 @@ from lm_eval_hesnr.files import read_regular, replace_file
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
 
+_LARGEST_CACHE = 2**24
+"""Bytes. A file of weights needs about 200."""
 _ORIGIN_KEYS = frozenset(
     {"_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "base_model_name_or_path", "revision"}
 )
@@ -87,7 +89,7 @@ def fingerprint_of_files(folder: Path, cache_folder: Path) -> str:
 def _read_cache(path: Path) -> dict[str, list[Any]] | None:
     """The digests by path; empty if there is no such file; None if it is not a file that this module wrote."""
     try:
-        content = json.loads(read_regular(path))
+        content = json.loads(read_regular(path, at_most=_LARGEST_CACHE))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):

@@ -37,8 +37,8 @@ class ListColumn(NamedTuple):
         return len(INVERSE_TEMPERATURES) if self.name == "log_z" else k
 
     def bytes_per_row(self, k: int) -> int:
-        """The most bytes of one row, before compression: the items, and the levels that mark where a list ends."""
-        return 5 * self.width(k) + 16
+        """The most bytes of one row: the items in the file and decoded, and the levels that mark where a list ends."""
+        return 13 * self.width(k) + 32
 
     def check_type(self, schema: pa.Schema) -> None:
         """Check the type of this column, if a table has it.

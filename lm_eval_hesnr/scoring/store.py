@@ -11,7 +11,6 @@ whole file. Its labels, offsets and name come from the run that wrote it last.
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -23,22 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lm_eval_hesnr.errors import Interrupted
-from lm_eval_hesnr.files import kind_of, make_folder, read_regular, reason_of, remove_abandoned, replace_file, user_path
+from lm_eval_hesnr.files import make_folder, read_regular, reason_of, remove_abandoned, replace_file, user_path
 from lm_eval_hesnr.labels import LABEL_RULES_VERSION
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.scoring.fingerprints import digest
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
+from lm_eval_hesnr.scoring.store_entry import FORMAT, VERSION, check_ours, entry_bytes, read_entry
 from lm_eval_hesnr.scoring.token_scores import OPTIONAL, STATISTICS, TokenScores
-from lm_eval_hesnr.scoring.token_table import as_parquet, as_table, read_token_table
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
-
-FORMAT = "hesnr-score-store"
-VERSION = 1
-"""Increase it if the format of entries changes, or if the same input gives other numbers than before."""
 
 _WEIGHT_NAMES = ("model", "revision", "peft")
 _CHANGES_NO_NUMBER = ("lm_eval_hesnr",)
@@ -50,9 +44,9 @@ NOT_IN_ADDRESS = (*_WEIGHT_NAMES, *_CHANGES_NO_NUMBER, "tokenizer")
 SETTINGS = "settings.json"
 """The file in each folder of entries that lists the settings behind the folder's name."""
 
-_CHECKSUM = b"hesnr-checksum:"
-_NO_CHECKSUM = b"0" * 64
-"""Placeholder for the checksum while it is computed."""
+_LARGEST_SETTINGS = 2**20
+_LONGEST_SHOWN = 500
+"""Characters of the names of settings in a line of the log."""
 _STORE_FILES = re.compile(r"fingerprints\.json|[0-9a-f]{16}/(settings\.json|[0-9a-f]{32}\.parquet)")
 """Paths of the files that a store writes, relative to its folder. It never removes anything else."""
 
@@ -156,8 +150,8 @@ class ScoreStore:
         try:
             self._write_settings(path.parent, scores.k)
             if old is None:
-                _check_ours(path)
-            replace_file(path, _entry_bytes(name, scores, address=f"{path.parent.name}/{path.stem}"))
+                check_ours(path)
+            replace_file(path, entry_bytes(name, scores, address=f"{path.parent.name}/{path.stem}"))
             self._last_read = None
         except FileExistsError as error:  # only this entry cannot be written
             if not self._has_named_foreign:
@@ -196,56 +190,15 @@ class ScoreStore:
         differing: list[list[str]] = []
         for path in self.folder.glob(f"*/{SETTINGS}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):
-                other = json.loads(read_regular(path))["settings"]
+                other = json.loads(read_regular(path, at_most=_LARGEST_SETTINGS))["settings"]
                 keys = sorted(settings.keys() | other.keys())
                 differing.append([key for key in keys if settings.get(key) != other.get(key)])
         if differing:
             nearest = min(differing, key=len)
             eval_logger.info(
                 "score store %s: no entries for this model and these settings yet; the most similar entries differ "
-                "in %s", self.folder, ", ".join(nearest),
+                "in %s", self.folder, shortened(", ".join(nearest), _LONGEST_SHOWN),
             )  # fmt: skip
-
-
-def read_entry(path: Path) -> tuple[str, TokenScores]:
-    """Trajectory name and scores of an entry, after a check of its checksum.
-
-    Raises:
-        ValueError: the file is damaged, or it is a copy of another entry. The message is the reason.
-        OSError: the file cannot be read.
-    """
-    data = read_regular(path)
-    at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
-    without_checksum = data[:at] + _NO_CHECKSUM + data[at + len(_NO_CHECKSUM) :]
-    if at < len(_CHECKSUM) or digest(without_checksum).encode() != data[at : at + len(_NO_CHECKSUM)]:
-        raise ValueError("its checksum is wrong")
-    if f'"address": "{path.parent.name}/{path.stem}"'.encode() not in data:
-        raise ValueError("it is a copy of another entry")
-    return read_token_table(pa.BufferReader(data))
-
-
-def _check_ours(path: Path) -> None:
-    """Check that a file which is not a readable entry may be replaced.
-
-    Raises:
-        FileExistsError: it is a file of another program.
-    """
-    if kind_of(path) or not os.path.lexists(path):  # `replace_file` names a link or a special file
-        return
-    with suppress(OSError):  # longer than any entry
-        if _is_ours(read_regular(path)):
-            return
-    raise FileExistsError(errno.EEXIST, "it is another program's file, expected an entry of the store", str(path))
-
-
-def _is_ours(data: bytes) -> bool:
-    """Whether the content is that of an entry, damaged or not, or of a token table. An empty file is damaged."""
-    if not data or _CHECKSUM in data or not data.startswith(b"PAR1"):
-        return not data or _CHECKSUM in data
-    try:
-        return b"hesnr" in (pq.read_schema(pa.BufferReader(data)).metadata or {})
-    except (pa.ArrowException, OSError):  # cut off
-        return True
 
 
 @contextmanager
@@ -265,18 +218,6 @@ def resumable(folder: str | Path | None) -> Iterator[None]:
         else:
             eval_logger.warning("interrupted; run the same command again to continue from the scores in %s", folder)
         raise Interrupted from None
-
-
-def _entry_bytes(name: str, scores: TokenScores, address: str) -> bytes:
-    """A Parquet file with the token table. Its metadata contains the checksum of all its other bytes."""
-    table = as_table(0, name, scores)
-    metadata = table.schema.metadata | {
-        b"store": json.dumps({"format": FORMAT, "version": VERSION, "address": address}).encode(),
-        b"checksum": _CHECKSUM + _NO_CHECKSUM,
-    }
-    data = as_parquet(table.replace_schema_metadata(metadata))
-    at = data.rfind(_CHECKSUM) + len(_CHECKSUM)
-    return data[:at] + digest(data).encode() + data[at + len(_NO_CHECKSUM) :]
 
 
 def _has_same_labels(old: TokenScores, new: TokenScores) -> bool:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from lm_eval_hesnr.labels import Label
+from lm_eval_hesnr.scoring.possible_rows import check_together
 
 _CODES = {label.label_name: int(label) for label in Label}
 
@@ -19,9 +20,6 @@ LARGEST_INTEGER = 2**31 - 1
 
 _ROUNDING = 1e-5
 """A statistic may exceed the end of its range by this much: statistics are rounded to float32."""
-
-_TOGETHER = 0.02
-"""Two statistics may disagree by this fraction. A logprob of -5 in bfloat16 changes a probability by 1 %."""
 
 _LEAST_LOGPROB = -1e6
 """A run ends if a logprob is minus infinity. Logits in float16 differ by less than 131 072."""
@@ -57,14 +55,15 @@ class Column(NamedTuple):
             raise ValueError(f"column {self.name} has type {found}, expected {self.type_name}")
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is text, also in a dictionary."""
     kind = kind.value_type if kinds.is_dictionary(kind) else kind
     return kinds.is_string(kind) or kinds.is_large_string(kind)
 
 
 COLUMNS = (
     Column("token_id", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
-    Column("label", "a dictionary of strings", _is_text, 0, len(Label) - 1, False),
+    Column("label", "a dictionary of strings", is_text, 0, len(Label) - 1, False),
     Column("char_start", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
     Column("char_end", "int32", kinds.is_integer, 0, LARGEST_INTEGER, False),
     Column("logprob", "float", kinds.is_floating, _LEAST_LOGPROB, 0, True),
@@ -113,8 +112,7 @@ def arrays_of(table: pa.Table, k: int, columns: Sequence[Column] = COLUMNS) -> d
             array = np.where(scored, array, np.nan).astype(np.float32)
         arrays[column.name] = array.astype(np.int32) if array.dtype.kind in "iu" else array
     arrays["token_ids"] = arrays.pop("token_id")
-    if {"rank", "top_mass"} <= arrays.keys():
-        _check_together(arrays, k)
+    check_together(arrays, k)
     return arrays
 
 
@@ -131,26 +129,6 @@ def _check_range(column: Column, array: np.ndarray, checked: np.ndarray, most: f
     for row in np.flatnonzero(checked & ~is_good)[:1]:
         expected = f"{column.least:.7g} to {most:.10g}" if slack == 0 else f"{column.least:g} to {most:.6g}"
         raise ValueError(f"column {column.name}, row {row}: found {array[row]:.10g}, expected {expected}")
-
-
-def _check_together(arrays: dict[str, Any], k: int) -> None:
-    """Check that the statistics of each scored token are possible together. Servers and float16 round them."""
-    rows = np.flatnonzero(arrays["scored"])
-    p, rank, top_mass = (
-        np.exp(arrays["logprob"][rows].astype(np.float64)),
-        arrays["rank"][rows],
-        arrays["top_mass"][rows],
-    )
-    for is_bad, expected in (
-        (p * rank > 1 + _TOGETHER, "at most 1 / rank, because rank - 1 tokens are more likely"),
-        ((rank <= k) & (p > top_mass * (1 + _TOGETHER)), "at most top_mass, because rank is at most k"),
-        ((rank == 1) & (p * k * (1 + _TOGETHER) < top_mass), "at least top_mass / k, because rank is 1"),
-    ):
-        for i in np.flatnonzero(is_bad)[:1]:
-            raise ValueError(
-                f"column logprob, row {rows[i]}: found a probability of {p[i]:.4g} with rank {rank[i]:.0f} and "
-                f"top_mass {top_mass[i]:.4g}, expected {expected}"
-            )
 
 
 def _label_codes(values: pa.ChunkedArray) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any
 
+from lm_eval_hesnr.files.parquet_pages import decoded_size, row_groups
 from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.decoding import Bad, Record
 from lm_eval_hesnr.trajectories.opening import COST_OF_RECORD, decompressed_limit, too_much
-from lm_eval_hesnr.trajectories.parquet_pages import pages
 
 MAX_GROUP_BYTES = 2**31
 """The largest row group that is read. The decoded columns of one row may be as large as their row group."""
@@ -18,8 +18,6 @@ _BATCH = 8
 """Number of rows read at a time, if their row group is small. One long text may be the value of all rows."""
 _LARGE_BATCH = 2**26
 """Bytes. The rows of a larger batch become Python values one by one."""
-_BYTES_PER_VALUE = 8
-"""Assumed size of a decoded number, because a file can contain a million equal values in a few bytes."""
 
 
 def parquet_records(stream: IO[bytes]) -> Iterator[Record]:
@@ -49,7 +47,7 @@ def parquet_records(stream: IO[bytes]) -> Iterator[Record]:
 def _rows(file: Any, stream: IO[bytes], limit: int) -> Iterator[Any]:
     """Yield the rows of a `ParquetFile`, and `Bad` for a row that is too large."""
     too_large = Bad(f"more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values in one row")
-    sizes = list(_group_sizes(file.metadata, stream, limit))
+    sizes = [sum(decoded_size(stream, chunk, limit) for chunk in chunks) for chunks in row_groups(stream)]
     if sum(sizes) + COST_OF_RECORD * file.metadata.num_rows > limit:
         raise too_much(limit)
     n_bytes = 0  # a text that the file contains once can be the value of many rows
@@ -66,24 +64,6 @@ def _rows(file: Any, stream: IO[bytes], limit: int) -> Iterator[Any]:
                 rows = [without_nulls(row) for row in part.to_pylist()] if _is_small(part) else [too_large]
                 may_be_large = part.nbytes > decoding.MAX_VALUES  # shorter texts contain fewer values
                 yield from (too_large if may_be_large and _has_large_json(row) else row for row in rows)
-
-
-def _group_sizes(metadata: Any, stream: IO[bytes], limit: int) -> Iterator[int]:
-    """Yield the decoded size of each row group: what its pages say, or the end of the file if that is more.
-
-    A column ends with the page that exceeds the limit.
-    """
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        size = 0
-        for column in map(group.column, range(group.num_columns)):
-            said = _BYTES_PER_VALUE * column.num_values + column.total_uncompressed_size
-            found = 0
-            for page in pages(stream, column) if said <= limit else ():
-                found += page.n_bytes + _BYTES_PER_VALUE * page.n_values
-                if found > limit:
-                    break
-            size += max(said, found)
-        yield size
 
 
 def _is_small(batch: Any) -> bool:

@@ -36,6 +36,8 @@ class Inputs(NamedTuple):
     """Every file, of any kind, each once and in order. Data sets of the Hub have no files here."""
     to_read: list[_Files | HubName]
     """One entry for each path. In folders, only files with a known ending are read."""
+    left_out: list[Path]
+    """Files that the paths name, and that are not read."""
 
 
 class RecordGroup(NamedTuple):
@@ -53,9 +55,9 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
     Raises:
         InputError: a path does not exist, or it is a folder without a file with a known ending.
     """
-    found = Inputs([], [])
-    listed = {path.resolve() for path in leave_out}
-    read = set(listed)
+    found = Inputs([], [], [])
+    not_read = {path.resolve() for path in leave_out}
+    listed, read = set(not_read), set(not_read)
     for given in [paths] if isinstance(paths, (str, Path)) else paths:
         if hub := _on_hub(given):
             found.to_read.append(hub)
@@ -65,6 +67,8 @@ def find_inputs(paths: str | Path | Iterable[str | Path], *, leave_out: Iterable
         to_read = []
         for file in files:
             resolved = file.resolve()
+            if resolved in not_read:
+                found.left_out.append(file)
             if resolved not in listed:
                 listed.add(resolved)
                 found.files.append(file)

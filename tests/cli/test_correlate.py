@@ -310,6 +310,22 @@ def test_thresholds_are_measured_from_token_tables(tmp_path, capsys):
     assert rows[0]["pearson"] != rows[1]["pearson"]
 
 
+def test_a_token_table_is_never_replaced(tmp_path, capsys):
+    for i in range(3):
+        for j in range(6):
+            scores = token_scores(150, seed=j, better=0.1 * i, signature={"model": f"m{i}", "k": 10})
+            write_token_table(tmp_path / "tokens" / f"m{i}", j, f"run {j}", scores)
+    scores = tmp_path / "scores.csv"
+    scores.write_text("checkpoint,passed,tasks,step\nm0,3,10,1\nm1,4,10,2\nm2,6,10,3\n")
+    out = tmp_path / "tokens" / "m1" / "00001-run_1.parquet"
+    before = out.read_bytes()
+    for given in (sorted((tmp_path / "tokens").iterdir()), [tmp_path / "tokens"]):
+        status, _, err = correlate(capsys, scores, "--tables", *given, "-o", out, "--force")
+        assert status == 2
+        assert f"{out}: is one of the files in the input" in err
+    assert out.read_bytes() == before
+
+
 def test_thresholds_need_token_tables(small, capsys):
     status, _, err = correlate(capsys, small / "scores.csv", small / "results", "--thresholds", "0.8")
     assert (status, "--thresholds needs token tables of every checkpoint; give those of step100" in err) == (2, True)

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,18 @@ def test_the_best_run_and_the_first_one(sweep, capsys):
         assert out.count("\n") == 5
     status, _, err = export(capsys, sweep, "--to", "csv", "--best", "--measures", "decisions")
     assert (status, "for decisions, neither higher nor lower is better" in err) == (2, True)
+
+
+def test_no_input_is_replaced_also_if_it_is_not_exported(sweep, capsys):
+    """A run that is not the best one, an unreadable file, and files of a sweep."""
+    files = sorted(path for path in Path(sweep).rglob("*.json"))
+    assert {path.name for path in files} >= {"sweep.json", "state.json"}
+    for file in files:
+        before = file.read_bytes()
+        for given in ([sweep], [*files, sweep]):
+            status, _, err = export(capsys, *given, "--best", "--to", "csv", "-o", file, "--force")
+            assert (status, "give the output another name" in err) == (2, True)
+        assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,17 @@ def test_the_file_of_scores_is_never_replaced(tmp_path, capsys):
     assert scores.read_bytes() == before
 
 
+def test_a_token_table_of_a_run_is_never_replaced(runs, capsys):
+    """Also if only its results file is given."""
+    out = sorted(Path(runs[1]).rglob("*.parquet"))[1]
+    (results,) = Path(runs[1]).glob("*.json")
+    before = out.read_bytes()
+    for given in (runs, [runs[0], results]):
+        status, _, notes = reported(capsys, *given, "--show", "0", "-o", out, "--force")
+        assert (status, "is one of the files in the input" in notes[-1]) == (2, True)
+    assert out.read_bytes() == before
+
+
 def test_an_earlier_report_is_replaced_and_another_file_only_with_force(runs, tmp_path, capsys):
     out = tmp_path / "report.html"
     for title in ("one", "two"):

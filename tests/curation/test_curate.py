@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from lm_eval_hesnr.cli import main
 from lm_eval_hesnr.curation import curate as module
@@ -196,6 +197,17 @@ def test_runs_without_an_action_are_kept_over_a_stop(tmp_path, monkeypatch):
     assert curate([source], out, EVERYTHING).unread_calls == [UnreadCalls(source, False, ("<a_b>",))] * 4
 
 
+def test_very_many_unknown_tools_are_counted_and_only_some_are_named(tmp_path, capsys):
+    calls = [{"tool": f"frobnicate{'q' * i}", "arguments": {"a": "some words"}, "executed": True} for i in range(300)]
+    turn = {"kind": "action", "text": "some words", "generated": True, "calls": calls}
+    source = written(tmp_path / "in.jsonl", [curated_row("a", segment("task", "Fix it."), turn)])
+    for options, names in (([], 200), (["-v"], 300)):
+        assert main(["curate", str(source), "-o", str(tmp_path / "o.jsonl"), "--force", *options]) == 0
+        (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("unknown tools: ")]
+        assert line.count("frobnicate") == names
+        assert line.endswith(" and 100 more (-v names all)") == (names == 200)
+
+
 def test_unknown_tools_are_printed(tmp_path, capsys):
     source, out = str(written(tmp_path / "in.jsonl", UNKNOWN_TOOLS)), str(tmp_path / "o.jsonl")
     assert main(["curate", source, "-o", out]) == 0
@@ -266,6 +278,22 @@ def test_the_output_is_not_an_input(runs, tmp_path):
         with pytest.raises(InputError, match=r"o\.jsonl: is one of the inputs"):
             curate([str(given)], out, EVERYTHING, force=True)
     assert len(ids(out)) == 7
+
+
+@pytest.mark.parametrize("name", ["2.jsonl", "3.jsonl.zst"])
+def test_a_file_of_an_input_folder_is_replaced_only_if_hesnr_wrote_it(runs, tmp_path, name, capsys):
+    out = tmp_path / "in" / name
+    content = b'{"messages": []}\n'
+    out.write_bytes(zstandard.compress(content) if name.endswith(".zst") else content)
+    before = out.read_bytes()
+    for given in (runs, f"{runs}/*"):
+        with pytest.raises(InputError, match="is one of the files of the inputs, and hesnr did not write it"):
+            curate([given], out, EVERYTHING, force=True)
+        assert out.read_bytes() == before
+    out.unlink()
+    for is_there in (False, True):
+        assert main(["curate", runs, "-o", str(out), "--force"]) == 1
+        assert ("the old file was not read, and was replaced" in capsys.readouterr().err) == is_there
 
 
 def test_inputs_with_the_names_of_work_files_stay(runs, tmp_path):

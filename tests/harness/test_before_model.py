@@ -199,6 +199,22 @@ def test_tasks_of_any_iterable_are_checked_and_reach_the_harness(evaluate, no_mo
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "option"), [("device", "cpu", "cuda:0"), ("batch_size", 4, 1), ("max_batch_size", 4, 8)]
+)
+def test_a_model_argument_that_the_harness_sets_itself_is_refused_before_the_model(
+    evaluate, no_model, name, value, option
+):
+    line = f"--model_args {name}={value}: the harness sets {name} itself; leave it out, and give --{name} {value}"
+    with pytest.raises(InputError, match=line):
+        evaluate({}, **{name: option}, model_args={name: value})
+
+
+def test_a_model_argument_in_one_place_only_is_accepted(evaluate, tiny_model):
+    arguments = {"pretrained": str(tiny_model), "device": "cpu", "batch_size": 1, "dtype": "float32"}
+    assert evaluate({}, model_args=arguments, device=None, batch_size=None, limit=1)["results"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "line"),
     [
         ({"stride": 0}, "stride=0: expected a number of tokens"),

@@ -69,3 +69,11 @@ def test_an_encoding_without_an_arrow_gets_an_escape(monkeypatch, encoding, writ
     sys.stdout.write("\u2191 ±")
     sys.stdout.flush()
     assert file.getvalue() == written
+
+
+def test_a_very_long_message_keeps_its_beginning_and_its_end():
+    error = str(InputError(f"results.json: found {'x' * 1_000_000}\n; give another file"))
+    assert len(error) == 4005
+    assert error.startswith("results.json: found xxx")
+    assert error.endswith("xxx\\n; give another file")
+    assert str(InputError("x" * 4000)) == "x" * 4000

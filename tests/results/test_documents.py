@@ -73,7 +73,7 @@ def test_columns_are_read_by_name():
         (["columns"], [], "documents, columns: expected one or more different names, found a list of 0"),
         (["columns", 1], "scope.tokens", "documents, columns: expected one or more different names"),
         (["columns", 1], [], "documents, columns, 1: expected a name, found a list of 0"),
-        (["epsilon", "all"], "x", "documents, epsilon, all: expected a number, or null, found 'x'"),
+        (["epsilon", "all"], "x", "documents, epsilon, all: expected a number from 0 on, or null, found 'x'"),
         (["epsilon"], {}, "documents, totals: expected the scopes of documents, epsilon, found an object"),
         (["totals", "all"], [], "documents, totals, all: expected a list of 3, found a list of 0"),
         (["totals", "all", 2], 5, "documents, totals, all, 2: expected 14 numbers, or -, with one blank"),

@@ -81,3 +81,9 @@ def test_runs_in_a_score_store_are_named_by_their_models(tmp_path):
     touch(tmp_path / "0123456789abcdef" / "settings.json", tmp_path / "fedcba9876543210" / "settings.json")
     paths = [str(path) for path in sorted(tmp_path.iterdir())]
     assert short(*paths, models=["org/base", "org/final"]) == ["base", "final"]
+
+
+def test_the_name_of_a_run_is_cut_if_it_is_very_long():
+    found = [Source(Path(f"/r/{name}/results_1.json"), has_tokens=False) for name in "ab"]
+    names = short_names(found, ["m" * 1_000_000, "n" + "m" * 1_000_000])
+    assert names == ["m" * 500 + "...", "n" + "m" * 499 + "..."]

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring import store as store_module
+from lm_eval_hesnr.scoring.fingerprints import fingerprint_of_files
 from lm_eval_hesnr.scoring.statistics import Extras
-from lm_eval_hesnr.scoring.store import ScoreStore, read_entry, resumable
+from lm_eval_hesnr.scoring.store import ScoreStore, resumable
+from lm_eval_hesnr.scoring.store_entry import read_entry
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.windows import plan_windows
 from tests import builders
@@ -142,6 +145,27 @@ def test_the_log_names_the_settings_that_differ_from_the_most_similar_entries(tm
     opened(tmp_path, dtype="float32", window=1, stride=1).write("a run", scores)
     opened(tmp_path, dtype="float16").read(scores.token_ids, positions_of(scores), k=10)
     assert harness_logs.messages[-1].endswith("the most similar entries differ in dtype")
+
+
+def test_settings_of_someone_else_that_are_very_large_are_not_decoded(tmp_path, harness_logs, monkeypatch):
+    """Also a cache of fingerprints."""
+    (tmp_path / "x").mkdir()
+    for name in ("x/settings.json", "fingerprints.json"):
+        (tmp_path / name).write_bytes(b"[" + b"{}," * 6_000_000 + b"{}]")
+    decoded, loads = [0], json.loads
+
+    def counted(text):
+        decoded.append(len(text))
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", counted)
+    opened(tmp_path).read(np.arange(5), np.array([1]), 10)
+    assert max(decoded) < 10_000
+    assert not [message for message in harness_logs.messages if "most similar" in message]
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    fingerprint_of_files(tmp_path, tmp_path)
+    assert max(decoded) < 10_000
+    assert "fingerprints.json is not a file of a score store" in harness_logs.messages[-1]
 
 
 def test_every_flipped_byte_is_noticed_logged_once_and_repaired(tmp_path, harness_logs):

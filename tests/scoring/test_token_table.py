@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lm_eval_hesnr.metrics.measures import measures
+from lm_eval_hesnr.scoring import table_file
+from lm_eval_hesnr.scoring.table_columns import COLUMNS
+from lm_eval_hesnr.scoring.table_file import read_file, read_texts
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import as_table, read_token_table, write_token_table
 from tests.builders import token_scores
@@ -40,6 +43,17 @@ def with_value(name: str, value: Any, row: int = ROW, first: tuple[str, Any] | N
     values = column.to_pylist()
     values[row] = value
     return with_column(name, values, column.type if name != "label" else None, table)
+
+
+def with_values(**values: Any) -> Any:
+    """The same with several values of one row replaced."""
+    table = as_table(0, "a run", token_scores())
+    for name, value in values.items():
+        column = table.column(name)
+        table = with_column(
+            name, [*column.to_pylist()[:ROW], value, *column.to_pylist()[ROW + 1 :]], column.type, table
+        )
+    return table
 
 
 def with_metadata(**changes):
@@ -77,6 +91,16 @@ IMPOSSIBLE = {
     "numbers as labels": (with_column("label", [0] * 400), "column label has type int64, expected a dictionary of st"),
     "lists": (with_column("entropy", [[1.0]] * 400), "column entropy has type list<element: double>, expected float"),
     "a rank beyond int32": (with_column("rank", [2**32 + 1] * 400), "column rank, row 0: found a value, expected null"),
+    "a token that ends early": (with_value("char_end", 59), "column char_end, row 20: found 59, expected at least"),
+    "too many bytes": (with_value("n_bytes", 2**31 - 1), "column n_bytes, row 20: found 2147483647, expected 3 to 12"),
+    "no bytes": (with_value("n_bytes", 0), "column n_bytes, row 20: found 0, expected 3 to 12"),
+    "bytes of a token without characters": (
+        with_value("n_bytes", 3, first=("char_start", 63)), "column n_bytes, row 20: found 3, expected 0 to 0"
+    ),
+    "entropy of a certain token": (
+        with_values(logprob=-1e-7, rank=1, top_mass=1.0, entropy=2.302585),
+        "column entropy, row 20: found 2.303 for a token with a probability of 1, expected at most 0.1456",
+    ),
     "a column that is missing": (as_table(0, "a", token_scores()).drop_columns("rank"), "it has no columns rank, exp"),
     "a column twice": (
         as_table(0, "a", token_scores()).append_column("rank", pa.array([1] * 400)), "it has 2 columns rank, expected"
@@ -189,3 +213,54 @@ def test_changed_bytes_give_the_same_numbers_or_one_error(tmp_path):
         for field in TokenScores.__dataclass_fields__.keys() - {"signature", "short_context"}:
             np.testing.assert_array_equal(getattr(scores, field), getattr(original, field), err_msg=field)
     assert n_read > 0
+
+
+def written(folder, table):
+    """Saved so that its columns have the types of other programs: labels are plain texts, in the file only once."""
+    with pq.ParquetWriter(folder / "x.parquet", table.schema.remove_metadata(), store_schema=False) as writer:
+        writer.write_table(table.replace_schema_metadata(None))
+        writer.add_key_value_metadata(dict(table.schema.metadata))
+    return folder / "x.parquet"
+
+
+def equal_texts(n_bytes, kind=None):
+    return pa.DictionaryArray.from_arrays(np.zeros(400, np.int32), pa.array(["x" * n_bytes], kind))
+
+
+def test_a_text_that_is_the_value_of_all_rows_is_in_memory_once(tmp_path):
+    """20 KB of label in each of 400 rows. A text of 1 MB in 6000 rows would need 6 GB."""
+    before = pa.total_allocated_bytes()
+    pa.default_memory_pool().release_unused()
+    for kind in (pa.string(), pa.large_string()):
+        path = written(tmp_path, with_column("label", equal_texts(20_000, kind)))
+        with pytest.raises(ValueError, match=r"column label, row 0: found 'x{100}'"):
+            read_token_table(path)
+        file = read_file(path, COLUMNS)
+        assert file.columns.column("label").nbytes < 100_000
+    assert pa.total_allocated_bytes() - before < 2_000_000
+
+
+def test_texts_that_are_too_long_together_are_refused_before_they_are_decoded(tmp_path):
+    path = written(tmp_path, as_table(0, "a run", token_scores()).append_column("text", equal_texts(1000)))
+    assert read_texts(path, 400, 400_000) == ["x" * 1000] * 400
+    with pytest.raises(ValueError, match="expected 400 texts of at most 399999 bytes, found 400, 0 of them null, with"):
+        read_texts(path, 400, 399_999)
+    with pytest.raises(ValueError, match="column text: expected at most 100 bytes"):
+        read_texts(path, 400, 100)
+
+
+def test_more_rows_than_a_trajectory_has_tokens_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_file, "_MOST_ROWS", 399)
+    path = saved(tmp_path, as_table(0, "a run", token_scores()))
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match=r"it has 400 rows .* expected at most 399 rows"):
+        read_token_table(path)
+
+
+def test_a_list_of_very_many_equal_items_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    items = pa.ListArray.from_arrays(np.array([0] * 400 + [1_000_000], np.int32), np.zeros(1_000_000, np.float32))
+    path = saved(tmp_path, as_table(0, "a run", token_scores()).append_column("log_z", items))
+    assert path.stat().st_size < 60_000
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match=r"it has 400 rows and 8\d{6} bytes, expected"):
+        read_token_table(path)

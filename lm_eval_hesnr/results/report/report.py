@@ -13,11 +13,11 @@ from lm_eval_hesnr.files import (
     check_output,
     kind_of,
     open_regular,
-    refuse_input,
     replace_file,
     user_path,
     writing,
 )
+from lm_eval_hesnr.files.inputs import refuse_inputs
 from lm_eval_hesnr.messages.characters import one_line
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.results.diagnosis.diagnose import diagnose
@@ -48,7 +48,7 @@ class Report:
     notes: Sequence[str]
     """What the user should know, one line each."""
     sources: Sequence[Path] = ()
-    """The results files, folders of token tables, and the file of scores, that it was made from."""
+    """The given paths, results files, folders of token tables, and the file of scores, that it was made from."""
 
     def __repr__(self) -> str:
         return "\n".join(map(one_line, self.words.verdict))
@@ -65,10 +65,10 @@ class Report:
             force: replace it also if it is another file.
 
         Raises:
-            InputError: there is another file, or it is one of `sources`, or it cannot be written.
+            InputError: there is another file, or it is one of `sources` or in one of them, or it cannot be written.
         """
         path = user_path(out)
-        refuse_input(path, self.sources)
+        refuse_inputs(path, self.sources)
         check_page(path, force=force)
         with writing(path):
             replace_file(path, self.html)
@@ -166,7 +166,8 @@ def make_report(request: ReportRequest) -> Report:
         on_set=on_set, predict=predict,
     )  # fmt: skip
     html, left_out = page.html(views, request.max_size)
-    sources = [*(run.source for run in inputs.runs), *([request.scores] if request.scores else [])]
+    used = [path for run in inputs.runs for path in (run.source, run.tables)]
+    sources = [path for path in (*request.paths, *used, request.scores) if path is not None]
     return Report(html=html, words=words, bad=inputs.bad, notes=[*notes, *left_out], sources=sources)
 
 

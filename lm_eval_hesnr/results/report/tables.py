@@ -17,6 +17,7 @@ from lm_eval_hesnr.files import open_regular
 from lm_eval_hesnr.results.token_tables import read_scores
 from lm_eval_hesnr.scoring.statistics import Extras
 from lm_eval_hesnr.scoring.store import SETTINGS
+from lm_eval_hesnr.scoring.table_file import read_texts
 from lm_eval_hesnr.scoring.token_scores import PLAN_KEYS, TokenScores
 from lm_eval_hesnr.scoring.token_table import file_name
 
@@ -97,16 +98,6 @@ def _by_name(folder: Path) -> dict[str, Sequence[Path]]:
 
 def _texts(path: Path, n_tokens: int) -> list[str] | None:
     try:
-        with open_regular(path) as file:
-            table = pq.ParquetFile(file, page_checksum_verification=True)
-            schema = table.schema_arrow
-            if schema.names.count("text") != 1 or not pa.types.is_string(schema.field("text").type):
-                return None
-            column = table.read(["text"]).column("text")
-            column.validate(full=True)  # its bytes are not always UTF-8
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: column text cannot be read ({error}); write the tables again") from error
-    if column.nbytes > _LARGEST_TEXT or column.null_count or len(column) != n_tokens:
-        raise InputError(f"{path}: column text has missing values, or too much text; write the tables again")
-    texts: list[str] = column.to_pylist()
-    return texts
+        return read_texts(path, n_tokens, _LARGEST_TEXT)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; write the tables again") from error

@@ -91,13 +91,13 @@ class OutFolder:
 
     def set_checkpoints(self, names: list[str]) -> None:
         """Write the names of the checkpoints in their order. Call it under the lock."""
-        if self._content is not None and self._content["checkpoints"] != names:
+        if self._content is not None and self._content.get("checkpoints") != names:
             self._write({**self._content, "checkpoints": names})
 
     def _write(self, content: dict[str, Any]) -> None:
         self._content = {**content, "format": FORMAT, "version": VERSION}
         with writing(self.path / "sweep.json"):
-            replace_file(self.path / "sweep.json", json.dumps(self._content, indent=2, ensure_ascii=False) + "\n")
+            replace_file(self.path / "sweep.json", json.dumps(self._content, indent=2) + "\n")
 
     def folder(self, name: str) -> Path:
         """The folder of a checkpoint."""

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.messages.characters import shortened
 from lm_eval_hesnr.results.sweep.checkpoint import Checkpoint, resolved
 
 OWN_MODEL_ARGS = ("pretrained", "revision", "score_store")
 """Model arguments that the sweep sets itself."""
+_LONGEST_SHOWN, _MOST_SHOWN = 500, 20
+"""Characters of a differing setting in a message, and the number of settings."""
 _WITH_STORE = ("hf-topk", "vllm-topk")
 
 
@@ -57,10 +60,14 @@ class Settings:
         differing = [key for key in own.keys() | found.keys() if own.get(key) != found.get(key)]
         if differing:
             shown = ", ".join(
-                f"{key} (there {json.dumps(found.get(key))}, now {json.dumps(own.get(key))})"
-                for key in sorted(differing)
+                f"{shortened(key, _LONGEST_SHOWN)} (there {_shown(found.get(key))}, now {_shown(own.get(key))})"
+                for key in sorted(differing)[:_MOST_SHOWN]
             )
             raise InputError(f"{place}: was made with other settings: {shown}; use the same, or another -o")
+
+
+def _shown(value: Any) -> str:
+    return shortened(json.dumps(value), _LONGEST_SHOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ class State:
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
         path = folder / "state.json"
         with writing(path):
-            replace_file(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            replace_file(path, json.dumps(content, indent=2) + "\n")
 
 
 _TYPES: dict[str, Any] = {

@@ -96,21 +96,23 @@ def test_a_folder_without_results(tmp_path):
         read_runs([tmp_path])
 
 
-def test_values_that_are_not_finite_are_missing(tmp_path):
-    (run,) = read_runs([write_results(tmp_path, {"he_snr": None, "ppl": float("inf"), "he_ppl": "N/A"})]).runs
-    assert [run.value(name, "action").value for name in ("he_snr", "ppl", "he_ppl")] == [None, None, None]
+def test_values_that_are_no_numbers_are_missing(tmp_path):
+    (run,) = read_runs([write_results(tmp_path, {"he_snr": None, "he_ppl": "N/A"})]).runs
+    assert [run.value(name, "action").value for name in ("he_snr", "he_ppl")] == [None, None]
     assert run.value("he_snr", "action").low is None
 
 
-def test_half_an_interval_is_no_interval(tmp_path):
+@pytest.mark.parametrize(("place", "value"), [("intervals", float("inf")), ("intervals", -1.0), ("epsilon", -1.0)])
+def test_an_impossible_interval_or_epsilon_is_one_line(tmp_path, place, value):
     data = results()
     summary = data["configs"]["swe_hesnr"]["summary"]["action"]
-    summary["intervals"]["ppl"][1], summary["epsilon"] = float("inf"), float("-inf")
+    summary[place] = value if place == "epsilon" else summary[place] | {"ppl": [2.0, value]}
     path = tmp_path / "results_1.json"
     path.write_text(json.dumps(data))
-    (run,) = read_runs([path]).runs
-    assert run.value("ppl", "action")[-2:] == (None, None)
-    assert run.epsilon("action") is None
+    found = read_runs([path])
+    assert not found.runs
+    assert len(found.bad) == 1
+    assert f"summary, action, {place}" in found.bad[0]
 
 
 @pytest.mark.parametrize(

@@ -147,3 +147,33 @@ def test_the_digest_of_the_settings_depends_on_the_checkpoints_own_arguments():
     assert Settings().digest(one) == Settings().digest(Checkpoint("b", "q"))
     assert Settings().digest(one) != Settings().digest(other)
     assert Settings().digest(one) != Settings(metadata={"k": 20}).digest(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("sweep.json", {"checkpoints": None, "x": "\ud800"}),
+        ("sweep.json", {"trajectories": {"\udfff": "\ud800"}, "checkpoints": 7}),
+        ("a/state.json", {"token_table": "\ud800"}),
+    ],
+)
+def test_own_files_with_missing_keys_or_half_surrogates_are_written_again(tmp_path, name, change):
+    out = began(tmp_path / "OUT")
+    (out.path / "a").mkdir()
+    State(name="a", pretrained="p", status="done").write(out.path / "a")
+    content = {**json.loads((out.path / name).read_text()), **change}
+    (out.path / name).write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+    out = began(out.path)
+    out.set_checkpoints(["é"])
+    out.states()["a"].write(out.path / "a")
+    assert json.loads((out.path / "sweep.json").read_text(encoding="ascii"))["checkpoints"] == ["é"]
+
+
+def test_other_settings_are_shown_shortened(tmp_path):
+    out = began(tmp_path / "OUT")
+    content = json.loads((out.path / "sweep.json").read_text())
+    content["settings"] |= {f"key {i}" + "x" * 9000: "y" * 9000 for i in range(50)}
+    (out.path / "sweep.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="was made with other settings") as error:
+        began(out.path)
+    assert len(str(error.value)) < 25_000

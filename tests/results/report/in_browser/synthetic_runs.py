@@ -98,7 +98,7 @@ def scores(
     entropy = np.where(is_open, shared.beta(2, 2.5, n_tokens) * np.log(K), shared.exponential(0.08, n_tokens))
     entropy = np.clip(entropy * own.lognormal(0, 0.15, n_tokens), 1e-4, np.log(K) * 0.999)
     surprisal = shared.gamma(0.9, np.maximum(entropy, 0.02)) * own.lognormal(0, 0.3, n_tokens) * (1 - better)
-    p = np.clip(np.exp(-surprisal), 1e-6, 0.99999)
+    p = np.clip(np.exp(-surprisal), 1e-6, np.where(entropy < 0.1, 0.99999, 0.998))  # as a model can give them
     rank = np.minimum(1 + shared.poisson(surprisal), (1 / p).astype(np.int64))
     rank = np.where((rank == 1) & (p * K < 1), 2, rank)
     return TokenScores(
