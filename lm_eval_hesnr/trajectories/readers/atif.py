@@ -20,6 +20,7 @@ from typing import Any
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.listing import changed_ns, kept_for_folder, paths_in
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
 from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
@@ -47,9 +48,8 @@ def read(data: Any, path: Path) -> Trajectory:
     native = path.with_name(path.name.replace("trajectory.json", "mini-swe-agent.trajectory.json"))
     if dict_of(data.get("agent")).get("name") == "mini-swe-agent" and native != path and native.is_file():
         raise PartOfRunError(native)
-    changed_ns = path.parent.stat().st_mtime_ns if path.exists() else 0
-    for before in _continued(path.parent, changed_ns).get(path.name, ()) if changed_ns else ():
-        if _is_read(before, changed_ns):
+    for before in _continued(path.parent).get(path.name, ()) if path.exists() else ():
+        if _is_read(before, changed_ns(path.parent)):
             raise PartOfRunError(before)
     return _whole(data, path)
 
@@ -136,16 +136,11 @@ def _is_sidechain(step: dict[str, Any]) -> bool:
     return dict_of(step.get("extra")).get("is_sidechain") is True
 
 
-@lru_cache(maxsize=64)
-def _continued(folder: Path, changed_ns: int) -> dict[str, list[Path]]:
-    """The files of a folder that continue another file: name of the continuation -> paths of the files that name it.
-
-    Args:
-        folder: searched without its subfolders.
-        changed_ns: when the folder last changed; a new value makes the cache read the folder again.
-    """
+@kept_for_folder
+def _continued(folder: Path) -> dict[str, list[Path]]:
+    """The files of a folder that continue another file: name of the continuation -> paths of the files that name it."""
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in (path for path in paths_in(folder) if path.suffix == ".json"):
         data = json_of(path, needle=b'"continued_trajectory_ref"', largest=decoding.MAX_BYTES)
         following = data.get("continued_trajectory_ref") if detect(data) else None
         if isinstance(following, str) and following != path.name:
