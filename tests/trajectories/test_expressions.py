@@ -24,11 +24,10 @@ LONG = 0.01
 """Seconds that no linear expression takes for `LENGTH` characters. A slower one is measured again at other lengths."""
 SHORT_TEXTS = {
     "readers.cline._STOPPED": 300,
-    "readers.openhands_completions._NAME": 255,
     "tools._NUMBER": 201,
     "tools._PREFIX": 200,
 }
-"""Expressions that only see a text of so many characters: the end of a reply, a file name, a name of a tool."""
+"""Expressions that only see a text of so many characters: the end of a reply, a name of a tool."""
 SEARCHES = ("search", "finditer", "findall", "sub", "split")
 
 
