@@ -7,9 +7,10 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import aider
+from lm_eval_hesnr.trajectories.readers import aider, aider_edits
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NO_REPLY, Skipped
+from tests.builders import assert_linear
 
 NAME = ".aider.chat.history.md"
 HEAD = "# aider chat started at 2025-01-02 03:04:05"
@@ -220,3 +221,26 @@ def test_marks_that_never_close_cost_linear_time(tmp_path, mark, edit_format):
     begin = time.process_time()
     load_trajectories(write(tmp_path, text))
     assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "is_path"),
+    [
+        ("a/b.py", True), (".env", True), ("/etc", True), ("a/", False), ("./", True), ("a./b", True), ("x..y", True),
+        ("Makefile", True), ("file", True), (".", False), ("/", False), ("a.", False), ("a..", False), ("../..", False),
+        ("a b.py", False), ("word", False), ("", False), ("." * 9, False), ("." * 40_000, False), ("a" * 9, False),
+    ],
+)  # fmt: skip
+def test_what_is_a_file_name_on_a_line(name, is_path):
+    assert (aider_edits._path_in(f"**{name}**:") == name) is (is_path or not name)
+    old = re.compile(r"\S*[./]\S*[^\s.]|\w*file", re.IGNORECASE)  # quadratic, and correct
+    assert len(name) > 99 or (old.fullmatch(name) is not None) is is_path
+
+
+def test_the_output_about_edits_is_searched_once(tmp_path):
+    def read(n: int) -> None:
+        blocks = "".join(f"{i}.py\n{block('x', 'y')}\n" for i in range(n))
+        text = chat(user_says("Go."), model_says(blocks), aider_says("x" * 20 * n, *["Applied edit to z.py"] * n))
+        aider.read({"aider_chat": text.partition(HEAD)[2], "started": "x"}, tmp_path / NAME)
+
+    assert_linear(read, 3200)
