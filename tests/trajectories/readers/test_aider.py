@@ -10,7 +10,6 @@ from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import aider, aider_edits
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NO_REPLY, Skipped
-from tests.builders import assert_linear
 
 NAME = ".aider.chat.history.md"
 HEAD = "# aider chat started at 2025-01-02 03:04:05"
@@ -237,10 +236,19 @@ def test_what_is_a_file_name_on_a_line(name, is_path):
     assert len(name) > 99 or (old.fullmatch(name) is not None) is is_path
 
 
-def test_the_output_about_edits_is_searched_once(tmp_path):
-    def read(n: int) -> None:
-        blocks = "".join(f"{i}.py\n{block('x', 'y')}\n" for i in range(n))
-        text = chat(user_says("Go."), model_says(blocks), aider_says("x" * 20 * n, *["Applied edit to z.py"] * n))
-        aider.read({"aider_chat": text.partition(HEAD)[2], "started": "x"}, tmp_path / NAME)
+class Output(str):
+    """A text that counts how often it is searched."""
 
-    assert_linear(read, 3200)
+    n_searches = 0
+
+    def __contains__(self, text):
+        Output.n_searches += 1
+        return super().__contains__(text)
+
+
+def test_the_output_about_edits_is_searched_once():
+    outcome = aider._Outcome(Output("> Applied edit to a/b.py  \n> Skipping edits to c.py. Applied edit to d.pyi"))
+    n = Output.n_searches
+    edits = [aider_edits.Edit(0, 0, "edit", {"path": path}) for path in ("a/b.py", "a/b", "c.py", "d.py", "e.py")]
+    assert [outcome.of(one) for one in edits * 9] == [True, True, False, True, None] * 9
+    assert Output.n_searches == n
