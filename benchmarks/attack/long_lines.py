@@ -25,7 +25,8 @@ UNITS = (
     "\n", " \n", "a.", "a ", "> a\n", "#### a\n", "```\n", "```bash\nls\n```\n", "<a>", "</a>", "<think>",
     "<tool_call>", "<function=a>", "<function=a></function>", "<parameter=a>", "<parameter=a=", "<read_file>",
     "<command>", "<execute>", "<keystrokes>ls</keystrokes>", "<file>", "Action:", "Act: bash", "Tool [a", "[a] Result:",
-    'search_code("', "search_code(", "Result of ", "EXECUTION RESULT of [", "a.py\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n",
+    'search_code("', "search_code(", "Result of ", "EXECUTION RESULT of [",
+    "a.py\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n",
     "<<<<<<< SEARCH\n", "*** Begin Patch\n", "> Running ls  \n", "Applied edit to a.py\n",
 )  # fmt: skip
 OPENINGS = ("", "[", "<", "Tool [", "```")
