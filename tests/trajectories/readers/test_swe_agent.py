@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -280,7 +281,7 @@ def test_values_are_trimmed_as_the_recorded_action_has_them():
 
 
 def test_the_recorded_action_of_many_commands_is_split_once(monkeypatch):
-    n_split: list[str] = []
+    n_split: Any = []
     split = swe_agent_parsers.shlex.split
     monkeypatch.setattr(swe_agent_parsers.shlex, "split", lambda text: n_split.append(text) or split(text))
     text = "\n".join(f"```bash\nls {i}\n```" for i in range(30))
