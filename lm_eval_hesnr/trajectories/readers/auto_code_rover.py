@@ -116,10 +116,10 @@ def _segments(messages: list[dict[str, Any]]) -> Iterator[Segment]:
 def _answer(messages: list[dict[str, Any]], i: int) -> str | None:
     """The texts between a reply and the next one; None if the chat ends with the reply."""
     texts = []
-    for message in messages[i + 1 :]:
-        if message["role"] == "assistant":
+    for j in range(i + 1, len(messages)):  # a slice would copy all messages for each reply
+        if messages[j]["role"] == "assistant":
             break
-        texts.append(text_of(message.get("content")))
+        texts.append(text_of(messages[j].get("content")))
     return "\n".join(texts) if texts else None
 
 
