@@ -139,7 +139,7 @@ class Counted(list[dict[str, str]]):
 
     n = 0
 
-    def __getitem__(self, index):  # type: ignore[override]
+    def __getitem__(self, index):
         found = super().__getitem__(index)
         Counted.n += len(found) if isinstance(index, slice) else 1
         return found
