@@ -15,7 +15,7 @@ from benchmarks.attack.limits import Limits
 from benchmarks.attack.mutations import sources
 from benchmarks.attack.table import Room, attack
 
-LENGTH, SMALL_LENGTH = 600_000, 60_000
+LENGTH, SMALL_LENGTH = 400_000, 60_000
 """Characters of all stretched texts of a file together."""
 SMALL_SOURCES = 8
 """How many runs the small form stretches, besides the sketches."""
@@ -96,18 +96,25 @@ def _collect(value: Any, keys: tuple[str, ...], found: dict[tuple[str, ...], lis
 
 
 def _runs(room: Room) -> Iterator[tuple[str, Any]]:
-    """The name and the decoded value of the smallest run in each folder, and the sketches. JSON Lines are a list."""
-    smallest: dict[tuple[Path, str], Path] = {}
+    """The name and the decoded value of the smallest run of each form, and the sketches. JSON Lines are a list."""
+    forms: set[frozenset[str]] = set()
     for path in sorted(sources(room), key=lambda path: path.stat().st_size):
-        smallest.setdefault((path.parent, path.suffix), path)
-    for path in list(smallest.values())[: SMALL_SOURCES if room.small else None]:
         text = path.read_text(encoding="utf-8", errors="replace")
         try:
             value = [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
         except ValueError:
             continue
-        yield f"{path.parent.name}/{path.name}", value
+        form = _form(value)
+        if form not in forms and len(forms) < (SMALL_SOURCES if room.small else len(forms) + 1):
+            forms.add(form)
+            yield f"{path.parent.name}/{path.name}", value
     yield from SKETCHES.items()
+
+
+def _form(value: Any) -> frozenset[str]:
+    """The keys of an object, or of the first objects of a list, by which formats differ."""
+    every = value[:2] if isinstance(value, list) else [value]
+    return frozenset(key for one in every if isinstance(one, dict) for key in one)
 
 
 def _write(path: Path, value: Any) -> None:
