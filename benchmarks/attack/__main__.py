@@ -24,7 +24,7 @@ from benchmarks.attack.journal import FAULT, HELD, SKIPPED, Row, add_row, as_mar
 from benchmarks.attack.table import ATTACKS, REPOSITORY, TASKS, Attack, Room, SkippedError
 
 MODULES = (
-    "own_files", "special_files", "bombs", "json_shapes", "hostile_names", "hostile_tables",
+    "own_files", "special_files", "bombs", "json_shapes", "long_lines", "hostile_names", "hostile_tables",
     "bombs_in_tables", "hostile_results", "impossible_results", "sweeps", "reports", "servers", "parsers",
     "mutations", "kills", "environments", "disks", "pythons", "models",
 )  # fmt: skip

@@ -102,6 +102,25 @@ def n_values(value: Any) -> int:
     return total
 
 
+class RunSize:
+    """The size of a run. Its values are counted only if its text is long, because that takes time."""
+
+    def __init__(self) -> None:
+        self._n_bytes = self._n_values = 0
+        self._not_counted: list[Any] = []
+
+    def excess(self, record: Record) -> Bad | None:
+        """Add a record. `Bad` if the run is now too large."""
+        self._n_bytes += record.n_bytes
+        self._not_counted.append(record.value)
+        if self._n_bytes > MAX_VALUES:  # a shorter text contains fewer values
+            self._n_values += n_values(self._not_counted)
+            self._not_counted = []
+        if self._n_bytes <= MAX_BYTES and self._n_values <= MAX_VALUES:
+            return None
+        return Bad(f"one run of more than {MAX_BYTES >> 20} MiB or {MAX_VALUES:,} values")
+
+
 def has_extra_data(error: Exception | None) -> bool:
     """Whether decoding failed because another value follows the first one."""
     return isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"

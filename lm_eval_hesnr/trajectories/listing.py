@@ -1,4 +1,8 @@
-"""Lists the files of a folder or of a glob. A folder that contains a link to itself is listed once."""
+"""Lists the files of a folder or of a glob. A folder that contains a link to itself is listed once.
+
+A reader that looks at the folder of its file uses `kept_for_folder`. A folder with n runs is then listed once, not n
+times.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,52 @@ import glob
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import TypeVar
+
+_FOLDERS_KEPT = 16
+"""The folder of a run and the two above it are needed, and runs are read folder by folder."""
+
+T = TypeVar("T")
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
+
+
+def kept_for_folder(find: Callable[[Path], T]) -> Callable[[Path], T]:
+    """A decorator for what is known about a folder: it is found once, and again after the folder has changed.
+
+    The change of a file, or of a folder inside the folder, does not count. Do not change the result: others get the
+    same one.
+    """
+
+    @lru_cache(maxsize=_FOLDERS_KEPT)
+    def _kept(folder: Path, changed: int) -> T:
+        return find(folder)
+
+    @wraps(find)
+    def _found(folder: Path) -> T:
+        return _kept(folder, changed_ns(folder))
+
+    return _found
+
+
+def changed_ns(folder: Path) -> int:
+    """When a folder last changed, in nanoseconds; 0 if there is no such folder, as for a data set of the Hub."""
+    try:
+        return folder.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """What a folder contains, sorted by name; empty if it cannot be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except (OSError, ValueError):
+        return []
 
 
 def files_under(folder: Path) -> list[Path]:

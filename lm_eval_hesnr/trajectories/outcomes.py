@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import logging
 import math
+from bisect import bisect_left
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice, takewhile
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_eval_hesnr.trajectories.file_names import NOT_RUNS, REPORTS
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of
+from lm_eval_hesnr.trajectories.listing import kept_for_folder
 from lm_eval_hesnr.trajectories.records import has_known_ending
 from lm_eval_hesnr.trajectories.side_files import LARGEST, json_of
 
 _SUMMARY_KEYS = {"resolved_ids", "total_instances"}
 _HARBOR_KEYS = {"trial_name", "verifier_result"}
 _FAILED_LISTS = ("unresolved_ids", "empty_patch_ids", "error_ids", "completed_ids")
-_LISTS = ("resolved_ids", *_FAILED_LISTS)
-_FOLDERS_KEPT = 16
-"""The folder of a run and the two above it are needed, and runs are read folder by folder."""
+_GROUPS_KEPT = 16
+"""For how many models, and for how many run ids, the summaries of a folder are kept together."""
+_Verdicts = Mapping[str, bool]
+_Agreed = Mapping[str, "bool | None"]
 _MANY = (".jsonl", ".ndjson", ".parquet")
 """Endings of files that can contain many runs."""
 
@@ -49,20 +55,19 @@ def resolved_by_report(path: Path, instance: str, model: str | None) -> bool | N
     - the reward of a Harbor trial, see `resolved_by_reward`.
     """
     for name in REPORTS:
-        report = dict_of(json_of(path.with_name(name)))
-        verdict = dict_of(report.get(instance)).get("resolved")
-        verdict = _verdict(report, instance) if verdict is None else verdict
-        if verdict is None and isinstance(report.get("resolved"), bool) and _is_only_run(path):
-            verdict = report["resolved"]
-        if isinstance(verdict, bool):
-            return verdict
+        report = json_of(path.with_name(name), derive=_report)
+        if report is not None:
+            verdict = report.verdicts.get(instance)
+            verdict = report.flat if verdict is None and report.flat is not None and _is_only_run(path) else verdict
+            if isinstance(verdict, bool):
+                return verdict
     folders = [path.parent, *path.parent.parents][:3]
-    summaries = [summary for folder in folders for summary in _summaries(folder, _changed_ns(folder))]
-    of_run = [data for name, data in summaries if any(name.endswith(f".{folder.name}") for folder in folders[:2])]
-    prefix = model.replace("/", "__") + "." if model else None
-    of_model = [data for name, data in summaries if prefix and name.startswith(prefix)]
-    verdicts = {verdict for data in of_run or of_model if (verdict := _verdict(data, instance)) is not None}
-    return verdicts.pop() if len(verdicts) == 1 else resolved_by_reward(path)
+    every = [_summaries(folder) for folder in folders]
+    of_run = [found for one in every for folder in folders[:2] if (found := one.of_run(folder.name)) is not None]
+    of_model = [found for one in every if model and (found := one.of_model(model)) is not None]
+    verdicts = {found[instance] for found in of_run or of_model if instance in found}
+    verdict = verdicts.pop() if len(verdicts) == 1 else None
+    return resolved_by_reward(path) if verdict is None else verdict
 
 
 def resolved_by_reward(path: Path) -> bool | None:
@@ -79,16 +84,73 @@ def resolved_by_reward(path: Path) -> bool | None:
     return None
 
 
-def _verdict(summary: dict[str, Any], instance: str) -> bool | None:
-    if instance in list_of(summary.get("resolved_ids")):
-        return True
-    return False if any(instance in list_of(summary.get(key)) for key in _FAILED_LISTS) else None
+class _Report(NamedTuple):
+    """A decoded report, so that the outcome of one of many runs is found without a search."""
+
+    verdicts: Mapping[str, Any]
+    """Instance -> its verdict: true, false, or a value of another type, which has no answer."""
+    flat: bool | None
+    """The verdict of a report that does not name its run."""
 
 
-@lru_cache(maxsize=_FOLDERS_KEPT)
-def _summaries(folder: Path, changed_ns: int) -> list[tuple[str, dict[str, Any]]]:
-    """The SWE-bench summaries in a folder: (name without .json, the lists of instances)."""
-    found: list[tuple[str, dict[str, Any]]] = []
+def _report(data: Any) -> _Report:
+    """What a decoded report says."""
+    report = dict_of(data)
+    flat = report.get("resolved")
+    by_instance = {name: dict_of(value).get("resolved") for name, value in report.items()}
+    named = {name: verdict for name, verdict in by_instance.items() if verdict is not None}
+    return _Report({**_verdicts(report), **named}, flat if isinstance(flat, bool) else None)
+
+
+def _verdicts(summary: dict[str, Any]) -> _Verdicts:
+    """Instance -> whether it is resolved, from the lists of a summary. It is, if it is also in another list."""
+    found: dict[str, bool] = {}
+    for key, verdict in (*((key, False) for key in _FAILED_LISTS), ("resolved_ids", True)):
+        found.update((name, verdict) for name in list_of(summary.get(key)) if isinstance(name, str))
+    return found
+
+
+class _Summaries:
+    """The SWE-bench summaries in one folder. For many runs, those of one model or run id are put together once."""
+
+    def __init__(self, found: list[tuple[str, _Verdicts]]) -> None:
+        self.names = frozenset(f"{name}.json" for name, _ in found)
+        """The names of the files."""
+        self._by_beginning = sorted(found, key=itemgetter(0))
+        self._by_end = sorted(((name[::-1], verdicts) for name, verdicts in found), key=itemgetter(0))
+        self.of_model = lru_cache(maxsize=_GROUPS_KEPT)(self._of_model)
+        self.of_run = lru_cache(maxsize=_GROUPS_KEPT)(self._of_run)
+
+    def _of_model(self, model: str) -> _Agreed | None:
+        """What the summaries of this model agree on; None if there are none. A name begins with the model."""
+        return _agreed(_beginning_with(self._by_beginning, model.replace("/", "__") + "."))
+
+    def _of_run(self, run_id: str) -> _Agreed | None:
+        """What the summaries with this run id agree on; None if there are none. A name ends with the run id."""
+        return _agreed(_beginning_with(self._by_end, f".{run_id}"[::-1]))
+
+
+def _beginning_with(found: list[tuple[str, _Verdicts]], prefix: str) -> list[_Verdicts]:
+    """The verdicts whose names begin with a prefix, from a sorted list."""
+    begin = bisect_left(found, prefix, key=itemgetter(0))
+    own = takewhile(lambda one: one[0].startswith(prefix), islice(found, begin, None))
+    return [verdicts for _, verdicts in own]
+
+
+def _agreed(every: list[_Verdicts]) -> _Agreed | None:
+    """Instance -> the verdict of all summaries that name it; None where they disagree."""
+    if len(every) < 2:
+        return every[0] if every else None
+    found: dict[str, bool | None] = {}
+    for verdicts in every:
+        for name, verdict in verdicts.items():
+            found[name] = verdict if found.get(name, verdict) is verdict else None
+    return found
+
+
+@kept_for_folder
+def _summaries(folder: Path) -> _Summaries:
+    found: list[tuple[str, _Verdicts]] = []
     n_bytes = 0
     for path in sorted(folder.glob("*.*.json")):
         data = None if path.name.endswith(".traj.json") else json_of(path, needle=b'"total_instances"')
@@ -97,26 +159,18 @@ def _summaries(folder: Path, changed_ns: int) -> list[tuple[str, dict[str, Any]]
             if n_bytes > LARGEST:
                 eval_logger.warning("%s: summaries of more than %d MiB; the rest is not read", folder, LARGEST >> 20)
                 break
-            found.append((path.stem, {key: data[key] for key in _LISTS if key in data}))
-    return found
+            found.append((path.stem, _verdicts(data)))
+    return _Summaries(found)
 
 
 def _is_only_run(path: Path) -> bool:
     """Whether a file is the only one in its folder that can contain a run, and cannot contain a second one."""
     several = path.name in NOT_RUNS or any(suffix in _MANY for suffix in path.suffixes)
-    return not several and not _runs(path.parent, _changed_ns(path.parent)) - {path.name}
+    return not several and _runs(path.parent) <= {path.name}
 
 
-@lru_cache(maxsize=_FOLDERS_KEPT)
-def _runs(folder: Path, changed_ns: int) -> frozenset[str]:
+@kept_for_folder
+def _runs(folder: Path) -> frozenset[str]:
     """The names of a folder's files that may contain runs, without the summaries."""
     names = {path.name for path in folder.glob("*") if has_known_ending(path)}
-    return frozenset(names - NOT_RUNS - {f"{name}.json" for name, _ in _summaries(folder, changed_ns)})
-
-
-def _changed_ns(folder: Path) -> int:
-    """When a folder last changed; a key of the caches, so that they do not become stale."""
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError:  # for example a data set of the Hub
-        return 0
+    return frozenset(names - NOT_RUNS - _summaries(folder).names)

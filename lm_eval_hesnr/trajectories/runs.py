@@ -11,8 +11,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from lm_eval_hesnr.trajectories import decoding
-from lm_eval_hesnr.trajectories.decoding import NO_MEMORY, Bad, Record, n_values
+from lm_eval_hesnr.trajectories.decoding import NO_MEMORY, Bad, Record, RunSize
 from lm_eval_hesnr.trajectories.json_values import list_of
 from lm_eval_hesnr.trajectories.readers import (
     READERS,
@@ -91,29 +90,10 @@ def _is_event(value: Any, reader: Reader | None = None) -> bool:
         return False
 
 
-class _Size:
-    """The size of a run. Its values are counted only if its text is long, because that takes time."""
-
-    def __init__(self) -> None:
-        self._n_bytes = self._n_values = 0
-        self._not_counted: list[Any] = []
-
-    def excess(self, record: Record) -> Bad | None:
-        """Add a record. `Bad` if the run is now too large."""
-        self._n_bytes += record.n_bytes
-        self._not_counted.append(record.value)
-        if self._n_bytes > decoding.MAX_VALUES:  # a shorter text contains fewer values
-            self._n_values += n_values(self._not_counted)
-            self._not_counted = []
-        if self._n_bytes <= decoding.MAX_BYTES and self._n_values <= decoding.MAX_VALUES:
-            return None
-        return Bad(f"one run of more than {decoding.MAX_BYTES >> 20} MiB or {decoding.MAX_VALUES:,} values")
-
-
 def _gathered(records: Iterator[Record]) -> Iterator[FoundRun]:
     """All events as one run. Nothing is read after a broken event, because the model saw text that is lost there."""
     events: list[Record] = []
-    size = _Size()
+    size = RunSize()
     read_up_to = ""
     for record in records:
         if excess := size.excess(record):

@@ -18,6 +18,7 @@ without a reply are skipped.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ _ASKING = ("/ask", "/code", "/architect", "/context")
 """Commands whose text goes to the model."""
 _FAILED = ("did not conform to the edit format", "failed to match", "Malformed edits", "Unable to write file")
 _PARTLY = "applied successfully"
+_APPLIED, _SKIPPED = (re.compile(rf"{mark} to (?=(\S*))") for mark in ("Applied edit", "Skipping edits"))
 
 
 class _Block(NamedTuple):
@@ -172,7 +174,8 @@ def _user(block: _Block) -> Iterator[Segment]:
 def _reply(text: str, report: str, edit_format: str) -> Iterator[Segment]:
     """Yield the thoughts and actions of a reply. `report` is Aider's output after it."""
     ran = {line.strip() for line in report.replace("> Running ", "\n> Running ").split("\n")}
-    found = [(edit, _was_applied(edit, report)) for edit in edits_in(text, edit_format)]
+    outcome = _Outcome(report)
+    found = [(edit, outcome.of(edit)) for edit in edits_in(text, edit_format)]
     found += [(command, True) for command in shell_commands_in(text) if _ran(command, ran)]
     calls: list[Found] = []
     for edit, executed in sorted(found, key=lambda item: item[0].start):
@@ -181,14 +184,27 @@ def _reply(text: str, report: str, edit_format: str) -> Iterator[Segment]:
     yield from split_at_calls(text, calls)
 
 
-def _was_applied(edit: Edit, report: str) -> bool | None:
-    if edit.path and f"Applied edit to {edit.path}" in report:
-        return True
-    if edit.path and f"Skipping edits to {edit.path}" in report:
-        return False
-    if any(mark in report for mark in _FAILED) and _PARTLY not in report:
-        return False
-    return True if not edit.path and "Applied edit to" in report else None
+class _Outcome:
+    """What Aider's output says about the edits of a reply. The output is searched once, not for each edit."""
+
+    def __init__(self, report: str) -> None:
+        self._applied, self._skipped = (sorted(marked.findall(report)) for marked in (_APPLIED, _SKIPPED))
+        self._failed = any(mark in report for mark in _FAILED) and _PARTLY not in report
+        self._any_applied = "Applied edit to" in report
+
+    def of(self, edit: Edit) -> bool | None:
+        """Whether an edit was applied. A path has no blanks, and text of the output may follow it directly."""
+        if edit.path and _is_beginning(edit.path, self._applied):
+            return True
+        if (edit.path and _is_beginning(edit.path, self._skipped)) or self._failed:
+            return False
+        return True if not edit.path and self._any_applied else None
+
+
+def _is_beginning(path: str, names: list[str]) -> bool:
+    """Whether one of the sorted names begins with a path."""
+    at = bisect_left(names, path)
+    return at < len(names) and names[at].startswith(path)
 
 
 def _ran(command: Edit, ran: set[str]) -> bool:

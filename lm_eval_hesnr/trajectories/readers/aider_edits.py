@@ -17,7 +17,8 @@ _SEARCH = re.compile(r"<{5,9} (?:SEARCH|ORIGINAL|HEAD)>?\s*\Z")
 _DIVIDER = re.compile(r"={5,9}\s*\Z")
 _REPLACE = re.compile(r">{5,9} (?:REPLACE|UPDATED)\s*\Z")
 _FENCE = re.compile(r"(`{3,5})([^`\n]*)\Z")
-_PATH = re.compile(r"\S*[./]\S*[^\s.]|\w*file", re.IGNORECASE)
+_PATH = re.compile(r"[^\s./]*[./]\S*[^\s.]|\w*file", re.IGNORECASE)
+"""The first repeat ends at the first dot or slash, which keeps the time linear."""
 _PATCH_MARKS = ("*** Begin Patch\n", "\n*** End Patch")
 _SHELLS = frozenset(["bash", "sh", "shell", "cmd", "batch", "powershell", "ps1", "zsh", "fish", "ksh", "csh", "tcsh"])
 """Languages of fences that Aider offers to run."""

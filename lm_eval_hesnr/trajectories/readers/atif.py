@@ -4,7 +4,8 @@ Some agents, such as mini-swe-agent, also write their native file next to the AT
 as it has the original arguments and context. The ATIF file then raises `PartOfRunError`.
 
 A run may be split over several files. It is read with all its continuations, and a continuation alone raises
-`PartOfRunError`, if the file before it is readable. If a continuation is missing, `meta["incomplete"]` says so.
+`PartOfRunError`, if the file before it is readable. If a continuation is missing, `meta["incomplete"]` says so. If
+several files name the same continuation, it belongs to the first one, and the others are bad.
 
 The work of a sub-agent is not part of the run. It has a file of its own, with the outcome of the same trial. Steps and
 trajectories of sub-agents inside the run's file are left out, and `meta` has their number.
@@ -20,6 +21,7 @@ from typing import Any
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.listing import changed_ns, kept_for_folder, paths_in
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_reward
 from lm_eval_hesnr.trajectories.readers.atif_steps import step_segments
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
@@ -29,6 +31,8 @@ from lm_eval_hesnr.trajectories.side_files import json_of
 FORMAT = "ATIF 1.0 to 1.8"
 
 _VERSIONS = tuple(f"ATIF-v1.{minor}" for minor in range(9))
+_MOST_FILES = 100
+"""The most files of one run. Each file of a longer run would read all files after it."""
 _SOURCES = ("system", "user", "agent")
 _log = logging.getLogger("lm_eval.hesnr")
 
@@ -47,9 +51,8 @@ def read(data: Any, path: Path) -> Trajectory:
     native = path.with_name(path.name.replace("trajectory.json", "mini-swe-agent.trajectory.json"))
     if dict_of(data.get("agent")).get("name") == "mini-swe-agent" and native != path and native.is_file():
         raise PartOfRunError(native)
-    changed_ns = path.parent.stat().st_mtime_ns if path.exists() else 0
-    for before in _continued(path.parent, changed_ns).get(path.name, ()) if changed_ns else ():
-        if _is_read(before, changed_ns):
+    for before in _continued(path.parent).get(path.name, [])[:1] if path.exists() else ():
+        if _is_read(before, changed_ns(path.parent)):
             raise PartOfRunError(before)
     return _whole(data, path)
 
@@ -97,11 +100,15 @@ def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]
     Context that a continuation repeats is read once.
     """
     steps, incomplete = _own_steps(data, ""), ""
-    seen, names = {_identity(step) for step in steps}, {path.name}
+    seen, names, here = {_identity(step) for step in steps}, {path.name}, path.name
     following = data.get("continued_trajectory_ref")
     while following:
         if not isinstance(following, str) or Path(following).name != following or following in names:
             raise ValueError(f"continued_trajectory_ref {following!r:.80} should name another file in the same folder")
+        if len(names) >= _MOST_FILES:
+            raise ValueError(f"a run in more than {_MOST_FILES} files")
+        _check_owner(path.with_name(here), following)
+        here = following
         names.add(following)
         continuation = json_of(path.parent / following, largest=decoding.MAX_BYTES)
         if not detect(continuation):
@@ -114,6 +121,14 @@ def _steps(data: dict[str, Any], path: Path) -> tuple[list[dict[str, Any]], str]
                 seen.add(_identity(step))
         following = continuation.get("continued_trajectory_ref")
     return steps, incomplete
+
+
+def _check_owner(path: Path, following: str) -> None:
+    """Raise ValueError if a continuation belongs to another file. With n owners, it would be read n times."""
+    owner = next(iter(_continued(path.parent).get(following, ())), None)
+    if path.exists() and path.with_name(following).is_file() and (owner is None or owner.name != path.name):
+        other = f"already continues {owner.name}" if owner else "can only continue a .json file of one run"
+        raise ValueError(f"continued_trajectory_ref {following!r:.80}: this file {other}")
 
 
 def _own_steps(data: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -136,16 +151,11 @@ def _is_sidechain(step: dict[str, Any]) -> bool:
     return dict_of(step.get("extra")).get("is_sidechain") is True
 
 
-@lru_cache(maxsize=64)
-def _continued(folder: Path, changed_ns: int) -> dict[str, list[Path]]:
-    """The files of a folder that continue another file: name of the continuation -> paths of the files that name it.
-
-    Args:
-        folder: searched without its subfolders.
-        changed_ns: when the folder last changed; a new value makes the cache read the folder again.
-    """
+@kept_for_folder
+def _continued(folder: Path) -> dict[str, list[Path]]:
+    """The files of a folder that continue another file: name of the continuation -> paths of the files that name it."""
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in (path for path in paths_in(folder) if path.suffix == ".json"):
         data = json_of(path, needle=b'"continued_trajectory_ref"', largest=decoding.MAX_BYTES)
         following = data.get("continued_trajectory_ref") if detect(data) else None
         if isinstance(following, str) and following != path.name:

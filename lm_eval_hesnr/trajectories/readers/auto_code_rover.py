@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.listing import kept_for_folder, paths_in
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
 from lm_eval_hesnr.trajectories.readers.found_calls import Found, split_at_calls
@@ -88,19 +90,12 @@ def _is_proxy(data: list[Any]) -> bool:
     return first.get("role") == "system" and _PROXY.search(text_of(first.get("content"))[:500]) is not None
 
 
+@kept_for_folder
 def _last_round(folder: Path) -> Path | None:
     """The file of the folder that contains the whole run."""
-    try:
-        rounds = [(match[1] == "debug_agent_write_patch", int(match[2]), path) for match, path in _rounds(folder)]
-    except OSError:
-        return None
+    named = ((_ROUND.fullmatch(path.stem), path) for path in paths_in(folder) if path.suffix == ".json")
+    rounds = [(match[1] == "debug_agent_write_patch", int(match[2]), path) for match, path in named if match]
     return max(rounds)[2] if rounds else None
-
-
-def _rounds(folder: Path) -> Iterator[tuple[re.Match[str], Path]]:
-    for path in folder.glob("*_[0-9]*.json"):
-        if match := _ROUND.fullmatch(path.stem):
-            yield match, path
 
 
 def _segments(messages: list[dict[str, Any]]) -> Iterator[Segment]:
@@ -121,10 +116,10 @@ def _segments(messages: list[dict[str, Any]]) -> Iterator[Segment]:
 def _answer(messages: list[dict[str, Any]], i: int) -> str | None:
     """The texts between a reply and the next one; None if the chat ends with the reply."""
     texts = []
-    for message in messages[i + 1 :]:
-        if message["role"] == "assistant":
+    for j in range(i + 1, len(messages)):  # a slice would copy all messages for each reply
+        if messages[j]["role"] == "assistant":
             break
-        texts.append(text_of(message.get("content")))
+        texts.append(text_of(messages[j].get("content")))
     return "\n".join(texts) if texts else None
 
 
@@ -148,7 +143,9 @@ def _is_result(answer: str, match: re.Match[str]) -> bool:
 def _values(arguments: str) -> tuple[Any, ...] | None:
     """The values of a call, without the names of its arguments; None if they are not constants."""
     try:
-        node = ast.parse(f"f{arguments}", mode="eval").body
+        with warnings.catch_warnings():  # a text with a wrong escape is hostile or not Python; the same values always
+            warnings.simplefilter("ignore")
+            node = ast.parse(f"f{arguments}", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if not isinstance(node, ast.Call):

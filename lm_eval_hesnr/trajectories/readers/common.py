@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lm_eval_hesnr.trajectories.listing import kept_for_folder, paths_in
 from lm_eval_hesnr.trajectories.unknown import META_KEY, record_type
 
 _NAMES_OF_ALL_TRIALS = ("trajectory", "mini-swe-agent.trajectory")
@@ -63,9 +64,14 @@ def agent_name(path: Path) -> str:
     """
     if path.parent.name != "subagents":
         return run_name(path)
-    session = path.parent.parent
-    beside = [file for file in session.glob("*.jsonl*") if file.is_file()]
-    return f"{run_name(beside[0]) if len(beside) == 1 else session.name}/{run_name(path)}"
+    return f"{_session_name(path.parent.parent)}/{run_name(path)}"
+
+
+@kept_for_folder
+def _session_name(folder: Path) -> str:
+    """The name of the session in a folder: that of its one JSON Lines file, otherwise that of the folder."""
+    found = [path for path in paths_in(folder) if ".jsonl" in path.name and path.is_file()]
+    return run_name(found[0]) if len(found) == 1 else folder.name
 
 
 def message_list(value: Any, key: str) -> list[Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.listing import kept_for_folder, paths_in
 from lm_eval_hesnr.trajectories.readers.common import meta_of, run_name
 from lm_eval_hesnr.trajectories.readers.session_parts import Part, id_of, is_session, session_segments
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -85,8 +86,18 @@ def _identity(summary: dict[str, Any], path: Path) -> str:
     if (around / path.name).is_file():
         outer = id_of(dict_of(dict_of(json_of(around / "summary.json")).get("info")), "id")
         return f"{outer or around.name}/{own}"
-    session = next((folder.parent.parent.name for folder in around.glob("*/subagents/*") if folder.name == own), "")
+    session = _sessions(around).get(own, "")
     return f"{session}/{own}" if session else own
+
+
+@kept_for_folder
+def _sessions(around: Path) -> dict[str, str]:
+    """Sub-agent -> its session, for the sessions in a folder."""
+    found: dict[str, str] = {}
+    for session in paths_in(around):
+        for agent in paths_in(session / "subagents"):
+            found.setdefault(agent.name, session.name)
+    return found
 
 
 def _parts(line: dict[str, Any], unknown: Counter[str]) -> Iterator[Part]:

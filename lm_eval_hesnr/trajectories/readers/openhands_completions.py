@@ -11,11 +11,13 @@ too. Responses API logs are not read.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
 from lm_eval_hesnr.trajectories import decoding
 from lm_eval_hesnr.trajectories.json_values import dict_of, list_of, text_of
+from lm_eval_hesnr.trajectories.listing import kept_for_folder, paths_in
 from lm_eval_hesnr.trajectories.outcomes import resolved_by_report
 from lm_eval_hesnr.trajectories.readers.common import PartOfRunError, run_name
 from lm_eval_hesnr.trajectories.readers.openhands_chat import completion_message, openhands_segments
@@ -90,18 +92,26 @@ def _continuation(log: dict[str, Any], path: Path) -> Path | None:
     Runs whose logs alternate in one folder are not separated: the next log may be from another run.
     """
     name = _NAME.fullmatch(path.name)
-    named = [(match, p) for p in path.parent.glob("*.json") if (match := _NAME.fullmatch(p.name))] if name else []
-    later = [
-        (float(match[2]), p) for match, p in named if name and match[1] == name[1] and float(match[2]) > float(name[2])
-    ]
-    if not later:
+    logs = _logs(path.parent).get(name[1], []) if name else []
+    at = bisect_right(logs, float(name[2]), key=lambda log: log[0]) if name else 0
+    if at == len(logs):
         return None
-    following = min(later)[1]
+    following = logs[at][1]
     log_after = json_of(following, largest=decoding.MAX_BYTES)  # None for a bad file, which is reported later
     prompt = list_of(dict_of(log_after).get("messages"))
     start = [_without_cache_marks(message) for message in log["messages"]]
     goes_on = len(prompt) > len(start) and [_without_cache_marks(message) for message in prompt[: len(start)]] == start
     return following if goes_on else None
+
+
+@kept_for_folder
+def _logs(folder: Path) -> dict[str, list[tuple[float, Path]]]:
+    """Model -> times and paths of its logs in a folder, sorted."""
+    found: dict[str, list[tuple[float, Path]]] = {}
+    for path in paths_in(folder):
+        if match := _NAME.fullmatch(path.name):
+            found.setdefault(match[1], []).append((float(match[2]), path))
+    return {model: sorted(logs) for model, logs in found.items()}
 
 
 def _without_cache_marks(message: Any) -> tuple[Any, str, Any]:

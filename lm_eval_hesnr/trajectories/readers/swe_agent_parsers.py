@@ -137,11 +137,11 @@ def find_commands(text: str, action: str | None, parser: str | None, executed: b
     if not action.strip():
         return []
     if own and _is_action(own, action):
-        return [_as_recorded(place, action) for place in own]
+        return _as_recorded(own, action)
     for other in dict.fromkeys(PARSERS.values()):
         found = other(text, executed)
         if found and _is_action(found, action):
-            return [_as_recorded(place, action) for place in found]
+            return _as_recorded(found, action)
     if own:  # the recorded action may use another name for the tool
         return own
     start = text.rfind(action.strip())
@@ -163,19 +163,21 @@ def _is_action(found: list[Found], action: str) -> bool:
     return action.split(maxsplit=1)[0] == name
 
 
-def _as_recorded(place: Found, action: str) -> Found:
+def _as_recorded(found: list[Found], action: str) -> list[Found]:
     """The calls, without spaces at a value's ends if the recorded action has the value without them."""
     words = {action, action.strip()}
     with contextlib.suppress(ValueError):  # for example an unclosed quote
         words.update(shlex.split(action))
-    calls = []
-    for parsed in place.calls:
-        arguments = {
-            name: value.strip() if isinstance(value, str) and value not in words and value.strip() in words else value
-            for name, value in parsed.arguments.items()
-        }
-        calls.append(Call(parsed.tool, arguments, parsed.executed))
-    return place._replace(calls=tuple(calls))
+    return [place._replace(calls=tuple(_stripped(parsed, words) for parsed in place.calls)) for place in found]
+
+
+def _stripped(parsed: Call, words: set[str]) -> Call:
+    """The call, without spaces at the ends of a value that is one of the words only then."""
+    arguments = {
+        name: value.strip() if isinstance(value, str) and value not in words and value.strip() in words else value
+        for name, value in parsed.arguments.items()
+    }
+    return Call(parsed.tool, arguments, parsed.executed)
 
 
 def _same_lines(commands: list[str], action: str) -> bool:

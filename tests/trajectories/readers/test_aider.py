@@ -7,7 +7,7 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import aider
+from lm_eval_hesnr.trajectories.readers import aider, aider_edits
 from lm_eval_hesnr.trajectories.schema import Call, Segment
 from lm_eval_hesnr.trajectories.skipped import NO_REPLY, Skipped
 
@@ -220,3 +220,35 @@ def test_marks_that_never_close_cost_linear_time(tmp_path, mark, edit_format):
     begin = time.process_time()
     load_trajectories(write(tmp_path, text))
     assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "is_path"),
+    [
+        ("a/b.py", True), (".env", True), ("/etc", True), ("a/", False), ("./", True), ("a./b", True), ("x..y", True),
+        ("Makefile", True), ("file", True), (".", False), ("/", False), ("a.", False), ("a..", False), ("../..", False),
+        ("a b.py", False), ("word", False), ("", False), ("." * 9, False), ("." * 40_000, False), ("a" * 9, False),
+    ],
+)  # fmt: skip
+def test_what_is_a_file_name_on_a_line(name, is_path):
+    assert (aider_edits._path_in(f"**{name}**:") == name) is (is_path or not name)
+    old = re.compile(r"\S*[./]\S*[^\s.]|\w*file", re.IGNORECASE)  # quadratic, and correct
+    assert len(name) > 99 or (old.fullmatch(name) is not None) is is_path
+
+
+class Output(str):
+    """A text that counts how often it is searched."""
+
+    n_searches = 0
+
+    def __contains__(self, text):
+        Output.n_searches += 1
+        return super().__contains__(text)
+
+
+def test_the_output_about_edits_is_searched_once():
+    outcome = aider._Outcome(Output("> Applied edit to a/b.py  \n> Skipping edits to c.py. Applied edit to d.pyi"))
+    n = Output.n_searches
+    edits = [aider_edits.Edit(0, 0, "edit", {"path": path}) for path in ("a/b.py", "a/b", "c.py", "d.py", "e.py")]
+    assert [outcome.of(one) for one in edits * 9] == [True, True, False, True, None] * 9
+    assert Output.n_searches == n

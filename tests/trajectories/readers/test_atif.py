@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -262,6 +263,32 @@ def test_files_that_continue_each_other_are_bad(tmp_path):
     (tmp_path / "z.json").write_text(json.dumps(document(USER, step("Two."))))
     loaded = load_trajectories(tmp_path)
     assert (len(loaded.trajectories), len(loaded.bad), len(loaded.skipped)) == (1, 3, 0)
+
+
+def test_a_continuation_that_several_files_name_is_read_once(tmp_path):
+    first, second = continued(tmp_path)
+    copies = [tmp_path / name for name in ("trajectory.copy.json", "trajectory.z.json", "rows.jsonl")]
+    for path in copies:
+        path.write_text(json.dumps(json.loads(first.read_text())) + "\n")
+    loaded = load_trajectories(tmp_path)
+    assert [sum(one.text == "Two." for one in run.segments) for run in loaded.trajectories] == [1]
+    assert len(loaded.bad) == 3
+    assert all(f"'{second.name}': this file already continues {copies[0].name}" in line for line in loaded.bad)
+
+
+def test_a_long_chain_of_continuations_is_not_read_again_for_each_of_its_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(atif, "_MOST_FILES", 5)
+    for i in range(40):
+        following = {"continued_trajectory_ref": f"{i + 1:02}.json"} if i < 39 else {}
+        (tmp_path / f"{i:02}.json").write_text(json.dumps(document(USER, step(f"{i}"), **following)))
+    read: Any = []
+    json_of = atif.json_of
+    monkeypatch.setattr(atif, "json_of", lambda path, **how: read.append(path) or json_of(path, **how))
+    loaded = load_trajectories(tmp_path)
+    assert len(read) < 40 * (2 * 5 + 2)
+    assert len(loaded.trajectories) == 1
+    assert len(loaded.bad) == 35
+    assert all("a run in more than 5 files" in line for line in loaded.bad)
 
 
 @pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "trajectory.json", 3])

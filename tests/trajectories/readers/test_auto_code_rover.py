@@ -123,3 +123,29 @@ def test_marks_that_never_close_cost_linear_time(mark):
     begin = time.process_time()
     assert actions(says("assistant", text), says("user", text)) == []
     assert time.process_time() - begin < 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text", ['"\\\x07\\d"', "'\\\x1b[31m'", "0x1for x in y", "'a' is 'b'"])
+def test_a_call_that_python_would_warn_about_is_read_without_a_warning(text, recwarn):
+    call = f"search_code({text})"
+    found = actions(says("assistant", f"Look: {call}"), says("user", f"Result of {call}:\nFound."))
+    assert not recwarn
+    assert [one for one, _ in found] == ([call] if text.startswith(("'\\", '"')) else [])
+
+
+class Counted(list[dict[str, str]]):
+    """Messages that count how many of them are looked at by index."""
+
+    n = 0
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        Counted.n += len(found) if isinstance(index, slice) else 1
+        return found
+
+
+def test_each_message_is_looked_at_a_fixed_number_of_times():
+    messages = Counted([SYSTEM, ISSUE, *[SEARCH, RESULT] * 100])
+    auto_code_rover.read(messages, PATH)
+    assert Counted.n < 3 * len(messages)

@@ -1,10 +1,14 @@
 """OpenCode sessions: exports, and the tree of small files in its storage folder."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lm_eval_hesnr.trajectories import decoding
+from lm_eval_hesnr.trajectories import storage as storage_module
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_results, load_trajectories
 from lm_eval_hesnr.trajectories.paths import find_inputs
@@ -319,3 +323,65 @@ def test_every_text_of_the_fixtures(real_trajectories, layout):
         assert [s.text for s in read.segments if s.kind == "thought" and s.generated] == said
         assert [s.text for s in read.segments if s.kind == "task"] == tasks
         assert read.model == "gpt-4o-mini"
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the files of a storage folder that were opened."""
+    names: Any = []
+    value = storage_module._value
+    monkeypatch.setattr(storage_module, "_value", lambda file: names.append(file.name) or value(file))
+    return names
+
+
+def same_ids(root, n, *, link=False):
+    """n sessions with one id, n messages with one id, and n parts; or a folder of each of n, linked to the first."""
+    for i in range(n):
+        name, message = (f"ses_{i}", f"msg_{i}") if link else ("ses_0", "msg_0")
+        write(root / "session" / "p" / f"{i}.json", {**INFO, "id": name})
+        info = (reply() if i == 0 else user())["info"]
+        write(root / "message" / "ses_0" / f"{i}.json", {**info, "id": message})
+        write(root / "part" / "msg_0" / f"{i}.json", {"messageID": "msg_0", **text(f"part {i}")})
+        if link and i:
+            (root / "message" / name).symlink_to(root / "message" / "ses_0")
+            (root / "part" / message).symlink_to(root / "part" / "msg_0")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_sessions_and_messages_that_share_an_id_or_a_folder_are_read_once(tmp_path, opened, link):
+    same_ids(tmp_path / "storage", 6, link=link)
+    loaded = load_trajectories(tmp_path)
+    assert len(opened) <= 3 * 6
+    assert [[s.text for s in run.segments] for run in loaded.trajectories] == [[f"part {i}" for i in range(6)]]
+    assert (
+        sum("a second session with the id ses_" in line and "the first is 0.json" in line for line in loaded.bad) == 5
+    )
+    (line,) = [line for line in loaded.bad if "a second message with the id msg_" in line]
+    assert "the first is 0.json; read up to 0.json" in line
+
+
+def test_a_message_of_another_session_has_its_parts_if_its_folder_is_another_one(storage):
+    """In the oldest layout, the ids of messages may be the same in each session."""
+    for path in sorted((storage / "part").rglob("prt_*.json")):
+        _, _, session, number = path.parent.name.split("_")
+        target = storage / "part" / f"ses_{session}" / number / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    for path in (storage / "message").rglob("*.json"):
+        write(path, {**json.loads(path.read_text()), "id": path.stem.rpartition("_")[2]})
+    assert [len(run.segments) for run in load_trajectories(storage).trajectories] == [4, 4]
+
+
+def test_parts_that_are_too_large_together_are_not_all_read(storage, opened, monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_BYTES", 2000)
+    for i in range(50):
+        write(storage / "part" / "msg_ses_1_1" / f"prt_{i:02}.json", text("x" * 400))
+    loaded = load_trajectories(storage)
+    assert "one run of more than 0 MiB" in loaded.bad[0]
+    assert sum(name.startswith("prt") for name in opened) < 20
+
+
+def test_a_folder_of_messages_that_is_a_link_to_itself_is_empty(storage):
+    shutil.rmtree(storage / "message" / "ses_1")
+    (storage / "message" / "ses_1").symlink_to(storage / "message" / "ses_1")
+    assert len(load_trajectories(storage).trajectories) == 1

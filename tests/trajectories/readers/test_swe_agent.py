@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lm_eval_hesnr.trajectories.json_values import text_of
 from lm_eval_hesnr.trajectories.load import load_trajectories
-from lm_eval_hesnr.trajectories.readers import swe_agent
+from lm_eval_hesnr.trajectories.readers import swe_agent, swe_agent_parsers
 from lm_eval_hesnr.trajectories.readers.found_calls import split_at_calls
 from lm_eval_hesnr.trajectories.readers.swe_agent_parsers import PARSERS
 from lm_eval_hesnr.trajectories.schema import Call, Segment
@@ -277,6 +278,16 @@ def test_values_are_trimmed_as_the_recorded_action_has_them():
         run = {"history": [SYSTEM, ISSUE, reply(text, recorded), shown("ok")], "trajectory": [], "info": {}}
         trajectory = read(**run, replay_config=configured("xml_function_calling"))
         assert trajectory.segments[2].calls == (Call("edit", {"old": value}, True),)
+
+
+def test_the_recorded_action_of_many_commands_is_split_once(monkeypatch):
+    n_split: Any = []
+    split = swe_agent_parsers.shlex.split
+    monkeypatch.setattr(swe_agent_parsers.shlex, "split", lambda text: n_split.append(text) or split(text))
+    text = "\n".join(f"```bash\nls {i}\n```" for i in range(30))
+    found = swe_agent_parsers.find_commands(text, "\n".join(f"ls {i}" for i in range(30)), None, True)
+    assert len(found) == 30
+    assert len(n_split) == 1
 
 
 def attempt(command):
