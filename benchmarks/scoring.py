@@ -104,10 +104,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="for floor and memory: cpu or cuda")
     parser.add_argument("--write", action="store_true", help="write the rows into benchmarks/README.md")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    if "all_rows" in arguments.parts and not arguments.model_args:
+        parser.error("all_rows needs --model_args pretrained=FOLDER,dtype=float32")
     transformers.logging.set_verbosity_error()
     print("| what | size | measured | target | baseline |\n|---|---|---|---|---|")
     for name in arguments.parts or parts:
+        torch.set_num_threads(1)
         for row in parts[name](arguments):
             print(f"| {' | '.join(row)} |", flush=True)
             if arguments.write:

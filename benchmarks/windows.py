@@ -26,6 +26,7 @@ from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.models.encoding import EncodedTrajectory
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.progress import Progress
+from lm_eval_hesnr.results import text_table
 from lm_eval_hesnr.scoring.statistics import Statistics
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 from lm_eval_hesnr.scoring.token_table import read_numbered_table, write_token_table
@@ -86,9 +87,8 @@ def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, mo
             score_window(lm, encoded._replace(plan=[window]), request.args[1], file)
         with np.load(file) as found:
             parts.append((float(found["seconds"]), Statistics(*(found[column] for column in STATISTICS))))
-    statistics = Statistics.concatenated([part for _, part in parts])
-    write_token_table(folder, number, name, lm._token_scores(encoded, request.args[1], statistics, name), encoded.text)
-    context = np.concatenate([window.positions - window.start for window in encoded.plan if window.start])
+    later = [window.positions - window.start for window in encoded.plan if window.start]
+    context = np.concatenate([np.empty(0, np.int64), *later])
     line = {
         "quarters": quarters, "number": number, "name": name, "window": lm.window, "stride": lm.stride,
         "scored": len(encoded.positions), "read": encoded.n_tokens_to_read,
@@ -98,6 +98,9 @@ def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, mo
     with (folder.parent / "measured.jsonl").open("a") as lines:
         lines.write(json.dumps(line) + "\n")
     print(json.dumps(line), flush=True)
+    statistics = Statistics.concatenated([part for _, part in parts])
+    # last: a trajectory whose table is there is not scored again
+    write_token_table(folder, number, name, lm._token_scores(encoded, request.args[1], statistics, name), encoded.text)
     return True
 
 
@@ -152,7 +155,7 @@ def row(lines: list[dict[str, Any]], scores: list[TokenScores]) -> list[str]:
         f"{lines[0]['stride']} of {lines[0]['window']}", f"{total('read'):,}", f"{total('scored'):,}",
         f"{total('read') / total('scored'):.2f}", f"{min(line['least_context'] for line in lines):,}",
         f"{total('sum_context') / max(total('n_context'), 1):,.0f}", f"{total('seconds'):.0f}",
-        *(" / ".join(f"{found[scope][name]:.4g}" for scope in found) for name in ("he_snr", "ppl")),
+        *(" / ".join(text_table.number(found[scope][name], ".4g") for scope in found) for name in ("he_snr", "ppl")),
     ]  # fmt: skip
 
 
@@ -170,6 +173,8 @@ def by_context(lines: list[dict[str, Any]], scores: dict[int, list[TokenScores]]
     every, far_nll, near_nll = (np.concatenate(parts) for parts in (context, worse, better))
     for least, below in zip(LEAST, (*LEAST[1:], window), strict=True):
         some = (every >= least) & (every < below)
+        if not some.any():
+            continue
         a, b = far_nll[some].mean(), near_nll[some].mean()
         yield [f"{least:,}", f"{int(some.sum()):,}", f"{a:.3f}", f"{b:.3f}", f"{a - b:+.3f}"]
 

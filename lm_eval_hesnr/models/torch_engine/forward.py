@@ -74,8 +74,10 @@ class RequestedRows:
         if self.is_sharded:
             n_bytes = _least_of_all(n_bytes, self.device)  # all processes must use the same block sizes
         shape, head = ModelShape.of(self.model, self.capabilities.vocabulary), self.capabilities.head
-        is_matrix = head is not None and head.matrix is not None
-        return Budget(shape, n_bytes, on_cpu=self.on_cpu, one_buffer=is_matrix)
+        itemsize = 0
+        if head is not None and head.matrix is not None:
+            itemsize = 4 if head.is_wide else shape.itemsize
+        return Budget(shape, n_bytes, on_cpu=self.on_cpu, buffer_itemsize=itemsize)
 
     @property
     def needs_whole_text(self) -> bool:

@@ -88,7 +88,7 @@ class ModelShape(NamedTuple):
 class Budget:
     """Block sizes for one model. They shrink if the device still runs out of memory."""
 
-    def __init__(self, shape: ModelShape, n_bytes: int, *, on_cpu: bool, one_buffer: bool = False) -> None:
+    def __init__(self, shape: ModelShape, n_bytes: int, *, on_cpu: bool, buffer_itemsize: int = 0) -> None:
         """Choose the rows per block.
 
         Args:
@@ -96,15 +96,16 @@ class Budget:
             n_bytes: bytes that scoring may use in addition to the weights.
             on_cpu: whether the device is a CPU. There a block has at most 128 rows and 128 MiB of logits. On a GPU,
                 it takes up to 1 GiB.
-            one_buffer: whether all blocks are computed in one buffer. Then a block on a CPU has at most 512 rows and
-                256 MiB of logits. The head's weights are read from memory once per block, so larger blocks are faster.
-                But a large block in new memory costs more than this saves.
+            buffer_itemsize: bytes per logit if all blocks are computed in one buffer; 0 without a buffer. With one,
+                a block on a CPU has at most 512 rows and 256 MiB of logits. The head's weights are read from memory
+                once per block, so larger blocks are faster. But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
         row_bytes = 8 * shape.vocabulary  # the logits and one float32 copy
         if on_cpu:
-            most_rows, most_bytes = (512, 2**28) if one_buffer else (128, 2**27)
-            most = min(most_rows, most_bytes // (4 * shape.vocabulary))
+            most = min(128, 2**27 // (4 * shape.vocabulary))
+            if buffer_itemsize:
+                most = min(512, 2**28 // (buffer_itemsize * shape.vocabulary))
         else:
             most = 2**30 // row_bytes
         self.rows = max(min(most, n_bytes // 4 // row_bytes), 1)

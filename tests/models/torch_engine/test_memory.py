@@ -59,9 +59,13 @@ def test_rows_per_block(vocabulary, n_bytes, on_cpu, rows):
     assert Budget(TINY._replace(vocabulary=vocabulary), n_bytes, on_cpu=on_cpu).rows == rows
 
 
-@pytest.mark.parametrize(("vocabulary", "rows"), [(32_000, 512), (151_936, 441), (500_000, 134)])
-def test_blocks_in_one_buffer_have_more_rows_but_at_most_256_mib(vocabulary, rows):
-    assert Budget(TINY._replace(vocabulary=vocabulary), 8 * GIB, on_cpu=True, one_buffer=True).rows == rows
+@pytest.mark.parametrize(
+    ("vocabulary", "itemsize", "rows"),
+    [(32_000, 4, 512), (151_936, 4, 441), (500_000, 4, 134), (151_936, 2, 512), (500_000, 2, 268)],
+)
+def test_blocks_in_one_buffer_have_more_rows_but_at_most_256_mib(vocabulary, itemsize, rows):
+    budget = Budget(TINY._replace(vocabulary=vocabulary), 8 * GIB, on_cpu=True, buffer_itemsize=itemsize)
+    assert budget.rows == rows
 
 
 def test_halving_ends_at_the_smallest_blocks():
