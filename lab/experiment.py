@@ -12,6 +12,9 @@ from typing import Any
 
 from lab.readings import Readings
 
+NOT_MADE = "not made"
+"""The verdict of an experiment, until all readings of its complete form are there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:

@@ -19,13 +19,11 @@ from lab.context.tables import (
     verdict_table,
 )
 from lab.context.verdicts import together
-from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.readings import Readings
 
 _PICTURE = "![Changes of HE-SNR and of solved tasks, against that of perplexity](context.svg)"
 """In a block, because the page has no picture before the readings are made."""
-NOT_MADE = "not made"
-"""The verdict of the experiment, until all readings of the complete form are there."""
 
 
 def pieces(fast: bool) -> list[Piece]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.families.plan import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
 from lab.predict.from_readings import floor_of, study_of
 from lab.predict.layout import COUNTS, MAIN_COUNT
@@ -22,8 +22,6 @@ from lab.predict.verdicts import together, verdicts
 from lab.readings import Readings
 from lm_eval_hesnr.results.correlate.data import correlation_data
 
-NOT_MADE = "not made"
-"""The verdict of the experiment, until the readings of all 36 checkpoints are there."""
 FORMS = {True: "fast", False: "complete"}
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.readings import Readings
 from lab.shift.from_readings import PARTS_PART, READING, trainings
 from lab.shift.plan import LENGTHS, RUNS, choices_part, names, runs
@@ -20,9 +20,6 @@ from lab.shift.tables import (
     verdict_table,
 )
 from lab.shift.verdicts import of_training, sentence, together
-
-NOT_MADE = "not made"
-"""The verdict of the experiment, until the readings of all three trainings are there."""
 
 
 def pieces(fast: bool) -> list[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.readings import Readings
 from lab.tax.compared import compare
 from lab.tax.from_readings import study_of
@@ -20,8 +20,6 @@ from lab.tax.plan import (
 from lab.tax.tables import data_of, losses_table, model_table, outcome_table, scatter, sentence, tax_table
 
 PICTURE = "![HE-SNR and calibrated HE-SNR against pass@8](tax.svg)"
-NOT_MADE = "not made"
-"""The verdict of the experiment, until all readings are there."""
 
 
 def pieces(fast: bool) -> list[Piece]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from lab.experiment import Analysis, Experiment, Made, Piece
+from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.families.plan import checkpoints
 from lab.readings import Readings
 from lab.threshold.from_readings import PART, thresholds
 from lab.threshold.tables import adaptive_table, all_numbers, drawing, nested_table, static_table, verdict_table
 from lab.threshold.verdicts import found_in, sentence
-
-NOT_MADE = "not made"
-"""The verdict of the experiment, until the readings and outcomes of all 36 checkpoints are there."""
 
 
 def pieces(fast: bool) -> list[Piece]:

@@ -20,14 +20,13 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.annotate import annotate
 from lm_eval_hesnr.labelling.budget import Budget, unparsed_line
 from lm_eval_hesnr.labels import Label
-from lm_eval_hesnr.messages.characters import one_line, shortened, visible
+from lm_eval_hesnr.messages.characters import LONGEST_NAME, one_line, shortened, visible
 from lm_eval_hesnr.trajectories.decoding import Bad
 from lm_eval_hesnr.trajectories.load import iterate_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 
 _BAD_SHOWN = 5
-_LONGEST_NAME = 500
 _ELIDED = "…"
 _HIDDEN = 255
 """The code that replaces the codes of labels that are not shown."""
@@ -122,7 +121,7 @@ def lines(trajectory: Trajectory, labels: Collection[Label] | None = None, *, co
         colours: add escape codes.
     """
     outcome = {True: "resolved", False: "not resolved", None: "outcome unknown"}[trajectory.resolved]
-    model = f", model {shortened(trajectory.model, _LONGEST_NAME)}" if trajectory.model else ""
+    model = f", model {shortened(trajectory.model, LONGEST_NAME)}" if trajectory.model else ""
     yield _bold(one_line(f"{trajectory.id} ({trajectory.source}{model}, {outcome})"), colours)
     if colours:
         yield "  ".join(_coloured(label.label_name, label) for label in COLOURS if labels is None or label in labels)

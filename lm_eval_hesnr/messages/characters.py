@@ -12,6 +12,9 @@ import sys
 
 _RUN = re.compile(r"[^\x20-\x7e\n\t]+")
 
+LONGEST_NAME = 500
+"""Characters that tables show of the name of a run or a model. A file may have any text as the name."""
+
 _LONGEST_MESSAGE = 4000
 """Characters."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.messages.characters import shortened
+from lm_eval_hesnr.messages.characters import LONGEST_NAME, shortened
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.metrics.bootstrap import Sample
 from lm_eval_hesnr.metrics.calibration import CALIBRATED
@@ -21,7 +21,6 @@ from lm_eval_hesnr.results.token_tables import Tables, measure_tables
 
 Measured = Mapping[str, Mapping[str, Any]]
 """For each scope: `measures`, `stderr` and `summary`, as `measure_tables` returns them."""
-_LONGEST_NAME = 500
 
 
 def table_measures(tables: Tables, threshold: str, epsilon: float) -> tuple[str, Measured]:
@@ -76,7 +75,7 @@ def on_set(run: ComparedRun, reference: ReferenceSet) -> tuple[str, Measured]:
 
 
 def _head(source: object, n_documents: int, model: str | None, found: Measured) -> str:
-    thresholds, name = [], shortened(str(model), _LONGEST_NAME)
+    thresholds, name = [], shortened(str(model), LONGEST_NAME)
     for scope, one in found.items():
         epsilon = one["summary"].get("epsilon")
         thresholds.append(f"{scope} {'none found' if epsilon is None else f'{epsilon:.6f}'}")

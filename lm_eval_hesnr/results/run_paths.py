@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import read_regular
-from lm_eval_hesnr.messages.characters import shortened
+from lm_eval_hesnr.messages.characters import LONGEST_NAME, shortened
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.scoring.store import SETTINGS
 
@@ -18,10 +18,6 @@ _ADVICE = "give a folder with token tables (--metadata token_table=DIR), or resu
 
 _GENERIC = ("tokens", "results")
 """Names of folders that say nothing about a run."""
-
-
-_LONGEST_NAME = 500
-"""Characters. A results file may have any text as the name of its model."""
 
 _WORDS = re.compile("([^0-9]*)([0-9]{0,18})")
 """A word and the number after it. A longer number is read in pieces, because Python refuses very long ones."""
@@ -122,10 +118,10 @@ def short_names(found: Sequence[Source], models: Sequence[str]) -> list[str]:
     by_folder = [_parts(*folder.parts) for folder in folders]
     by_file = [[*parts, source.path.name] for source, parts in zip(found, by_folder, strict=True)]
     for parts in (by_model, by_folder, by_file):
-        names = [shortened(name, _LONGEST_NAME) for name in _differing(parts)]
+        names = [shortened(name, LONGEST_NAME) for name in _differing(parts)]
         if len(set(names)) == len(names):
             return names
-    return unique_names([shortened(name, _LONGEST_NAME) for name in _differing(by_folder)])  # the same run twice
+    return unique_names([shortened(name, LONGEST_NAME) for name in _differing(by_folder)])  # the same run twice
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -295,11 +295,16 @@ def test_no_results_are_an_error(small, capsys):
     assert (status, "no results: give results_*.json" in err) == (2, True)
 
 
-def test_thresholds_are_measured_from_token_tables(tmp_path, capsys):
-    for i in range(6):
+def write_tables(folder, n_models):
+    """Token tables of six trajectories of each model, in one folder per model. Each model is better than the last."""
+    for i in range(n_models):
         for j in range(6):
             scores = token_scores(150, seed=j, better=0.1 * i, signature={"model": f"m{i}", "k": 10})
-            write_token_table(tmp_path / "tokens" / f"m{i}", j, f"run {j}", scores)
+            write_token_table(folder / f"m{i}", j, f"run {j}", scores)
+
+
+def test_thresholds_are_measured_from_token_tables(tmp_path, capsys):
+    write_tables(tmp_path / "tokens", 6)
     scores = tmp_path / "scores.csv"
     scores.write_text("checkpoint,passed,tasks\n" + "".join(f"m{i},{20 + 9 * i},100\n" for i in range(6)))
     tables = sorted((tmp_path / "tokens").iterdir())
@@ -311,10 +316,7 @@ def test_thresholds_are_measured_from_token_tables(tmp_path, capsys):
 
 
 def test_a_token_table_is_never_replaced(tmp_path, capsys):
-    for i in range(3):
-        for j in range(6):
-            scores = token_scores(150, seed=j, better=0.1 * i, signature={"model": f"m{i}", "k": 10})
-            write_token_table(tmp_path / "tokens" / f"m{i}", j, f"run {j}", scores)
+    write_tables(tmp_path / "tokens", 3)
     scores = tmp_path / "scores.csv"
     scores.write_text("checkpoint,passed,tasks,step\nm0,3,10,1\nm1,4,10,2\nm2,6,10,3\n")
     out = tmp_path / "tokens" / "m1" / "00001-run_1.parquet"

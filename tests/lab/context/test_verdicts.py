@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from lab.context.experiment import EXPERIMENT, NOT_MADE
+from lab.context.experiment import EXPERIMENT
 from lab.context.study import points, spikes
 from lab.context.verdicts import (
     AGAINST,
@@ -19,6 +19,7 @@ from lab.context.verdicts import (
     together,
     verdict,
 )
+from lab.experiment import NOT_MADE
 from lab.page import filled
 from lab.provenance import ROOT
 from lab.readings import Readings

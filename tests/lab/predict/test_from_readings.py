@@ -16,6 +16,7 @@ from lab.readings import Readings
 from lm_eval_hesnr.cli import main as hesnr
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.documents import document_totals
+from tests.lab.copies import copy_with_change
 from tests.results.correlate.made_up import Checkpoint, results_with_documents
 
 TASKS = "5" * 64
@@ -151,11 +152,7 @@ def test_a_missing_reading_is_named(folder):
     ],
 )
 def test_readings_that_do_not_fit_together_are_named(folder, tmp_path, change, message):
-    for path in folder.glob("*.json"):
-        file = json.loads(path.read_text())
-        if path.stem == "sessions-050.0":
-            change(file)
-        (tmp_path / path.name).write_text(json.dumps(file))
+    copy_with_change(folder, tmp_path, "sessions-050.0", change)
     with pytest.raises(InputError, match=message):
         study_of(Readings(tmp_path), fast=True)
 
@@ -173,15 +170,14 @@ def test_the_floor_has_a_row_and_changes_no_verdict(folder, tmp_path):
 
 
 def test_a_checkpoint_with_a_missing_measure_stays_and_the_tests_that_need_it_are_undecided(folder, tmp_path):
-    for path in folder.glob("*.json"):
-        file = json.loads(path.read_text())
-        if path.stem == "sessions-050.0":
-            reading = file["parts"]["reading/micro_swe"]["value"]
-            columns = reading["columns"]["action"]
-            place = next(i for i, name in enumerate(columns) if name.endswith("nll"))
-            lines = [line.split(" ") for line in reading["totals"]["action"]]
-            reading["totals"]["action"] = [" ".join([*one[:place], "nan", *one[place + 1 :]]) for one in lines]
-        (tmp_path / path.name).write_text(json.dumps(file))
+    def without_loss(file):
+        reading = file["parts"]["reading/micro_swe"]["value"]
+        columns = reading["columns"]["action"]
+        place = next(i for i, name in enumerate(columns) if name.endswith("nll"))
+        lines = [line.split(" ") for line in reading["totals"]["action"]]
+        reading["totals"]["action"] = [" ".join([*one[:place], "nan", *one[place + 1 :]]) for one in lines]
+
+    copy_with_change(folder, tmp_path, "sessions-050.0", without_loss)
     found = analyse(Readings(tmp_path), True)
     of = {one["name"]: one["verdict"] for one in found.data["verdicts"]}
     assert {name: of[name] for name in ("P1", "P4", "P5", "P6")} == dict.fromkeys(("P1", "P4", "P5", "P6"), "undecided")

@@ -15,6 +15,7 @@ from lab.shift.made_up import made_up
 from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names
 from lab.shift.windows import COLUMNS
 from lm_eval_hesnr.errors import InputError
+from tests.lab.copies import copy_with_change
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +87,7 @@ def test_a_missing_reading_is_named_in_one_line(folder):
     ],
 )
 def test_checkpoints_that_do_not_belong_together_are_refused(folder, tmp_path, change, message):
-    for path in folder.glob("*.json"):
-        file = json.loads(path.read_text())
-        if path.stem == "recipe-050.0":
-            change(file)
-        (tmp_path / path.name).write_text(json.dumps(file))
+    copy_with_change(folder, tmp_path, "recipe-050.0", change)
     with pytest.raises(InputError, match=f"recipe-050.0.json: .*{message}"):
         trainings(Readings(tmp_path), fast=True)
 

@@ -5,11 +5,12 @@ import re
 import numpy as np
 import pytest
 
+from lab.experiment import NOT_MADE
 from lab.page import filled
 from lab.provenance import ROOT
 from lab.readings import FOLDER, Readings
 from lab.tax.compared import AT_BEST, AT_CALIBRATED, AT_EQUAL, compare
-from lab.tax.experiment import EXPERIMENT, NOT_MADE
+from lab.tax.experiment import EXPERIMENT
 from lab.tax.from_readings import pass_at, study_of
 from lab.tax.plan import IN_STYLE, LOSSES, RATES
 from lab.tax.study import HELD_OUT, S, at_equal_loss, of

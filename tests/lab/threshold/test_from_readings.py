@@ -18,6 +18,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measures
 from tests import builders
+from tests.lab.copies import copy_with_change
 from tests.lab.predict.test_from_readings import folder as predict_folder  # noqa: F401  (a fixture)
 
 
@@ -89,12 +90,7 @@ def test_a_missing_reading_or_outcome_is_named(folder, tmp_path):
 )
 def test_a_reading_that_does_not_belong_to_the_outcomes_is_refused(folder, tmp_path, change, message):
     (tmp_path / "predict").symlink_to(folder.parent / "predict")
-    (tmp_path / "threshold").mkdir()
-    for path in folder.glob("*.json"):
-        file = json.loads(path.read_text())
-        if path.stem == "code-050.0":
-            change(file)
-        (tmp_path / "threshold" / path.name).write_text(json.dumps(file))
+    copy_with_change(folder, tmp_path / "threshold", "code-050.0", change)
     readings = Readings(tmp_path / "threshold")
     with pytest.raises(InputError, match=f"code-050.0.json: .*{message}"):
         thresholds(readings, fast=True)
