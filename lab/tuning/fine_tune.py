@@ -18,6 +18,9 @@ from transformers import PreTrainedModel
 from assets_src.tiny_swe_lm.data import IGNORED
 from assets_src.tiny_swe_lm.train import has_bf16, make_optimizer
 
+_SHORT = 384
+"""Up to so many tokens, the backward pass of plain attention is faster on the CPU than that of fused attention."""
+
 
 class Encoder(Protocol):
     """A tokenizer, as far as fine-tuning needs it."""
@@ -108,8 +111,6 @@ def fine_tune(
     """
     loss_of = loss_of or action_loss
     optimizer = make_optimizer(model, settings.lr)
-    attention = model.config._attn_implementation
-    model.set_attn_implementation("eager")  # the backward pass of the fused one is slower on the CPU at these lengths
     batches = batches or _batches(examples, settings)
     losses = []
     model.train()
@@ -123,7 +124,7 @@ def fine_tune(
         optimizer.zero_grad()
         losses.append(loss.item())
     model.eval()
-    model.set_attn_implementation(attention)
+    model.set_attn_implementation("sdpa")
     return losses
 
 
@@ -142,6 +143,7 @@ def action_logits(model: PreTrainedModel, examples: Sequence[HasAction]) -> tupl
     """(N, V) float32 logits and (N,) ids of the tokens of all actions, in the order of the examples."""
     ids, targets = as_batch(examples)
     wanted = targets != IGNORED
+    model.set_attn_implementation("eager" if ids.shape[1] <= _SHORT else "sdpa")
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
         hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         logits = model.get_output_embeddings()(hidden[wanted])
