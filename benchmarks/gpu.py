@@ -28,7 +28,7 @@ from benchmarks.attack.journal import digest_of  # noqa: E402
 from benchmarks.gpu_plan import FULL, LEAST_SECONDS, SECONDS, TINY, Shapes, planned  # noqa: E402
 from benchmarks.processes import run  # noqa: E402
 from benchmarks.readme_table import Row, write  # noqa: E402
-from lab.provenance import provenance  # noqa: E402
+from benchmarks.repository import commit  # noqa: E402
 from lm_eval_hesnr.files import replace_file  # noqa: E402
 
 VERSION = 2
@@ -91,11 +91,10 @@ def read_state(out: Path, shapes: Shapes) -> dict[str, Any]:
 
 
 def code_of_tree() -> Code:
-    """The code of this checkout. A change of an uncommitted file is named too."""
-    found = provenance()
-    commit = f"commit {found['commit'][:10]}" if isinstance(found["commit"], str) else ""
-    package = digest_of(ROOT / "lm_eval_hesnr", ROOT / "tasks")
-    return Code(commit + " with changes" * bool(commit and found["changed"]), package)
+    """The code of this checkout."""
+    head, is_changed = commit()
+    words = f"commit {head[:10]}{' with changes' * is_changed}" if head else ""
+    return Code(words, digest_of(ROOT / "lm_eval_hesnr", ROOT / "tasks"))
 
 
 def measure_all(arguments: argparse.Namespace, state: dict[str, Any], out: Path) -> tuple[int, int]:

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import gpu, readme_table
-from lab import provenance
+from benchmarks import gpu, readme_table, repository
 
 CODE = gpu.Code("commit 0123456789", "abc")
 
@@ -108,12 +107,19 @@ def test_each_row_says_on_which_code_it_was_measured(tmp_path, monkeypatch, comm
     assert found["machine"] == ("size; commit 0123456789, package abc", "fast")
 
 
-def test_the_code_is_named_with_and_without_a_repository(monkeypatch):
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=gpu.ROOT, capture_output=True, text=True, check=True)
-    found = gpu.code_of_tree()
-    assert found.commit.removesuffix(" with changes") == f"commit {commit.stdout[:10]}"
-    monkeypatch.setattr(provenance, "ROOT", gpu.ROOT.parents[-1])
-    assert gpu.code_of_tree() == gpu.Code("", found.package)
+def test_the_code_is_named_with_and_without_a_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    package = gpu.code_of_tree().package
+    assert gpu.code_of_tree() == gpu.Code("", package)
+    file = tmp_path / "file"
+    file.write_text("first")
+    someone = ["-c", "user.name=someone", "-c", "user.email=someone@example.com"]
+    for arguments in (["init", "-q"], ["add", "file"], [*someone, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    head = (tmp_path / ".git" / (tmp_path / ".git" / "HEAD").read_text().split()[1]).read_text()[:10]
+    assert str(gpu.code_of_tree()) == f"commit {head}, package {package}"
+    file.write_text("second")
+    assert gpu.code_of_tree().commit == f"commit {head} with changes"
 
 
 def test_without_time_no_part_is_started(monkeypatch, capsys, command):
