@@ -26,14 +26,12 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import simple_parse_args_string
-from scipy.optimize import nnls
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from benchmarks.measuring import (
@@ -49,21 +47,11 @@ from benchmarks.measuring import (
     tokens_of,
 )
 from benchmarks.readme_table import Row, write
+from benchmarks.speedup import RUNS, speedup
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.scoring.windows import plan_windows
 
-RUNS = {
-    "mini_swe_agent_1.1/exit_InternalServerError.traj.json": 0,
-    "mini_swe_agent_1/sympy__sympy-13480": 0,
-    "mini_swe_agent_1/django__django-14771": 0,
-    "mini_swe_agent_1/sphinx-doc__sphinx-10614": 300,
-    "mini_swe_agent_1.1/deepseek_chat_dev/pylint-dev__astroid-1978.traj.json": 300,
-    "mini_swe_agent_1.1/deepseek_chat_dev/marshmallow-code__marshmallow-1359.traj.json": 300,
-}
-"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions, with the characters kept of each observation (0: all)."""
-
-N_HEAD_ROWS = 2048
 ALL = 3072
 """Tokens of the text in `all_rows`."""
 MB, GB = 2**20, 2**30
@@ -192,58 +180,6 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Time of stock `hf` with one request per action, relative to one pass over the same real trajectories."""
-    lm = HFTopK(device="cpu", max_length=2**17)
-    scorer = RequestedRows(lm.model, name="tiny")
-    curve: list[tuple[int, float, float]] = []
-    for name in arguments.runs:
-        most = RUNS.get(name, 0) if arguments.observation is None else arguments.observation
-        ids, spans = tokens_of(name, lm, most)
-        rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
-        tensor = torch.as_tensor(ids)
-        targets = tensor[torch.as_tensor(rows) + 1]
-        requests = [(("", ""), ids[:start].tolist(), ids[start:end].tolist()) for start, end in spans]
-        answers: dict[str, Any] = {}
-
-        def one_pass(tensor: Any = tensor, rows: Any = rows, targets: Any = targets, answers: Any = answers) -> None:
-            answers["ours"] = scorer.statistics(tensor[: rows[-1] + 1], rows, targets, K)
-
-        def stock(requests: Any = requests, answers: Any = answers) -> None:
-            answers["stock"] = HFLM._loglikelihood_tokens(lm, requests, disable_tqdm=True)
-
-        lengths = [len(ids) // 4, len(ids) // 2, rows[-1] + 1]
-        bodies = [
-            lambda n=n, tensor=tensor: lm.model.model(input_ids=tensor[None, :n], use_cache=False) for n in lengths
-        ]
-        hidden = torch.randn(N_HEAD_ROWS, lm.model.config.hidden_size)
-        seconds = alternately(
-            arguments.repeats, one_pass, stock, *bodies, lambda hidden=hidden: lm.model.lm_head(hidden)
-        )
-        ours, theirs, *bodies_seconds, head_seconds = seconds
-        measured = costs_of(lengths, bodies_seconds, head_seconds / N_HEAD_ROWS)
-        logprobs = answers["ours"].logprob.double().numpy()
-        logprobs = np.split(logprobs, np.cumsum([end - start for start, end in spans])[:-1])
-        differences = [abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True)]
-        curve.append((len(spans), theirs / ours, predicted(spans, flops_of(lm.model))))
-        cut = f", observations cut to {most} characters" if most else ""
-        yield Row(
-            f"speed-up over stock `hf`, {Path(name).name.removesuffix('.traj.json')}{cut}",
-            f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
-            f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {max(differences):.0e})",
-            f">= {predicted(spans, flops_of(lm.model)):.1f}",
-            f"stock, predicted from FLOPs by the formula above; from costs measured in the same run "
-            f"{predicted(spans, measured):.1f}, "
-            f"body alone {bodies_seconds[-1]:.2f} s",
-        )  # fmt: skip
-    yield Row(
-        "speed-up against the number of actions", f"{len(curve)} runs",
-        ", ".join(f"{n}: **{measured:.1f}**" for n, measured, _ in sorted(curve)),
-        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)),
-        "stock, predicted from FLOPs by the formula above",
-    )  # fmt: skip
-
-
 def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
     """One pass over 131 072 tokens with a vocabulary of 152 K entries."""
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 1}
@@ -325,38 +261,6 @@ def architectures(arguments: argparse.Namespace) -> Iterator[Row]:
         "agreement with full float32 logits on every architecture that a tiny configuration can build", "97 tokens",
         f"**{lines[-1]}** ({lines[-2]})", "0 silently wrong, logprob and entropy <= 1e-5", "definitions",
     )  # fmt: skip
-
-
-class Costs(NamedTuple):
-    """Costs of a model in seconds or FLOPs: body per token (a) and per pair of tokens (b), head per row (h)."""
-
-    a: float
-    b: float
-    h: float
-
-
-def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
-    """The cost of one request per action, divided by the cost of one pass."""
-    a, b, h = costs
-    ends = np.array([end for _, end in spans], float)
-    n_wanted = sum(end - start for start, end in spans)
-    length = ends[-1]
-    return float(((a + h) * ends.sum() + b * (ends**2).sum()) / (a * length + h * n_wanted + b * length**2))
-
-
-def flops_of(model: Any) -> Costs:
-    """The costs in floating-point operations, from the model's sizes."""
-    config = model.config
-    layer = sum(p.numel() for p in model.model.layers[0].parameters() if p.dim() == 2)
-    pairs = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim
-    return Costs(2 * config.num_hidden_layers * layer, pairs, 2 * config.hidden_size * config.vocab_size)
-
-
-def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
-    """The costs that fit best the body's seconds on texts of these lengths, and the head's seconds per row."""
-    n, took = np.array(lengths, float), np.array(seconds)
-    (a, b), _ = nnls(np.stack([n / took, n**2 / took], axis=1), np.ones(len(n)))
-    return Costs(float(a), float(b), a_row)
 
 
 @torch.inference_mode()
