@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo test test-all test-vllm test-exports test-report real check format dist clean
+.PHONY: help demo test test-all test-vllm test-exports test-report gpu-tiny real check format dist clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -39,6 +39,9 @@ test-exports: .venv-exports/.ready  ## run the tests of the exports with the pro
 test-report: .venv-report/.ready  ## run the tests of the report in Chromium, in their environment; skipped without Chromium
 	PYTHONPATH=. .venv-report/bin/python -m pytest tests/results/report/in_browser
 
+gpu-tiny: .venv-gpu/.ready  ## run benchmarks/gpu.py with tiny shapes on the CPU, in an environment like that of a GPU machine
+	.venv-gpu/bin/python benchmarks/gpu.py --tiny --patience 5
+
 check: $(READY)  ## check lint, format and types, as CI does before the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,7 +55,7 @@ dist:  ## build the wheel and the sdist, and check both: make dist PYTHONS="pyth
 	scripts/dist.sh $(or $(PYTHONS),$(PYTHON))
 
 clean:  ## remove all environments
-	rm -rf $(VENV) .venv-vllm .venv-exports .venv-report .venv-dist .packages-real .wheels-gpu
+	rm -rf $(VENV) .venv-vllm .venv-exports .venv-report .venv-gpu .venv-dist .packages-real .wheels-gpu
 
 $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV): PyTorch and about 100 other packages, some minutes"
@@ -72,3 +75,7 @@ $(READY): pyproject.toml constraints.txt
 .venv-report/.ready: scripts/make_report_env.sh pyproject.toml
 	PYTHON=$(PYTHON) scripts/make_report_env.sh .venv-report
 	touch .venv-report/.ready
+
+.venv-gpu/.ready: scripts/make_gpu_env.sh benchmarks/gpu_machine.txt benchmarks/pack_wheels.py $(READY)
+	scripts/make_gpu_env.sh .venv-gpu $(BIN)/python
+	touch .venv-gpu/.ready

@@ -1,9 +1,10 @@
 """All that needs a GPU: `python benchmarks/gpu.py [PART...] [--out out/gpu.json] [--tiny]`.
 
 One command of at most 8 minutes on one H200, without network. Every part runs in a process of its own with a limit on
-time, so a part that fails, hangs or runs out of memory does not disturb the others. After every part, the file has what
-is measured, and the same command continues: it makes only the parts that are not measured yet. At the end, it prints
-the rows for benchmarks/README.md. The exit status is 1 if a part failed.
+time, so a part that fails, hangs or runs out of memory does not disturb the others. Each row is saved as soon as it is
+measured, with the commit and a digest of the package. The same command continues: it makes the parts that are not
+complete, or that were measured with another package. At the end, it prints the rows for benchmarks/README.md. The exit
+status is 1 if a part is not complete.
 
 `--tiny` does the same with tiny shapes on the CPU; these figures only show that the script works. A machine without the
 packages of the harness needs the wheels of `benchmarks/pack_wheels.py`.
@@ -15,124 +16,36 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
-LEAST_SECONDS = 15
-"""A part with less time than this is not started: loading the packages takes about as long."""
+sys.path.insert(0, str(ROOT))  # a script finds only its own folder
+from benchmarks.attack.journal import digest_of  # noqa: E402
+from benchmarks.gpu_plan import FULL, LEAST_SECONDS, SECONDS, TINY, Shapes, planned  # noqa: E402
+from benchmarks.processes import run  # noqa: E402
+from benchmarks.readme_table import Row, write  # noqa: E402
+from benchmarks.repository import commit  # noqa: E402
+from lm_eval_hesnr.files import replace_file  # noqa: E402
+
+VERSION = 2
+"""Of the file."""
 NOT_MEASURED = "not measured"
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """What is measured, and on what."""
+class Code(NamedTuple):
+    """The code that is measured."""
 
-    device: str
-    vocabularies: tuple[int, ...]
-    """For `floor`."""
-    length: int
-    """Tokens, for `floor`."""
-    large: dict[str, int]
-    """The configuration of the large model, as of `Qwen2Config`."""
-    large_name: str
-    large_lengths: tuple[int, ...]
-    """Tokens, for `large`."""
-    sample: str
-    """An embedded run."""
-    copied: int
-    """Bytes of the copy that measures the bandwidth."""
-    product: int
-    """Rows and columns of the matrices that measure the speed of products."""
-    repeats: int
+    commit: str
+    """As words; empty outside a repository."""
+    package: str
+    """A digest of the package and its tasks."""
 
-
-FULL = Shapes(
-    "cuda", (32_768, 151_936), 8192,
-    {
-        "vocab_size": 152_064, "hidden_size": 3584, "intermediate_size": 18_944, "num_hidden_layers": 28,
-        "num_attention_heads": 28, "num_key_value_heads": 4,
-    },
-    "7B shape", (32_768, 131_072), "swe-mini/gridfit", 2**32, 8192, 5,
-)  # fmt: skip
-"""The large model has the shape of Qwen2.5-7B."""
-TINY = Shapes(
-    "cpu", (512,), 640,
-    {
-        "vocab_size": 512, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2,
-    },
-    "tiny shape", (640, 1280), "swe-mini/utfwalk", 2**20, 128, 1,
-)  # fmt: skip
-
-SECONDS = {"machine": 45, "floor": 50, "large": 180, "stock": 45, "head": 35, "attention": 25, "processes": 95}
-"""The parts, in their order, and the seconds that are kept for each. Together they are less than 8 minutes."""
-
-
-class Planned(NamedTuple):
-    """A row of the table before it is measured."""
-
-    what: str
-    target: str
-    baseline: str
-
-
-def planned(shapes: Shapes) -> dict[str, list[Planned]]:
-    """The rows of every part."""
-    on, large = f"on {shapes.device}", f"{shapes.large_name} with random weights, bfloat16, on {shapes.device}"
-    floor = [
-        Planned(
-            f"time over the floor {on}, 4 layers, V = {vocabulary}{rows}", "<= 1.05" if rows else "<= 1.03", "floor"
-        )
-        for vocabulary in shapes.vocabularies
-        for rows in ("", ", every row")
-    ]
-    of_large = [
-        row
-        for length in shapes.large_lengths
-        for rows in ("", ", every row")
-        for row in (
-            Planned(
-                f"{large}, {length} tokens{rows}: time over the body", "<= 1.05" if rows else "<= 1.03", "body alone"
-            ),
-            Planned(f"{large}, {length} tokens{rows}: peak over the body", "<= 1.5 GiB", "body alone"),
-        )
-    ]
-    own = "the model's own head"
-    return {
-        "machine": [
-            Planned(f"copy {on}", "", ""),
-            Planned(f"bfloat16 matrix product {on}", "", ""),
-        ],
-        "floor": floor,
-        "large": of_large,
-        "stock": [
-            Planned(f"speed-up over stock `hf` {on}, embedded run", "> 1", "stock, one request per action"),
-            Planned(f"against the definitions {on}: logprob, entropy", "<= 1e-5, <= 1e-5, 0", "definitions"),
-            Planned(f"float32 {on} against float32 on a CPU: logprob, entropy", "", "CPU"),
-        ],
-        "head": [
-            Planned(f"bfloat16 {on}, float32 head against {own}: entropies", "", own),
-            Planned(f"bfloat16 {on}, float32 head against {own}: decisions", "", own),
-            Planned(f"bfloat16 {on} against float32 {on}: entropies", "", "float32 weights"),
-        ],
-        "attention": [Planned(f"last attention {on}, float32 and bfloat16", "all rows", "")],
-        "processes": [Planned(f"two processes {on}, one device", "refused or right", "one process")],
-    }
-
-
-class Measured(NamedTuple):
-    """What a part found for one of its rows."""
-
-    what: str
-    size: str
-    figure: str
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [self.commit, f"package {self.package}"]))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -153,37 +66,54 @@ def main(argv: list[str] | None = None) -> int:
     name, shapes = ("gpu-tiny", TINY) if arguments.tiny else ("gpu", FULL)
     out = arguments.out or ROOT / "out" / f"{name}.json"
     state = read_state(out, shapes)
+    n_rows = sum(len(found["rows"]) for found in state["parts"].values())
+    status = int(not n_rows)
     if not arguments.rows:
-        end = time.monotonic() + 60 * arguments.minutes * arguments.patience
-        chosen = arguments.parts or list(SECONDS)
-        remaining = [part for part in chosen if state["parts"].get(part, {}).get("state") != "measured"]
-        print("".join(f"{part}: measured earlier\n" for part in chosen if part not in remaining), end="", flush=True)
-        for i in range(len(remaining)):
-            measure(remaining[i:], state, out, end, arguments.patience)
+        n_rows, status = measure_all(arguments, state, out)
     print(f"\n{state['machine'] or 'no machine known'}\n")
     print("\n".join(table(shapes, state)))
+    if status and not n_rows:
+        print(f"{out}: nothing was measured", file=sys.stderr)
     if arguments.write:
-        write(shapes, state)
-    return int(any(found["state"] != "measured" for found in state["parts"].values()))
+        write_rows(shapes, state)
+    return status
 
 
 def read_state(out: Path, shapes: Shapes) -> dict[str, Any]:
     """What the file has; what an empty one would have if it does not exist."""
-    empty = {"shapes": json.loads(json.dumps(asdict(shapes))), "machine": "", "parts": {}}
+    about = {"version": VERSION, "shapes": json.loads(json.dumps(asdict(shapes)))}
     if not out.exists():
-        return empty
+        return about | {"machine": "", "parts": {}}
     state: dict[str, Any] = json.loads(out.read_text())
-    if state["shapes"] != empty["shapes"]:
-        raise SystemExit(f"{out}: it has figures of other shapes; give another --out")
+    if {key: state.get(key) for key in about} != about:
+        raise SystemExit(f"{out}: it has figures of other shapes, or of an older version; give another --out")
     return state
 
 
-def save(state: dict[str, Any], out: Path) -> None:
-    """Replace the file."""
-    from lm_eval_hesnr.files import replace_file  # not at the top: a script finds the package only from here on
+def code_of_tree() -> Code:
+    """The code of this checkout."""
+    head, is_changed = commit()
+    words = f"commit {head[:10]}{' with changes' * is_changed}" if head else ""
+    return Code(words, digest_of(ROOT / "lm_eval_hesnr", ROOT / "tasks"))
 
+
+def measure_all(arguments: argparse.Namespace, state: dict[str, Any], out: Path) -> tuple[int, int]:
+    """Measure the parts that remain; the number of new rows, and the exit status."""
+    end = time.monotonic() + 60 * arguments.minutes * arguments.patience
+    code = code_of_tree()
+    print(f"the code: {code}", flush=True)
+    chosen = arguments.parts or list(SECONDS)
+    remaining = [part for part in chosen if not is_complete(state, part, code)]
+    print("".join(f"{part}: measured earlier\n" for part in chosen if part not in remaining), end="", flush=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(out, json.dumps(state, indent=1))
+    n_rows = sum(measure(remaining[i:], state, out, end, arguments.patience, code) for i in range(len(remaining)))
+    return n_rows, int(not all(is_complete(state, part, code) for part in chosen))
+
+
+def is_complete(state: dict[str, Any], part: str, code: Code) -> bool:
+    """Whether all of a part is measured, with the package as it is now."""
+    found = state["parts"].get(part, {})
+    return (found.get("state"), found.get("package")) == ("measured", code.package)
 
 
 def seconds_for(parts: list[str], left: float, patience: float = 1) -> float | None:
@@ -195,107 +125,79 @@ def seconds_for(parts: list[str], left: float, patience: float = 1) -> float | N
     return None if left < LEAST_SECONDS else max(min(own, left), left - sum(others))
 
 
-def measure(remaining: list[str], state: dict[str, Any], out: Path, end: float, patience: float) -> None:
-    """Run the first of the parts that remain, and save what it found."""
+def measure(remaining: list[str], state: dict[str, Any], out: Path, end: float, patience: float, code: Code) -> int:
+    """Run the first of the parts that remain, and save each of its rows at once; the number of these rows.
+
+    A part prints `ROW` or `MACHINE` and JSON, one per line. Other lines are ignored. Rows of an earlier call stay until
+    they are measured again.
+    """
     part = remaining[0]
-    earlier = state["parts"].get(part)
     limit = seconds_for(remaining, end - time.monotonic(), patience)
     if limit is None:
         print(f"{part}: no time is left; the same command continues", flush=True)
-        return
+        return 0
     began = time.monotonic()
-    options = ["--seconds", str(limit), *(["--tiny"] if state["shapes"]["device"] == "cpu" else [])]
-    returncode, printed, log = run([sys.executable, "-m", "benchmarks.gpu_parts", part, *options], limit)
-    found = result(returncode, printed, log, limit)
-    found["seconds"] = round(time.monotonic() - began, 1)
-    found["rows"] = merged(earlier["rows"] if earlier else [], found["rows"])
-    state["machine"] = found.pop("machine") or state["machine"]
-    state["parts"][part] = found
-    save(state, out)
-    with out.with_suffix(".log").open("a") as file:
-        file.write(f"--- {part}\n{log}\n")
-    print(f"{part}: {found['state']} in {found['seconds']:.0f} s {found['error']}".rstrip(), flush=True)
+    earlier = state["parts"].get(part, {}).get("rows", {})
+    found = state["parts"][part] = {"state": "stopped", "error": "", "package": code.package, "rows": earlier}
+    measured = set()
 
-
-def run(command: list[str], limit: float) -> tuple[int | None, str, str]:
-    """The exit status (None after the limit), and what a command printed until then. Its process group is killed."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, start_new_session=True, text=True, errors="replace",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    is_late = False
-    try:
-        printed, log = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        is_late = True
-        os.killpg(process.pid, signal.SIGKILL)
-        printed, log = process.communicate()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    return None if is_late else process.returncode, printed, log
-
-
-def merged(earlier: list[Any], rows: list[Measured]) -> list[Any]:
-    """The new rows, and the earlier ones that were not measured again."""
-    new = {row.what for row in rows}
-    return [row for row in earlier if row[0] not in new] + rows
-
-
-def result(returncode: int | None, printed: str, log: str, limit: float) -> dict[str, Any]:
-    """What a part found: its rows until it ended, and how it ended.
-
-    A part prints `ROW` or `MACHINE` and JSON, one per line. Other lines are ignored.
-    """
-    rows, machine = [], ""
-    for line in printed.splitlines():
+    def save(line: str = "") -> None:
         name, _, rest = line.partition(" ")
-        if name == "ROW":
-            rows.append(Measured(*json.loads(rest)))
-        elif name == "MACHINE":
-            machine = json.loads(rest)
-    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "no message")
-    if returncode is None:
-        state, error = "out of time", f"after {limit:.0f} s"
-    elif returncode:
-        state, error = "failed", f"exit status {returncode}: {last[:300]}"
-    else:
-        state, error = "measured", ""
-    return {"state": state, "error": error, "rows": rows, "machine": machine}
+        if name == "MACHINE":
+            state["machine"] = json.loads(rest)
+        elif name == "ROW":
+            what, size, figure = json.loads(rest)
+            found["rows"][what] = [f"{size}; {code}", figure]
+            measured.add(what)
+        replace_file(out, json.dumps(state, indent=1))
+
+    log = out.with_suffix(".log")
+    with log.open("a") as file:
+        file.write(f"--- {part}\n")
+    options = ["--until", str(time.time() + limit), *(["--tiny"] if state["shapes"]["device"] == "cpu" else [])]
+    status = run([sys.executable, "-m", "benchmarks.gpu_parts", part, *options], limit, log, save)
+    found["state"], found["error"] = how_it_ended(status, log, limit)
+    found["seconds"] = round(time.monotonic() - began, 1)
+    save()
+    print(f"{part}: {found['state']} in {found['seconds']:.0f} s {found['error']}".rstrip(), flush=True)
+    return len(measured)
+
+
+def how_it_ended(status: int | None, log: Path, limit: float) -> tuple[str, str]:
+    """The state of a part, and its error."""
+    if status is None:
+        return "out of time", f"after {limit:.0f} s"
+    if status:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        return "failed", f"exit status {status}: {lines[-1][:300]}"
+    return "measured", ""
 
 
 def table(shapes: Shapes, state: dict[str, Any]) -> list[str]:
     """The lines of the table: every planned row, measured or not."""
     head = ["| what | size | measured | target | baseline |", "|---|---|---|---|---|"]
-    return head + [f"| {' | '.join(cells)} |" for cells in rows_of(shapes, state)]
+    return head + [f"| {' | '.join(row)} |" for row in rows_of(shapes, state)]
 
 
-def rows_of(shapes: Shapes, state: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
-    """The cells of the table, in the order of the plan."""
-    cells = []
+def rows_of(shapes: Shapes, state: dict[str, Any]) -> list[Row]:
+    """The rows of the table, in the order of the plan."""
+    rows = []
     for part, plan in planned(shapes).items():
-        found = state["parts"].get(part, {"state": NOT_MEASURED, "error": "", "rows": []})
-        measured = {what: (size, figure) for what, size, figure in found["rows"]}
+        found = state["parts"].get(part, {"state": NOT_MEASURED, "error": "", "rows": {}})
         missing = NOT_MEASURED if found["state"] in (NOT_MEASURED, "measured") else f"{found['state']} {found['error']}"
         for row in plan:
-            size, figure = measured.get(row.what, ("", missing.replace("|", "/").strip()))
-            cells.append((row.what, size, figure, row.target, row.baseline))
-    return cells
+            size, figure = found["rows"].get(row.what, ("", missing.strip()))
+            rows.append(Row(row.what, size, figure.replace("|", "/"), row.target, row.baseline))
+    return rows
 
 
-def write(shapes: Shapes, state: dict[str, Any]) -> None:
+def write_rows(shapes: Shapes, state: dict[str, Any]) -> None:
     """Write the measured rows into benchmarks/README.md."""
-    from benchmarks.scoring import Row
-    from benchmarks.scoring import write as write_row
-
-    measured = {what for found in state["parts"].values() for what, _, _ in found["rows"]}
-    for cells in rows_of(shapes, state):
-        if cells[0] in measured:
-            write_row(Row(*cells))
+    measured = {what for found in state["parts"].values() for what in found["rows"]}
+    for row in rows_of(shapes, state):
+        if row.what in measured:
+            write(row)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())

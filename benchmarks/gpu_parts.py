@@ -8,13 +8,10 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +22,20 @@ import transformers
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, Qwen2Config
 
-from benchmarks.gpu import FULL, TINY, Measured, Shapes, planned
-from benchmarks.scoring import K, allocated, alternately, compare, page_shape, requested, tokens_of
+from benchmarks.gpu_plan import FULL, TINY, Measured, Part, Shapes
+from benchmarks.gpu_processes import processes
+from benchmarks.measuring import (
+    K,
+    allocated,
+    alternately,
+    body_and_product,
+    compare,
+    copied_per_second,
+    page_shape,
+    requested,
+    timed,
+    tokens_of,
+)
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measures
@@ -37,28 +46,6 @@ from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.topk import RowStatistics
 
 GIB = 2**30
-MOST_SECONDS = 110
-"""For one length in `large`."""
-SAME = 1e-4
-"""Relative difference up to which two results agree: block sizes depend on free memory, and change the rounding."""
-
-
-class Part:
-    """One part: its shapes, its limit, and the names of its rows in their order."""
-
-    def __init__(self, name: str, shapes: Shapes, seconds: float) -> None:
-        """Look up the names of the rows."""
-        self.shapes, self.seconds, self.began = shapes, seconds, time.monotonic()
-        self.names = iter([row.what for row in planned(shapes)[name]])
-
-    def row(self, size: str, figure: str) -> Measured:
-        """The next row."""
-        return Measured(next(self.names), size, figure)
-
-    @property
-    def left(self) -> float:
-        """Seconds until the limit."""
-        return self.began + self.seconds - time.monotonic()
 
 
 def main() -> None:
@@ -70,45 +57,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=parts)
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--until", type=float, default=time.time() + 600, help="seconds since 1970: it is stopped then")
     arguments = parser.parse_args()
     shapes = TINY if arguments.tiny else FULL
     transformers.logging.set_verbosity_error()
     if shapes.device == "cuda":
-        torch.cuda.init()  # the helpers of scoring.py then use wall times and the GPU's memory
+        torch.cuda.init()  # the helpers of measuring.py then use wall times and the GPU's memory
         device = torch.cuda.get_device_name()
     else:
         torch.set_num_threads(1)
         device = "CPU"
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
     print("MACHINE", json.dumps(f"{device}, Python {sys.version.split()[0]}, {versions}"), flush=True)
-    for row in parts[arguments.part](Part(arguments.part, shapes, arguments.seconds)):
+    for row in parts[arguments.part](Part(arguments.part, shapes, arguments.until)):
         print("ROW", json.dumps(row), flush=True)
 
 
 def machine(part: Part) -> Iterator[Measured]:
     """What the device can do at most."""
-    yield part.row(
-        f"{part.shapes.copied / GIB:.3g} GiB", f"**{bandwidth(part.shapes) / 1e12:.3g} TB/s** read and written"
-    )
-    n = part.shapes.product
-    a, b = (torch.randn(n, n, device=part.shapes.device, dtype=torch.bfloat16) for _ in range(2))
-    (seconds,) = timed(part.shapes.repeats, lambda: a @ b)
+    shapes = part.shapes
+    speed = copied_per_second(shapes.copied, shapes.device, shapes.repeats)
+    yield part.row(f"{shapes.copied / GIB:.3g} GiB", f"**{2 * speed / 1e12:.3g} TB/s** read and written")
+    n = shapes.product
+    a, b = (torch.randn(n, n, device=shapes.device, dtype=torch.bfloat16) for _ in range(2))
+    (seconds,) = timed(shapes.repeats, lambda: a @ b)
     yield part.row(f"{n} x {n} x {n}", f"**{2 * n**3 / seconds / 1e12:.3g} TFLOP/s**")
-
-
-def bandwidth(shapes: Shapes) -> float:
-    """Bytes per second that a copy reads and writes."""
-    x = torch.randn(shapes.copied // 4, device=shapes.device)
-    y = torch.empty_like(x)
-    (seconds,) = timed(shapes.repeats, lambda: y.copy_(x))
-    return 2 * shapes.copied / seconds
 
 
 def floor(part: Part) -> Iterator[Measured]:
     """Time of one pass, relative to the body and a plain product with the head in blocks of the same size."""
     shapes = part.shapes
-    speed = bandwidth(shapes)
+    speed = 2 * copied_per_second(shapes.copied, shapes.device, shapes.repeats)
     for vocabulary in shapes.vocabularies:
         model = page_shape(vocabulary, shapes.device)
         scorer = RequestedRows(model, name="qwen2")
@@ -117,14 +96,11 @@ def floor(part: Part) -> Iterator[Measured]:
         every = mostly_likely(model, ids)
         for rows in (some, np.arange(len(ids) - 1)):
             index = torch.as_tensor(rows, device=shapes.device)
-            targets = every[index]
-
-            def least(model: Any = model, ids: Any = ids, index: Any = index, n: int = scorer.budget.rows) -> None:
-                hidden = model.model(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0][index]
-                for block in hidden.split(n):
-                    block @ model.lm_head.weight.T
-
-            ours, bound = timed(shapes.repeats, partial(scorer.statistics, ids[:-1], rows, targets, K), least)
+            ours, bound = timed(
+                shapes.repeats,
+                partial(scorer.statistics, ids[:-1], rows, every[index], K),
+                partial(body_and_product, model, ids, index, scorer.budget.rows),
+            )
             once = 4 * len(rows) * vocabulary / speed
             yield part.row(
                 f"L = {len(ids)}, {len(rows)} wanted",
@@ -134,39 +110,44 @@ def floor(part: Part) -> Iterator[Measured]:
 
 
 def large(part: Part) -> Iterator[Measured]:
-    """Time and memory of one pass of a large model, relative to its body alone."""
-    shapes = part.shapes
+    """Memory and time of one pass of a large model, relative to its body alone.
+
+    For each length, the peaks come first, because they need one pass each. The times are medians of as many passes as
+    fit into this length's share of the time that is left, and of at least one.
+    """
+    shapes, lengths = part.shapes, part.shapes.large_lengths
     torch.manual_seed(0)
     config = Qwen2Config(max_position_embeddings=2**17, tie_word_embeddings=False, **shapes.large)
     with torch.device(shapes.device):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval()
     scorer, vocabulary = RequestedRows(model, name="large"), shapes.large["vocab_size"]
-    for length in shapes.large_lengths:
+    for i, length in enumerate(lengths):
+        end = time.time() + 0.9 * part.left * length / sum(lengths[i:])
         ids, some = requested(length, vocabulary)
         ids = ids.to(shapes.device)
-        all_rows = (some, np.arange(length - 1))
-        calls = [partial(model.model, input_ids=ids[None, :-1], use_cache=False)]
         every = mostly_likely(model, ids)
-        for rows in all_rows:
-            targets = every[torch.as_tensor(rows, device=ids.device)]
-            calls.append(partial(scorer.statistics, ids[:-1], rows, targets, K))
-        began = time.monotonic()
-        peaks = [allocated(call) / GIB for call in calls]  # also the first, slower calls
+        began = time.time()
+        calls = [partial(model.model, input_ids=ids[None, :-1], use_cache=False)]
+        of_body = allocated(calls[0]) / GIB
+        sizes = []
+        for rows in (some, np.arange(length - 1)):
+            calls.append(partial(scorer.statistics, ids[:-1], rows, every[torch.as_tensor(rows, device=ids.device)], K))
+            peak = allocated(calls[-1]) / GIB
+            sizes.append(f"L = {length}, V = {vocabulary}, {len(rows)} wanted")
+            yield part.row(
+                sizes[-1],
+                f"**{peak - of_body:.2f} GiB** ({peak:.2f} - {of_body:.2f}; full logits in bfloat16 "
+                f"{2 * length * vocabulary / GIB:.1f} more)",
+            )
         if shapes.device == "cuda":
             torch.cuda.synchronize()
-        first = time.monotonic() - began
-        repeats = max(min(int(MOST_SECONDS / first) - 1, shapes.repeats), 1)
+        first = time.time() - began  # of all calls once, which are slower than later ones
+        repeats = max(min(int((end - time.time()) / first), shapes.repeats), 1)
         body, *ours = alternately(repeats, *calls)
-        for rows, seconds, peak in zip(all_rows, ours, peaks[1:], strict=True):
-            size = f"L = {length}, V = {vocabulary}, {len(rows)} wanted"
+        for size, seconds in zip(sizes, ours, strict=True):
             yield part.row(
                 f"{size}; median of {repeats}",
                 f"**{seconds / body:.3f}** ({seconds:.3g} s / {body:.3g} s; {length / seconds:,.0f} tokens/s)",
-            )
-            yield part.row(
-                size,
-                f"**{peak - peaks[0]:.2f} GiB** ({peak:.2f} - {peaks[0]:.2f}; full logits in bfloat16 "
-                f"{2 * length * vocabulary / GIB:.1f} more)",
             )
 
 
@@ -243,65 +224,6 @@ def attention(part: Part) -> Iterator[Measured]:
     yield part.row("embedded model", "; ".join(f"**{way}** in {dtype}" for dtype, way in ways.items()))
 
 
-def processes(part: Part) -> Iterator[Measured]:
-    """Two processes on one device: refused, or the same numbers as one process."""
-    limit = 2 if part.shapes.device == "cpu" else 4
-    command = ["-m", "lm_eval_hesnr", "--tasks", "swe_hesnr", "--model", "hf-topk", "--limit", str(limit)]
-    command += ["--device", "cpu"] if part.shapes.device == "cpu" else []
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    one, seconds, log = command_result(command, 0.45 * part.left)
-    if one is None:
-        raise RuntimeError(f"one process has no result: {log}")
-    two, seconds_of_two, log = command_result([*launcher, *command], 0.9 * part.left)
-    size = f"{limit} embedded runs"
-    if two is None:
-        yield part.row(size, f"**{log or 'hangs'}** after {seconds_of_two:.0f} s")
-        return
-    keys = [key for key, value in one.items() if isinstance(value, float)]
-    worst = max(abs(one[key] - two[key]) / max(abs(one[key]), 1e-9) for key in keys)
-    verdict = "right" if worst <= SAME else "WRONG"
-    times = f"{seconds_of_two:.0f} s; one process {seconds:.0f} s"
-    yield part.row(size, f"**{verdict}**: {len(keys)} numbers differ by <= {worst:.0e} ({times})")
-
-
-def command_result(command: list[str], limit: float) -> tuple[dict[str, Any] | None, float, str | None]:
-    """The results of a command, None if it has none; its seconds; and what it said last, None if it did not end."""
-    with tempfile.TemporaryDirectory() as folder:
-        log, began = Path(folder) / "log", time.monotonic()
-        with log.open("w") as file:
-            process = subprocess.Popen(
-                [sys.executable, *command, "--output_path", folder],
-                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            is_late = False
-            try:
-                process.wait(limit)
-            except subprocess.TimeoutExpired:
-                is_late = True
-                process.send_signal(signal.SIGTERM)  # the launcher ends its processes
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(10)
-                process.kill()
-        seconds = time.monotonic() - began
-        text = log.read_text(errors="replace")
-        sys.stderr.write(text[-20_000:])
-        paths = [] if process.returncode else list(Path(folder).rglob("results*.json"))
-        found = json.loads(paths[0].read_text())["results"]["swe_hesnr"] if paths else None
-        return found, seconds, None if is_late else reason(text)
-
-
-def reason(log: str) -> str:
-    """Whether a failed command was refused with a message or ended with a traceback, and the line that says why."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if "Duplicate GPU" in line] or [line for line in lines if "Error" in line]
-    how = (
-        "ends with a traceback"
-        if any(line.endswith("Traceback (most recent call last):") for line in lines)
-        else "refused"
-    )
-    return f"{how}: {(errors or lines or ['no message'])[0][:200]}"
-
-
 def embedded(shapes: Shapes, dtype: str) -> tuple[HFTopK, torch.Tensor, list[tuple[int, int]]]:
     """The embedded model, an embedded run's token ids on the device, and the span of each action."""
     lm = HFTopK(device=shapes.device, dtype=dtype, max_length=2**17)
@@ -339,12 +261,6 @@ def summary_of(found: RowStatistics) -> dict[str, float]:
     columns = [column.cpu().numpy() for column in found[:4]]
     values = measures([EntropyProfile.of_tokens(*columns, k=K)], EPSILON)
     return {name: values[name] or float("nan") for name in ("he_snr", "ppl", "decisions")}
-
-
-def timed(repeats: int, *calls: Callable[[], Any]) -> list[float]:
-    """Median seconds of each call, after a first call that is not counted."""
-    alternately(1, *calls)
-    return alternately(repeats, *calls)
 
 
 if __name__ == "__main__":

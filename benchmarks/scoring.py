@@ -4,9 +4,10 @@ Parts: floor, all_rows, memory, speedup, long, agreement, architectures. Without
 but `all_rows` only with --model_args. Each prints rows of the table in benchmarks/README.md. With --write these replace
 the rows there that have the same name.
 
-Time is CPU time of this process on one thread; on a GPU, and in `all_rows`, it is wall time. The compared calls
-alternate, and the result is the median of their repeats. Memory is bytes of tensors; in `long` it is the growth of the
-peak resident set during the call (Linux). All weights are random except those of the tiny model.
+All of this is on a CPU; `gpu.py` measures on a GPU. Time is CPU time of this process on one thread; in `all_rows` it is
+wall time. The compared calls alternate, and the result is the median of their repeats. Memory is bytes of tensors; in
+`long` it is the growth of the peak resident set during the call (Linux). All weights are random except those of the
+embedded model, and of the model in `all_rows`.
 
 Baselines:
     floor: the body's forward pass, and a plain matrix product of the requested hidden states with the head
@@ -19,60 +20,41 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import simple_parse_args_string
-from scipy.optimize import nnls
-from torch.profiler import ProfilerActivity, profile
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, LlamaConfig
 
-from lm_eval_hesnr.labelling.render import transcript
-from lm_eval_hesnr.labels import Label
+from benchmarks.measuring import (
+    ACTIONS,
+    K,
+    allocated,
+    alternately,
+    body_and_product,
+    compare,
+    copied_per_second,
+    page_shape,
+    requested,
+    tokens_of,
+)
+from benchmarks.readme_table import Row, write
+from benchmarks.speedup import RUNS, speedup
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
-from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.scoring.windows import plan_windows
-from lm_eval_hesnr.trajectories.load import load_trajectories
 
-README = Path(__file__).parent / "README.md"
-REAL = Path(__file__).parent.parent.parent / "shared" / "trajectories"
-RUNS = {
-    "mini_swe_agent_1.1/exit_InternalServerError.traj.json": 0,
-    "mini_swe_agent_1/sympy__sympy-13480": 0,
-    "mini_swe_agent_1/django__django-14771": 0,
-    "mini_swe_agent_1/sphinx-doc__sphinx-10614": 300,
-    "mini_swe_agent_1.1/deepseek_chat_dev/pylint-dev__astroid-1978.traj.json": 300,
-    "mini_swe_agent_1.1/deepseek_chat_dev/marshmallow-code__marshmallow-1359.traj.json": 300,
-}
-"""Real trajectories of 15, 22, 40, 63, 65 and 74 actions, with the characters kept of each observation (0: all)."""
-
-ACTIONS, WANTED, K = 79, 0.15, 10
-N_HEAD_ROWS = 2048
 ALL = 3072
 """Tokens of the text in `all_rows`."""
-TABLE = "<!-- rows of scoring.py -->"
 MB, GB = 2**20, 2**30
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    what: str
-    """The name of the row. A later row with the same name replaces it."""
-    size: str
-    figure: str
-    target: str
-    baseline: str
 
 
 def main() -> None:
@@ -101,7 +83,6 @@ def main() -> None:
         "--heads", type=int, nargs="+", default=[0], help="for all_rows: sizes of random heads, 0: its own"
     )
     parser.add_argument("--threads", type=int, default=2, help="for all_rows")
-    parser.add_argument("--device", default="cpu", help="for floor and memory: cpu or cuda")
     parser.add_argument("--write", action="store_true", help="write the rows into benchmarks/README.md")
     arguments = parser.parse_args()
     if "all_rows" in arguments.parts and not arguments.model_args:
@@ -119,25 +100,14 @@ def main() -> None:
 def floor(arguments: argparse.Namespace) -> Iterator[Row]:
     """Time of one pass, relative to the least possible time."""
     for vocabulary in arguments.vocabulary:
-        model = page_shape(vocabulary, arguments.device)
+        model = page_shape(vocabulary, "cpu")
         ids, rows = requested(8192, vocabulary)
-        ids, index = ids.to(arguments.device), torch.as_tensor(rows, device=arguments.device)
-        scorer, targets = RequestedRows(model, name="qwen2"), ids[index + 1]
-        weight = model.lm_head.weight
-
-        def bare(model: Any = model, ids: Any = ids, index: Any = index, weight: Any = weight) -> None:
-            hidden = model.model(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0][index]
-            for block in hidden.split(256):
-                block @ weight.T
-
-        ours, least = alternately(
-            arguments.repeats, lambda s=scorer, i=ids, r=rows, t=targets: s.statistics(i[:-1], r, t, K), bare
-        )
+        index = torch.as_tensor(rows)
+        statistics = partial(RequestedRows(model, name="qwen2").statistics, ids[:-1], rows, ids[index + 1], K)
+        ours, bare = alternately(arguments.repeats, statistics, partial(body_and_product, model, ids, index, 256))
         yield Row(
-            f"time over the floor{on(arguments)}, 4 layers, V = {vocabulary}",
-            f"L = 8192, {ACTIONS} actions, {len(rows)} wanted",
-            f"**{ours / least:.3f}** ({ours:.3g} s / {least:.3g} s)",
-            "<= 1.10" if arguments.device == "cpu" else "<= 1.03", "floor",
+            f"time over the floor, 4 layers, V = {vocabulary}", f"L = 8192, {ACTIONS} actions, {len(rows)} wanted",
+            f"**{ours / bare:.3f}** ({ours:.3g} s / {bare:.3g} s)", "<= 1.10", "floor",
         )  # fmt: skip
 
 
@@ -178,7 +148,7 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
             lambda s=scorer, t=targets: s.statistics(ids[:-1], np.arange(ALL), t, K), bare, product, fastest,
         )  # fmt: skip
         n_bytes = ALL * len(weight) * weight.element_size()
-        limit = n_bytes / copied_per_second()
+        limit = n_bytes / copied_per_second(2**29, "cpu", 5)
         yield Row(
             f"time over the floor, every row, {Path(lm.model_name).name}, {lm.signature['dtype']}, V = {len(weight)}",
             f"L = {ALL}, every row, {arguments.threads} threads",
@@ -189,21 +159,13 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def copied_per_second() -> float:
-    """Bytes of memory that are copied per second: each is read once and written once."""
-    source, target = torch.ones(2**27), torch.empty(2**27)
-    seconds = alternately(5, lambda: target.copy_(source))
-    return 4 * len(source) / seconds[0]
-
-
 def memory(arguments: argparse.Namespace) -> Iterator[Row]:
     """Peak bytes of tensors in one pass, minus the peak of the body alone."""
     for vocabulary in arguments.vocabulary:
-        model = page_shape(vocabulary, arguments.device)
+        model = page_shape(vocabulary, "cpu")
         scorer = RequestedRows(model, name="qwen2")
         for length in arguments.lengths:
             ids, rows = requested(length, vocabulary)
-            ids = ids.to(arguments.device)
             targets = ids[torch.as_tensor(rows) + 1]
             calls = (
                 lambda m=model, i=ids: m.model(input_ids=i[None, :-1], use_cache=False),
@@ -212,62 +174,10 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
             size = f"L = {length}, {len(rows)} wanted"
             body, whole = (allocated(call) / MB for call in calls)
             yield Row(
-                f"extra peak of tensors over the body{on(arguments)}, 4 layers, V = {vocabulary}, L = {length}", size,
+                f"extra peak of tensors over the body, 4 layers, V = {vocabulary}, L = {length}", size,
                 f"**{whole - body:.2f} MB** ({whole:.1f} - {body:.1f}; with full logits "
                 f"{2 * 4 * length * vocabulary / MB:.0f} more)", "<= 128 MB; flat within 10 % over L", "body alone",
             )  # fmt: skip
-
-
-def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Time of stock `hf` with one request per action, relative to one pass over the same real trajectories."""
-    lm = HFTopK(device="cpu", max_length=2**17)
-    scorer = RequestedRows(lm.model, name="tiny")
-    curve: list[tuple[int, float, float]] = []
-    for name in arguments.runs:
-        most = RUNS.get(name, 0) if arguments.observation is None else arguments.observation
-        ids, spans = tokens_of(name, lm, most)
-        rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
-        tensor = torch.as_tensor(ids)
-        targets = tensor[torch.as_tensor(rows) + 1]
-        requests = [(("", ""), ids[:start].tolist(), ids[start:end].tolist()) for start, end in spans]
-        answers: dict[str, Any] = {}
-
-        def one_pass(tensor: Any = tensor, rows: Any = rows, targets: Any = targets, answers: Any = answers) -> None:
-            answers["ours"] = scorer.statistics(tensor[: rows[-1] + 1], rows, targets, K)
-
-        def stock(requests: Any = requests, answers: Any = answers) -> None:
-            answers["stock"] = HFLM._loglikelihood_tokens(lm, requests, disable_tqdm=True)
-
-        lengths = [len(ids) // 4, len(ids) // 2, rows[-1] + 1]
-        bodies = [
-            lambda n=n, tensor=tensor: lm.model.model(input_ids=tensor[None, :n], use_cache=False) for n in lengths
-        ]
-        hidden = torch.randn(N_HEAD_ROWS, lm.model.config.hidden_size)
-        seconds = alternately(
-            arguments.repeats, one_pass, stock, *bodies, lambda hidden=hidden: lm.model.lm_head(hidden)
-        )
-        ours, theirs, *bodies_seconds, head_seconds = seconds
-        measured = costs_of(lengths, bodies_seconds, head_seconds / N_HEAD_ROWS)
-        logprobs = answers["ours"].logprob.double().numpy()
-        logprobs = np.split(logprobs, np.cumsum([end - start for start, end in spans])[:-1])
-        differences = [abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True)]
-        curve.append((len(spans), theirs / ours, predicted(spans, flops_of(lm.model))))
-        cut = f", observations cut to {most} characters" if most else ""
-        yield Row(
-            f"speed-up over stock `hf`, {Path(name).name.removesuffix('.traj.json')}{cut}",
-            f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
-            f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {max(differences):.0e})",
-            f">= {predicted(spans, flops_of(lm.model)):.1f}",
-            f"stock, predicted from FLOPs by the formula above; from costs measured in the same run "
-            f"{predicted(spans, measured):.1f}, "
-            f"body alone {bodies_seconds[-1]:.2f} s",
-        )  # fmt: skip
-    yield Row(
-        "speed-up against the number of actions", f"{len(curve)} runs",
-        ", ".join(f"{n}: **{measured:.1f}**" for n, measured, _ in sorted(curve)),
-        ", ".join(f"{n}: >= {least:.1f}" for n, _, least in sorted(curve)),
-        "stock, predicted from FLOPs by the formula above",
-    )  # fmt: skip
 
 
 def long_text(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -353,113 +263,6 @@ def architectures(arguments: argparse.Namespace) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def on(arguments: argparse.Namespace) -> str:
-    """The device as a part of row names."""
-    return "" if arguments.device == "cpu" else f" on {arguments.device}"
-
-
-def page_shape(vocabulary: int, device: str) -> Any:
-    """Four layers of Qwen2.5-0.5B with random weights, in float32, on a GPU in bfloat16."""
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 4, "num_attention_heads": 14}
-    config = Qwen2Config(
-        vocab_size=vocabulary, num_key_value_heads=2, max_position_embeddings=2**17, tie_word_embeddings=False, **sizes
-    )
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    return AutoModelForCausalLM.from_config(config, dtype=dtype).to(device).eval()
-
-
-def requested(length: int, vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
-    """Random ids, and the rows of 79 actions that end at equal distances and are 15 % of all rows."""
-    ids = torch.randint(vocabulary, (length,), generator=torch.Generator().manual_seed(1))
-    n_each = int(WANTED * length / ACTIONS)
-    ends = (np.arange(1, ACTIONS + 1) * length // ACTIONS) - 1
-    return ids, np.concatenate([np.arange(end - n_each, end) for end in ends])
-
-
-def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """A real trajectory's ids and the span of each action. Observations are cut to `most` characters (0: not cut)."""
-    (trajectory,) = load_trajectories(REAL / name, strict=True).trajectories
-    for segment in trajectory.segments:
-        if most and segment.kind == "observation":
-            object.__setattr__(segment, "text", segment.text[:most])
-    rendering = transcript(trajectory)
-    ids, start, _ = TrajectoryTokenizer(lm.tokenizer, name="tiny")(rendering.text, None)
-    inside = ~np.isin(rendering.labels, [int(Label[kind]) for kind in ("THOUGHT", "OBSERVATION", "TEMPLATE", "OTHER")])
-    inside[: rendering.context_end] = False
-    of_action = np.concatenate([[False], inside[np.minimum(start, len(inside) - 1)], [False]])
-    edges = np.flatnonzero(np.diff(of_action.astype(int)))
-    return ids, [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-class Costs(NamedTuple):
-    """Costs of a model in seconds or FLOPs: body per token (a) and per pair of tokens (b), head per row (h)."""
-
-    a: float
-    b: float
-    h: float
-
-
-def predicted(spans: list[tuple[int, int]], costs: Costs) -> float:
-    """The cost of one request per action, divided by the cost of one pass."""
-    a, b, h = costs
-    ends = np.array([end for _, end in spans], float)
-    n_wanted = sum(end - start for start, end in spans)
-    length = ends[-1]
-    return float(((a + h) * ends.sum() + b * (ends**2).sum()) / (a * length + h * n_wanted + b * length**2))
-
-
-def flops_of(model: Any) -> Costs:
-    """The costs in floating-point operations, from the model's sizes."""
-    config = model.config
-    layer = sum(p.numel() for p in model.model.layers[0].parameters() if p.dim() == 2)
-    pairs = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim
-    return Costs(2 * config.num_hidden_layers * layer, pairs, 2 * config.hidden_size * config.vocab_size)
-
-
-def costs_of(lengths: list[int], seconds: list[float], a_row: float) -> Costs:
-    """The costs that fit best the body's seconds on texts of these lengths, and the head's seconds per row."""
-    n, took = np.array(lengths, float), np.array(seconds)
-    (a, b), _ = nnls(np.stack([n / took, n**2 / took], axis=1), np.ones(len(n)))
-    return Costs(float(a), float(b), a_row)
-
-
-def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
-    """Median seconds of each call: CPU time, or wall time with a GPU or several threads.
-
-    The calls alternate, every second time in the opposite order. There is no warm-up run.
-    """
-    has_gpu = torch.cuda.is_initialized()
-
-    def now() -> float:
-        if has_gpu:
-            torch.cuda.synchronize()
-        return time.perf_counter() if has_gpu or torch.get_num_threads() > 1 else time.process_time()
-
-    seconds: list[list[float]] = [[] for _ in calls]
-    with torch.inference_mode():
-        for i in range(repeats):
-            for which in range(len(calls))[:: 1 if i % 2 == 0 else -1]:
-                began = now()
-                calls[which]()
-                seconds[which].append(now() - began)
-    return [statistics.median(each) for each in seconds]
-
-
-@torch.inference_mode()
-def allocated(call: Callable[[], Any]) -> int:
-    """Peak bytes of the tensors that the call creates. It is exact: the allocator has no influence."""
-    if torch.cuda.is_initialized():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        call()
-        return torch.cuda.max_memory_allocated() - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
-        call()
-    events = [event for event in watched.profiler.kineto_results.events() if event.name() == "[memory]"]
-    return int(np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]).max())
-
-
 @torch.inference_mode()
 def growth(call: Callable[[], Any]) -> int:
     """Growth of the peak resident set during the call, in bytes."""
@@ -482,22 +285,6 @@ def resident(key: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def compare(got: Any, logits: torch.Tensor, targets: torch.Tensor) -> tuple[int, dict[str, float]]:
-    """The number of ranks that differ outside ties, and the largest errors against the definitions."""
-    wrong, worst = 0, {"logprob": 0.0, "entropy": 0.0}
-    for i in range(0, len(logits), 512):
-        wide, part = logits[i : i + 512].double(), [column[i : i + 512] for column in got if column is not None]
-        target = wide.gather(1, targets[i : i + 512, None])
-        mass = torch.softmax(wide, -1).sort(-1, descending=True).values[:, :K]
-        q = mass / mass.sum(-1, keepdim=True)
-        expected = torch.log_softmax(wide, -1).gather(1, targets[i : i + 512, None]).squeeze(1), -(q * q.log()).sum(-1)
-        for key, column, right in zip(worst, part, expected, strict=False):
-            worst[key] = max(worst[key], float((column - right).abs().max()))
-        low, high = 1 + (wide > target + 1e-5).sum(-1), (wide > target - 1e-5).sum(-1)
-        wrong += int(((part[2] < low) | (part[2] > high)).sum())
-    return wrong, worst
-
-
 def apart(a: Any, b: Any) -> float:
     """The largest difference of logprob, entropy or top mass."""
     return max(float((getattr(a, key) - getattr(b, key)).abs().max()) for key in ("logprob", "entropy", "top_mass"))
@@ -513,17 +300,6 @@ def naive_windows(model: Any, ids: torch.Tensor, rows: np.ndarray, window: int, 
             found[position] = logits[position - 1 - start]
         done, start = start + window, start + stride
     return torch.stack([found[row + 1] for row in rows.tolist()])
-
-
-def write(row: Row) -> None:
-    """Replace the row with the same name in the README, or add the row after the last one."""
-    lines = README.read_text().splitlines()
-    same = [i for i, line in enumerate(lines) if line.startswith(f"| {row.what} |")]
-    last = lines.index(TABLE) + 1
-    while lines[last + 1].startswith("|"):
-        last += 1
-    lines[same[0] if same else last + 1 : same[0] + 1 if same else last + 1] = [f"| {' | '.join(row)} |"]
-    README.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from benchmarks.repository import commit
 
 ROOT = Path(__file__).parents[1]
 _PACKAGES = ("lm_eval_hesnr", "lm_eval", "torch", "transformers", "tokenizers", "numpy", "scipy")
@@ -19,9 +20,10 @@ def provenance() -> dict[str, str | bool | None]:
 
     `commit` is None outside a repository, and a version is None for a package that is not installed.
     """
+    head, changed = commit(*_RESULTS)
     return {
-        "commit": _git("rev-parse", "HEAD"),
-        "changed": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *_RESULTS)),
+        "commit": head,
+        "changed": changed,
         "python": platform.python_version(),
         "machine": platform.machine(),
         **{name: _version(name) for name in _PACKAGES},
@@ -34,14 +36,6 @@ def digest_of_weights(folder: Path) -> str:
     for path in sorted(folder.glob("*.safetensors")):
         found.update(path.read_bytes())
     return found.hexdigest()
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
 
 
 def _version(name: str) -> str | None:
