@@ -18,6 +18,10 @@ from benchmarks.attack.table import MODEL, Room, attack
 
 KILLS = 20
 """Of the run with a score store."""
+LATE_KILLS = 5
+"""Of them, those of a run that finds all its scores in the store."""
+N_RUNS = 150
+"""That are scored."""
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
 """Keys of a results file that differ between equal runs."""
 
@@ -142,37 +146,65 @@ def whole_runs_killed_and_continued(room: Room) -> None:
     rows = [
         inputs.row(f"run {i}", segments=[*inputs.row()["segments"], {"kind": "thought", "text": f"{i} {text * (9 + i)}",
                                                                      "generated": True}])
-        for i in range(60)
+        for i in range(N_RUNS)
     ]  # fmt: skip
     inputs.write_rows(room.folder / "in.jsonl", rows)
     metadata = {"trajectories": str(room.folder / "in.jsonl")}
     plain = f"pretrained={MODEL},dtype=float32"
-    begin = time.monotonic()
     room.lm_eval({**metadata, "token_table": "right_tables"}, "--output_path", "right", model_args=plain, seconds=600)
-    whole = time.monotonic() - begin
     command = [
         room.python, "-m", "lm_eval_hesnr", "--tasks", "swe_hesnr", "--model", "hf-topk", "--device", "cpu",
         "--model_args", f"{plain},score_store=store", "--output_path", "killed", "--log_samples", "--metadata",
         json.dumps({**metadata, "token_table": "tables"}),
     ]  # fmt: skip
     chance = random.Random(room.seed)
-    killed = 0
-    stored = []
-    for turn in range(3 * KILLS):
-        if killed == KILLS:
-            break
-        late = turn % 3 == 2  # while tables and results are written
-        moment = chance.uniform(0.9, 1.05) * whole if late else chance.uniform(0.4, 1) * whole
-        killed += killed_after(room, command, moment) is None
-        stored.append(len(list(room.folder.glob("store/*/*.parquet"))))
+    stored = _killed_while_scoring(room, command, chance)
+    _killed_while_writing(room, command, chance)
     done = room.run(command, seconds=600, megabytes=2500, may_move_up=True)
     room.expect("damaged" not in done.output, "an entry of the store is damaged")
     right, found = _results(room.folder / "right"), _results(room.folder / "killed")
     room.expect(bool(right) and right == found, "the results differ from those of the undisturbed run")
     both = [room.hesnr("measure", folder, "--json").stdout for folder in ("right_tables", "tables")]
     room.expect(both[0] == both[1], "the token tables give other measures")
-    room.expect(killed == KILLS, f"{killed} kills, not {KILLS}: the run ends too early")
-    room.notes.append(f"stored when it was killed: {stored}")
+    room.notes.append(f"runs in the store after each kill: {stored}")
+
+
+def _killed_while_scoring(room: Room, command: Sequence[str], chance: random.Random) -> list[int]:
+    """Kill the run each time that some more runs are in the store. Returns how many are there after each kill."""
+    n_kills = KILLS - LATE_KILLS
+    stored = [0]
+    for turn in range(n_kills):
+        process = subprocess.Popen(
+            command, cwd=room.folder, env=room.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        least = stored[-1] + 1 if turn else 0
+        while process.poll() is None and _n_stored(room) < min(least, N_RUNS):
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.3))
+        room.expect(process.poll() is None, f"kill {turn + 1}: the run ended with {_n_stored(room)} runs in the store")
+        kill_group(process.pid)
+        process.wait()
+        stored.append(_n_stored(room))
+    room.expect(len(set(stored)) > n_kills // 2, f"most kills found nothing new in the store: {stored}")
+    return stored[1:]
+
+
+def _n_stored(room: Room) -> int:
+    return len(list(room.folder.glob("store/*/*.parquet")))
+
+
+def _killed_while_writing(room: Room, command: Sequence[str], chance: random.Random) -> None:
+    """Kill the run when all is scored: while it reads the store, or writes token tables and results."""
+    room.run(command, seconds=600, megabytes=2500, may_move_up=True)
+    begin = time.monotonic()
+    room.run(command, seconds=600, megabytes=2500, may_move_up=True)
+    whole = time.monotonic() - begin
+    killed = 0
+    for _ in range(3 * LATE_KILLS):
+        if killed < LATE_KILLS:
+            killed += killed_after(room, command, chance.uniform(0.5, 1) * whole) is None
+    room.expect(killed == LATE_KILLS, f"{killed} late kills, not {LATE_KILLS}: the run ends too early")
 
 
 def _results(folder: Path) -> dict[str, Any]:
