@@ -18,9 +18,6 @@ from transformers import PreTrainedModel
 from assets_src.tiny_swe_lm.data import IGNORED
 from assets_src.tiny_swe_lm.train import has_bf16, make_optimizer
 
-LONG = 512
-"""Examples with more tokens are computed apart from the others, so that these are not filled up to their length."""
-
 
 class Encoder(Protocol):
     """A tokenizer, as far as fine-tuning needs it."""
@@ -81,7 +78,7 @@ def encoded(tokenizer: Encoder, examples: Sequence[tuple[str, str]]) -> list[Exa
 
 def as_batch(examples: Sequence[HasAction]) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, T) token ids, filled up on the right, and (B, T) targets: the token after each one, in actions only."""
-    longest = max(len(one.prompt) + len(one.action) for one in examples)
+    longest = max(map(_length, examples))
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     targets = torch.full_like(ids, IGNORED)
     for row, one in enumerate(examples):
@@ -111,6 +108,8 @@ def fine_tune(
     """
     loss_of = loss_of or action_loss
     optimizer = make_optimizer(model, settings.lr)
+    attention = model.config._attn_implementation
+    model.set_attn_implementation("eager")  # the backward pass of the fused one is slower on the CPU at these lengths
     batches = batches or _batches(examples, settings)
     losses = []
     model.train()
@@ -124,16 +123,13 @@ def fine_tune(
         optimizer.zero_grad()
         losses.append(loss.item())
     model.eval()
+    model.set_attn_implementation(attention)
     return losses
 
 
 def action_loss(model: PreTrainedModel, examples: Sequence[HasAction]) -> torch.Tensor:
     """The mean loss of the tokens of the actions, in nats. A scalar."""
-    groups: tuple[list[HasAction], list[HasAction]] = ([], [])
-    for example in examples:
-        groups[len(example.prompt) + len(example.action) > LONG].append(example)
-    if not all(groups):
-        return cross_entropy(*action_logits(model, examples))
+    groups = _groups(examples)
     n_tokens = [sum(len(example.action) for example in group) for group in groups]
     parts = [
         cross_entropy(*action_logits(model, group)) * n / sum(n_tokens)
@@ -145,10 +141,22 @@ def action_loss(model: PreTrainedModel, examples: Sequence[HasAction]) -> torch.
 def action_logits(model: PreTrainedModel, examples: Sequence[HasAction]) -> tuple[torch.Tensor, torch.Tensor]:
     """(N, V) float32 logits and (N,) ids of the tokens of all actions, in the order of the examples."""
     ids, targets = as_batch(examples)
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
-        logits = model(input_ids=ids, use_cache=False).logits
     wanted = targets != IGNORED
-    return logits[wanted].float(), targets[wanted]
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
+        hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        logits = model.get_output_embeddings()(hidden[wanted])
+    return logits.float(), targets[wanted]
+
+
+def _groups(examples: Sequence[HasAction]) -> list[list[HasAction]]:
+    """The examples, short and long apart, cut where the fewest tokens are filled up. One group if that is as good."""
+    order = sorted(examples, key=_length)
+    cut = min(range(len(order)), key=lambda n: n * _length(order[n - 1]) + (len(order) - n) * _length(order[-1]))
+    return [group for group in (order[:cut], order[cut:]) if group]
+
+
+def _length(example: HasAction) -> int:
+    return len(example.prompt) + len(example.action)
 
 
 def _batches(examples: Sequence[AnyExample], settings: Settings) -> Iterator[list[AnyExample]]:
@@ -158,6 +166,6 @@ def _batches(examples: Sequence[AnyExample], settings: Settings) -> Iterator[lis
     while True:
         for example in rng.sample(examples, len(examples)):
             batch.append(example)
-            if sum(len(one.prompt) + len(one.action) for one in batch) >= settings.tokens:
+            if sum(map(_length, batch)) >= settings.tokens:
                 yield batch
                 batch = []

@@ -71,7 +71,7 @@ def loaded(folder):
 def test_at_the_start_the_kl_term_is_0(random_model, examples):
     start, model = loaded(random_model), loaded(random_model)
     found = objective("kl", start)(model, examples)
-    assert found.item() == pytest.approx(action_loss(model, examples).item(), rel=1e-5)
+    assert found.item() == pytest.approx(action_loss(model, examples).item(), rel=1e-3)  # bfloat16 products
 
 
 def test_the_margin_uses_the_whole_wrong_action(random_model, examples):

@@ -11,9 +11,9 @@ from assets_src.tiny_swe_lm.data import IGNORED
 from assets_src.tiny_swe_lm.tokenizer import END_OF_TEXT, train_tokenizer
 from lab.grader import Pool
 from lab.micro_swe import dataset
-from lab.tuning import fine_tune as fine_tune_module
-from lab.tuning.attempts import solved, written_actions
-from lab.tuning.fine_tune import Example, Settings, _batches, action_loss, as_batch, encoded, fine_tune
+from lab.tuning import attempts
+from lab.tuning.attempts import _next_tokens, solved, written_actions
+from lab.tuning.fine_tune import Example, Settings, _batches, _groups, action_loss, as_batch, encoded, fine_tune
 from lab.tuning.tasks import Tasks
 
 
@@ -67,14 +67,28 @@ def test_the_loss_is_that_of_one_example_after_the_other(tokenizer, tasks):
     assert action_loss(model, examples).item() == pytest.approx(total / n_tokens, rel=2e-3)  # bfloat16 products
 
 
-def test_long_examples_are_computed_apart_with_the_same_loss(tokenizer, tasks, monkeypatch):
+def test_long_examples_are_computed_apart_with_the_same_loss(tokenizer, tasks):
     model, examples = new_model(tokenizer), encoded(tokenizer, [(task.prompt, task.action) for task in tasks])
-    together = action_loss(model, examples).item()
-    monkeypatch.setattr(fine_tune_module, "LONG", sorted(len(one.prompt) + len(one.action) for one in examples)[2])
+    longer = Example(examples[0].prompt * 4, examples[0].action)
+    with torch.inference_mode():
+        alone = [(action_loss(model, [one]).item(), len(one.action)) for one in (*examples, longer)]
     shapes = []
-    model.register_forward_pre_hook(lambda *call: shapes.append(call[2]["input_ids"].shape[0]), with_kwargs=True)
-    assert action_loss(model, examples).item() == pytest.approx(together, rel=2e-3)
-    assert shapes == [3, 3]
+    model.base_model.register_forward_pre_hook(
+        lambda *call: shapes.append(tuple(call[2]["input_ids"].shape)), with_kwargs=True
+    )
+    mean = sum(loss * n for loss, n in alone) / sum(n for _, n in alone)
+    assert action_loss(model, [longer, *examples]).item() == pytest.approx(mean, rel=2e-3)
+    assert shapes[-1] == (1, len(longer.prompt) + len(longer.action))
+    assert [n for n, _ in shapes] == [6, 1]
+
+
+def test_a_batch_is_cut_where_the_fewest_tokens_are_filled_up():
+    def cut(*lengths):
+        return [[len(one.prompt) for one in group] for group in _groups([Example([1] * n, [2]) for n in lengths])]
+
+    assert cut(9, 2, 10, 3, 2) == [[2, 2, 3], [9, 10]]
+    assert cut(4, 4, 4) == [[4, 4, 4]]
+    assert cut(7) == [[7]]
 
 
 def test_given_batches_take_the_place_of_drawn_ones(tokenizer, tasks):
@@ -129,3 +143,30 @@ def test_attempts_are_those_without_others_next_to_them_and_end_before_the_stop(
     assert together == [written_actions(learned, tokenizer, [task], samples=0)[0] for task in tasks]
     assert all(text and task.stop not in text for text, task in zip(together, tasks, strict=True))
     assert len(written_actions(learned, tokenizer, tasks, samples=4)) == 24
+
+
+def test_greedy_attempts_are_those_of_the_library(tokenizer, tasks, learned):
+    expected = []
+    for task in tasks:
+        ids = tokenizer(task.prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        out = learned.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=64, do_sample=False, pad_token_id=0
+        )
+        expected.append(task.cut(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)))
+    assert written_actions(learned, tokenizer, tasks, samples=0) == expected
+
+
+def test_cold_samples_are_the_greedy_attempt_each(tokenizer, tasks, learned, monkeypatch):
+    greedy = written_actions(learned, tokenizer, tasks, samples=0)
+    monkeypatch.setattr(attempts, "TEMPERATURE", 1e-3)
+    assert written_actions(learned, tokenizer, tasks, samples=3) == [text for text in greedy for _ in range(3)]
+
+
+def test_tokens_are_drawn_with_the_probabilities_at_the_temperature():
+    torch.manual_seed(0)
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
+    p = (logits.double() / attempts.TEMPERATURE).exp()
+    p /= p.sum()
+    n = 20_000
+    shares = torch.bincount(_next_tokens(logits.expand(n, 4), greedy=False), minlength=4) / n
+    assert ((shares - p).abs() < 4 * (p * (1 - p) / n).sqrt()).all()
