@@ -258,3 +258,12 @@ def test_ctrl_c_works_while_a_request_waits(serve):
             ask(server, timeout=3600)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ends_in_any_case")  # it would take minutes
+def test_a_message_of_backslashes_takes_linear_time(serve):
+    with pytest.raises(AnswerError, match=r"^/x: HTTP 400: \\{300}\.\.\.$"):
+        ask(serve(b"HTTP/1.1 400 No\r\n\r\n" + b"\\" * 65535 + b"x"))
+    body = b'{"%b": 1, "%b": 2}' % (b"\\" * 200_000, b"\\" * 200_000)
+    with pytest.raises(AnswerError, match=r"^/x: an object of the answer has the key '\\{250,}\.\.\.$"):
+        ask(serve(OK + b"\r\n" + body), limits=Limits(10**6, 100))
