@@ -75,7 +75,7 @@ class _Adapter(HTTPAdapter):
         pool, adapter = super().get_connection_with_tls_context(*args, **kwargs), self
         kind: Any = pool.ConnectionCls
 
-        class _Noted(kind):  # type: ignore[misc]
+        class _Noted(kind):
             def connect(self) -> None:
                 super().connect()
                 adapter._sockets.append(self.sock)
