@@ -70,6 +70,8 @@ SPOILS: dict[str, Callable[[Any, list[int]], None]] = {
     "an entry is a list": lambda choice, ids: choice["prompt_logprobs"].__setitem__(10, [1]),
     "an entry has a million tokens": lambda choice, ids: choice["prompt_logprobs"][10].update(
         {str(i + 10**6): {"logprob": -30.0 - i, "rank": i} for i in range(300_000)}),
+    "another rank of a top token": lambda choice, ids: next(
+        one for key, one in choice["prompt_logprobs"][10].items() if key != str(ids[10])).update(rank=1000),
     "too few entries": lambda choice, ids: choice["prompt_logprobs"].pop(),
     "a million entries": lambda choice, ids: choice["prompt_logprobs"].extend([None] * 1_000_000),
     "one top token": lambda choice, ids: choice["prompt_logprobs"].__setitem__(
@@ -92,6 +94,7 @@ RAW: dict[str, bytes] = {
 STATUSES: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "an error with escapes": (400, json.dumps({"error": {"message": RED * 50}}).encode(), {}),
     "an error with raw escapes": (418, RED.encode() * 50, {}),
+    "an error of backslashes": (400, b"\\" * 65535 + b"x", {}),
     "an error with half surrogates": (422, b'{"error": {"message": "\\ud800 \\udfff"}}', {}),
     "an error of 200 MB": (400, b"x", {}),
     "an error in punycode": (400, b"xn--" + b"a" * 2_000_000, {"Content-Type": "text/plain; charset=punycode"}),
@@ -119,6 +122,7 @@ MODELS = {
     "a model list with escapes": {"data": [{"id": RED, "owned_by": RED, "root": RED}]},
     "a model list that is text": {"data": "x"},
     "a model list of numbers": {"data": [1, None, []]},
+    "a model with a name of 15 MB": {"data": [{"id": "\x7f" * 2_500_000, "owned_by": "test"}]},
     "max_model_len is NaN": {"data": [{"id": "m", "max_model_len": float("nan")}]},
     "max_model_len is 1e30": {"data": [{"id": "m", "max_model_len": 1e30}]},
     "max_model_len is -5": {"data": [{"id": "m", "max_model_len": -5}]},

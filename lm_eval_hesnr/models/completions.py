@@ -27,7 +27,7 @@ from lm_eval_hesnr.models.server.answers import FORMS
 from lm_eval_hesnr.models.server.connection import Connection
 from lm_eval_hesnr.models.server.limits import Limits
 from lm_eval_hesnr.models.server.messages import ServerTextFilter
-from lm_eval_hesnr.models.server.served_model import ServedModel
+from lm_eval_hesnr.models.server.served_model import AnsweringModel, ServedModel
 from lm_eval_hesnr.models.server_arguments import ServerArguments
 from lm_eval_hesnr.models.window_request import WindowRequest
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras, Statistics
@@ -99,6 +99,7 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         self.score_store = None if score_store is None else str(make_folder(str(score_store), "score_store"))
         self._arguments, self._root = arguments, arguments.root
         self._connection = _connection(arguments)
+        self._answering = AnsweringModel()
         self._served = ServedModel.ask(self._connection, arguments.model)
         tokenizer = self._tokenizer_name()
         with _loading_errors(arguments, tokenizer):
@@ -232,14 +233,12 @@ class CompletionsTopK(TrajectoryModel, LocalCompletionsAPI):
         extras: Extras = NO_EXTRAS,
         attempts: int | None = None,
     ) -> Statistics:
-        return self._connection.post(
-            form.path,
-            form.question(self.model_name, prompt, k),
-            self._timeout(len(prompt)),
-            Limits.of_request(len(prompt), k),
-            lambda answer: form.read(answer, prompt, rows, k, extras),
-            attempts,
-        )
+        def _read(answer: Any) -> Statistics:
+            self._answering.check(answer)
+            return form.read(answer, prompt, rows, k, extras)
+
+        question, limits = form.question(self.model_name, prompt, k), Limits.of_request(len(prompt), k)
+        return self._connection.post(form.path, question, self._timeout(len(prompt)), limits, _read, attempts)
 
     def _timeout(self, n_tokens: int) -> float:
         timeout = self._arguments.timeout
@@ -266,7 +265,8 @@ def _loading_errors(arguments: ServerArguments, tokenizer: str | None) -> Iterat
     try:
         yield
     except (ImportError, RuntimeError, ValueError, OSError) as error:
-        if not isinstance(error, OSError) or arguments.tokenizer_backend != "huggingface":
+        is_tokenizer = isinstance(error, OSError) or "tokenizer" in str(error)
+        if not is_tokenizer or arguments.tokenizer_backend != "huggingface":
             raise InputError(f"completions-topk: {' '.join(str(error).split())}") from error
         raise InputError(
             f"no tokenizer in {tokenizer or arguments.model!r} ({str(error).splitlines()[0]}); give tokenizer=, the "

@@ -14,6 +14,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.arguments import as_number, as_number_or_none, refuse_several_processes, unknown_argument
 from lm_eval_hesnr.models.server.answers import FORMS
 from lm_eval_hesnr.models.server.connection import root_of
+from lm_eval_hesnr.models.server.messages import without_secret
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 """Environment variable of the API key, the same as in the harness."""
@@ -23,6 +24,9 @@ SHORTEST_CONTEXT = 3
 
 _SECRET = re.compile("auth|key|token(?!s|iz)|secret|passw|cookie|credential", re.IGNORECASE)
 """Matches the names of headers and options whose values may be secret."""
+
+_SECRET_VALUE = re.compile(r"\s*(bearer|basic|digest|negotiate)\s", re.IGNORECASE)
+"""Matches values that headers such as Authorization have."""
 
 _BACKENDS = ("huggingface", "tiktoken", "remote", "auto", "none", "None", None)
 _EXAMPLE = "http://127.0.0.1:8000/v1/completions"
@@ -72,7 +76,8 @@ class ServerArguments:
         _refuse_half_characters({"base_url": base_url, "model": model, "tokenizer": tokenizer, **others})
         _refuse_unknown_choices(server, tokenizer_backend)
         refuse_several_processes("completions-topk", "with num_concurrent= for requests at the same time")
-        _refuse_secrets(base_url, others)
+        key = _api_key()
+        _refuse_secrets(base_url, others, key)
         for name in others:
             if name not in known | {"device", "max_batch_size"}:  # the harness gives these two to every model
                 raise unknown_argument("completions-topk", name, known)
@@ -80,7 +85,6 @@ class ServerArguments:
             raise InputError(f"base_url={base_url}: expected an address such as {_EXAMPLE}")
         units = {"num_concurrent": "requests", "max_gen_toks": "tokens"}
         counts = {name: as_number(name, others[name], 1, unit) for name, unit in units.items() if name in others}
-        key = _api_key()
         return cls(
             base_url=base_url,
             model=model,
@@ -152,7 +156,12 @@ def _api_key() -> str:
     return key
 
 
-def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
+def _is_secret(value: str, key: str) -> bool:
+    """Whether a header's value is written like a secret of HTTP, or contains the API key."""
+    return bool(_SECRET_VALUE.match(value)) or without_secret(value, key) != value
+
+
+def _refuse_secrets(base_url: str, options: dict[str, Any], key: str) -> None:
     """Refuse arguments that may be secret: the harness writes model arguments into its results."""
     header = options.get("header") or {}
     is_header = isinstance(header, dict) and all(
@@ -160,10 +169,12 @@ def _refuse_secrets(base_url: str, options: dict[str, Any]) -> None:
     )
     known = {name for kind in LocalCompletionsAPI.__mro__ for name in inspect.signature(kind.__init__).parameters}
     secrets = [name for name in options if _SECRET.search(name) and name not in known - {"auth_token"}]
-    secrets += [f"header {name}" for name in header if _SECRET.search(name)] if is_header else []
+    if is_header:
+        secrets += [f"header {name}" for name in header if _SECRET.search(name) or _is_secret(header[name], key)]
     secrets += ["header"] if isinstance(header, str) else []
     secrets += ["the password in base_url"] if "@" in base_url else []
-    secrets += ["the query in base_url"] if "?" in base_url else []
+    secrets += ["the query in base_url"] if "?" in base_url or "#" in base_url else []
+    secrets += ["the API key in base_url"] if without_secret(base_url, key) != base_url else []
     if secrets:
         raise InputError(
             f"completions-topk: {', '.join(secrets)} would be written into the results; put the API key into the "

@@ -619,6 +619,24 @@ def test_a_list_of_models_of_a_wrong_type_is_reported_with_its_address(served, a
     assert str(raised.value).startswith(expected)
 
 
+def test_a_server_that_changes_its_model_during_a_run_is_refused(served):
+    lm = model(served)
+    lm.loglikelihood([request(TEXT)], disable_tqdm=True)
+    served.spoil = lambda answer: answer | {"model": "a"}
+    lm.loglikelihood([request(TEXT * 2)], disable_tqdm=True)
+    served.spoil = lambda answer: answer | {"model": "b"}
+    with pytest.raises(InputError, match=r"/v1/completions: the model b answered, but a answered before$"):
+        lm.loglikelihood([request(TEXT * 3)], disable_tqdm=True)
+
+
+def test_a_folder_of_the_server_without_a_tokenizer_is_named_with_what_to_do(served, tmp_path):
+    served.name = "m"
+    served.gets["/v1/models"] = listed(served, root=str(tmp_path))
+    with pytest.raises(InputError, match=rf"no tokenizer in '{tmp_path}' .*; give tokenizer=") as raised:
+        model(served)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("root", ["a" * 299, "/" + "b/" * 4000, "a\0b"])
 def test_a_root_that_no_path_can_have_is_not_a_folder(served, root):
     served.gets["/v1/models"] = listed(served, root=root)

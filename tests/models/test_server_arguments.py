@@ -50,6 +50,23 @@ def test_the_key_is_in_the_header_and_not_in_the_text_of_the_arguments(monkeypat
 
 
 @pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"others": {"header": {"X-Team": "Bearer abc"}}}, "header X-Team"),
+        ({"others": {"header": {"X-Team": "a sk-secret-key b"}}}, "header X-Team"),
+        ({"base_url": "http://127.0.0.1/sk-secret-key/v1"}, "the API key in base_url"),
+        ({"base_url": f"{URL}#abc"}, "the query in base_url"),
+    ],
+)
+def test_a_secret_without_the_name_of_a_secret_is_refused(monkeypatch, given, named):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-key")
+    with pytest.raises(InputError, match=f"completions-topk: {named} would be written into the results") as raised:
+        checked(**given)
+    assert "abc" not in str(raised.value)
+    assert "sk-secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("others", "verify"),
     [
         ({}, True),

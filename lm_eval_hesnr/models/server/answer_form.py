@@ -10,21 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_eval_hesnr.errors import AnswerError
+from lm_eval_hesnr.models.server.possible import Columns, check_possible
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras, Statistics, statistics_of, with_candidates
-from lm_eval_hesnr.scoring.table_columns import LARGEST_INTEGER
 
 _VLLM_MINUS_INFINITY = -9999.0
 """vLLM writes this number for minus infinity, which JSON does not have."""
-
-_ROUNDING = 1e-4
-"""A logprob may exceed its largest possible value by this much, nats."""
-
-_ROUNDING_OF_SUM = 0.01
-"""The sum of the top probabilities may exceed 1 by this much. A server that rounds logprobs to bfloat16 changes each by
-up to 0.2 %, so the sum can change by 0.2 % of the entropy of up to 4.6 nats (k = 100)."""
-
-_LEAST_LARGEST = -math.log(LARGEST_INTEGER)
-"""The most likely token of a vocabulary of n tokens has at least the probability 1/n."""
 
 _MANY_PLACES = 8
 """At least this many places are needed as evidence that a server returns k - 1 top tokens and the token itself
@@ -60,6 +50,8 @@ class AnswerForm(NamedTuple):
     """Yields the part of an answer about each requested token, from the answer, the prompt and the positions."""
     count: Callable[[Any], int]
     """Returns the number of prompt tokens that an answer covers."""
+    n_read: Callable[[Any], int | None]
+    """Returns the length of the prompt as the server reports it; None if the answer does not contain it."""
 
     def read(
         self, answer: Any, prompt: Sequence[int], positions: np.ndarray, k: int, extras: Extras = NO_EXTRAS
@@ -79,9 +71,7 @@ class AnswerForm(NamedTuple):
         with _documented_shape():
             self._check_tokens(answer, prompt)
             columns = _columns(self.rows(answer, prompt, positions), positions, k)
-        _check_upper_bounds(columns, positions)
-        _check_token_among_top(columns, positions)
-        _check_ranks(columns, positions)
+        check_possible(columns, positions)
         target = np.where(columns.target <= _VLLM_MINUS_INFINITY, -np.inf, columns.target)
         found = statistics_of(target, columns.top, columns.rank)
         return with_candidates(found, columns.top_ids, columns.top) if extras.candidates else found
@@ -104,7 +94,11 @@ class AnswerForm(NamedTuple):
         n_tokens = self.count(answer)
         if n_tokens != len(prompt) or (ids is not None and len(ids) != len(prompt)):
             n_tokens = n_tokens if ids is None else min(n_tokens, len(ids))
-            raise AnswerError(f"the answer covers {n_tokens} tokens, but {len(prompt)} were sent: it was truncated")
+            reason = ": it was truncated" if n_tokens < len(prompt) else ""
+            raise AnswerError(f"the answer covers {n_tokens} tokens, but {len(prompt)} were sent{reason}")
+        n_read = self.n_read(answer)
+        if n_read and n_read != len(prompt):  # some servers write 0 for a number that they do not count
+            raise AnswerError(f"the server reports a prompt of {n_read} tokens, but {len(prompt)} were sent")
 
 
 class AnswerRow(NamedTuple):
@@ -118,24 +112,11 @@ class AnswerRow(NamedTuple):
     """The most likely tokens with their logprobs. Some servers add the token itself if it is not one of them."""
     own: float | None
     """The token's logprob in `top`; None if the token is not in `top`."""
+    ranks: dict[int, int] = {}  # noqa: RUF012
+    """The engine's own ranks of the other tokens in `top`, if the answer has ranks."""
 
 
-class _Columns(NamedTuple):
-    """The rows of R requested tokens as arrays of float64."""
-
-    target: np.ndarray
-    """(R,)"""
-    rank: np.ndarray
-    """(R,); 0 if the answer has no rank."""
-    own: np.ndarray
-    """(R,); NaN if the token is not among the top tokens."""
-    top: np.ndarray
-    """(R, k), largest first."""
-    top_ids: np.ndarray
-    """(R, k) int64: the tokens of `top`."""
-
-
-def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Columns:
+def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> Columns:
     """The rows as arrays.
 
     Some servers return only k - 1 top tokens, and the token itself. Then the token itself is often the last of the k
@@ -144,16 +125,22 @@ def _columns(rows: Iterator[AnswerRow], positions: np.ndarray, k: int) -> _Colum
     """
     n_positions = len(positions)
     one = np.empty(n_positions)
-    columns = _Columns(one, one.copy(), one.copy(), np.empty((n_positions, k)), np.empty((n_positions, k), np.int64))
-    n_last = n_outside = 0
+    shape = (n_positions, k)
+    columns = Columns(
+        one, one.copy(), one.copy(), np.empty(n_positions, bool), np.empty(shape), np.empty(shape, np.int64),
+        np.zeros(shape, np.int64),
+    )  # fmt: skip
+    n_last = 0
     for i, row in enumerate(rows):
         ids, values = _sorted_top(row, positions[i], k)
-        n_outside += row.own is None or len(values) > k
+        columns.is_outside[i] = row.own is None or len(values) > k
         n_last += row.own is not None and row.rank is None and row.own <= values[-1]
         columns.target[i], columns.rank[i], columns.top[i] = row.target, row.rank or 0, values[:k]
         columns.top_ids[i] = ids[:k]
+        if row.ranks:
+            columns.top_ranks[i] = [row.ranks.get(one, 0) for one in ids[:k]]
         columns.own[i] = np.nan if row.own is None else row.own
-    if n_last >= _MANY_PLACES and not n_outside:
+    if n_last >= _MANY_PLACES and not columns.is_outside.any():
         raise AnswerError(
             f"the token itself is the last of the {k} top tokens in {n_last} places, and never outside them: "
             f"the server returns it instead of top token number {k}"
@@ -176,56 +163,3 @@ def _sorted_top(row: AnswerRow, position: int, k: int) -> tuple[list[int], list[
     if n_top < k:
         raise AnswerError(f"{n_top} top tokens at {place}, expected {k}")
     return ids, values
-
-
-def _check_upper_bounds(columns: _Columns, positions: np.ndarray) -> None:
-    """Refuse values that are impossible for logprobs, such as logits. They would give plausible statistics."""
-    target, largest = columns.target, columns.top.max(axis=1)
-    mass = np.exp(np.minimum(columns.top, 0)).sum(axis=1)
-    for name, values, most, slack in (
-        ("its logprob", target, np.zeros_like(target), _ROUNDING),
-        ("the largest logprob", largest, np.zeros_like(target), _ROUNDING),
-        ("the sum of the top probabilities", mass, np.ones_like(target), _ROUNDING_OF_SUM),
-        ("its logprob", target, largest, _ROUNDING),
-    ):
-        for i in np.flatnonzero(~(values <= most + slack)):  # also refuses NaN
-            raise AnswerError(
-                f"token {positions[i]} of the prompt: {name} is {values[i]:.6g}, expected at most {most[i]:.6g}: the "
-                "server does not return logprobs"
-            )
-    for i in np.flatnonzero(largest < _LEAST_LARGEST):
-        raise AnswerError(
-            f"token {positions[i]} of the prompt: the largest logprob is {largest[i]:.6g}, expected at least "
-            f"{_LEAST_LARGEST:.6g}: the server does not return the most likely tokens"
-        )
-
-
-def _check_token_among_top(columns: _Columns, positions: np.ndarray) -> None:
-    """Refuse a token whose logprob disagrees with the top tokens."""
-    target, own, smallest = columns.target, columns.own, columns.top[:, -1]
-    with np.errstate(invalid="ignore"):  # minus infinity on both sides counts as equal
-        differs = np.abs(own - target) > _ROUNDING
-    for i in np.flatnonzero(differs):
-        raise AnswerError(
-            f"token {positions[i]} of the prompt: its logprob is {target[i]:.6g}, but {own[i]:.6g} among the top tokens"
-        )
-    for i in np.flatnonzero(np.isnan(own) & (target > smallest + _ROUNDING)):
-        raise AnswerError(
-            f"token {positions[i]} of the prompt: its logprob is {target[i]:.6g}, above {smallest[i]:.6g}, the "
-            "smallest of the top tokens, but it is not among them"
-        )
-
-
-def _check_ranks(columns: _Columns, positions: np.ndarray) -> None:
-    """Refuse a rank that disagrees with the top tokens. Tokens of equal logprob may have their ranks in any order."""
-    target, k = columns.target[:, None], columns.top.shape[1]
-    least = 1 + (columns.top > target + _ROUNDING).sum(axis=1)
-    most = (columns.top >= target - _ROUNDING).sum(axis=1)
-    most[most == k] = LARGEST_INTEGER  # tokens beyond the top k may have the same logprob
-    ranks = columns.rank
-    for i in np.flatnonzero((ranks > 0) & ((ranks < least) | (ranks > most))):
-        expected = f"{least[i]} or more" if most[i] == LARGEST_INTEGER else f"{least[i]} to {most[i]}"
-        raise AnswerError(
-            f"token {positions[i]} of the prompt: its rank is {ranks[i]:.0f}, but its logprob among the top tokens "
-            f"means {expected}"
-        )

@@ -15,7 +15,7 @@ import numpy as np
 
 from lm_eval_hesnr.errors import AnswerError
 from lm_eval_hesnr.models.server.answer_form import AnswerForm, AnswerRow
-from lm_eval_hesnr.models.server.values import as_id, as_id_text, as_list, as_logprob, as_object, as_rank
+from lm_eval_hesnr.models.server.values import as_count, as_id, as_id_text, as_list, as_logprob, as_object, as_rank
 
 _PREFIX = "token_id:"
 _BY_TEXT = "the answer identifies tokens by text instead of by id, and two tokens can have the same text"
@@ -30,6 +30,20 @@ def _choice(answer: Any) -> dict[str, Any]:
     if len(choices) != 1:
         raise AnswerError(f"the answer does not have the documented shape: {len(choices)} choices, expected 1")
     return as_object(choices[0], "choices[0]")
+
+
+def _count(counts: dict[str, Any], name: str) -> int | None:
+    """A number of tokens that the server reports; None if it does not report it."""
+    value = counts.get(name)
+    return None if value is None else as_count(value, name)
+
+
+def _usage(answer: Any) -> dict[str, Any]:
+    return as_object(answer.get("usage") or {}, "usage")
+
+
+def _n_read(answer: Any) -> int | None:
+    return _count(_usage(answer), "prompt_tokens")
 
 
 def _vllm_question(model: str, prompt: Sequence[int] | str, k: int) -> dict[str, Any]:
@@ -60,7 +74,8 @@ def _vllm_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Ite
         if prompt[t] not in top:
             raise _no_logprob(prompt, t)
         own = top[prompt[t]]
-        yield AnswerRow(own, as_rank(entry[str(prompt[t])].get("rank"), t), top, own)
+        ranks = {int(key): rank for key, one in entry.items() if (rank := as_rank(one.get("rank"), t)) is not None}
+        yield AnswerRow(own, ranks.pop(prompt[t], None), top, own, ranks)
 
 
 VLLM = AnswerForm(
@@ -70,6 +85,7 @@ VLLM = AnswerForm(
     _vllm_ids,
     _vllm_rows,
     lambda answer: len(_vllm_entries(answer)),
+    _n_read,
 )
 
 
@@ -99,13 +115,13 @@ def _echo_id(token: Any) -> int:
 
 def _echo_ids(answer: Any) -> list[int]:
     ids = [_echo_id(token) for token in _echo_logprobs(answer)[0]]
-    return ids[: len(ids) - _n_generated(answer)]
+    return ids[: max(0, len(ids) - _n_generated(answer))]
 
 
 def _n_generated(answer: Any) -> int:
     """The number of tokens after the prompt, as the server reports it; 1 without a report, because 1 was requested."""
-    n_generated = as_object(answer.get("usage") or {}, "usage").get("completion_tokens")
-    return 1 if n_generated is None else as_id(n_generated)
+    n_generated = _count(_usage(answer), "completion_tokens")
+    return 1 if n_generated is None else n_generated
 
 
 def _echo_rows(answer: Any, prompt: Sequence[int], positions: np.ndarray) -> Iterator[AnswerRow]:
@@ -124,7 +140,8 @@ ECHO = AnswerForm(
     _echo_question,
     _echo_ids,
     _echo_rows,
-    lambda answer: len(_echo_logprobs(answer)[0]) - _n_generated(answer),
+    lambda answer: max(0, len(_echo_logprobs(answer)[0]) - _n_generated(answer)),
+    _n_read,
 )
 
 
@@ -165,6 +182,7 @@ SGLANG = AnswerForm(
     lambda answer: [as_id(token[1]) for token in _sglang_tokens(answer)],
     _sglang_rows,
     lambda answer: len(_sglang_tokens(answer)),
+    lambda answer: _count(answer["meta_info"], "prompt_tokens"),
 )
 
 FORMS = {form.name: form for form in (VLLM, ECHO, SGLANG)}

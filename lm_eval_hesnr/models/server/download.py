@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
 from lm_eval_hesnr.errors import AnswerError
 
@@ -60,6 +62,37 @@ class _Session(requests.Session):
         """None, which means that the answer is not a redirection."""
 
 
+class _Adapter(HTTPAdapter):
+    """Makes connections that another thread can end, even while headers without end are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sockets: list[socket.socket] = []
+        self._is_ended = False
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The pool of `requests`, whose connections are noted here."""
+        pool, adapter = super().get_connection_with_tls_context(*args, **kwargs), self
+        kind: Any = pool.ConnectionCls
+
+        class _Noted(kind):
+            def connect(self) -> None:
+                super().connect()
+                adapter._sockets.append(self.sock)
+                if adapter._is_ended:
+                    adapter.end()
+
+        pool.ConnectionCls = _Noted
+        return pool
+
+    def end(self) -> None:
+        """End all connections, now and later. The thread that reads from one gets an error or the end of the data."""
+        self._is_ended = True
+        for one in self._sockets:
+            with suppress(OSError):  # it is closed already
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # not that of TLS, which another thread is using
+
+
 def download(verb: str, url: str, *, timeout: float, most_bytes: int, **options: Any) -> Download:
     """Send one request, and read its answer.
 
@@ -77,11 +110,13 @@ def download(verb: str, url: str, *, timeout: float, most_bytes: int, **options:
         AnswerError: the answer is too large.
         NETWORK_ERRORS: there is no answer, or it is not complete.
     """
-    seconds = CONNECT_SECONDS + WHOLE_ANSWER * timeout
+    seconds, adapter = CONNECT_SECONDS + WHOLE_ANSWER * timeout, _Adapter()
 
     def _work() -> Download:
         end = time.monotonic() + seconds
         with _Session() as session:
+            session.mount("http://", adapter)
+            session.mount("https://", adapter)
             response = session.request(verb, url, timeout=(CONNECT_SECONDS, timeout), stream=True, **options)
         with response:
             response.raw.chunked = False  # then http.client decodes the chunks; it limits the length of their headers
@@ -93,7 +128,7 @@ def download(verb: str, url: str, *, timeout: float, most_bytes: int, **options:
                     answer.content.extend(next(response.iter_content(_BLOCK), b"")[:_BLOCK])
         return answer
 
-    return _within(seconds, _work)
+    return _within(seconds, _work, adapter.end)
 
 
 def _read(response: requests.Response, content: bytearray, most_bytes: int, end: float) -> None:
@@ -106,11 +141,13 @@ def _read(response: requests.Response, content: bytearray, most_bytes: int, end:
             raise requests.Timeout(_TOO_LONG)
 
 
-def _within(seconds: float, work: Callable[[], Result]) -> Result:
+def _within(seconds: float, work: Callable[[], Result], end: Callable[[], None]) -> Result:
     """The result of `work`, or the error that it raised.
 
+    If it takes longer, or Ctrl-C is pressed, `end` is called, so that its thread does not use the processor any more.
+
     Raises:
-        requests.Timeout: it takes longer. Its thread ends when it reads the next block, or with the program.
+        requests.Timeout: it takes longer.
     """
     done: queue.Queue[Result | BaseException] = queue.Queue()
 
@@ -124,7 +161,11 @@ def _within(seconds: float, work: Callable[[], Result]) -> Result:
     try:
         result = done.get(timeout=seconds)
     except queue.Empty:
+        end()
         raise requests.Timeout(_TOO_LONG) from None
+    except BaseException:
+        end()
+        raise
     if isinstance(result, BaseException):
         raise result
     return result

@@ -11,13 +11,17 @@ from lm_eval_hesnr.messages.characters import one_line, shortened, visible
 
 _LONGEST = 300
 
+_LONGEST_READ = 2**16
+"""Characters that are looked at for a message. An answer can have 16 million, and each can need an escape."""
+
 _SHORTEST_SECRET = 8
 """Shorter keys, such as EMPTY, are not secret. Replacing them would change names that contain them."""
 
-_ESCAPE = re.compile(r"\\+(?:u00([2-7][0-9a-fA-F])|(/))")
-"""A character of ASCII that JSON may write as an escape, and does not need to."""
+_ESCAPE = re.compile(r"(?<!\\)\\+(?:u00([2-7][0-9a-fA-F])|(/))")
+"""A character of ASCII that JSON may write as an escape, and does not need to. A match begins only where a run of
+backslashes begins: otherwise a text of n backslashes takes n * n steps."""
 
-_CUT_ESCAPE = re.compile(r"\\+(u[0-9a-fA-F]{0,3})?$")
+_CUT_ESCAPE = re.compile(r"(?<!\\)\\+(u[0-9a-fA-F]{0,3})?$")
 
 _ESCAPES = (r"\/", *(rf"\u00{digit}" for digit in range(2, 8)))
 """How each of these escapes begins."""
@@ -57,7 +61,8 @@ def censored(message: Any, secret: str, *, is_cut: bool = False) -> str:
         text = _CUT_ESCAPE.sub("", text)
         n_cut = next((n for n in range(len(secret), 0, -1) if text.endswith(secret[:n])), 0)
         text = text[: len(text) - n_cut]
-    return shortened(one_line(" ".join(text.split())), _LONGEST)
+    text = shortened(" ".join(text[:_LONGEST_READ].split()), _LONGEST)
+    return shortened(one_line(text), _LONGEST)
 
 
 class ServerTextFilter(logging.Filter):
@@ -77,7 +82,7 @@ class ServerTextFilter(logging.Filter):
         return True
 
     def _safe(self, text: str) -> str:
-        return visible(_plain(text, self._secret))
+        return visible(shortened(_plain(text, self._secret), _LONGEST_READ))
 
 
 def _plain(text: str, secret: str) -> str:

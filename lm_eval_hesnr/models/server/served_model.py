@@ -81,6 +81,24 @@ class ServedModel:
         )
 
 
+class AnsweringModel:
+    """Checks that all answers of a run name the same model. Another name means that the server was exchanged.
+
+    The name may differ from the requested one: vLLM answers with the first of the names of a model.
+    """
+
+    def __init__(self) -> None:
+        self._first: str | None = None
+
+    def check(self, answer: Any) -> None:
+        """Raise an `AnswerError` if the answer names another model than an earlier one. It need not name any."""
+        name = answer.get("model") if isinstance(answer, dict) else None
+        if isinstance(name, str):
+            self._first = self._first or name
+            if name != self._first:
+                raise AnswerError(f"the model {_cut(name)} answered, but {_cut(self._first)} answered before")
+
+
 def _entries(answer: Any) -> list[dict[str, Any]]:
     return [one for one in as_list(as_object(answer, "it").get("data") or [], "data") if isinstance(one, dict)]
 
@@ -89,7 +107,7 @@ def _entry_of(model: str, served: list[dict[str, Any]], server: str) -> dict[str
     """The model's entry; empty if the list of models is empty."""
     found = [one for one in served if one.get("id") == model]
     if served and not found:
-        others = ", ".join(one_line(str(one.get("id")))[:_LONGEST_NAME] for one in served[:_MOST_NAMES])
+        others = ", ".join(_cut(str(one.get("id"))) for one in served[:_MOST_NAMES])
         more = f" and {len(served) - _MOST_NAMES} more" if len(served) > _MOST_NAMES else ""
         raise InputError(
             f"{server} does not serve {model!r}; it serves {others}{more}; give one of these as model=, and tokenizer="
@@ -106,4 +124,9 @@ def _version(connection: Connection) -> str | None:
 
 def _name(value: Any) -> str | None:
     """The text as it may be written into results; None if it is not a text."""
-    return one_line(value)[:_LONGEST_NAME] if isinstance(value, str) else None
+    return _cut(value) if isinstance(value, str) else None
+
+
+def _cut(name: str) -> str:
+    """The first part of a name, with escapes. It is cut first: the escapes of a long name need gigabytes."""
+    return one_line(name[:_LONGEST_NAME])[:_LONGEST_NAME]

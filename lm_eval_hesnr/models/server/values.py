@@ -46,9 +46,18 @@ def as_id(value: Any) -> int:
     Raises:
         AnswerError: it is not a whole number from 0 to `LARGEST_INTEGER`.
     """
+    return as_count(value, "a token id")
+
+
+def as_count(value: Any, name: str) -> int:
+    """The number of tokens, or another number with the same range.
+
+    Raises:
+        AnswerError: it is not a whole number from 0 to `LARGEST_INTEGER`. The message contains `name`.
+    """
     if type(value) is int and 0 <= value <= LARGEST_INTEGER:
         return value
-    raise _unexpected("a token id", value, f"a whole number from 0 to {LARGEST_INTEGER}")
+    raise _unexpected(name, value, f"a whole number from 0 to {LARGEST_INTEGER}")
 
 
 def as_id_text(text: str) -> int:

@@ -140,7 +140,13 @@ INCOMPLETE = {
     ),
     "echo: a token of another type": (ECHO, changed("echo", *LOGPROBS, "tokens", 1, to=None), "by text instead of by"),
     "echo: a negative number of generated tokens": (
-        ECHO, changed("echo", "usage", "completion_tokens", to=-1), "a token id is -1, expected a whole number"
+        ECHO, changed("echo", "usage", "completion_tokens", to=-1), "completion_tokens is -1, expected a whole number"
+    ),
+    "echo: more generated tokens than all": (
+        ECHO, changed("echo", "usage", "completion_tokens", to=10**9), "covers 0 tokens, but 3 were sent: it was trunc"
+    ),
+    "echo: no generated token": (
+        ECHO, changed("echo", "usage", "completion_tokens", to=0), "covers 4 tokens, but 3 were sent$"
     ),
     "echo: generated token only": (ECHO, changed("echo", *LOGPROBS, to=None), "no logprobs of the prompt"),
     "echo: an empty list": (ECHO, changed("echo", *LOGPROBS, "token_logprobs", to=[]), "no logprobs of the prompt"),
@@ -234,9 +240,10 @@ def test_a_rank_that_is_not_a_possible_integer_is_refused(rank):
     [
         (0.5, 7, "1 to 1"),
         (0.5, 2, "1 to 1"),
-        (0.25, 1, "2 or more"),
-        (0.0625, 1, "3 or more"),
-        (0.0625, 2, "3 or more"),
+        (0.25, 1, "2 to 4"),
+        (0.0625, 1, "3 to 16"),
+        (0.0625, 2, "3 to 16"),
+        (0.0625, 17, "3 to 16"),  # 17 tokens with at least this probability would have more than 1
     ],
 )
 def test_a_rank_that_contradicts_the_top_tokens_is_refused(own, rank, expected):
@@ -268,7 +275,7 @@ def test_whole_numbers_are_logprobs():
 
 
 def test_top_tokens_of_which_none_is_likely_are_refused():
-    with pytest.raises(AnswerError, match=r"the largest logprob is -500, expected at least -21\.4876"):
+    with pytest.raises(AnswerError, match=r"probabilities is 1\.42492e-217, but the smallest .* -500: the server does"):
         VLLM.read(vllm_token(-600.0, -500.0, -500.0), PROMPT, np.array([2]), k=2)
 
 

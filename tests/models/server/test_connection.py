@@ -138,6 +138,25 @@ def test_an_answer_that_never_ends_takes_a_limited_time(serve, monkeypatch, case
         ask(serve(SLOW[case]), timeout=0.1, attempts=1)
 
 
+FLOODS = {
+    "trailers": repeated(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 100, wait=0.01),
+    "interim answers": repeated(b"", b"HTTP/1.1 100 Continue\r\n\r\n", wait=0.01),
+    "a body": repeated(OK + b"\r\n", b" ", wait=0.01),
+}
+
+
+@pytest.mark.usefixtures("ends_in_any_case")
+@pytest.mark.parametrize("case", FLOODS)
+def test_no_thread_goes_on_reading_an_answer_that_took_too_long(serve, monkeypatch, case):
+    monkeypatch.setattr("lm_eval_hesnr.models.server.download.CONNECT_SECONDS", 0.05)
+    server, before = serve(FLOODS[case]), set(threading.enumerate())
+    with pytest.raises(InputError, match="the answer took too long, see timeout="):
+        ask(server, timeout=0.1, attempts=1, limits=Limits(10**6, 100))
+    for thread in set(threading.enumerate()) - before:  # those of the client, and of the server
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+
+
 MALFORMED = {
     "a header line without end": OK + b"X: " + b"x" * 100_000,
     "a thousand headers": OK + b"X: x\r\n" * 1000 + b"\r\n",
@@ -258,3 +277,12 @@ def test_ctrl_c_works_while_a_request_waits(serve):
             ask(server, timeout=3600)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ends_in_any_case")  # it would take minutes
+def test_a_message_of_backslashes_takes_linear_time(serve):
+    with pytest.raises(AnswerError, match=r"^/x: HTTP 400: \\{300}\.\.\.$"):
+        ask(serve(b"HTTP/1.1 400 No\r\n\r\n" + b"\\" * 65535 + b"x"))
+    body = b'{"%b": 1, "%b": 2}' % (b"\\" * 200_000, b"\\" * 200_000)
+    with pytest.raises(AnswerError, match=r"^/x: an object of the answer has the key '\\{250,}\.\.\.$"):
+        ask(serve(OK + b"\r\n" + body), limits=Limits(10**6, 100))
