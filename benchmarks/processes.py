@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.repository import ROOT
+
 MARK = "HESNR_BENCHMARK_COMMAND"
 
 

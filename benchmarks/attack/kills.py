@@ -30,10 +30,7 @@ def killed_after(
     room: Room, command: Sequence[str], seconds: float, how: signal.Signals = signal.SIGKILL
 ) -> int | None:
     """Start the command, and end it after this time. Its exit status, or None if it was killed."""
-    process = subprocess.Popen(
-        command, cwd=room.folder, env=room.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
+    process = _started(room, command)
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -45,6 +42,13 @@ def killed_after(
         kill_group(process.pid)
         process.wait()
         return None
+
+
+def _started(room: Room, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, cwd=room.folder, env=room.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def _curate_until_done(room: Room, out: str, options: list[str], kills: int, source: Path) -> None:
@@ -174,10 +178,7 @@ def _killed_while_scoring(room: Room, command: Sequence[str], chance: random.Ran
     n_kills = KILLS - LATE_KILLS
     stored = [0]
     for turn in range(n_kills):
-        process = subprocess.Popen(
-            command, cwd=room.folder, env=room.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        process = _started(room, command)
         least = stored[-1] + 1 if turn else 0
         while process.poll() is None and _n_stored(room) < min(least, N_RUNS):
             time.sleep(0.01)

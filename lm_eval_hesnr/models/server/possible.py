@@ -52,17 +52,17 @@ def check_possible(columns: Columns, positions: np.ndarray) -> None:
     Raises:
         AnswerError: a value is impossible, or contradicts another one.
     """
-    _check_upper_bounds(columns, positions)
+    mass = np.exp(np.minimum(columns.top, 0)).sum(axis=1)
+    _check_upper_bounds(columns, mass, positions)
     _check_token_among_top(columns, positions)
-    _check_rest(columns, positions)
+    _check_rest(columns, mass, positions)
     _check_ranks(columns.rank[:, None], columns.target[:, None], columns, positions, "its rank is")
     _check_ranks(columns.top_ranks, columns.top, columns, positions, "the rank of a top token is")
 
 
-def _check_upper_bounds(columns: Columns, positions: np.ndarray) -> None:
+def _check_upper_bounds(columns: Columns, mass: np.ndarray, positions: np.ndarray) -> None:
     """Refuse values that are impossible for logprobs, such as logits. They would give plausible statistics."""
     target, largest = columns.target, columns.top.max(axis=1)
-    mass = _mass(columns.top)
     for name, values, most, slack in (
         ("its logprob", target, np.zeros_like(target), _ROUNDING),
         ("the largest logprob", largest, np.zeros_like(target), _ROUNDING),
@@ -76,9 +76,9 @@ def _check_upper_bounds(columns: Columns, positions: np.ndarray) -> None:
             )
 
 
-def _check_rest(columns: Columns, positions: np.ndarray) -> None:
+def _check_rest(columns: Columns, mass: np.ndarray, positions: np.ndarray) -> None:
     """Refuse probabilities after the top ones that are more than the rest, or that cannot be the rest."""
-    mass, smallest = _mass(columns.top), columns.top[:, -1]
+    smallest = columns.top[:, -1]
     with_own = mass + columns.is_outside * np.exp(np.minimum(columns.target, 0))
     for i in np.flatnonzero(with_own > 1 + _ROUNDING_OF_SUM):
         raise AnswerError(
@@ -90,12 +90,6 @@ def _check_rest(columns: Columns, positions: np.ndarray) -> None:
             f"token {positions[i]} of the prompt: the sum of the top probabilities is {mass[i]:.6g}, but the smallest "
             f"top logprob is {smallest[i]:.6g}: the server does not return the most likely tokens"
         )
-
-
-def _mass(top: np.ndarray) -> np.ndarray:
-    """(R,): the sum of the probabilities."""
-    mass: np.ndarray = np.exp(np.minimum(top, 0)).sum(axis=1)
-    return mass
 
 
 def _check_token_among_top(columns: Columns, positions: np.ndarray) -> None:
