@@ -28,6 +28,7 @@ from lm_eval_hesnr.trajectories.checked import checked
 from lm_eval_hesnr.trajectories.load import load_trajectories
 from lm_eval_hesnr.trajectories.readers import reader_of
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
+from tests.possible_scores import possible
 
 SIZES = {
     "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -123,26 +124,25 @@ def token_scores(
     labels = random.choice([Label.CODE, Label.COMMENT, Label.OBSERVATION], n_tokens).astype(np.uint8)
     if other:
         random = np.random.default_rng([seed, 1])
-    scores = TokenScores(
-        token_ids=token_ids,
-        labels=labels,
-        char_start=np.arange(n_tokens, dtype=np.int32) * 3,
-        char_end=np.arange(n_tokens, dtype=np.int32) * 3 + 3,
-        scored=scored,
-        logprob=_where_scored(-random.gamma(2, 0.7, n_tokens) * (1 - better)),
-        entropy=_where_scored(random.uniform(0, np.log(k), n_tokens)),
-        rank=np.where(scored, random.integers(1, 15, n_tokens), 0).astype(np.int32),
-        top_mass=_where_scored(random.uniform(0.9, 1, n_tokens)),
-        collision=_where_scored(random.uniform(0.1, 0.8, n_tokens)),
-        n_bytes=np.full(n_tokens, 3, np.int32),
-        k=k,
-        signature={"model": "m", "k": k, "render": "transcript", "label_rules": 1} if signature is None else signature,
+    if signature is None:
+        signature = {"model": "m", "k": k, "render": "transcript", "label_rules": 1}
+    return possible(
+        TokenScores(
+            token_ids=token_ids,
+            labels=labels,
+            char_start=np.arange(n_tokens, dtype=np.int32) * 3,
+            char_end=np.arange(n_tokens, dtype=np.int32) * 3 + 3,
+            scored=scored,
+            logprob=_where_scored(-random.gamma(2, 0.7, n_tokens) * (1 - better)),
+            entropy=_where_scored(random.uniform(0, np.log(k), n_tokens)),
+            rank=np.where(scored, random.integers(1, 15, n_tokens), 0).astype(np.int32),
+            top_mass=_where_scored(random.uniform(0.9, 1, n_tokens)),
+            collision=_where_scored(random.uniform(0.1, 0.8, n_tokens)),
+            n_bytes=np.full(n_tokens, 3, np.int32),
+            k=k,
+            signature=signature,
+        )
     )
-    p, rank = np.exp(scores.logprob[scored]), scores.rank[scored]  # only ranks and masses that a model can give
-    scores.top_mass[scored] = np.maximum(scores.top_mass[scored], p)
-    rank = np.minimum(rank, (1 / p).astype(np.int32))
-    scores.rank[scored] = np.where((rank == 1) & (p * k < 1), 2, np.maximum(rank, 1))
-    return scores
 
 
 def recorded(logits: np.ndarray, targets: np.ndarray, k: int) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import special  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.scoring.token_scores import characters_of_tokens
 
 _TOGETHER = 0.02
 """Two statistics may disagree by this fraction. A logprob of -5 in bfloat16 changes a probability by 1 %."""
-_CERTAIN = 0.999
-"""A larger probability of a token leaves hardly any entropy."""
+_ROUNDING = 0.01
+"""An entropy may differ by this much more, nats."""
 _LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8."""
 
@@ -34,8 +35,10 @@ def check_together(arrays: Mapping[str, Any], k: int) -> None:
     p = np.exp(arrays["logprob"][rows].astype(np.float64))
     if {"rank", "top_mass"} <= arrays.keys():
         _check_probabilities(rows, p, arrays["rank"][rows], arrays["top_mass"][rows], k)
-    if "entropy" in arrays:
-        _check_entropy(rows, p, arrays["entropy"][rows], k)
+    if {"rank", "entropy"} <= arrays.keys():
+        top_mass = arrays["top_mass"][rows] if "top_mass" in arrays else np.full(len(rows), np.nan)
+        known = arrays["rank"][rows] <= k
+        _check_entropy(rows[known], p[known], arrays["entropy"][rows][known], top_mass[known], k)
 
 
 def _check_characters(start: np.ndarray, end: np.ndarray, n_bytes: np.ndarray | None) -> None:
@@ -67,12 +70,32 @@ def _check_probabilities(rows: np.ndarray, p: np.ndarray, rank: np.ndarray, top_
             )
 
 
-def _check_entropy(rows: np.ndarray, p: np.ndarray, entropy: np.ndarray, k: int) -> None:
-    """Fano's inequality: the entropy is largest if all other candidates share the rest equally."""
-    rest = 1 - _CERTAIN / (1 + _TOGETHER)
-    most = -rest * math.log(rest) - (1 - rest) * math.log1p(-rest) + rest * math.log(k - 1)
-    for i in np.flatnonzero((p >= _CERTAIN) & (entropy > most))[:1]:
+def _check_entropy(rows: np.ndarray, p: np.ndarray, entropy: np.ndarray, top_mass: np.ndarray, k: int) -> None:
+    """Check the entropy of candidate sets in which the share of one candidate is known. Others are left out.
+
+    The entropy is smallest if one other candidate has the rest, and largest if all others share it equally (Fano's
+    inequality).
+
+    Args:
+        rows: (R,) of the tokens in the table, for messages.
+        p: (R,) probability of the tokens, which are candidates.
+        entropy: (R,)
+        top_mass: (R,) probability of all candidates; NaN if it is not known.
+        k: size of the candidate set.
+    """
+    least_share = p / np.where(np.isnan(top_mass), 1, top_mass) / (1 + _TOGETHER)
+    most_share = np.where(np.isnan(top_mass), 1, np.minimum(p / top_mass * (1 + _TOGETHER), 1))
+    least = np.minimum(_entropy_of_two(least_share), _entropy_of_two(most_share)) * (1 - _TOGETHER) - _ROUNDING
+    flattest = np.clip(1 / k, least_share, most_share)
+    most = (_entropy_of_two(flattest) + (1 - flattest) * math.log(k - 1)) * (1 + _TOGETHER) + _ROUNDING
+    for i in np.flatnonzero((entropy < least) | (entropy > most))[:1]:
+        of_mass = "" if np.isnan(top_mass[i]) else f" of a top_mass of {top_mass[i]:.6g}"
         raise ValueError(
-            f"column entropy, row {rows[i]}: found {entropy[i]:.4g} for a token with a probability of {p[i]:.6g}, "
-            f"expected at most {most:.4g}"
+            f"column entropy, row {rows[i]}: found {entropy[i]:.4g} for a token with a probability of "
+            f"{p[i]:.6g}{of_mass}, expected {max(least[i], 0):.4g} to {most[i]:.4g}"
         )
+
+
+def _entropy_of_two(share: np.ndarray) -> np.ndarray:
+    """Entropy of (share, 1 - share), nats."""
+    return special.entr(share) + special.entr(1 - share)

@@ -99,7 +99,15 @@ IMPOSSIBLE = {
     ),
     "entropy of a certain token": (
         with_values(logprob=-1e-7, rank=1, top_mass=1.0, entropy=2.302585),
-        "column entropy, row 20: found 2.303 for a token with a probability of 1, expected at most 0.1456",
+        "column entropy, row 20: found 2.303 for a token with a probability of 1 of a top_mass of 1, expected 0 to 0.1",
+    ),
+    "entropy of a nearly certain token": (
+        with_values(logprob=math.log(0.9), rank=1, top_mass=1.0, entropy=0.7),
+        "column entropy, row 20: found 0.7 for a token with a probability of 0.9 of a top_mass of 1, expected 0.26",
+    ),
+    "no entropy of an uncertain token": (
+        with_values(logprob=math.log(0.3), rank=2, top_mass=0.6, entropy=0.5),
+        "column entropy, row 20: found 0.5 for a token with a probability of 0.3 of a top_mass of 0.6, expected 0.66",
     ),
     "a column that is missing": (as_table(0, "a", token_scores()).drop_columns("rank"), "it has no columns rank, exp"),
     "a column twice": (

@@ -13,32 +13,37 @@ from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.results.run import Run
 from lm_eval_hesnr.scoring.token_table import read_token_table, write_token_table
 from tests.builders import token_scores
+from tests.possible_scores import possible
 
 LABELS = sorted(label.label_name for label in SCOPES["action"])
 SETTINGS = {"model": "m", "k": 10, "render": "transcript", "label_rules": 1, "scopes": {"action": LABELS}}
 PER_SCOPE = ("epsilon", "totals")
 
 
+def easiest(scores, share):
+    """(T,) bool: this share of the decisions, those with the highest p."""
+    decided = np.flatnonzero(scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON))
+    by_snr = decided[np.argsort(-scores.snr[decided])]
+    return np.isin(np.arange(len(scores.scored)), by_snr[: round(share * len(by_snr))])
+
+
 def better(scores, share_that_leaves):
     """Scores with 1.5 times the probability of each token. The decisions with the highest p leave the set."""
     logprob = np.minimum(scores.logprob + np.float32(np.log(1.5)), np.float32(-0.01))
-    p = np.exp(logprob, where=scores.scored, out=np.zeros_like(logprob))
-    decided = np.flatnonzero(scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON))
-    by_snr = decided[np.argsort(-scores.snr[decided])]
-    entropy = scores.entropy.copy()
-    entropy[by_snr[: round(share_that_leaves * len(by_snr))]] = 1.0
-    rank = np.where(scores.scored, np.minimum(scores.rank, np.maximum(1 / np.maximum(p, 1e-9), 1).astype(int)), 0)
-    return replace(
-        scores, logprob=logprob, entropy=entropy, rank=rank.astype(np.int32), top_mass=np.maximum(scores.top_mass, p)
-    )
+    entropy = np.where(easiest(scores, share_that_leaves), np.float32(1.0), scores.entropy)
+    return possible(replace(scores, logprob=logprob, entropy=entropy))
 
 
 def easiest_leave(scores, share=0.24):
     """The decisions with the highest p leave the set. The others are the same, and all other tokens are better."""
     same = (scores.in_scope(SCOPES["action"]) & scores.decisions(EPSILON)) | (scores.rank > scores.k)
-    changed = better(scores, share)
-    kept = {name: np.where(same, getattr(scores, name), getattr(changed, name)) for name in ("logprob", "rank")}
-    return replace(changed, **kept)
+    changed, leaves = better(scores, share), easiest(scores, share)
+    fields = {
+        name: np.where(same, getattr(scores, name), getattr(changed, name))
+        for name in ("logprob", "rank", "top_mass", "entropy")
+    }
+    fields["entropy"] = np.where(leaves, np.float32(1.0), fields["entropy"])
+    return possible(replace(changed, **fields))
 
 
 def run(name, scores, folder, task="swe_hesnr"):
@@ -98,7 +103,10 @@ def test_a_change_that_other_decisions_hide_is_shown_in_its_parts(pair):
 def test_a_change_that_other_decisions_cause_is_shown_in_its_parts(pair, tmp_path):
     after = run("b", [easiest_leave(one) for one in scores_of(pair[0])], tmp_path)
     evidence = set_moved(pair[0], after)
-    assert evidence.startswith("he_snr moves because tokens enter or leave the decisions: action he_snr 0.2057 -> 0.1")
+    before = pair[0].value("he_snr", "action")
+    assert evidence.startswith(
+        f"he_snr moves because tokens enter or leave the decisions: action he_snr {before:.4f} -> "
+    )
     assert "(common decisions +0.0000, entering +0.0000, leaving -0." in evidence
 
 

@@ -23,6 +23,7 @@ from lm_eval_hesnr.metrics.scope_result import ScopeResult, scope_result
 from lm_eval_hesnr.results.documents import documents_config
 from lm_eval_hesnr.scoring.token_scores import TokenScores, bytes_of_tokens
 from lm_eval_hesnr.scoring.token_table import write_token_table
+from tests.possible_scores import possible
 
 K = 10
 _TOKEN = re.compile(r" ?\w{1,12}|\n+ *| +|[^\w\s]{1,3}|[^\w \n]+")
@@ -98,10 +99,9 @@ def scores(
     entropy = np.where(is_open, shared.beta(2, 2.5, n_tokens) * np.log(K), shared.exponential(0.08, n_tokens))
     entropy = np.clip(entropy * own.lognormal(0, 0.15, n_tokens), 1e-4, np.log(K) * 0.999)
     surprisal = shared.gamma(0.9, np.maximum(entropy, 0.02)) * own.lognormal(0, 0.3, n_tokens) * (1 - better)
-    p = np.clip(np.exp(-surprisal), 1e-6, np.where(entropy < 0.1, 0.99999, 0.998))  # as a model can give them
-    rank = np.minimum(1 + shared.poisson(surprisal), (1 / p).astype(np.int64))
-    rank = np.where((rank == 1) & (p * K < 1), 2, rank)
-    return TokenScores(
+    p = np.clip(np.exp(-surprisal), 1e-6, np.where(entropy < 0.1, 0.99999, 0.998))
+    rank = 1 + shared.poisson(surprisal)
+    found = TokenScores(
         token_ids=one.token_ids,
         labels=one.labels,
         char_start=np.concatenate([[0], one.ends[:-1]]).astype(np.int32),
@@ -110,12 +110,13 @@ def scores(
         logprob=_after_first(np.log(p)),
         entropy=_after_first(entropy),
         rank=np.where(np.arange(n_tokens) > 0, rank, 0).astype(np.int32),
-        top_mass=_after_first(np.maximum(1 - 0.1 * entropy / np.log(K), p)),
+        top_mass=_after_first(1 - 0.1 * entropy / np.log(K)),
         collision=_after_first(np.clip(np.exp(-entropy), 1e-6, 1)),
         n_bytes=bytes_of_tokens(one.text, np.concatenate([[0], one.ends[:-1]]), one.ends),
         k=K,
         signature=dict(signature or {}),
     )
+    return possible(found)
 
 
 def with_candidates(found: TokenScores) -> TokenScores:
