@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.families.plan import DATA, FLOOR, MAIN_DATA, checkpoints, seeds
+from lab.predict.after_the_fact import after_the_fact
 from lab.predict.from_readings import floor_of, study_of
 from lab.predict.layout import COUNTS, MAIN_COUNT
 from lab.predict.tables import (
@@ -73,6 +74,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "checkpoints": checkpoint_table(correlation, floor_of(readings, fast=fast)),
         "correlations": correlation_tables(correlation),
         "robustness": robustness_table({"nothing": study, **others}),
+        "after": after_the_fact(study, lambda family: study_of(readings, fast=fast, without=(family,))),
     }
     return Analysis(
         blocks={name: f"{form_in_words(fast)}\n\n{block}" for name, block in blocks.items()},

@@ -35,9 +35,16 @@ class Study:
 
     @property
     def all_rivals(self) -> list[Predictor]:
-        """The rivals of P2. One without a direction gets that of its own r with the outcome, to its advantage."""
-        return [_directed(one, self.points.y) for one in (*self.rivals, self.null)]
+        """The rivals of P2."""
+        return [*self.directed_rivals, self.null]
+
+    @property
+    def directed_rivals(self) -> list[Predictor]:
+        """The rivals. One without a direction gets that of its own r with the outcome, to its advantage."""
+        return [_directed(one, self.points.y) for one in self.rivals]
 
 
 def _directed(one: Predictor, y: np.ndarray) -> Predictor:
-    return one if one.has_direction or correlation(one.x, y) >= 0 else replace(one, x=-one.x)
+    if one.has_direction or correlation(one.x, y) >= 0:
+        return one
+    return replace(one, x=-one.x, drawn=None if one.drawn is None else -one.drawn)

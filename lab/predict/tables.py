@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from lm_eval_hesnr.results.correlate.points import Predictor
 from lm_eval_hesnr.results.correlate.scores import Score
 from lm_eval_hesnr.results.correlate.sentences import cautions, headline
 from lm_eval_hesnr.results.correlate.tables import points_table, tables
+from lm_eval_hesnr.results.text_table import number
 
 QUESTIONS = {
     "P1": "better correlated than ln PPL",
@@ -30,16 +32,29 @@ QUESTIONS = {
 
 def correlation_of(study: Study) -> Correlation:
     """Everything that `hesnr correlate` says about the study."""
-    return correlate(study.points, [study.he_snr, study.calibrated], [study.ppl, *study.rivals])
+    return correlate(study.points, [study.he_snr, study.calibrated], [study.ppl, *study.directed_rivals])
+
+
+NUMBERS = {
+    "P1": "r {r} of HE-SNR, {r_rival} of ln PPL; difference {difference}",
+    "P3": "r0 {r0}, p {p_value} (ln PPL: {r0_rival}, p {p_value_rival}); rho within families: mean {mean_rho}, lowest "
+    "{lowest_rho}",
+    "P4": "share {share}, mirrored {mirrored}, each of {pairs} pairs; difference {difference}. In these pairs, ln PPL "
+    "differs by at most {largest_gap}",
+    "P5": "error of ln PPL minus that of HE-SNR, mean over families: {difference}. Errors over all checkpoints: HE-SNR "
+    "{he_snr}, ln PPL {ppl}, log(tokens) {log_tokens}, ln PPL and HE-SNR {both}",
+    "P6": "partial r {partial}; control {control} ({control_low} to {control_high})",
+}
+"""How the numbers of a test are printed."""
 
 
 def verdict_table(found: Sequence[Verdict]) -> str:
     """One line per test, and one for all together."""
     rows = [
-        [one.name, QUESTIONS[one.name], f"**{one.verdict}**", _interval(one), _numbers(one)] for one in found
+        [one.name, QUESTIONS[one.name], f"**{one.verdict}**", _numbers(one), _interval(one)] for one in found
     ]  # fmt: skip
     return table(
-        ["test", "question", "verdict", "95 % interval", "numbers"],
+        ["test", "question", "verdict", "numbers", "95 % interval of the difference, or of the partial r"],
         [*rows, ["together", "", f"**{together(found)}**", "", ""]],
         n_left=5,
     )
@@ -50,7 +65,11 @@ def _interval(one: Verdict) -> str:
 
 
 def _numbers(one: Verdict) -> str:
-    return ", ".join(f"{name} {'N/A' if value is None else f'{value:.3g}'}" for name, value in one.numbers.items())
+    cells = {name: number(value, ".3g") for name, value in one.numbers.items()}
+    if one.name not in NUMBERS:  # P2: a p-value for each rival
+        *rivals, calibrated = [f"{name} {value}" for name, value in cells.items()]
+        return f"p after Holm, HE-SNR against {', '.join(rivals)}; p against ln PPL, not corrected: {calibrated}"
+    return NUMBERS[one.name].format_map(defaultdict(lambda: number(None, ""), cells))
 
 
 def checkpoint_table(found: Correlation, floor: Score | None) -> str:
@@ -70,7 +89,10 @@ def checkpoint_table(found: Correlation, floor: Score | None) -> str:
 
 
 def correlation_tables(found: Correlation) -> str:
-    """What `hesnr correlate` prints: its answers, tables and cautions."""
+    """What `hesnr correlate` prints: its answers, tables and cautions.
+
+    Its first line is left out: it would take the rows of the gold runs for trajectories.
+    """
     blocks = ["\n".join(f"- {line}" for line in headline(found))]
     for one in tables(found):
         head, *rows = one.rows

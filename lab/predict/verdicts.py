@@ -81,7 +81,12 @@ def p1(study: Study) -> Verdict:
     return Verdict(
         name="P1",
         verdict=_OF_ANSWER[found.answer],
-        numbers={"r": found.r, "r_rival": found.r_rival, "p_value": found.test and found.test.p_value},
+        numbers={
+            "r": found.r,
+            "r_rival": found.r_rival,
+            "difference": found.test and found.test.difference,
+            "p_value": found.test and found.test.p_value,
+        },
         interval=found.test and found.test.interval,
     )
 
@@ -137,30 +142,34 @@ def p3(study: Study) -> Verdict:
     known = [one for one in (study.he_snr, study.ppl) if _are_known(study, one)]
     swaps = swaps_of(study.points, known).by_label
     value, p_value, _ = swaps.get(study.he_snr.label, (None, None, None))
-    within = within_families(study, study.he_snr)
+    value_rival, p_value_rival, _ = swaps.get(study.ppl.label, (None, None, None))
+    within = list(within_families(study, study.he_snr).values())
+    of_known = [one for one in within if one is not None]
+    lowest = min(of_known, default=None)
     numbers = {
-        "without_step": value,
+        "r0": value,
         "p_value": p_value,
-        "without_step_rival": swaps.get(study.ppl.label, (None,))[0],
-        "within": float(np.mean(list(within.values()))),
-        "lowest_within": min(within.values()),
+        "r0_rival": value_rival,
+        "p_value_rival": p_value_rival,
+        "mean_rho": float(np.mean(of_known)) if len(of_known) == len(within) else None,
+        "lowest_rho": lowest,
     }
     if value is None or p_value is None:
         verdict = UNDECIDED
-    elif value <= 0 or min(within.values()) <= REVERSED + _ROUNDING:
+    elif value <= 0 or (lowest is not None and lowest <= REVERSED + _ROUNDING):
         verdict = AGAINST
     else:
-        verdict = SUPPORTS if p_value <= ALPHA else UNDECIDED
+        verdict = SUPPORTS if p_value <= ALPHA and len(of_known) == len(within) else UNDECIDED
     return Verdict(name="P3", verdict=verdict, numbers=numbers)
 
 
-def within_families(study: Study, one: Predictor) -> dict[str, float]:
-    """Spearman's rho with the outcome in each family; 0 where one of both does not vary."""
+def within_families(study: Study, one: Predictor) -> dict[str, float | None]:
+    """Spearman's rho with the outcome in each family; None where one of both does not vary."""
     families = np.array(study.points.families)
-    found = {}
+    found: dict[str, float | None] = {}
     for name in sorted(set(study.points.families)):
         x, y = one.x[families == name], study.points.y[families == name]
-        found[name] = spearman(x, y).value if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0
+        found[name] = spearman(x, y).value if np.ptp(x) > 0 and np.ptp(y) > 0 else None
     return found
 
 
@@ -174,6 +183,7 @@ def p4(study: Study) -> Verdict:
         "largest_gap": found.largest_gap,
         "share": found.share,
         "mirrored": found.mirrored,
+        "difference": found.share - found.mirrored,
     }
     verdict = _by_interval(found.interval, useful=USEFUL_SHARE)
     return Verdict(name="P4", verdict=verdict, numbers=numbers, interval=found.interval)
@@ -204,23 +214,33 @@ def p5(study: Study) -> Verdict:
         return Verdict(name="P5", verdict=UNDECIDED, numbers=numbers)
     low, high = stats.ttest_1samp(of_ppl - of_snr, 0).confidence_interval(LEVEL)
     interval = Interval(float(low), float(high))
+    numbers["difference"] = float(np.mean(of_ppl - of_snr))
     verdict = _by_interval(interval, useful=USEFUL_ERROR * numbers["ppl"])
     return Verdict(name="P5", verdict=verdict, numbers=numbers, interval=interval)
 
 
 def p6(study: Study) -> Verdict:
     """Given ln PPL and the family, does HE-SNR say more than a second reading of ln PPL would?"""
+    if study.ppl.halves is None:
+        return p6_against(study, None)
+    first, second = study.ppl.halves
+    return p6_against(study, (first, second))
+
+
+def p6_against(study: Study, halves: tuple[np.ndarray, np.ndarray] | None) -> Verdict:
+    """P6 with a control: one half of the readings of ln PPL, each (n,), given the other half."""
     if not _are_known(study, study.he_snr, study.ppl):
         return Verdict(name="P6", verdict=UNDECIDED)
     families = dummies(study.points.families)
     of_snr = partial(study.he_snr.x, study.points.y, np.column_stack([study.ppl.x, families]))
     control = None
-    if study.ppl.halves is not None and np.isfinite(study.ppl.halves).all():
-        first, second = study.ppl.halves
+    if halves is not None and np.isfinite(halves).all():
+        first, second = halves
         control = partial(first, study.points.y, np.column_stack([second, families]))
     numbers = {"partial": of_snr and of_snr.value, "control": control and control.value}
     if of_snr is None or of_snr.interval is None or control is None or control.interval is None:
         return Verdict(name="P6", verdict=UNDECIDED, numbers=numbers)
+    numbers |= {"control_low": control.interval.low, "control_high": control.interval.high}
     if of_snr.interval.low > control.interval.high:
         verdict = SUPPORTS
     else:

@@ -98,7 +98,8 @@ def _noise(found: Correlation) -> Table:
 def _given(found: Correlation) -> Table:
     head = "given the rival" if found.points.design == INDEPENDENT else "given the rival and the training run"
     known = [one for one in found.given if one.measure is not None and one.control is not None]
-    rows = [[head, "partial r", "95 % interval", "control", "95 % interval"], *map(_given_row, known)]
+    interval = legends.interval_head(found)
+    rows = [[head, "partial r", interval, "control", interval], *map(_given_row, known)]
     return Table(rows, legends.of_given(known))
 
 

@@ -89,7 +89,7 @@ def test_the_tests_have_the_numbers_of_hesnr_correlate(folder, tmp_path):
     assert found["P1"].numbers["r"] == pytest.approx(difference["r"])
     row = next(one for one in data["measures"] if one["measure"] == "he_snr,action")
     assert found["P3"].numbers["p_value"] == row["p_value"]
-    assert found["P3"].numbers["without_step"] == pytest.approx(row["r_without_step"])
+    assert found["P3"].numbers["r0"] == pytest.approx(row["r_without_step"])
     errors = {one["predictor"]: one["rmse_family"] for one in data["predictions"]}
     assert found["P5"].numbers["he_snr"] == pytest.approx(errors["he_snr,action"])
     assert found["P5"].numbers["ppl"] == pytest.approx(errors["ppl,action"])
@@ -115,10 +115,11 @@ def test_the_command_analyses_readings_without_a_model(folder, tmp_path, capsys)
     assert [one["name"] for one in data["verdicts"]] == ["P1", "P2", "P3", "P4", "P5", "P6"]
     assert f"| together |  | **{data['together']}** |" in out
     assert (data["form"], data["verdict_of_the_experiment"]) == ("fast", "not made")
-    assert out.count("**Fast form**: 24 checkpoints, 2 seeds.") == 4
+    assert out.count("**Fast form**: 24 checkpoints, 2 seeds.") == 5
     assert "| recipe-012.5 |" in out
     assert "| random weights (the floor; in no test) |  | 0 | not made |" in out
     assert "| without the larger model |" not in out
+    assert "| `sessions` | " in out
     assert (tmp_path / "predict.svg").read_text().count("<circle") == 2 * 24 + 4
     command.main(arguments)
     assert json.loads((tmp_path / "predict.json").read_text()) == data
@@ -129,7 +130,7 @@ def test_the_plan_has_every_part_that_the_analysis_needs(folder):
     missing = {piece.name for piece in pieces(True) if readings.part(piece.name, piece.part) is None}
     assert missing == {"floor"}
     assert len(pieces(False)) == 36 * (3 + 3) + 3
-    assert analyse(readings, True).blocks.keys() == {"verdicts", "checkpoints", "correlations", "robustness"}
+    assert analyse(readings, True).blocks.keys() == {"verdicts", "checkpoints", "correlations", "robustness", "after"}
 
 
 def test_a_missing_reading_is_named(folder):

@@ -9,7 +9,21 @@ import pytest
 from lab.predict.equal_loss import equal_loss
 from lab.predict.made_up import Size, made_up
 from lab.predict.study import Study
-from lab.predict.verdicts import AGAINST, REVERSED, SUPPORTS, UNDECIDED, Verdict, p2, p3, p4, p5, p6, together, verdicts
+from lab.predict.verdicts import (
+    AGAINST,
+    REVERSED,
+    SUPPORTS,
+    UNDECIDED,
+    Verdict,
+    p2,
+    p3,
+    p4,
+    p5,
+    p6,
+    p6_against,
+    together,
+    verdicts,
+)
 from lm_eval_hesnr.metrics.correlation.one_measure import pearson
 from lm_eval_hesnr.results.correlate.points import Predictor
 
@@ -91,7 +105,35 @@ def test_one_family_in_which_he_snr_has_the_wrong_sign_is_against():
     found = p3(with_he_snr(study, x))
     assert p3(study).verdict == SUPPORTS
     assert found.verdict == AGAINST
-    assert (found.numbers["lowest_within"] or 0) <= REVERSED
+    assert (found.numbers["lowest_rho"] or 0) <= REVERSED
+
+
+def test_p3_does_not_support_if_the_outcome_of_one_family_does_not_vary():
+    study = made_up("better", 0)
+    first = np.array(study.points.families) == "family0"
+    study.points.y[first] = study.points.y[first].mean()
+    found = p3(study)
+    assert (found.numbers["p_value"] or 1) <= 0.05
+    assert found.numbers["mean_rho"] is None
+    assert found.verdict == UNDECIDED
+
+
+def test_the_other_half_of_the_runs_can_be_the_control():
+    study = made_up("better", 0, MANY)
+    assert study.ppl.halves is not None
+    first, second = study.ppl.halves
+    assert p6_against(study, (first, second)) == p6(study)
+    other = p6_against(study, (second, first)).numbers
+    assert other["partial"] == p6(study).numbers["partial"]
+    assert other["control"] != p6(study).numbers["control"]
+
+
+def test_a_rival_without_a_direction_gets_its_sign_also_in_its_draws():
+    study = made_up("better", 0)
+    one = replace(study.ppl, x=-study.ppl.x, drawn=-study.ppl.x[None], has_direction=False)
+    (directed,) = replace(study, rivals=[one]).directed_rivals
+    np.testing.assert_array_equal(directed.x, study.ppl.x)
+    np.testing.assert_array_equal(directed.drawn, study.ppl.x[None])
 
 
 def test_he_snr_that_is_the_same_for_all_families_at_each_step_decides_nothing():
