@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 folder=${1:-.venv-exports}
-if ! python=$(scripts/python_for_exports.sh); then
-    echo "no Python 3.12 or newer: set PYTHON_FOR_EXPORTS" >&2
+if ! python=$(scripts/newer_python.sh); then
+    echo "no Python 3.12 or newer: set NEWER_PYTHON" >&2
     exit 1
 fi
 # the extras have their versions in pyproject.toml; installing `.[trackio]` would also install torch and the harness

@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 folder=${1:-.venv-gpu}
 packing=${2:-.venv/bin/python}
-if ! python=$(scripts/python_for_exports.sh); then
-    echo "no Python 3.12 or newer: set PYTHON_FOR_EXPORTS" >&2
+if ! python=$(scripts/newer_python.sh); then
+    echo "no Python 3.12 or newer: set NEWER_PYTHON" >&2
     exit 1
 fi
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

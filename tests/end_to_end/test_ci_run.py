@@ -18,7 +18,7 @@ def run(folder, then, **environment):
     make = folder / "make"
     make.write_text(f'#!/bin/sh\necho "$1" >> {folder}/targets\n{then}\n')
     make.chmod(0o755)
-    programs = {"PYTHON": sys.executable, "PYTHON_FOR_EXPORTS": "/none", "CHROMEDRIVER": str(make)}
+    programs = {"PYTHON": sys.executable, "NEWER_PYTHON": "/none", "CHROMEDRIVER": str(make)}
     env = os.environ | programs | {"PATH": f"{folder}:{os.environ['PATH']}"} | environment
     return subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
 
@@ -50,7 +50,7 @@ def test_the_exports_are_tested_where_there_is_a_new_python(tmp_path):
     new = tmp_path / "new"
     new.write_text("#!/bin/sh\nexit 0\n")
     new.chmod(0o755)
-    done = run(tmp_path, "", PYTHON_FOR_EXPORTS=str(new))
+    done = run(tmp_path, "", NEWER_PYTHON=str(new))
     assert done.returncode == 0
     assert (tmp_path / "targets").read_text().split()[-5:] == [
         ".venv-exports/.ready", "test-exports", *REPORT, "test-all",

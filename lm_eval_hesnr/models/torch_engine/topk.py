@@ -26,7 +26,7 @@ _BLOCK = 128
 
 _LOG2_E = 1 / math.log(2)
 
-_CPU_NUMBERS, _GPU_NUMBERS = 2**19, 2**24
+_CPU_WEIGHTS, _GPU_WEIGHTS = 2**19, 2**24
 """How many numbers `_log_partitions` multiplies again and again. Two copies of them fit into a CPU's cache."""
 
 
@@ -117,7 +117,7 @@ def _log_partitions(weights: torch.Tensor) -> torch.Tensor:
     exponential. The weights are at most 1, so no power can overflow. A weight that underflows adds less than 1e-18 to a
     sum, which is at least 1.
     """
-    at_once = max((_GPU_NUMBERS if weights.is_cuda else _CPU_NUMBERS) // weights.shape[1], 1)
+    at_once = max((_GPU_WEIGHTS if weights.is_cuda else _CPU_WEIGHTS) // weights.shape[1], 1)
     sums = []
     for block in weights.split(at_once):
         power = block.sqrt()  # 1/T = 1/2
