@@ -54,8 +54,12 @@ class Report:
         return "\n".join(map(one_line, self.words.verdict))
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, for notebooks."""
-        return str(_FRAME.format(self.html))
+        """The page in a frame of its own, for notebooks.
+
+        It is ASCII: in a notebook that was saved as a page without a charset, a browser that guesses another one would
+        change the scripts, and the policy of the page then forbids them.
+        """
+        return str(_FRAME.format(self.html)).encode("ascii", "xmlcharrefreplace").decode()
 
     def save(self, out: str | Path, *, force: bool = False) -> Path:
         """Write the page to a file, and return its path. An earlier report is replaced.

@@ -162,7 +162,10 @@ def test_a_sweep_has_its_names_and_steps(tmp_path):
 
 
 def test_a_notebook_shows_the_page_in_a_frame_without_access_to_the_notebook(made):
-    ((tag, attributes),) = Parts(made._repr_html_()).elements
+    frame = made._repr_html_()
+    ((tag, attributes),) = Parts(frame).elements
+    assert frame.isascii()
+    assert not made.html.isascii()
     assert tag == "iframe"
     assert attributes["sandbox"] == "allow-scripts"
     assert attributes["srcdoc"] == made.html

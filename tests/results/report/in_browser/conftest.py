@@ -62,7 +62,7 @@ def two_runs(tmp_path_factory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("runs")
     runs = documents(8, 3000)
     for number, name in enumerate("AB"):
-        write_run(folder / name, runs, number=number, better=0.1 * number)
+        write_run(folder / name, runs, number=number, better=0.2 * number)
     return folder / "A", folder / "B"
 
 
