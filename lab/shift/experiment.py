@@ -8,12 +8,13 @@ from pathlib import Path
 
 from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.readings import Readings
-from lab.shift.from_readings import PARTS_PART, READING, trainings
+from lab.shift.from_readings import PARTS_PART, READING, WHOLE_PART, trainings
 from lab.shift.plan import LENGTHS, RUNS, choices_part, names, runs
 from lab.shift.tables import (
     checkpoint_table,
     choice_table,
     drawing,
+    move_table,
     part_table,
     shuffled,
     temperature_table,
@@ -23,7 +24,7 @@ from lab.shift.verdicts import of_training, sentence, together
 
 
 def pieces(fast: bool) -> list[Piece]:
-    """Of each checkpoint a reading, and the parts of the difference to the one before. Then the generated choices."""
+    """Of each checkpoint a reading, and the parts of the difference to an earlier one. Then the generated choices."""
     return [piece for run in runs(fast=fast) for piece in _of_run(run)]
 
 
@@ -33,7 +34,8 @@ def _of_run(run: str) -> list[Piece]:
         found.append(Piece(name=name, part=READING, make=partial(_reading, name=name)))
         if before is not None:
             found.append(Piece(name=name, part=PARTS_PART, make=partial(_parts, name=name, before=before)))
-    last, seed = names(run)[-1], RUNS.index(run)
+    first, last, seed = names(run)[0], names(run)[-1], RUNS.index(run)
+    found.append(Piece(name=last, part=WHOLE_PART, make=partial(_parts, name=last, before=first)))
     return found + [
         Piece(name=last, part=choices_part(steps), make=partial(_choices, name=last, steps=steps, seed=seed))
         for steps in LENGTHS
@@ -69,6 +71,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "temperatures": temperature_table(some),
         "choices": choice_table(some),
         "parts": part_table(some),
+        "moves": move_table(some),
     }
     if fast:
         form = f"**Fast form**: one training. The verdict of the experiment is {NOT_MADE!r} until all three are there."

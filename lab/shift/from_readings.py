@@ -9,13 +9,13 @@ import numpy as np
 
 from lab.families.plan import PERCENTS
 from lab.readings import Readings
-from lab.shift.layout import COLUMNS_OF_CHOICES, rows_of, windows_of
+from lab.shift.layout import choices_of, rows_of, windows_of
 from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names, runs
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.decomposition import COLUMNS as PARTS
 from lm_eval_hesnr.results.documents import document_totals
 
-READING, PARTS_PART = "reading", "parts"
+READING, PARTS_PART, WHOLE_PART = "reading", "parts", "parts from the first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,13 +27,20 @@ class Training:
     windows: Mapping[float, np.ndarray]
     """Temperature to (C, D, len(windows.COLUMNS)) counts."""
     choices: np.ndarray
-    """(len(LENGTHS), texts, len(COLUMNS_OF_CHOICES)): of the last checkpoint, after fine-tuning."""
+    """(len(LENGTHS), texts, len(COLUMNS_OF_CHOICES)): of the last checkpoint, after fine-tuning, at temperature 1."""
+    ties: Mapping[float, np.ndarray] | None = None
+    """Temperature to (texts, len(COLUMNS_OF_CHOICES)): the same after the longest fine-tuning."""
     totals: np.ndarray | None = None
     """(C, D, n) as `measures.totals` has them; None in a made-up training."""
+    calibrated: Sequence[float | None] | None = None
+    """The calibrated he_snr of each checkpoint."""
     parts: np.ndarray | None = None
-    """(C - 1, D, len(decomposition.COLUMNS)): the difference of he_snr to the checkpoint before."""
+    """(C, D, len(decomposition.COLUMNS)): the difference of he_snr to the checkpoint before; last, that of the last
+    checkpoint to the first."""
+    moves: np.ndarray | None = None
+    """(25,) tokens from each of `windows.CLASSES` to each, from the first checkpoint to the last."""
     histogram: np.ndarray | None = None
-    """(C, bins) tokens."""
+    """(C, bins) tokens at temperature 1."""
 
     def in_order(self, order: Sequence[int]) -> Training:
         """The same checkpoints as if training had passed them in another order. A control."""
@@ -55,23 +62,27 @@ def trainings(readings: Readings, *, fast: bool) -> list[Training]:
 def _training(readings: Readings, run: str) -> Training:
     checkpoints = names(run)
     read = [readings.needed(name, READING) for name in checkpoints]
-    parts = [rows_of(readings.needed(name, PARTS_PART)["rows"]) for name in checkpoints[1:]]
-    choices = [rows_of(readings.needed(checkpoints[-1], choices_part(steps))["rows"]) for steps in LENGTHS]
-    if parts[0].shape[1] != len(PARTS) or choices[0].shape[1] != len(COLUMNS_OF_CHOICES):
+    whole = readings.needed(checkpoints[-1], WHOLE_PART)
+    parts = [rows_of(readings.needed(name, PARTS_PART)["rows"]) for name in checkpoints[1:]] + [rows_of(whole["rows"])]
+    choices = [readings.needed(checkpoints[-1], choices_part(steps)) for steps in LENGTHS]
+    if parts[0].shape[1] != len(PARTS):
         raise InputError(f"{readings.folder}: the parts of {run} have other columns than this version; make them again")
     return Training(
         name=run,
         percents=PERCENTS,
         windows={t: np.stack([windows_of(one, t) for one in read]) for t in TEMPERATURES},
-        choices=np.stack(choices),
+        choices=np.stack([choices_of(one, 1.0) for one in choices]),
+        ties={t: choices_of(choices[-1], t) for t in TEMPERATURES},
         totals=np.stack(
             [
                 document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"]
                 for one in read
             ]
         ),
+        calibrated=[one["calibrated_he_snr"] for one in read],
         parts=np.stack(parts),
-        histogram=np.array([one["histogram"] for one in read]),
+        moves=rows_of(whole["moves"]).sum(axis=0),
+        histogram=np.stack([rows_of(one["histograms"]["1"]).sum(axis=0) for one in read]),
     )
 
 

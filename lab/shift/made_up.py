@@ -25,6 +25,7 @@ WORLDS = {
     "nothing": "ties of three and four, and nothing changes",
     "four moves": "a shift, and the generated choices among four move to ln 3, too",
     "not learned": "a shift, and the models do not learn the generated choices",
+    "tails": "a shift; other candidates have a small probability, so that ties leave ln n upwards at T = 1.25",
 }
 D, TOKENS, TIES = 28, 2800, 80
 """Trajectories, tokens of each one, and ties of each one."""
@@ -56,6 +57,8 @@ def _entropies(world: str, done: float, temperature: float, random: np.random.Ge
     ties = np.repeat(np.log([3, 4]), [threes, fours])
     if world == "bumps" and temperature != 1:
         ties = ties + random.uniform(-0.3, 0.3, len(ties))
+    if world == "tails" and temperature > 1:
+        ties = ties + random.uniform(0.06, 0.2, len(ties))
     return np.asarray(np.concatenate([smooth[smooth < math.log(10)], ties + spread * random.normal(size=len(ties))]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,16 @@ from lab.families.train import checkpoint
 from lab.predict.layout import digest
 from lab.provenance import digest_of_weights
 from lab.scoring import token_scores
-from lab.shift.layout import HISTOGRAM, TOTALS, columns_at, line
+from lab.shift.layout import HISTOGRAM, HISTOGRAM_AT, columns_at, line
 from lab.shift.plan import TEMPERATURES
-from lab.shift.windows import COLUMNS, counts
+from lab.shift.windows import COLUMNS, counts, moves
 from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.labels import SCOPES
+from lm_eval_hesnr.metrics.calibration import calibrated
 from lm_eval_hesnr.metrics.decomposition import part_totals
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import totals
-from lm_eval_hesnr.results.documents import COLUMNS as ALL_TOTALS
+from lm_eval_hesnr.results.documents import COLUMNS as TOTALS
 from lm_eval_hesnr.results.documents import totals_line
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
@@ -34,7 +36,9 @@ def make_reading(folder: Path, name: str) -> Made:
     """
     model = checkpoint(folder.parents[1] / "families", name)
     scores = _scores(folder.parent, model, name)
-    entropies = [_entropies(one) for one in scores]
+    entropies = [entropies_of(one, _in_scope(one)) for one in scores]
+    profiles = [one.profile(_in_scope(one), EPSILON) for one in scores]
+    calibration = calibrated([one.temperatures for one in profiles], [one.digest for one in scores], EPSILON)
     value = {
         "documents_sha256": digest([one.digest for one in scores]),
         "n_tokens": sum(len(at[1.0]) for at in entropies),
@@ -43,41 +47,49 @@ def make_reading(folder: Path, name: str) -> Made:
             f"{t:g}": {"columns": columns_at(t), "rows": [_counts_line(at[t], t) for at in entropies]}
             for t in TEMPERATURES
         },
-        "histogram": np.histogram(np.concatenate([at[1.0] for at in entropies]), HISTOGRAM)[0].tolist(),
+        "histograms": {f"{t:g}": [line(np.histogram(at[t], HISTOGRAM)[0]) for at in entropies] for t in HISTOGRAM_AT},
         "columns": list(TOTALS),
-        "totals": [_totals_line(one) for one in scores],
+        "totals": [totals_line(totals(one, EPSILON)) for one in profiles],
+        "calibrated_he_snr": _rounded(calibration.estimate.value),
+        "temperatures": [_rounded(one) for one in calibration.temperatures],
     }
     return Made(about_with_training(model, name), value)
 
 
 def make_parts(folder: Path, name: str, before: str) -> Made:
-    """The parts of the difference of he_snr to the checkpoint before. Arguments as in `make_reading`."""
+    """The parts of the difference of he_snr to an earlier checkpoint, and where its tokens moved.
+
+    Arguments as in `make_reading`.
+    """
     families = folder.parents[1] / "families"
     after = _scores(folder.parent, checkpoint(families, name), name)
     earlier = _scores(folder.parent, checkpoint(families, before), before)
-    rows = []
+    rows, moved = [], []
     for a, b in zip(earlier, after, strict=True):
         chosen = _in_scope(a)
         in_a, in_b = (chosen & one.decisions(EPSILON) for one in (a, b))
         rows.append(line(part_totals(a.snr, in_a, b.snr, in_b)))
-    return Made(about_with_training(families / name, name), {"before": before, "rows": rows})
+        moved.append(line(moves(*(one.entropy[chosen].astype(np.float64) for one in (a, b)))))
+    return Made(about_with_training(families / name, name), {"before": before, "rows": rows, "moves": moved})
 
 
 def _in_scope(scores: TokenScores) -> np.ndarray:
     return scores.in_scope(SCOPES["action"])
 
 
-def _totals_line(scores: TokenScores) -> str:
-    whole = totals_line(totals(scores.profile(_in_scope(scores), EPSILON), EPSILON)).split(" ")
-    return " ".join(whole[ALL_TOTALS.index(column)] for column in TOTALS)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.7g}")
 
 
-def _entropies(scores: TokenScores) -> dict[float, np.ndarray]:
-    """Temperature to the entropies of the tokens of actions, nats.
+def entropies_of(scores: TokenScores, chosen: np.ndarray) -> dict[float, np.ndarray]:
+    """Temperature to the entropies of the chosen tokens, nats.
 
     At temperatures other than 1, a token without recorded logits has the entropy 0. Its entropy is below ln 2 at T = 2.
+
+    Args:
+        scores: of a run with the option `temperatures`.
+        chosen: (T,) bool, or (n,) places.
     """
-    chosen = _in_scope(scores)
     found = {1.0: scores.entropy[chosen].astype(np.float64)}
     if scores.top_logits is None:
         raise AssertionError("the run has the option `temperatures`")
@@ -106,7 +118,7 @@ def _scores(work: Path, model: Path, name: str) -> list[TokenScores]:
     """The scores of the embedded runs. They are kept in a folder, because the next checkpoint needs them, too."""
     path = make_folder(work / name, "--out") / f"scores-{digest_of_weights(model)[:12]}.npz"
     fields = ("token_ids", "labels", "char_start", "char_end", "scored", "logprob", "entropy", "rank", "top_mass",
-              "collision", "n_bytes", "top_logits")  # fmt: skip
+              "collision", "n_bytes", "log_z", "top_logits")  # fmt: skip
     if not path.exists():
         found = token_scores(model, None, metadata={"temperatures": True, "score": "action"})
         partial = path.with_suffix(".tmp.npz")

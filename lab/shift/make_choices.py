@@ -6,8 +6,9 @@ import json
 import math
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from lab.families.about import about_with_training
 from lab.families.train import checkpoint
 from lab.scoring import token_scores
 from lab.shift.choices import HEAD, TEXTS, Choices, choices, single_words
-from lab.shift.layout import COLUMNS_OF_CHOICES, POOL_ORDERS, line
-from lab.shift.plan import POOLS
+from lab.shift.layout import COLUMNS_OF_CHOICES, POOL_ORDERS, choice_columns_at, line
+from lab.shift.make import entropies_of
+from lab.shift.plan import POOLS, TEMPERATURES
 from lab.tuning.fine_tune import Settings, encoded, fine_tune
 from lm_eval_hesnr.files import replace_file
 from lm_eval_hesnr.metrics.edges import WINDOW
@@ -56,28 +58,56 @@ def make_choices(folder: Path, name: str, steps: int, seed: int) -> Made:
     with tempfile.TemporaryDirectory(prefix="hesnr-lab-") as work:
         model.save_pretrained(work)
         tokenizer.save_pretrained(work)
-        scores = token_scores(Path(work), _write_runs(Path(work) / "choices.jsonl", texts))
+        runs = _write_runs(Path(work) / "choices.jsonl", texts)
+        scores = token_scores(Path(work), runs, metadata={"temperatures": True})
+    read = [each_choice(one, pools, tokenizer) for one in scores]
+    loss = float(np.mean(losses[-10:]))
     value = {
         "settings": {"steps": steps, "lr": LR, "tokens": TOKENS, "seed": seed, "bfloat16": has_bf16("cpu")},
-        "loss": float(f"{np.mean(losses[-10:]):.5g}"),
-        "columns": list(COLUMNS_OF_CHOICES),
-        "rows": [line(of_choices(one, pools, tokenizer)) for one in scores],
+        "loss": float(f"{loss:.5g}") if math.isfinite(loss) else None,
+        "sums": {
+            f"{t:g}": {"columns": choice_columns_at(t), "rows": [_sums_line(one, t) for one in read]}
+            for t in TEMPERATURES
+        },
+        "sizes": [" ".join(map(str, one.sizes)) for one in read],
+        "entropies": [" ".join(f"{entropy:.3f}" for entropy in one.entropies[1.0]) for one in read],
+        "logprobs": [" ".join(f"{logprob:.3f}" for logprob in one.logprobs) for one in read],
     }
     return Made(about_with_training(start, name), value)
 
 
-def of_choices(scores: TokenScores, pools: Choices, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """(len(COLUMNS_OF_CHOICES),) sums over the choices of one text. A choice is the token after ` =`."""
+class Read(NamedTuple):
+    """What a model says about the n choices of one text."""
+
+    sizes: np.ndarray
+    """(n,) of the pools."""
+    entropies: Mapping[float, np.ndarray]
+    """Temperature to (n,) nats."""
+    logprobs: np.ndarray
+    """(n,) of the names, at temperature 1."""
+
+    def sums(self, temperature: float) -> np.ndarray:
+        """(len(COLUMNS_OF_CHOICES),) sums."""
+        found = []
+        for size in POOLS:
+            entropy = self.entropies[temperature][self.sizes == size]
+            near = [float((np.abs(entropy - math.log(n)) <= WINDOW).sum()) for n in POOL_ORDERS]
+            found += [len(entropy), entropy.sum(), *near]
+        return np.array(found)
+
+
+def each_choice(scores: TokenScores, pools: Choices, tokenizer: PreTrainedTokenizerBase) -> Read:
+    """What the scores of one text say. A choice is the token after ` =`."""
     (equals,) = tokenizer(" =", add_special_tokens=False)["input_ids"]
     places = np.flatnonzero(scores.token_ids[:-1] == equals) + 1
     keys = [tokenizer.decode([int(scores.token_ids[i - 2])]).strip() for i in places]
     sizes = np.array([len(pools.pools[key]) for key in keys])
-    sums = []
-    for size in POOLS:
-        entropy = scores.entropy[places[sizes == size]].astype(np.float64)
-        near = [float((np.abs(entropy - math.log(n)) <= WINDOW).sum()) for n in POOL_ORDERS]
-        sums += [len(entropy), entropy.sum(), *near]
-    return np.array(sums)
+    return Read(sizes, entropies_of(scores, places), scores.logprob[places])
+
+
+def _sums_line(read: Read, temperature: float) -> str:
+    sums = read.sums(temperature)
+    return line(np.array([sums[COLUMNS_OF_CHOICES.index(column)] for column in choice_columns_at(temperature)]))
 
 
 def _write_runs(path: Path, texts: Sequence[str]) -> Path:

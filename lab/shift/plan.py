@@ -9,7 +9,10 @@ RUNS = ("recipe", "recipe_seed1", "recipe_seed2")
 FAST_RUNS = ("recipe",)
 
 TEMPERATURES = (0.8, 1.0, 1.25)
-"""Logits divided by these. A tie of n equal candidates has the entropy ln n at each of them."""
+"""Logits are divided by these."""
+DECIDING = (0.8, 1.0)
+"""The criteria use these. A tie of n candidates with a few other ones of small probability stays near ln n at T < 1. At
+T = 1.25 the other ones gain, and the entropy leaves ln n upwards."""
 
 POOLS = (2, 3, 4, 10)
 """Numbers of equally likely names in the generated choices."""

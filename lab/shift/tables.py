@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from lm_eval_hesnr.metrics.measures import measure
 
 SHUFFLED = (3, 0, 5, 1, 4, 2)
 """The order of the control, in which no shift may be found."""
+_BINS = 4
+"""So many bins of the histogram are one point of the picture."""
 _PARTS = ("total", "within", "entering", "leaving", "kept")
 
 
@@ -63,15 +66,19 @@ def checkpoint_table(trainings: Sequence[Training]) -> str:
     for one in trainings:
         for c, name in enumerate(names(one.name)):
             of = one.windows[1.0][c]
-            values = ["", ""]
+            values = ["", "", ""]
             if one.totals is not None:
                 total = one.totals[c].sum(axis=0)
-                values = [f"{float(measure('ppl', total)):.2f}", f"{float(measure('he_snr', total)):.4f}"]
+                known = None if one.calibrated is None else one.calibrated[c]
+                values = [
+                    f"{float(measure('ppl', total)):.2f}",
+                    f"{float(measure('he_snr', total)):.4f}",
+                    "N/A" if known is None else f"{known:.4f}",
+                ]
             peaks = [interval_text(excess(of, n), "+.2f") for n in windows.ORDERS]
             rows.append([name, *values, f"{float(windows.share(of.sum(axis=0))):.3f}", *peaks])
-    return table(
-        ["checkpoint", "ppl", "he_snr", "share near ln 3", *(f"excess at ln {n}" for n in windows.ORDERS)], rows
-    )
+    heads = ["checkpoint", "ppl", "he_snr", "calibrated he_snr", "share near ln 3"]
+    return table([*heads, *(f"excess at ln {n}" for n in windows.ORDERS)], rows)
 
 
 def temperature_table(trainings: Sequence[Training]) -> str:
@@ -81,7 +88,22 @@ def temperature_table(trainings: Sequence[Training]) -> str:
         for c in (0, -1):
             cells = [interval_text(excess(one.windows[t][c], n), "+.2f") for n in (3, 4) for t in TEMPERATURES]
             rows.append([names(one.name)[c], *cells])
-    return table(["checkpoint", *(f"ln {n}, T = {t:g}" for n in (3, 4) for t in TEMPERATURES)], rows)
+    heads = [f"ln {n}, T = {t:g}" for n in (3, 4) for t in TEMPERATURES]
+    ties = [
+        [names(one.name)[-1], *(_share_near(one.ties[t], size, size) for size in (3, 4) for t in TEMPERATURES)]
+        for one in trainings
+        if one.ties is not None
+    ]
+    return (
+        f"{table(['checkpoint', *heads], rows)}\n\nKnown ties: the generated choices among three and four after "
+        f"{LENGTHS[-1]} steps. Near their ln n, in %:\n\n{table(['checkpoint', *heads], ties)}"
+    )
+
+
+def _share_near(rows: np.ndarray, size: int, n: int) -> str:
+    """The choices among `size` that are near ln n, in %."""
+    total = rows.sum(axis=0)
+    return f"{float(100 * of_pool(total, size, f'near{n}') / of_pool(total, size, 'choices')):.0f}"
 
 
 def choice_table(trainings: Sequence[Training]) -> str:
@@ -95,23 +117,36 @@ def choice_table(trainings: Sequence[Training]) -> str:
             total = texts.sum(axis=0)
             cells = []
             for size in POOLS:
-                n = of_pool(total, size, "choices")
-                near = 100 * of_pool(total, size, f"near{size}") / n
-                cells += [f"{float(of_pool(total, size, 'entropy') / n):.3f}", f"{float(near):.0f}"]
-            at_three = 100 * of_pool(total, 4, "near3") / of_pool(total, 4, "choices")
-            rows.append([one.name, str(steps), *cells, f"{float(at_three):.0f}"])
+                mean = float(of_pool(total, size, "entropy") / of_pool(total, size, "choices"))
+                cells += [f"{mean:.3f}" if math.isfinite(mean) else "N/A", _share_near(texts, size, size)]
+            rows.append([one.name, str(steps), *cells, _share_near(texts, 4, 3)])
     return table([*heads, "pool of 4 near ln 3, %"], rows)
 
 
 def part_table(trainings: Sequence[Training]) -> str:
-    """The difference of he_snr between consecutive checkpoints: tokens that stay, enter and leave the decisions."""
+    """The difference of he_snr between two checkpoints: tokens that stay, enter and leave the decisions."""
     rows = []
     for one in trainings:
-        for c, of in enumerate([] if one.parts is None else one.parts):
+        if one.parts is None:
+            continue
+        every = names(one.name)
+        for pair, of in zip([*pairwise(every), (every[0], every[-1])], one.parts, strict=True):
             found = decomposed(of)
             cells = [interval_text(found[part], "+.4f" if part != "kept" else ".2f") for part in _PARTS]
-            rows.append([names(one.name)[c], names(one.name)[c + 1], *cells])
+            rows.append([*pair, *cells])
     return table(["from", "to", *_PARTS], rows, n_left=2)
+
+
+def move_table(trainings: Sequence[Training]) -> str:
+    """From the first checkpoint to the last: where the tokens of each class went, in %."""
+    rows = []
+    for one in trainings:
+        if one.moves is not None:
+            for name, row in zip(windows.CLASSES, one.moves.reshape(-1, len(windows.CLASSES)), strict=True):
+                cells = [f"{100 * n / row.sum():.1f}" if row.sum() else "N/A" for n in row]
+                rows.append([one.name, name, f"{row.sum():.0f}", *cells])
+    heads = ["training", "in the first checkpoint", "tokens", *(f"then {name}, %" for name in windows.CLASSES)]
+    return table(heads, rows, n_left=2)
 
 
 def shuffled(trainings: Sequence[Training]) -> list[OfTraining]:
@@ -122,11 +157,13 @@ def shuffled(trainings: Sequence[Training]) -> list[OfTraining]:
 def drawing(trainings: Sequence[Training]) -> str:
     """Densities of the first training, the excess over training, and the entropies of generated choices."""
     first = trainings[0]
-    middles = (HISTOGRAM[1:] + HISTOGRAM[:-1]) / 2
+    ends = HISTOGRAM[::_BINS]
+    middles = (ends[1:] + ends[:-1]) / 2
     densities = {}
     if first.histogram is not None:
         for c in (0, -1):
-            share = first.histogram[c] / first.windows[1.0][c][:, 0].sum() / np.diff(HISTOGRAM)
+            tokens = first.histogram[c].reshape(-1, _BINS).sum(axis=1)
+            share = tokens / first.windows[1.0][c][:, 0].sum() / np.diff(ends)
             densities[names(first.name)[c]] = [Point(float(x), float(y)) for x, y in zip(middles, share, strict=True)]
     peaks = {
         f"excess at ln {n}": [
@@ -139,10 +176,11 @@ def drawing(trainings: Sequence[Training]) -> str:
     }
     pools = {
         f"pool of {size}": [
-            Point(steps, float(of_pool(total, size, "entropy") / of_pool(total, size, "choices")))
+            Point(steps, mean)
             for one in trainings
             for steps, texts in zip(LENGTHS, one.choices, strict=True)
             for total in [texts.sum(axis=0)]
+            if math.isfinite(mean := float(of_pool(total, size, "entropy") / of_pool(total, size, "choices")))
         ]
         for size in (3, 4)
     }

@@ -11,7 +11,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from lab.shift import windows
 from lab.shift.from_readings import Training
 from lab.shift.layout import of_pool
-from lab.shift.plan import TEMPERATURES
+from lab.shift.plan import DECIDING, TEMPERATURES
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, difference
 
 SUPPORTS, AGAINST, UNDECIDED = "supports", "against", "undecided"
@@ -57,8 +57,8 @@ class OfTraining:
 
     @property
     def verdict(self) -> str:
-        """What this training says about the claim."""
-        known = (self.rise, self.moved, *self.excess.values())
+        """What this training says about the claim. What is against it counts first."""
+        known = (self.rise, self.moved, *(self.excess[t] for t in DECIDING))
         if self.choices == MOVES or any(self.against.values()):
             return AGAINST
         if self.choices != STAYS or self.rho < LEAST_RHO - _ROUNDING:
@@ -70,7 +70,7 @@ class OfTraining:
         """What speaks against the claim."""
         return {
             "the share near ln 3 does not rise": _high(self.rise) < USEFUL_RISE,
-            "there is no peak at ln 3": any(_high(one) < USEFUL_EXCESS for one in self.excess.values()),
+            "there is no peak at ln 3": any(_high(self.excess[t]) < USEFUL_EXCESS for t in DECIDING),
             "the peak moves from ln 3 to ln 4": _high(self.moved) < 0,
         }
 

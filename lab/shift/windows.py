@@ -21,7 +21,11 @@ ORDERS = (2, 3, 4, 5)
 HALF = 0.03
 """Half width of the window of a peak, nats."""
 FLANK = (0.06, 0.20)
-"""Where the flanks begin and end, nats from ln n. They contain no ln m of another m up to 6."""
+"""Where the flanks begin and end, nats from ln n. Those of ln 2, ln 3 and ln 4 contain no ln m of another m. The right
+flank of ln 5 contains ln 6, so that a peak there would hide one at ln 5."""
+CLASSES = ("below ln 3", "near ln 3", "between", "near ln 4", "above ln 4")
+"""Of a token, by its entropy; `near` is within 0.06."""
+_ENDS = [math.log(n) + side * WINDOW for n in (3, 4) for side in (-1, 1)]
 COLUMNS = ("tokens", *(f"{part}{n}" for n in ORDERS for part in ("near", "left", "centre", "right")))
 """The counts of one trajectory: all tokens; and for each n those within 0.06 of ln n, and in the three windows."""
 
@@ -34,6 +38,17 @@ def counts(entropy: np.ndarray) -> np.ndarray:
         windows = ((-WINDOW, WINDOW), (-FLANK[1], -FLANK[0]), (-HALF, HALF), FLANK)
         found += [int(((away > low) & (away <= high)).sum()) for low, high in windows]
     return np.array(found, np.float64)
+
+
+def moves(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(25,) counts: how many tokens went from each of `CLASSES` to each, the first class first.
+
+    Args:
+        before: (n,) entropies, nats.
+        after: (n,) entropies of the same tokens in a later checkpoint.
+    """
+    was, became = (np.digitize(one, _ENDS, right=True) for one in (before, after))
+    return np.bincount(was * len(CLASSES) + became, minlength=len(CLASSES) ** 2).astype(np.float64)
 
 
 def share(total: np.ndarray) -> np.ndarray:

@@ -10,11 +10,12 @@ from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.shift.experiment import analyse, pieces
 from lab.shift.from_readings import trainings
-from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, TOTALS, columns_at, line, windows_of
+from lab.shift.layout import COLUMNS_OF_CHOICES, HISTOGRAM, choice_columns_at, columns_at, line, windows_of
 from lab.shift.made_up import made_up
 from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names
-from lab.shift.windows import COLUMNS
+from lab.shift.windows import CLASSES, COLUMNS
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.documents import COLUMNS as TOTALS
 from tests.lab.copies import copy_with_change
 
 
@@ -39,15 +40,33 @@ def write(readings, training, run="recipe"):
                 }
                 for t, rows in at.items()
             },
-            "histogram": [10] * (len(HISTOGRAM) - 1),
+            "histograms": {"1": [line(np.full(len(HISTOGRAM) - 1, 3))] * len(at[1.0])},
             "columns": list(TOTALS),
             "totals": [totals] * len(at[1.0]),
+            "calibrated_he_snr": 0.1,
         }
         readings.add(name, "reading", about, value, {})
+        parts = {
+            "rows": ["20 2.0 10 1.0 1.5 16 2.1"] * len(at[1.0]),
+            "moves": [line(np.arange(len(CLASSES) ** 2))] * len(at[1.0]),
+        }
         if c:
-            readings.add(name, "parts", about, {"rows": ["20 2.0 10 1.0 1.5 16 2.1"] * len(at[1.0])}, {})
+            readings.add(name, "parts", about, parts, {})
+        if name == names(run)[-1]:
+            readings.add(name, "parts from the first", about, parts, {})
     for steps, rows in zip(LENGTHS, training.choices, strict=True):
-        value = {"columns": list(COLUMNS_OF_CHOICES), "rows": [line(row) for row in rows]}
+        value = {
+            "loss": None,
+            "sums": {
+                f"{t:g}": {
+                    "columns": choice_columns_at(t),
+                    "rows": [
+                        line(row[[COLUMNS_OF_CHOICES.index(one) for one in choice_columns_at(t)]]) for row in rows
+                    ],
+                }
+                for t in TEMPERATURES
+            },
+        }
         readings.add(names(run)[-1], choices_part(steps), about, value, {})
 
 
@@ -59,6 +78,10 @@ def test_the_counts_of_the_readings_come_back(folder):
         assert np.array_equal(found.windows[t][..., kept], made.windows[t][..., kept])
     assert np.isnan(found.windows[0.8][..., COLUMNS.index("left2")]).all()
     assert found.choices == pytest.approx(made.choices, rel=1e-6)
+    assert found.ties is not None
+    assert np.isnan(found.ties[0.8][0, COLUMNS_OF_CHOICES.index("near2, 2")])
+    assert found.histogram is not None
+    assert (found.histogram == 3 * found.windows[1.0].shape[1]).all()
 
 
 def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
@@ -68,7 +91,11 @@ def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
     assert found.data["sentence"].startswith("Supported in one training")
     assert found.blocks["verdict"].startswith("**Fast form**: one training.")
     assert "| recipe-012.5 | recipe-025.0 | +0.0313" in found.blocks["parts"]
+    assert "| recipe-012.5 | recipe-100.0 | +0.0313" in found.blocks["parts"]
+    assert "| recipe | near ln 4 | 2380 | 17.6 | 18.8 | 20.0 | 21.2 | 22.4 |" in found.blocks["moves"]
+    assert "Known ties: the generated choices among three and four after 240 steps." in found.blocks["temperatures"]
     assert "N/A" not in "".join(found.blocks.values())
+    assert "nan" not in "".join(found.blocks.values())
     json.dumps(found.data, allow_nan=False)
     assert found.picture.startswith("<svg")
     assert "Not made yet" not in filled((ROOT / "docs" / "lab" / "shift.md").read_text(), found.blocks)
@@ -101,8 +128,8 @@ def test_windows_are_read_by_the_names_of_their_columns():
 
 def test_the_plan_has_three_trainings_and_the_fast_form_the_first():
     whole, fast = pieces(False), pieces(True)
-    assert (len(whole), len(fast)) == (45, 15)
+    assert (len(whole), len(fast)) == (48, 16)
     assert {piece.name.partition("-")[0] for piece in fast} == {"recipe"}
     assert [piece.part for piece in fast if piece.name == "recipe-100.0"] == [
-        "reading", "parts", "choices/30", "choices/60", "choices/120", "choices/240",
+        "reading", "parts", "parts from the first", "choices/30", "choices/60", "choices/120", "choices/240",
     ]  # fmt: skip

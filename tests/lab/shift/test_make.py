@@ -10,10 +10,10 @@ import pytest
 from lab.predict.layout import digest
 from lab.shift import make
 from lab.shift.choices import choices
-from lab.shift.layout import line, of_pool, rows_of, windows_of
-from lab.shift.make_choices import of_choices
+from lab.shift.layout import HISTOGRAM, of_pool, rows_of, windows_of
+from lab.shift.make_choices import each_choice
 from lab.shift.plan import POOLS
-from lab.shift.windows import COLUMNS, counts
+from lab.shift.windows import CLASSES, COLUMNS, counts
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.metrics.decomposition import decomposed
 from lm_eval_hesnr.metrics.edges import EPSILON
@@ -62,6 +62,9 @@ def test_a_reading_has_the_counts_of_its_tokens_at_each_temperature(work):
     found = windows_of(value, 1.25)[0]
     for column in ("near3", "left4", "centre3", "right4"):
         assert found[COLUMNS.index(column)] == expected[COLUMNS.index(column)]
+    histogram = rows_of(value["histograms"]["1"])[0]
+    assert histogram.tolist() == np.histogram(first.entropy[chosen], HISTOGRAM)[0].tolist()
+    assert value["calibrated_he_snr"] > 0
 
 
 def test_the_parts_add_up_to_the_difference_of_he_snr_and_no_checkpoint_is_read_twice(work):
@@ -70,6 +73,12 @@ def test_the_parts_add_up_to_the_difference_of_he_snr_and_no_checkpoint_is_read_
     parts = make.make_parts(folder, "b", "a").value
     assert read == ["a", "b"]
     assert parts["before"] == "a"
+    n = rows_of(parts["moves"]).sum(axis=0).reshape(len(CLASSES), -1)
+    for name, axis in (("a", 1), ("b", 0)):
+        windows = windows_of(values[name], 1.0).sum(axis=0)
+        assert n.sum() == windows[COLUMNS.index("tokens")]
+        for order in (3, 4):
+            assert n.sum(axis=axis)[CLASSES.index(f"near ln {order}")] == windows[COLUMNS.index(f"near{order}")]
     of = {
         name: float(measure("he_snr", document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})[
             "action"].sum(axis=0)))
@@ -99,15 +108,18 @@ def test_the_entropy_of_each_choice_counts_for_the_size_of_its_pool():
     text = pools.text(random.Random(0))
     tokenizer = _Words(text)
     words = text.split()
-    scores = builders.token_scores(len(words), first_scored=0)
+    scores = builders.with_extras(len(words))
     entropy = np.full(len(words), 9.0, np.float32)
     names = [i for i in range(1, len(words)) if words[i - 1] == "="]
     entropy[names] = [np.log(len(pools.pools[words[i - 2]])) for i in names]
     ids = np.array(tokenizer(text, add_special_tokens=False)["input_ids"], np.int32)
-    found = rows_of([line(of_choices(replace(scores, token_ids=ids, entropy=entropy), pools, tokenizer))])[0]
+    read = each_choice(replace(scores, token_ids=ids, entropy=entropy), pools, tokenizer)
+    assert np.array_equal(read.logprobs, scores.logprob[names], equal_nan=True)
+    found = read.sums(1.0)
     assert sum(of_pool(found, size, "choices") for size in POOLS) == len(names) == 32
     for size in POOLS:
         n = of_pool(found, size, "choices")
         assert of_pool(found, size, f"near{size}") == n > 0
         assert of_pool(found, size, "entropy") == pytest.approx(n * np.log(size), rel=1e-6)
         assert sum(of_pool(found, size, f"near{other}") for other in POOLS) == n
+        assert of_pool(read.sums(0.8), size, "choices") == n

@@ -65,6 +65,12 @@ def test_bumps_that_move_with_the_temperature_are_seen_at_another_temperature_on
     assert found.excess[0.8].interval.high < 0.1
 
 
+def test_ties_that_leave_ln_n_at_a_high_temperature_are_still_a_shift():
+    found = said("tails")
+    assert found.excess[1.25].interval.high < 0.1
+    assert found.verdict == SUPPORTS
+
+
 @pytest.mark.parametrize("order", [(3, 0, 5, 1, 4, 2), (5, 4, 3, 2, 1, 0), (2, 5, 0, 3, 1, 4), (1, 0, 3, 2, 5, 4)])
 def test_a_shuffled_order_of_checkpoints_is_not_a_shift(order):
     training = made_up("shift", 0)
