@@ -42,7 +42,7 @@ def nested(x: np.ndarray, fixed: np.ndarray, y: np.ndarray, families: Sequence[s
         None if a prediction is not defined.
     """
     of, names = np.array(families), sorted(set(families))
-    chosen = np.array([int(correlation(x[:, of != name], y[of != name]).argmax()) for name in names])
+    chosen = np.array([_best(x[:, of != name], y[of != name]) for name in names])
     by_measure = {i: left_out_errors(x[i][:, None], y, families) for i in set(chosen)}
     of_fixed = left_out_errors(fixed[:, None], y, families)
     if of_fixed is None or any(one is None for one in by_measure.values()):
@@ -54,6 +54,11 @@ def nested(x: np.ndarray, fixed: np.ndarray, y: np.ndarray, families: Sequence[s
     if np.ptp(gains) > 0:
         interval = Interval(*(float(end) for end in stats.ttest_1samp(gains, 0).confidence_interval(LEVEL)))
     return Nested(names, chosen, errors, fixed_errors, float(gains.mean()), interval)
+
+
+def _best(x: np.ndarray, y: np.ndarray) -> int:
+    """The measure with the largest r; one that does not vary has none."""
+    return int(np.nan_to_num(correlation(x, y), nan=-np.inf).argmax())
 
 
 def _root(errors: np.ndarray | None, chosen: np.ndarray) -> float:

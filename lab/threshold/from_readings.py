@@ -12,7 +12,17 @@ from lab.families.plan import checkpoints
 from lab.predict.from_readings import study_of
 from lab.predict.study import Study
 from lab.readings import Readings
-from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, K, adaptive_value, static_values
+from lab.threshold.grid import (
+    ADAPTIVE,
+    EPSILONS,
+    KS,
+    K,
+    adaptive_row,
+    group_rows,
+    he_snr_of,
+    squared_error,
+    static_rows,
+)  # fmt: skip
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.results.correlate.points import Predictor
@@ -33,6 +43,18 @@ class Candidate:
     epsilons: np.ndarray
     """(n,) the threshold for each checkpoint, nats; NaN where there is none."""
     predictor: Predictor
+    decisions: np.ndarray | None = None
+    """(n,) of each checkpoint; None in a made-up study."""
+    squared_errors: np.ndarray | None = None
+    """(n,) of he_snr, by the jackknife over groups of trajectories; None if it is not kept for this k."""
+
+    @property
+    def reliability(self) -> float | None:
+        """1 - mean squared error / variance over the checkpoints; None if it is not known."""
+        if self.squared_errors is None or not np.isfinite(self.squared_errors).all():
+            return None
+        variance = float(self.predictor.values.var(ddof=1))
+        return 1 - float(self.squared_errors.mean()) / variance if variance > 0 else None
 
     @property
     def epsilon(self) -> float:
@@ -66,7 +88,14 @@ class Thresholds:
         return one.predictor.missing(self.study.points.names) is None
 
 
-def candidate(k: int, method: str, epsilons: np.ndarray, values: np.ndarray) -> Candidate:
+def candidate(
+    k: int,
+    method: str,
+    epsilons: np.ndarray,
+    values: np.ndarray,
+    decisions: np.ndarray | None = None,
+    squared_errors: np.ndarray | None = None,
+) -> Candidate:
     """HE-SNR of n checkpoints at a threshold.
 
     Args:
@@ -74,9 +103,14 @@ def candidate(k: int, method: str, epsilons: np.ndarray, values: np.ndarray) -> 
         method: `static`, or one of `ADAPTIVE`.
         epsilons: (n,)
         values: (n,)
+        decisions: (n,)
+        squared_errors: (n,)
     """
     label = f"epsilon {epsilons[0]:.4f}, k {k}" if method == "static" else f"{method}, k {k}"
-    return Candidate(k=k, method=method, epsilons=epsilons, predictor=Predictor(label=label, values=values, x=values))
+    predictor = Predictor(label=label, values=values, x=values)
+    return Candidate(
+        k=k, method=method, epsilons=epsilons, predictor=predictor, decisions=decisions, squared_errors=squared_errors
+    )
 
 
 def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
@@ -92,12 +126,15 @@ def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
     of = [found[name]["sums"] for name in study.points.names]
     candidates = []
     for k in KS:
-        static = np.stack([static_values(one[str(k)]["static"]) for one in of])  # (n, thresholds)
-        for epsilon, values in zip(EPSILONS, static.T, strict=True):
-            candidates.append(candidate(k, "static", np.full(len(of), epsilon), values))
+        of_k = [one[str(k)] for one in of]
+        static = np.stack([static_rows(one["static"]) for one in of_k])  # (n, thresholds, columns)
+        for i, epsilon in enumerate(EPSILONS):
+            candidates.append(
+                _candidate(k, "static", np.full(len(of), epsilon), static[:, i], _errors(of_k, "static", i))
+            )
         for i, method in enumerate(ADAPTIVE):
-            epsilons, values = np.array([adaptive_value(one[str(k)]["adaptive"][i]) for one in of]).T
-            candidates.append(candidate(k, method, epsilons, values))
+            rows = np.stack([adaptive_row(one["adaptive"][i]) for one in of_k])
+            candidates.append(_candidate(k, method, rows[:, 0], rows[:, 1:], _errors(of_k, "adaptive", i)))
     made = Thresholds(study=study, candidates=candidates)
     differs = np.abs(made.default.predictor.values / study.he_snr.values - 1) > _ROUNDING
     if differs.any():
@@ -107,6 +144,18 @@ def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
             "reading again, with the trajectories that `predict` reads"
         )
     return made
+
+
+def _candidate(
+    k: int, method: str, epsilons: np.ndarray, rows: np.ndarray, squared_errors: np.ndarray | None
+) -> Candidate:
+    return candidate(k, method, epsilons, he_snr_of(rows), rows[:, 0], squared_errors)
+
+
+def _errors(of_k: Sequence[Mapping[str, Any]], kind: str, i: int) -> np.ndarray | None:
+    if "groups" not in of_k[0]:
+        return None
+    return squared_error(np.stack([group_rows(one["groups"][kind][i]) for one in of_k]))
 
 
 def _check(readings: Readings, outcomes: Readings, found: Mapping[str, Mapping[str, Any]]) -> None:

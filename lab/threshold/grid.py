@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,10 +17,18 @@ KS = (5, 10, 20)
 """Sizes of the candidate set."""
 K = 10
 """The default."""
-EPSILONS = (*(float(f"{one:.6f}") for one in np.linspace(0.4, 2.2, 60)), EPSILON)
-"""Static thresholds, nats: 60 values, and last the default."""
 PLATEAU = (math.log(2), math.log(5))
-"""Between these, the threshold is said not to matter."""
+"""From the first to the second of these, the threshold is said not to matter."""
+GRID = tuple(float(f"{one:.6f}") for one in np.linspace(0.4, 2.2, 60))
+EPSILONS = (*GRID, *PLATEAU, EPSILON)
+"""Static thresholds, nats: 60 values, both ends of the plateau, and last the default."""
+GROUPS = 10
+"""Trajectory i belongs to group i mod GROUPS. From the sums of the groups comes how exact he_snr is."""
+COLUMNS = ("top_k", "snr", "tokens", "nll_top_k")
+"""What is kept of each threshold: the decisions, the sum of p / entropy over them, all tokens above the threshold, and
+the sum of -logprob over the decisions."""
+IN_GROUPS = ("top_k", "snr")
+"""What is kept of each group."""
 QUANTILES = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 ADAPTIVE = (*(f"quantile {one:.2f}" for one in QUANTILES), "valley", "otsu")
 """Adaptive thresholds: from the pooled entropies of each checkpoint."""
@@ -29,7 +37,7 @@ TESTED = ("quantile 0.80", "valley", "otsu")
 
 
 def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) -> dict[str, Any]:
-    """The number of decisions, and the sum of p / entropy over them, at each threshold, over all trajectories.
+    """The sums of `COLUMNS` at each threshold, over all trajectories, and those of `IN_GROUPS` over each group.
 
     Args:
         scores: at least one trajectory, with candidate sets of size k.
@@ -37,36 +45,82 @@ def sums(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray], k: int) ->
         k: size of the candidate set.
 
     Returns:
-        `static`: one text with both numbers for each element of `EPSILONS`; `adaptive`: for each element of `ADAPTIVE`
-        a text with epsilon and both numbers, or None if there is no such threshold.
+        `tokens`: how many count; `static`: one text with the numbers of each element of `EPSILONS`; `adaptive`: for
+        each element of `ADAPTIVE` a text with epsilon and the numbers, or None if there is no such threshold. With the
+        default k also `groups`: `static` and `adaptive`, each with one text per threshold, with the numbers of all
+        groups, or None.
     """
     profile = pooled([one.profile(which, EPSILON) for one, which in zip(scores, chosen, strict=True)])
-    entropy, rank, snr = (
-        np.concatenate([getattr(one, name)[which] for one, which in zip(scores, chosen, strict=True)])
-        for name in ("entropy", "rank", "snr")
-    )
-
-    def _line(epsilon: float) -> str:
-        decided = is_above(entropy, epsilon) & (rank <= k)
-        return f"{int(decided.sum())} {float(snr[decided].sum()):.6g}"
-
-    adaptive: list[str | None] = []
+    tokens = _tokens(scores, chosen)
+    found: list[float | None] = []
     for name in ADAPTIVE:
         method, _, quantile = name.partition(" ")
-        epsilon = threshold(profile, method, epsilon=EPSILON, quantile=float(quantile or 0.8))
-        adaptive.append(None if epsilon is None else f"{epsilon:.7g} {_line(epsilon)}")
-    return {"static": " ".join(map(_line, EPSILONS)), "adaptive": adaptive}
+        found.append(threshold(profile, method, epsilon=EPSILON, quantile=float(quantile or 0.8)))
+    value: dict[str, Any] = {
+        "tokens": len(tokens.entropy),
+        "static": " ".join(tokens.line(one, k) for one in EPSILONS),
+        "adaptive": [None if one is None else f"{one:.7g} {tokens.line(one, k)}" for one in found],
+    }
+    if k == K:
+        groups = [_tokens(scores[i::GROUPS], chosen[i::GROUPS]) for i in range(GROUPS)]
+        lines = [
+            None if one is None else " ".join(group.line(one, k, IN_GROUPS) for group in groups)
+            for one in (*EPSILONS, *found)
+        ]
+        value["groups"] = {"static": lines[: len(EPSILONS)], "adaptive": lines[len(EPSILONS) :]}
+    return value
 
 
-def static_values(text: str) -> np.ndarray:
-    """(len(EPSILONS),) HE-SNR at each static threshold; NaN without decisions."""
-    n, total = np.array([float(one) for one in text.split(" ")]).reshape(-1, 2).T
-    return np.divide(total, n, out=np.full(len(n), math.nan), where=n > 0)
+class _Tokens(NamedTuple):
+    """The tokens that count, of several trajectories."""
+
+    entropy: np.ndarray
+    rank: np.ndarray
+    snr: np.ndarray
+    logprob: np.ndarray
+
+    def line(self, epsilon: float, k: int, columns: Sequence[str] = COLUMNS) -> str:
+        """These columns at a threshold, as text."""
+        above = is_above(self.entropy, epsilon)
+        decided = above & (self.rank <= k)
+        nll = -float(self.logprob[decided].astype(np.float64).sum())
+        numbers = {
+            "top_k": f"{int(decided.sum())}", "snr": f"{float(self.snr[decided].sum()):.6g}",
+            "tokens": f"{int(above.sum())}", "nll_top_k": f"{nll:.7g}",
+        }  # fmt: skip
+        return " ".join(numbers[column] for column in columns)
 
 
-def adaptive_value(text: str | None) -> tuple[float, float]:
-    """Epsilon in nats, and HE-SNR; NaN if there is no such threshold, or no decision."""
-    if text is None:
-        return math.nan, math.nan
-    epsilon, n, total = (float(one) for one in text.split(" "))
-    return epsilon, total / n if n else math.nan
+def _tokens(scores: Sequence[TokenScores], chosen: Sequence[np.ndarray]) -> _Tokens:
+    columns = [
+        [getattr(one, name)[which] for one, which in zip(scores, chosen, strict=True)] for name in _Tokens._fields
+    ]
+    return _Tokens(*(np.concatenate(column) if column else np.empty(0) for column in columns))
+
+
+def static_rows(text: str) -> np.ndarray:
+    """(len(EPSILONS), len(COLUMNS)) the sums at each static threshold."""
+    return np.array([float(one) for one in text.split(" ")]).reshape(-1, len(COLUMNS))
+
+
+def adaptive_row(text: str | None) -> np.ndarray:
+    """(1 + len(COLUMNS),) epsilon in nats, and the sums; NaN if there is no such threshold."""
+    return np.array([math.nan] * (1 + len(COLUMNS)) if text is None else [float(one) for one in text.split(" ")])
+
+
+def group_rows(text: str | None) -> np.ndarray:
+    """(GROUPS, len(IN_GROUPS)) the sums of each group; NaN if there is no such threshold."""
+    numbers = [math.nan] * (GROUPS * len(IN_GROUPS)) if text is None else [float(one) for one in text.split(" ")]
+    return np.array(numbers).reshape(GROUPS, len(IN_GROUPS))
+
+
+def he_snr_of(rows: np.ndarray) -> np.ndarray:
+    """(...,) HE-SNR of rows that begin with decisions and the sum of p / entropy; NaN without decisions."""
+    n, total = rows[..., 0], rows[..., 1]
+    return np.divide(total, n, out=np.full(n.shape, math.nan), where=n > 0)
+
+
+def squared_error(groups: np.ndarray) -> np.ndarray:
+    """(...,) the squared standard error of HE-SNR, by the jackknife over (..., GROUPS, len(IN_GROUPS)) sums."""
+    without = he_snr_of(groups.sum(axis=-2, keepdims=True) - groups)
+    return np.asarray((GROUPS - 1) / GROUPS * ((without - without.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1))

@@ -12,7 +12,7 @@ import numpy as np
 from lab.predict.made_up import LARGE, Size
 from lab.predict.made_up import made_up as made_up_study
 from lab.threshold.from_readings import Thresholds, candidate
-from lab.threshold.grid import ADAPTIVE, EPSILONS, KS
+from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, PLATEAU
 from lm_eval_hesnr.metrics.edges import EPSILON
 
 WORLDS = {
@@ -31,16 +31,22 @@ def made_up(world: str, seed: int, size: Size = LARGE) -> Thresholds:
     """A study of one of `WORLDS`."""
     study = made_up_study("trend only" if world == "nothing" else "better", seed, size)
     full, partly = study.he_snr.x / 0.02, study.ppl.x / 0.6
-    random = np.random.default_rng([seed, list(WORLDS).index(world)])
+    key = [seed, list(WORLDS).index(world)]
+    of_grid, of_ends = np.random.default_rng(key), np.random.default_rng([*key, 1])
 
-    def _values(weight: float) -> np.ndarray:
+    def _values(weight: float, random: np.random.Generator = of_grid) -> np.ndarray:
         seen = weight * full + (1 - weight) * partly + _ERROR * random.normal(size=len(full))
         return np.asarray(0.1 + 0.02 * seen)
 
     candidates = []
     for k in KS:
         of_k = [
-            candidate(k, "static", np.full(len(full), epsilon), _values(_weight(world, epsilon)))
+            candidate(
+                k,
+                "static",
+                np.full(len(full), epsilon),
+                _values(_weight(world, epsilon), of_ends if epsilon in PLATEAU else of_grid),
+            )
             for epsilon in EPSILONS
         ]
         of_k += [

@@ -10,7 +10,7 @@ import numpy as np
 from lab.page import table
 from lab.picture import Panel, Point, picture
 from lab.threshold.from_readings import Candidate, Thresholds
-from lab.threshold.grid import ADAPTIVE, EPSILONS, KS, PLATEAU
+from lab.threshold.grid import ADAPTIVE, GRID, KS, PLATEAU, K
 from lab.threshold.verdicts import Found
 from lm_eval_hesnr.metrics.bootstrap import Interval
 from lm_eval_hesnr.metrics.correlation.decisions import decisions
@@ -21,6 +21,7 @@ from lm_eval_hesnr.results.correlate.points import Predictor
 
 _EVERY = 3
 """The page shows one of so many static thresholds; the data has all of them."""
+_NAMES = {EPSILON: " (default)", PLATEAU[0]: " (ln 2)", PLATEAU[1]: " (ln 5)"}
 
 
 def numbers_of(study: Thresholds, found: Found, one: Predictor) -> dict[str, float | None]:
@@ -41,6 +42,7 @@ def all_numbers(study: Thresholds, found: Found) -> list[dict[str, Any]]:
             "k": one.k,
             "method": one.method,
             "epsilon": one.epsilon if one.method == "static" else None,
+            "reliability": one.reliability,
             **numbers_of(study, found, one.predictor),
         }
         for one in study.candidates
@@ -50,12 +52,12 @@ def all_numbers(study: Thresholds, found: Found) -> list[dict[str, Any]]:
 def verdict_table(found: Found) -> str:
     """One line per question."""
     differences = [one for one in found.plateau.values() if one is not None]
-    worst = min(differences, key=lambda one: one.difference, default=None)
+    worst = max(differences, key=lambda one: abs(one.difference), default=None)
     best = [one.test for one in found.adaptive if one.test is not None]
     largest = max(best, key=lambda one: one.difference, default=None)
     nested = found.nested
     rows = [
-        ["Is ln 2 to ln 5 a plateau?", found.verdicts["plateau"], "largest loss of r to the default",
+        ["Is ln 2 to ln 5 a plateau?", found.verdicts["plateau"], "largest difference of r to the default",
          "N/A" if worst is None else _with_interval(worst.difference, worst.interval)],
         ["Is an adaptive threshold better?", found.verdicts["adaptive"], "largest gain of r over the default",
          "N/A" if largest is None else _with_interval(largest.difference, largest.interval)],
@@ -67,20 +69,20 @@ def verdict_table(found: Found) -> str:
 
 def static_table(study: Thresholds, found: Found) -> str:
     """Static thresholds with the default k, and r with the other two."""
-    shown = sorted({*EPSILONS[:-1][::_EVERY], EPSILON})
+    shown = sorted({*GRID[::_EVERY], *PLATEAU, EPSILON})
     by_k = {k: {one.epsilon: one for one in study.static(k)} for k in KS}
     rows = []
     for epsilon in shown:
         numbers = {k: numbers_of(study, found, by_k[k][epsilon].predictor) for k in KS}
-        default = numbers[10]
+        one, default = by_k[K][epsilon], numbers[K]
         rows.append([
-            f"{epsilon:.3f}{' (default)' if epsilon == EPSILON else ''}",
+            f"{epsilon:.3f}{_NAMES.get(epsilon, '')}",
             *(_text(default[key]) for key in ("r", "tau", "decision_accuracy", "r_without_step", "p_value",
                                               "max_p_value")),
-            *(_text(numbers[k]["r"]) for k in KS if k != 10),
+            *(_text(numbers[k]["r"]) for k in KS if k != K), _fewest(one), _text(one.reliability),
         ])  # fmt: skip
     heads = ["epsilon", "r", "tau", "decision accuracy", "r without step", "p", "p after the search",
-             *(f"r, k = {k}" for k in KS if k != 10)]  # fmt: skip
+             *(f"r, k = {k}" for k in KS if k != K), "fewest decisions", "reliability"]  # fmt: skip
     low, high = found.argmax_interval
     return (
         f"{table(heads, rows)}\n\nLargest r: epsilon = {found.argmax:.3f}; 95 % interval of this place, by resampled "
@@ -103,10 +105,11 @@ def adaptive_table(study: Thresholds, found: Found) -> str:
                 cell = f"{_with_interval(test.difference, test.interval)}, p = {difference.p_value:.3f}"
             rows.append([
                 method, str(k), _range(one), str(int(np.isnan(one.predictor.values).sum())),
-                *(_text(numbers[key]) for key in ("r", "tau", "decision_accuracy", "max_p_value")), cell,
+                *(_text(numbers[key]) for key in ("r", "tau", "decision_accuracy", "max_p_value")),
+                _text(one.reliability), cell,
             ])  # fmt: skip
     heads = ["threshold", "k", "epsilon over checkpoints", "checkpoints without", "r", "tau", "decision accuracy",
-             "p after the search", "r minus that of the default"]  # fmt: skip
+             "p after the search", "reliability", "r minus that of the default"]  # fmt: skip
     return table(heads, rows)
 
 
@@ -158,6 +161,11 @@ def _with_interval(value: float, interval: Interval) -> str:
 
 def _text(value: float | None) -> str:
     return "N/A" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _fewest(one: Candidate) -> str:
+    """Over the checkpoints."""
+    return "N/A" if one.decisions is None else f"{one.decisions.min():.0f}"
 
 
 def _range(one: Candidate) -> str:

@@ -112,17 +112,19 @@ def _adaptive(study: Thresholds) -> list[Difference]:
 def plateau_verdict(
     study: Thresholds, plateau: Mapping[float, Contrast | None], ends: Mapping[float, float], swaps: Swaps
 ) -> str:
-    """Supports if the default predicts, and no threshold of the range can be worse by 0.05 in r.
+    """Supports if the default predicts, and no threshold of the range can be worse or better by 0.05 in r.
 
-    Against if one end of the range is worse by more than 0.05, and clearly worse after Holm over both ends.
+    Against if one end of the range differs by more than 0.05, and clearly differs after Holm over both ends.
     """
     for epsilon, p_value in ends.items():
         end = plateau[epsilon]
-        if end is not None and end.difference < -MARGIN and p_value < ALPHA:
+        if end is not None and abs(end.difference) > MARGIN and p_value < ALPHA:
             return AGAINST
     value, p_value, _ = swaps.by_label.get(study.default.predictor.label, (0.0, 1.0, 1.0))
     predicts = value > 0 and p_value <= ALPHA
-    flat = all(one is not None and one.interval.low > -MARGIN for one in plateau.values())
+    flat = all(
+        one is not None and one.interval.low > -MARGIN and one.interval.high < MARGIN for one in plateau.values()
+    )
     return SUPPORTS if predicts and flat else UNDECIDED
 
 
@@ -157,7 +159,7 @@ def sentence(found: Found, *, fast: bool) -> str:
     """The verdicts in words."""
     plateau = {
         SUPPORTS: "From ln 2 to ln 5 the threshold does not matter",
-        AGAINST: "Between ln 2 and ln 5 some thresholds predict worse than the default",
+        AGAINST: "Between ln 2 and ln 5 the threshold matters",
         UNDECIDED: "Whether the threshold matters between ln 2 and ln 5 is undecided",
     }
     adaptive = {

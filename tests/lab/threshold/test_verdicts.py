@@ -9,9 +9,11 @@ import pytest
 from lab.predict.made_up import Size
 from lab.predict.verdicts import AGAINST, SUPPORTS, UNDECIDED
 from lab.threshold.choice import best_of_resamples, nested
+from lab.threshold.grid import PLATEAU
 from lab.threshold.made_up import made_up
 from lab.threshold.verdicts import Found, found_in, plateau_verdict, sentence
-from lm_eval_hesnr.metrics.correlation.two_measures import correlation
+from lm_eval_hesnr.metrics.bootstrap import Interval
+from lm_eval_hesnr.metrics.correlation.two_measures import Contrast, correlation
 from lm_eval_hesnr.results.correlate.rows import Swaps
 
 SIX = Size()
@@ -65,6 +67,25 @@ def test_thresholds_that_agree_are_no_plateau_if_the_default_does_not_predict():
     for numbers in ((0.3, 0.06, 0.2), (-0.3, 0.01, 0.01)):
         weak = Swaps({**found.swaps.by_label, label: numbers})
         assert plateau_verdict(made, found.plateau, found.ends, weak) == UNDECIDED
+
+
+def test_a_threshold_of_the_range_that_is_clearly_better_is_no_plateau_either():
+    made, found = made_up("plateau", 0), said("plateau")
+    better = Contrast(0.1, Interval(0.06, 0.14), 0.001)
+    inside, end = sorted(found.plateau)[1], min(found.plateau)
+    for at, p_values, verdict in (
+        (inside, found.ends, UNDECIDED),
+        (end, {**found.ends, end: 0.2}, UNDECIDED),
+        (end, {**found.ends, end: 0.002}, AGAINST),
+    ):
+        assert plateau_verdict(made, {**found.plateau, at: better}, p_values, found.swaps) == verdict
+    assert said("low").verdicts["plateau"] == AGAINST
+
+
+def test_the_ends_of_the_range_are_ln_2_and_ln_5():
+    found = said("plateau")
+    assert (min(found.plateau), max(found.plateau)) == PLATEAU
+    assert set(found.ends) == set(PLATEAU)
 
 
 def test_the_p_value_after_the_search_is_never_smaller_than_that_of_one_threshold():
