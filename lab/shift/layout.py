@@ -14,6 +14,8 @@ HISTOGRAM = np.arange(40, 233) / 100
 """Ends of the bins of the histogram of each trajectory, nats: from 0.40 to 2.32."""
 HISTOGRAM_AT = DECIDING
 """The temperatures of the histograms. At 0.8, counts below ln 2 are not complete."""
+NEAR = (3, 4, 5)
+"""For these n, tokens near ln n are counted by their rank, and by p(n-th candidate) / p(first candidate)."""
 POOL_ORDERS = POOLS
 """For each choice it is counted near which of these ln n its entropy is."""
 COLUMNS_OF_CHOICES = tuple(f"{column}, {size}" for size in POOLS for column in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,14 @@ from lab.families.train import checkpoint
 from lab.predict.layout import digest
 from lab.provenance import digest_of_weights
 from lab.scoring import token_scores
-from lab.shift.layout import HISTOGRAM, HISTOGRAM_AT, columns_at, line
+from lab.shift.layout import HISTOGRAM, HISTOGRAM_AT, NEAR, columns_at, line
 from lab.shift.plan import TEMPERATURES
 from lab.shift.windows import COLUMNS, counts, moves
 from lm_eval_hesnr.files import make_folder
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.calibration import calibrated
 from lm_eval_hesnr.metrics.decomposition import part_totals
-from lm_eval_hesnr.metrics.edges import EPSILON
+from lm_eval_hesnr.metrics.edges import EPSILON, WINDOW
 from lm_eval_hesnr.metrics.measures import totals
 from lm_eval_hesnr.results.documents import COLUMNS as TOTALS
 from lm_eval_hesnr.results.documents import totals_line
@@ -48,6 +49,7 @@ def make_reading(folder: Path, name: str) -> Made:
             for t in TEMPERATURES
         },
         "histograms": {f"{t:g}": [line(np.histogram(at[t], HISTOGRAM)[0]) for at in entropies] for t in HISTOGRAM_AT},
+        "near": {str(n): _near(scores, n) for n in NEAR},
         "columns": list(TOTALS),
         "totals": [totals_line(totals(one, EPSILON)) for one in profiles],
         "calibrated_he_snr": _rounded(calibration.estimate.value),
@@ -75,6 +77,22 @@ def make_parts(folder: Path, name: str, before: str) -> Made:
 
 def _in_scope(scores: TokenScores) -> np.ndarray:
     return scores.in_scope(SCOPES["action"])
+
+
+def _near(scores: Sequence[TokenScores], n: int) -> dict[str, str]:
+    """Counts of the tokens of actions within 0.06 of ln n: by rank, and by how equal the n candidates are."""
+    ranks, ratios = [], []
+    for one in scores:
+        if one.top_logits is None:
+            raise AssertionError("the run has the option `temperatures`")
+        near = _in_scope(one) & (np.abs(one.entropy.astype(np.float64) - math.log(n)) <= WINDOW)
+        ranks.append(np.minimum(one.rank[near], one.k + 1))
+        ratios.append(np.exp(one.top_logits[near, n - 1].astype(np.float64)))
+    k = scores[0].k
+    return {
+        "ranks": line(np.bincount(np.concatenate(ranks), minlength=k + 2)[1:]),
+        "equal": line(np.histogram(np.concatenate(ratios), np.arange(11) / 10)[0]),
+    }
 
 
 def _rounded(value: float | None) -> float | None:

@@ -163,7 +163,10 @@ def sentence(found: Sequence[OfTraining], *, fast: bool) -> str:
     if any(one.choices == MOVES for one in found):
         reasons.append("choices among four move to ln 3")
     if said == SUPPORTS:
-        return f"Supported in {form}: the peak of entropies moves from ln 4 to ln 3, and true choices among four stay."
+        return (
+            f"Supported in {form}: the share near ln 3 rises, a peak at ln 3 grows against that at ln 4, and true "
+            "choices among four stay at ln 4."
+        )
     if said == AGAINST:
         return f"Against, in {form}: {'; '.join(reasons)}."
     about = f" In some of them: {'; '.join(reasons)}." if reasons else ""

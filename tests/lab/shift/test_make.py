@@ -65,6 +65,11 @@ def test_a_reading_has_the_counts_of_its_tokens_at_each_temperature(work):
     histogram = rows_of(value["histograms"]["1"])[0]
     assert histogram.tolist() == np.histogram(first.entropy[chosen], HISTOGRAM)[0].tolist()
     assert value["calibrated_he_snr"] > 0
+    for n in (3, 4, 5):
+        near = windows_of(value, 1.0)[:, COLUMNS.index(f"near{n}")].sum()
+        ranks, equal = (rows_of([value["near"][str(n)][key]])[0] for key in ("ranks", "equal"))
+        assert (len(ranks), len(equal)) == (11, 10)
+        assert ranks.sum() == equal.sum() == near
 
 
 def test_the_parts_add_up_to_the_difference_of_he_snr_and_no_checkpoint_is_read_twice(work):
