@@ -1,7 +1,9 @@
 """What a piece of work makes: a whole outcome of a small model, in a few steps."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
@@ -31,6 +33,22 @@ def test_an_outcome_has_one_number_per_task(random_model, tasks, monkeypatch):
     other = outcome(random_model, Tasks(tasks.examples[::-1], tasks.held_out))
     assert other["tasks_sha256"] != found["tasks_sha256"]
     assert other["examples_sha256"] != found["examples_sha256"]
+
+
+def test_attempts_in_groups_are_in_the_order_of_the_tasks(tasks, monkeypatch):
+    groups = []
+
+    def solved(model, tokenizer, some, pool, *, samples, seed):
+        groups.append([len(task.prompt) for task in some])
+        return np.array([task.prompt.count("a") % 2 for task in some])
+
+    monkeypatch.setattr(module, "solved", solved)
+    many = [replace(tasks.held_out[0], prompt="b" * (i * 7 % 30) + "a" * i) for i in range(30)]
+    found = module.solved_in_groups(None, None, many, None)  # type: ignore[arg-type]
+    assert found.tolist() == [i % 2 for i in range(30)]
+    assert [len(group) for group in groups] == [12, 12, 6]
+    flat = [one for group in groups for one in group]
+    assert flat == sorted(flat)
 
 
 def test_the_losses_of_right_actions_are_in_the_order_of_the_tasks(random_model, tasks):
