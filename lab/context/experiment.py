@@ -45,7 +45,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
     """The verdicts at the spikes of perplexity, and tables of all checkpoints. Each block says which form it is."""
     found = points(readings, fast=fast)
     at_spikes = spikes(found)
-    answer = NOT_MADE if fast else together([point.verdict() for point in at_spikes.values()])
+    answer = NOT_MADE if fast else together([one.verdict() for one in at_spikes.values()], found[0].evidence())
     blocks = {
         "verdicts": f"{sentence(at_spikes, answer)}\n\n{verdict_table(at_spikes)}\n\n{_PICTURE}",
         "checkpoints": point_table(found, LONG),

@@ -6,6 +6,7 @@ after a short warm-up, because the optimizer's state of the checkpoint is not us
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,6 @@ def _write_state(base: Path, work: Path) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32).state_dict()
-    partial = path.with_suffix(".tmp")
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
     torch.save({"model": weights, "optimizer": None, "step": 0, "seconds": 0.0}, partial)
     partial.replace(path)

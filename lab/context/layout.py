@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.context.plan import BINS, LONG, RANKS, SHORT, STRIDES
+from lab.before_after import SET_COLUMNS, Decided, line, on_set, parts, ranks
+from lab.context.plan import BINS, LONG, SHORT, STRIDES
 from lab.predict.layout import digest
 from lm_eval_hesnr.metrics.bootstrap import Difference, Interval, difference
-from lm_eval_hesnr.metrics.calibration import Replicates, replicates
-from lm_eval_hesnr.metrics.decomposition import part_totals
+from lm_eval_hesnr.metrics.calibration import Replicates, calibrated, replicates
 from lm_eval_hesnr.metrics.edges import EPSILON
-from lm_eval_hesnr.metrics.measures import totals
+from lm_eval_hesnr.metrics.measures import number_or_none, totals
 from lm_eval_hesnr.results.documents import COLUMNS, document_totals, totals_line
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
@@ -25,23 +25,8 @@ KEY_GAIN, KEY_LOSS = 2.0, 2.0
 `KEY_GAIN` larger. These are the numbers of LongPPL (arXiv 2410.23771)."""
 KEYS = ("gained", "lost")
 """Keys that the long window gives, and keys that it takes away."""
-
-
-class Decided(NamedTuple):
-    """What the parts of a difference need of one trajectory."""
-
-    digest: str
-    """Of its tokens."""
-    snr: np.ndarray
-    """(n,) p / entropy of the tokens that count."""
-    decisions: np.ndarray
-    """(n,) bool."""
-
-    @classmethod
-    def of(cls, scores: TokenScores) -> Decided:
-        """Those of one trajectory."""
-        chosen = scores.scored
-        return cls(scores.digest, scores.snr[chosen], scores.decisions(EPSILON)[chosen])
+BIN_COLUMNS = ("scope.tokens", "scope.top_k", "scope.nll", "above.top_k", "above.snr")
+"""The sums of each trajectory in a bin: enough for the intervals of perplexity, top-k accuracy and HE-SNR."""
 
 
 class Reference(NamedTuple):
@@ -90,6 +75,8 @@ def reading_of(runs: Mapping[int, Sequence[TokenScores]], reference: Reference) 
         "documents_sha256": digest(digests),
         "epsilon": EPSILON,
         "columns": list(COLUMNS),
+        "set_columns": list(SET_COLUMNS),
+        "bin_columns": list(BIN_COLUMNS),
         "windows": {str(window): _of_window(window, some, reference) for window, some in runs.items()},
         "keys": [_keys(*pair) for pair in zip(runs[SHORT], runs[LONG], strict=True)],
     }
@@ -97,18 +84,39 @@ def reading_of(runs: Mapping[int, Sequence[TokenScores]], reference: Reference) 
 
 def _of_window(window: int, runs: Sequence[TokenScores], reference: Reference) -> dict[str, Any]:
     profiles = [one.profile(one.scored, EPSILON) for one in runs]
-    calibrated = _replicates(runs)
+    found = _replicates(runs)
+    pairs = list(zip(reference.decided, runs, strict=True))
     return {
         "stride": STRIDES[window],
         "totals": [totals_line(totals(profile, EPSILON)) for profile in profiles],
-        "ranks": [_ranks([one], [one.scored]) for one in runs],
-        "parts": [
-            " ".join(f"{number:.9g}" for number in part_totals(a.snr, a.decisions, b.snr, b.decisions))
-            for a, b in zip(reference.decided, map(Decided.of, runs), strict=True)
-        ],
-        "calibrated_he_snr": calibrated and calibrated.value,
-        "calibrated_change": _calibrated_change(reference.calibrated, calibrated),
+        "ranks": [line(ranks(one, one.scored)) for one in runs],
+        "parts": [line(parts(*pair)) for pair in pairs],
+        "set": [line(on_set(*pair)) for pair in pairs],
+        **_calibrated(runs, found),
+        "calibrated_change": _calibrated_change(reference.calibrated, found),
         "bins": [_of_bin(runs, *limits) for limits in BINS],
+    }
+
+
+def _calibrated(runs: Sequence[TokenScores], found: Replicates | None) -> dict[str, Any]:
+    """Calibrated HE-SNR, its values without each pair of runs, and the two temperatures; None where there is no value.
+
+    The pairs are in the order of the digests of their tokens. With a pair, each half loses one run. With the values
+    without each pair, anybody can compute an interval of any difference.
+    """
+    if found is None:
+        return {"calibrated_he_snr": None, "calibrated_without": None, "temperatures": None}
+    ordered = sorted(runs, key=lambda one: one.digest)
+    documents = [one.profile(one.scored, EPSILON).temperatures for one in ordered]
+    digests = [one.digest for one in ordered]
+    without = [
+        calibrated(documents[:i] + documents[i + 2 :], digests[:i] + digests[i + 2 :], EPSILON).estimate.value
+        for i in range(0, len(runs), 2)
+    ]
+    return {
+        "calibrated_he_snr": number_or_none(found.value),
+        "calibrated_without": [one if one is None else float(f"{one:.9g}") for one in without],
+        "temperatures": calibrated(documents, digests, EPSILON).temperatures,
     }
 
 
@@ -122,20 +130,23 @@ def _calibrated_change(before: Replicates | None, after: Replicates | None) -> l
 
 
 def _of_bin(runs: Sequence[TokenScores], first: int, last: int) -> dict[str, Any]:
-    """The sums over the tokens with [first, last) tokens before them in the long window, of all trajectories."""
+    """The sums over the tokens with [first, last) tokens before them in the long window, of all trajectories.
+
+    `runs` has the most important ones of each trajectory.
+    """
     chosen = [one.scored & _is_in(contexts(len(one.scored), LONG, STRIDES[LONG]), first, last) for one in runs]
     rows = [totals(one.profile(some, EPSILON), EPSILON) for one, some in zip(runs, chosen, strict=True)]
-    return {"context": [first, last], "totals": totals_line(np.sum(rows, axis=0)), "ranks": _ranks(runs, chosen)}
+    of_each = [totals_line(row).split(" ") for row in rows]
+    return {
+        "context": [first, last],
+        "totals": totals_line(np.sum(rows, axis=0)),
+        "ranks": line(np.sum([ranks(one, some) for one, some in zip(runs, chosen, strict=True)], axis=0)),
+        "runs": [" ".join(row[COLUMNS.index(name)] for name in BIN_COLUMNS) for row in of_each],
+    }
 
 
 def _is_in(values: np.ndarray, first: int, last: int) -> np.ndarray:
     return np.asarray((first <= values) & (values < last))
-
-
-def _ranks(runs: Sequence[TokenScores], chosen: Sequence[np.ndarray]) -> str:
-    """How many of the chosen tokens have a rank up to each k of `RANKS`."""
-    ranks = np.concatenate([one.rank[some] for one, some in zip(runs, chosen, strict=True)])
-    return " ".join(str(int((ranks <= k).sum())) for k in RANKS)
 
 
 def _keys(short: TokenScores, long: TokenScores) -> str:

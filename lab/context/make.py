@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lab.before_after import read_decided, write_decided
 from lab.context.extended import extended, rope_parameters, settings
-from lab.context.layout import Decided, Reference, reading_of
+from lab.context.layout import Reference, reading_of
 from lab.context.outcome import outcome
 from lab.context.plan import BASE, LONG, SHORT, STRIDES, extension
 from lab.experiment import Made
@@ -84,29 +85,20 @@ def _reference(out: Path) -> Reference:
 
 def write_reference(path: Path, found: Reference) -> None:
     """Write it. A process that is killed leaves no half of a file."""
-    decided, calibrated = found.decided, found.calibrated
+    calibrated = found.calibrated
     if calibrated is None:
         raise AssertionError("the checkpoint as it is was read with temperatures")
-    partial = path.with_suffix(".tmp.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        partial,
-        digests=np.array([one.digest for one in decided]),
-        ends=np.cumsum([len(one.snr) for one in decided]),
-        snr=np.concatenate([one.snr for one in decided]),
-        decisions=np.concatenate([one.decisions for one in decided]),
+    write_decided(
+        path,
+        found.decided,
         calibrated=np.array(calibrated.value),
         calibrated_values=calibrated.values,
         calibrated_decisions=calibrated.decisions,
     )
-    partial.replace(path)
 
 
 def read_reference(path: Path) -> Reference:
     """What `write_reference` wrote."""
     with np.load(path) as found:
-        ends = found["ends"][:-1]
-        pairs = zip(np.split(found["snr"], ends), np.split(found["decisions"], ends), strict=True)
-        decided = [Decided(str(one), *pair) for one, pair in zip(found["digests"], pairs, strict=True)]
         calibrated = Replicates(float(found["calibrated"]), found["calibrated_values"], found["calibrated_decisions"])
-    return Reference(decided, calibrated)
+    return Reference(read_decided(path), calibrated)

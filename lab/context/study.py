@@ -31,18 +31,22 @@ class Point(NamedTuple):
     passed: Mapping[str, Passed]
     """By `TASKS`."""
     changes: Mapping[int, Mapping[str, Difference | None]]
-    """Window to relative changes: `ppl`, `calibrated`, and the parts of the change of HE-SNR, of which `total` is the
-    whole."""
+    """Window to relative changes: `ppl`, `topk_acc`, `calibrated`, and the parts of the change of HE-SNR, of which
+    `total` is the whole."""
 
     def value(self, measure_name: str, window: int) -> float:
         """A measure over the actions of all trajectories."""
         return float(measure(measure_name, self.windows[window].totals.sum(axis=0)))
 
-    def verdict(self, window: int = LONG) -> Verdict:
-        """The verdict, with the changes of one window."""
+    def evidence(self, window: int = LONG) -> Evidence:
+        """What the criteria are about, with the changes of one window."""
         found = self.changes[window]
         outcomes = list(self.passed.values()) if self.extension else []
-        return verdict(Evidence(found["ppl"], found["total"], found["within"], found["calibrated"], outcomes))
+        return Evidence(found["ppl"], found["total"], found["within"], found["calibrated"], outcomes)
+
+    def verdict(self, window: int = LONG) -> Verdict:
+        """The verdict, with the changes of one window."""
+        return verdict(self.evidence(window))
 
 
 def points(readings: Readings, *, fast: bool) -> list[Point]:
@@ -53,7 +57,7 @@ def points(readings: Readings, *, fast: bool) -> list[Point]:
     """
     found = {name: (readings.needed(name, READING), readings.needed(name, OUTCOME)) for name in names(fast=fast)}
     _check_same(readings, [reading for reading, _ in found.values()], ("documents_sha256", "epsilon", "columns"))
-    _check_same(readings, [outcome for _, outcome in found.values()], ("settings", "tasks_sha256"))
+    _check_same(readings, [outcome for _, outcome in found.values()], ("settings", "tasks_sha256", "examples_sha256"))
     _check_same(readings, [readings.about(name) or {} for name in found], ("base",))
     before_reading, before_outcome = found[AS_IT_IS]
     before = window_of(before_reading, SHORT)
@@ -81,8 +85,8 @@ def spikes(found: Sequence[Point]) -> dict[str, Point]:
 
 
 def _changes(before: Window, after: Window) -> Mapping[str, Difference | None]:
-    ppl = relative("ppl", before.totals, after.totals)
-    return {"ppl": ppl, "calibrated": after.calibrated_change, **relative_parts(after.parts)}
+    some = {name: relative(name, before.totals, after.totals) for name in ("ppl", "topk_acc")}
+    return {**some, "calibrated": after.calibrated_change, **relative_parts(after.parts)}
 
 
 def _digits(text: str) -> list[int]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lab.before_after import RANKS
 from lab.context.layout import KEYS
-from lab.context.plan import BINS, LONG, RANKS, SHORT
+from lab.context.plan import BINS, LONG, SHORT
 from lab.context.study import FAR, TASKS, Point
 from lab.page import table
 from lab.picture import Panel, picture
@@ -94,9 +95,11 @@ def candidate_table(found: Sequence[Point]) -> str:
     for point in found:
         shares = point.windows[LONG].ranks.sum(axis=0) / point.windows[LONG].totals.sum(axis=0)[0]
         beyond = 1 - shares[RANKS.index(10)]
-        mass = point.value("mean_top_mass", LONG)
-        rows.append([point.name, *(f"{share:.3f}" for share in shares), f"{100 * beyond:.1f} %", f"{mass:.3f}"])
-    return table(["checkpoint", *(f"k = {k}" for k in RANKS), "rank above 10", "mass of 10"], rows)
+        change, mass = point.changes[LONG]["topk_acc"], point.value("mean_top_mass", LONG)
+        shown = [*(f"{share:.3f}" for share in shares), _percent(change), f"{100 * beyond:.1f} %", f"{mass:.3f}"]
+        rows.append([point.name, *shown])
+    heads = ["checkpoint", *(f"k = {k}" for k in RANKS), "change, k = 10", "rank above 10", "mass of 10"]
+    return table(heads, rows)
 
 
 def position_table(found: Sequence[Point]) -> str:

@@ -14,12 +14,15 @@ checkpoint, read with the long window. Intervals are of 95 %.
 
     supported     worse, HE-SNR holds, not compensated, solved
     against       worse, and one of: HE-SNR falls; it is compensated; it holds, but pass@1 is clearly lower (the
-                  interval is below 0) without or with padding. If it falls and calibrated HE-SNR holds, the reason
-                  says so
+                  interval is below 0) without or with padding. If it falls, the reason says whether calibrated HE-SNR
+                  holds, and whether fewer tasks are solved, too
     undecided     everything else
 
 The verdict about a scaling is that of its spike: the number of steps with the highest perplexity in the long window.
 Together, the claim is supported if it is supported for two scalings and against for none; against it in the same way.
+
+The control is the checkpoint as it is with the long window: perplexity must be worse, and HE-SNR must fall. If not, a
+fall cannot be seen with these runs, and no verdict counts.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from lm_eval_hesnr.metrics.bootstrap import Difference, Interval, Sample, differ
 from lm_eval_hesnr.metrics.decomposition import COLUMNS, PARTS
 from lm_eval_hesnr.metrics.measures import measure, weights
 
-SUPPORTED, AGAINST, UNDECIDED = "supported", "against", "undecided"
+SUPPORTED, AGAINST, UNDECIDED, FAILED = "supported", "against", "undecided", "the control failed"
 MARGIN = 0.03
 """Of the relative change of HE-SNR."""
 PASS_MARGIN = 0.05
@@ -93,6 +96,7 @@ def verdict(found: Evidence) -> Verdict:
         calibrated = _interval(found.calibrated)
         only = calibrated is not None and _is_inside(calibrated)
         why = "; calibrated HE-SNR holds, so the confidence changed" if only else ""
+        why += "; fewer tasks are solved, too" if any(one.is_lower for one in found.passed) else ""
         return Verdict(AGAINST, f"HE-SNR falls when perplexity becomes worse{why}")
     if he_snr.low > MARGIN:
         return Verdict(UNDECIDED, "HE-SNR rises when perplexity becomes worse, which is another claim")
@@ -107,8 +111,16 @@ def verdict(found: Evidence) -> Verdict:
     return Verdict(UNDECIDED, "it is not shown that as many tasks are solved")
 
 
-def together(found: Sequence[Verdict]) -> str:
-    """What the verdicts about the spikes of all scalings say together."""
+def together(found: Sequence[Verdict], control: Evidence) -> str:
+    """What the verdicts about the spikes of all scalings say together.
+
+    Args:
+        found: one for each scaling.
+        control: of the checkpoint as it is, with the long window.
+    """
+    ppl, he_snr = _interval(control.ppl), _interval(control.he_snr)
+    if ppl is None or he_snr is None or ppl.low <= 0 or he_snr.high >= -MARGIN:
+        return FAILED
     words = [one.verdict for one in found]
     if words.count(SUPPORTED) >= SCALINGS_NEEDED and AGAINST not in words:
         return SUPPORTED

@@ -141,7 +141,7 @@ class Found(NamedTuple):
         return claim(
             [row.verdict for row in since_start if row.title == name and row.verdict != MISREADS]
             + [row.verdict for row in more if row.title == name],
-            [row.verdict for row in controls],
+            [row.changes[CALIBRATED] for row in controls],
         )
 
 

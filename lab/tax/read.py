@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.before_after import SET_COLUMNS, Decided, line, on_set, parts, ranks
 from lab.predict.layout import digest
 from lab.scoring import token_scores
 from lab.tax.plan import GROUPS
@@ -26,11 +27,6 @@ from lm_eval_hesnr.results.documents import COLUMNS, totals_line
 from lm_eval_hesnr.scoring.token_scores import TokenScores
 
 SCOPE = "action"
-KEPT = (
-    "scope.tokens", "scope.top_k", "scope.rank_1", "scope.nll", "scope.entropy", "scope.top_mass", "above.top_k",
-    "above.snr",
-)  # fmt: skip
-"""The sums that are kept."""
 
 
 def scored(model: Path, trajectories: Path | None) -> list[TokenScores]:
@@ -39,24 +35,33 @@ def scored(model: Path, trajectories: Path | None) -> list[TokenScores]:
     return sorted(found, key=lambda one: one.digest)
 
 
-def reading_of(scores: Sequence[TokenScores]) -> dict[str, Any]:
+def reading_of(scores: Sequence[TokenScores], before: Sequence[Decided]) -> dict[str, Any]:
     """The reading of trajectories that are in order. lab/readings/README.md describes it.
 
     Args:
         scores: with `temperatures`, at least one trajectory in each half of each group.
+        before: of the same trajectories, before fine-tuning.
+
+    Raises:
+        ValueError: `before` has other trajectories.
     """
+    if [one.digest for one in scores] != [one.digest for one in before]:
+        raise ValueError("before and after fine-tuning, the trajectories must be the same, in the same order")
     profiles = [one.profile(one.in_scope(SCOPES[SCOPE]), EPSILON) for one in scores]
     cells = _cells([profile.temperatures for profile in profiles])
     whole = _calibrated(cells)
+    pairs = list(zip(before, scores, strict=True))
     without = [_calibrated(cells[: 2 * group] + cells[2 * group + 2 :]) for group in range(GROUPS)]
     return {
         "documents_sha256": digest([one.digest for one in scores]),
         "n_documents": len(scores),
         "epsilon": EPSILON,
-        "columns": list(KEPT),
-        "totals": [
-            _line(profiles[2 * group :: 2 * GROUPS] + profiles[2 * group + 1 :: 2 * GROUPS]) for group in range(GROUPS)
-        ],
+        "columns": list(COLUMNS),
+        "totals": [totals_line(row) for row in _by_group([totals(profile, EPSILON) for profile in profiles])],
+        "ranks": [line(row) for row in _by_group([ranks(one, one.scored) for one in scores])],
+        "parts": [line(row) for row in _by_group([parts(*pair) for pair in pairs])],
+        "set_columns": list(SET_COLUMNS),
+        "set": [line(row) for row in _by_group([on_set(*pair) for pair in pairs])],
         "calibrated_he_snr": rounded(whole.estimate.value),
         "calibrated_without": [rounded(one.estimate.value) for one in without],
         "temperatures": [rounded(one) for one in whole.temperatures],
@@ -81,10 +86,9 @@ def _calibrated_loss(pooled: ByTemperature, profiles: Sequence[EntropyProfile]) 
     return float(pooled.sums[0].min() / sum(profile.sums[:, 0].sum() for profile in profiles))
 
 
-def _line(profiles: Sequence[EntropyProfile]) -> str:
-    total = np.sum([totals(profile, EPSILON) for profile in profiles], axis=0)
-    numbers = dict(zip(COLUMNS, totals_line(total).split(" "), strict=True))
-    return " ".join(numbers[column] for column in KEPT)
+def _by_group(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The sum over the trajectories of each group."""
+    return [np.sum([*rows[2 * i :: 2 * GROUPS], *rows[2 * i + 1 :: 2 * GROUPS]], axis=0) for i in range(GROUPS)]
 
 
 def rounded(value: float | None) -> float | None:

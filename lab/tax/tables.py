@@ -22,7 +22,7 @@ _CLAIMS = {
     AGAINST: "HE-SNR falls after fine-tuning with cross entropy, but this is no tax: it is a change of temperature, or "
     "more fine-tuning solves more tasks.",
     UNDECIDED: "These readings do not decide whether a fall of HE-SNR after fine-tuning is a tax.",
-    FAILED: "A change of temperature alone was called a tax, so that no verdict counts.",
+    FAILED: "A change of temperature alone changed calibrated HE-SNR, so that no verdict counts.",
 }
 
 

@@ -65,9 +65,10 @@ def claim(of_cross_entropy: Sequence[str], controls: Sequence[str]) -> str:
 
     Args:
         of_cross_entropy: the verdicts that count of fine-tuning with cross entropy.
-        controls: the verdicts of changes of temperature, over each set of trajectories.
+        controls: what each change of temperature alone does to calibrated S, over each set of trajectories. It must be
+            neither higher nor lower: else a temperature could be called a tax.
     """
-    if TAX in controls:
+    if {HIGHER, LOWER} & set(controls):
         return FAILED
     if TAX in of_cross_entropy:
         return SUPPORTS

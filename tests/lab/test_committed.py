@@ -38,7 +38,7 @@ def test_the_readings_of_theory_are_of_the_committed_trajectories():
         assert about["trajectories_sha256"] == hashlib.sha256("\n".join(digests).encode()).hexdigest(), name
 
 
-@pytest.mark.parametrize("name", ["predict", "shift", "threshold"])
+@pytest.mark.parametrize("name", ["context", "predict", "shift", "threshold"])
 def test_a_page_is_what_the_committed_readings_give(name):
     """Those of the complete form, else of the fast form, else no block is made."""
     page = (ROOT / "docs" / "lab" / f"{name}.md").read_text()

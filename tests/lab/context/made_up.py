@@ -74,6 +74,7 @@ def fill(
     solved: Callable[[str, str], float] = lambda name, kind: 0.3,
     *,
     fast: bool = False,
+    control: Change | None = None,
 ) -> None:
     """Write the readings of all checkpoints.
 
@@ -82,9 +83,10 @@ def fill(
         change: from a checkpoint's name to what changed in the long window.
         solved: from a checkpoint's name and the kind of tasks to the share of solved ones.
         fast: only those of the fast form.
+        control: what changes in the long window for the checkpoint as it is; None for `all_tokens_worse`.
     """
     for name in names(fast=fast):
-        after = unchanged if name == AS_IT_IS else change(name)
+        after = (control or all_tokens_worse) if name == AS_IT_IS else change(name)
         about = {"base": {"model_sha256": "0"}, "model_sha256": name}
         readings.add(name, "reading", about, reading(after), {})
         readings.add(name, "outcome", about, outcome({kind: solved(name, kind) for kind in N_TASKS}), {})
@@ -93,4 +95,4 @@ def fill(
 def outcome(shares: Mapping[str, float]) -> dict[str, Any]:
     """An outcome with these shares of solved tasks."""
     digits = {kind: ("1" * round(n * shares[kind])).ljust(n, "0") for kind, n in N_TASKS.items()}
-    return {"settings": {"steps": 200}, "tasks_sha256": "0", **digits}
+    return {"settings": {"steps": 200}, "tasks_sha256": "0", "examples_sha256": "0", **digits}

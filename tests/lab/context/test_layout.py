@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lab.before_after import RANKS
 from lab.context.layout import KEYS, Reference, contexts, keys_of, reading_of, window_of
 from lab.context.make import read_reference, write_reference
-from lab.context.plan import BINS, LEAST_CONTEXT, LONG, RANKS, SHORT, STRIDES
+from lab.context.plan import BINS, LEAST_CONTEXT, LONG, SHORT, STRIDES
+from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measure
+from lm_eval_hesnr.metrics.profile import SUMS
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES
+from lm_eval_hesnr.results.compare.set_of import set_totals
 from lm_eval_hesnr.scoring.windows import plan_windows
 from tests import builders
 
@@ -52,6 +56,28 @@ def test_ranks_are_those_of_the_measures(scores):
     assert shares[RANKS.index(50)] == 1
 
 
+def test_the_sums_of_each_run_in_a_bin_add_up(scores):
+    found = reading_of({SHORT: scores, LONG: scores}, Reference.of(scores))
+    for one in found["windows"][str(LONG)]["bins"]:
+        rows = np.array([[float(number) for number in line.split(" ")] for line in one["runs"]])
+        whole = dict(zip(found["columns"], map(float, one["totals"].split(" ")), strict=True))
+        assert len(rows) == len(scores)
+        np.testing.assert_allclose(rows.sum(axis=0), [whole[name] for name in found["bin_columns"]], rtol=1e-6)
+
+
+def test_the_set_is_that_of_the_decisions_before(scores):
+    worse = [replace(one, logprob=one.logprob - 1, entropy=one.entropy / 2) for one in scores]
+    found = reading_of({SHORT: scores, LONG: worse}, Reference.of(scores))["windows"]
+    for window, runs in ((SHORT, scores), (LONG, worse)):
+        for line, before, after in zip(found[str(window)]["set"], scores, runs, strict=True):
+            expected = set_totals(after, np.flatnonzero(before.decisions(EPSILON)), EPSILON)[len(SUMS) :]
+            sums = dict(zip(SUMS, expected, strict=True))
+            tokens, rank_1, top_k, nll, snr = (float(number) for number in line.split(" "))
+            assert (tokens, rank_1) == (sums["tokens"], sums["rank_1"])
+            assert top_k <= tokens == sums["top_k"]
+            assert (nll, snr) == pytest.approx((sums["nll"], sums["snr"]), rel=1e-6)
+
+
 def test_the_parts_are_from_the_checkpoint_as_it_is(scores):
     worse = [replace(one, logprob=one.logprob - 1) for one in scores]
     found = reading_of({SHORT: scores, LONG: worse}, Reference.of(scores))
@@ -81,6 +107,11 @@ def test_calibrated_he_snr_changes_with_the_window_and_is_read_again(tmp_path):
     found = reading_of({SHORT: scores, LONG: hotter}, again)
     short, long = window_of(found, SHORT), window_of(found, LONG)
     assert short.calibrated_change is not None
+    for window in ("512", "2048"):
+        of_window = found["windows"][window]
+        assert len(of_window["calibrated_without"]) == len(scores) / 2
+        assert np.mean(of_window["calibrated_without"]) == pytest.approx(of_window["calibrated_he_snr"], rel=0.05)
+        assert len(of_window["temperatures"]) == 2
     assert (short.calibrated_change.value, short.calibrated_change.interval) == (0, (0, 0))
     assert long.calibrated_change is not None
     assert long.calibrated_change.value != 0

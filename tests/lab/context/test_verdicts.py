@@ -10,6 +10,7 @@ from lab.context.experiment import EXPERIMENT
 from lab.context.study import points, spikes
 from lab.context.verdicts import (
     AGAINST,
+    FAILED,
     SUPPORTED,
     UNDECIDED,
     Evidence,
@@ -68,6 +69,12 @@ def test_a_fall_that_is_one_of_confidence_alone_is_named():
     assert ["calibrated" in reason for reason in reasons] == [True, False, False]
 
 
+def test_a_fall_with_fewer_solved_tasks_is_named():
+    found = [verdict(Evidence(WORSE, FALLS, FALLS, None, [AS_BEFORE, one])) for one in (FEWER, AS_BEFORE)]
+    assert [one.verdict for one in found] == [AGAINST, AGAINST]
+    assert ["fewer tasks" in one.reason for one in found] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -79,7 +86,20 @@ def test_a_fall_that_is_one_of_confidence_alone_is_named():
     ],
 )
 def test_two_scalings_decide_if_the_third_does_not_contradict(words, expected):
-    assert together([Verdict(word, "") for word in words]) == expected
+    assert together([Verdict(word, "") for word in words], Evidence(WORSE, FALLS, FALLS, None, [])) == expected
+
+
+@pytest.mark.parametrize(("ppl", "he_snr"), [(NO_SPIKE, FALLS), (WORSE, HOLDS), (WORSE, WIDE), (None, FALLS)])
+def test_if_the_control_does_not_fall_no_verdict_counts(ppl, he_snr):
+    assert together([Verdict(SUPPORTED, "")] * 3, Evidence(ppl, he_snr, None, None, [])) == FAILED
+
+
+def test_a_control_without_a_fall_is_seen_in_the_readings(tmp_path):
+    readings = Readings(tmp_path)
+    made_up.fill(readings, lambda name: made_up.easy_tokens_worse, control=made_up.easy_tokens_worse)
+    found = EXPERIMENT.analyse(readings, False)
+    assert found.data["verdict_of_the_experiment"] == FAILED
+    assert found.blocks["verdicts"].split("\n\n")[1].startswith("**The control failed.** ")
 
 
 def test_solved_tasks_are_paired_by_task():

@@ -85,12 +85,13 @@ def test_more_fine_tuning_gets_its_verdict(tmp_path, more, of_more, of_all):
     assert data["claim"] == of_all
 
 
-def test_if_a_temperature_is_called_a_tax_no_verdict_counts(tmp_path):
+@pytest.mark.parametrize(("changed", "passed"), [(0.7, 0.03), (0.7, 0.1), (1.3, 0.1)])
+def test_if_a_temperature_changes_calibrated_he_snr_no_verdict_counts(tmp_path, changed, passed):
     truth = world(START, Truth(s=0.09, calibrated=0.08, passed=0.1))
 
     def broken(loss, rate, temperature):
         one = truth(loss, rate, temperature)
-        return one if temperature == 1 else one._replace(calibrated=0.7 * one.calibrated)
+        return one if temperature == 1 else one._replace(calibrated=changed * one.calibrated, passed=passed)
 
     analysis = found(tmp_path, broken)
     assert analysis.data["verdict_of_the_experiment"] == FAILED
@@ -210,8 +211,8 @@ def test_the_criteria_by_hand():
     assert verdict(LOWER, LOWER, LOWER, HIGHER) == MISREADS
     assert verdict(LOWER, LOWER, LOWER, OPEN) == UNDECIDED
     assert verdict(OPEN, EQUAL, EQUAL, LOWER) == UNDECIDED
-    assert claim([TAX, MISREADS], [TEMPERATURE]) == SUPPORTS
-    assert claim([TAX], [TEMPERATURE, TAX]) == FAILED
+    assert claim([TAX, MISREADS], [EQUAL, OPEN]) == SUPPORTS
+    assert claim([TAX], [EQUAL, LOWER]) == claim([UNDECIDED], [HIGHER, EQUAL]) == FAILED
     assert claim([MISREADS, UNDECIDED], []) == AGAINST
     assert claim([NO_FALL, UNDECIDED], []) == UNDECIDED
 

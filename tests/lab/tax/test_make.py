@@ -8,20 +8,24 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from lab.before_after import RANKS, SET_COLUMNS, Decided
 from lab.grader import Pool
 from lab.micro_swe import dataset
 from lab.micro_swe.__main__ import GOLD
+from lab.tax.make import keep
 from lab.tax.models import kl_to_start, set_temperature
 from lab.tax.objectives import CONSTANTS, objective, wrong_tokens
 from lab.tax.plan import GROUPS, LOSSES
-from lab.tax.read import KEPT, SCOPE, reading_of, scored
+from lab.tax.read import SCOPE, reading_of, scored
 from lab.tax.trajectories import beginnings
 from lab.tax.wrong_action import Contrast, first_difference, unchanged_row, with_wrong
 from lab.tuning.fine_tune import Settings, action_loss, fine_tune
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.calibration import calibration
+from lm_eval_hesnr.metrics.decomposition import COLUMNS as PART_COLUMNS
 from lm_eval_hesnr.metrics.edges import EPSILON
+from lm_eval_hesnr.results.documents import COLUMNS
 
 PROMPT = "$ cat -n m.py\n1 def f(x):\n2     return x - 1\n$ python t.py\nf(1) gave 0, not 2 (row 2)\n$ fix "
 
@@ -115,7 +119,8 @@ def readings(runs, tmp_path_factory):
     """The scores and the reading of the tiny model, as it is and at T = 1.25."""
     from lm_eval_hesnr.assets import EMBEDDED_MODEL
 
-    found = {}
+    found: dict = {}
+    before: list[Decided] = []
     for temperature in (1.0, 1.25):
         folder = tmp_path_factory.mktemp("model")
         model = loaded(EMBEDDED_MODEL)
@@ -123,23 +128,25 @@ def readings(runs, tmp_path_factory):
         model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(EMBEDDED_MODEL).save_pretrained(folder)
         scores = scored(folder, runs)
-        found[temperature] = (
-            scores,
-            {**reading_of(scores), "kl": kl_to_start(loaded(EMBEDDED_MODEL), model, scores[:5])},
-        )
+        before = before or [Decided.of(one) for one in scores]
+        kl = kl_to_start(loaded(EMBEDDED_MODEL), model, scores[:5])
+        found[temperature] = scores, {**reading_of(scores, before), "kl": kl}
     return found
 
 
+def rows(reading, key):
+    return np.array([[float(one) for one in line.split(" ")] for line in reading[key]])
+
+
 def columns(reading):
-    rows = np.array([[float(one) for one in line.split(" ")] for line in reading["totals"]])
-    return dict(zip(reading["columns"], rows.T, strict=True))
+    return dict(zip(reading["columns"], rows(reading, "totals").T, strict=True))
 
 
 def test_a_reading_has_all_tokens_and_the_packages_calibrated_value(readings):
     scores, reading = readings[1.0]
     chosen = [one.in_scope(SCOPES[SCOPE]) for one in scores]
     sums = columns(reading)
-    assert list(sums) == list(KEPT)
+    assert list(sums) == list(COLUMNS)
     assert len(sums["scope.nll"]) == len(reading["calibrated_without"]) == GROUPS
     assert sums["scope.tokens"].sum() == sum(int(one.sum()) for one in chosen)
     assert sums["scope.nll"].sum() == pytest.approx(
@@ -166,6 +173,29 @@ def test_a_temperature_moves_he_snr_and_not_its_calibrated_value(readings):
     assert [1.25 * one for one in warm["temperatures"]] == pytest.approx(cold["temperatures"], rel=0.01)
     assert warm["calibrated_loss"] == pytest.approx(cold["calibrated_loss"], rel=0.002)
     assert cold["documents_sha256"] == warm["documents_sha256"]
+
+
+def test_ranks_parts_and_the_decisions_before_belong_to_the_same_tokens(readings):
+    for _, reading in readings.values():
+        sums, of_parts = columns(reading), dict(zip(PART_COLUMNS, rows(reading, "parts").T, strict=True))
+        of_set = dict(zip(SET_COLUMNS, rows(reading, "set").T, strict=True))
+        np.testing.assert_array_equal(rows(reading, "ranks")[:, RANKS.index(1)], sums["scope.rank_1"])
+        np.testing.assert_array_equal(rows(reading, "ranks")[:, RANKS.index(10)], sums["scope.top_k"])
+        np.testing.assert_allclose(of_parts["snr_b"], sums["above.snr"], rtol=1e-6)
+        np.testing.assert_array_equal(of_parts["decisions_a"], columns(readings[1.0][1])["above.top_k"])
+        np.testing.assert_array_equal(of_set["tokens"], of_parts["decisions_a"])
+        np.testing.assert_array_equal(of_set["rank_1"], rows(readings[1.0][1], "set")[:, 1])  # a temperature moves none
+    with pytest.raises(ValueError, match="must be the same"):
+        reading_of(readings[1.0][0], [Decided.of(one) for one in readings[1.0][0][::-1]])
+
+
+def test_a_model_that_is_kept_for_the_controls_is_the_same(random_model, tmp_path):
+    model = loaded(random_model)
+    for _ in range(2):
+        keep(model, tmp_path / "control")
+    for one, other in zip(model.parameters(), loaded(tmp_path / "control").parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert [path.name for path in tmp_path.iterdir()] == ["control"]
 
 
 def test_kl_to_the_start_is_that_of_the_distributions_which_predict_tokens_of_actions(readings):
