@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lm_eval_hesnr.results.correlate.correlation import Correlation, Row
+from lm_eval_hesnr.results.correlate.correlation import Correlation, Given, Row
+from lm_eval_hesnr.results.correlate.differences import Difference
 from lm_eval_hesnr.results.correlate.sentences import cautions, headline
 
 FORMAT, VERSION = "hesnr-correlation", 1
@@ -25,52 +26,29 @@ def correlation_data(found: Correlation) -> dict[str, Any]:
         "no_differences": found.no_differences,
         "no_p_values": found.no_p_values,
         "permutations": found.ways,
-        "checkpoints": [
-            {
-                "checkpoint": score.checkpoint,
-                "source": str(points.runs[i].source),
-                "family": score.family,
-                "step": score.order,
-                "passed": int(points.passed[i]),
-                "trials": int(points.trials[i]),
-                "seeds": len(score.passed),
-                "logit": float(points.y[i]),
-                "values": {row.predictor.label: _known(float(row.predictor.values[i])) for row in found.rows},
-            }
-            for i, score in enumerate(points.scores)
-        ],
+        "checkpoints": [_checkpoint(found, i) for i in range(len(points.scores))],
         "measures": [_row(row) for row in found.rows],
-        "differences": [
-            {
-                "measure": one.label,
-                "rival": one.rival,
-                "r": one.r,
-                "r_rival": one.r_rival,
-                "r_between": one.r_between,
-                "reason": one.reason,
-                "gain": one.gain,
-                "answer": one.answer,
-                "test": one.test and one.test._asdict(),
-                "p_value_after_holm": one.p_value,
-                "comparisons": one.comparisons,
-                "if_independent": one.if_independent and one.if_independent._asdict(),
-            }
-            for one in found.differences
-        ],
-        "given": [
-            {
-                "measure": one.label,
-                "given": one.rival,
-                "partial": one.measure and one.measure._asdict(),
-                "split_half_control": one.control and one.control._asdict(),
-                "above_control": one.above_control,
-            }
-            for one in found.given
-        ],
+        "differences": [_difference(one) for one in found.differences],
+        "given": [_given(one) for one in found.given],
         "predictions": [
             {"predictor": one.label, "rmse_checkpoint": one.checkpoint, "rmse_family": one.family}
             for one in found.predictions
         ],
+    }
+
+
+def _checkpoint(found: Correlation, i: int) -> dict[str, Any]:
+    points, score = found.points, found.points.scores[i]
+    return {
+        "checkpoint": score.checkpoint,
+        "source": str(points.runs[i].source),
+        "family": score.family,
+        "step": score.order,
+        "passed": int(points.passed[i]),
+        "trials": int(points.trials[i]),
+        "seeds": len(score.passed),
+        "logit": float(points.y[i]),
+        "values": {row.predictor.label: _known(float(row.predictor.values[i])) for row in found.rows},
     }
 
 
@@ -92,6 +70,33 @@ def _row(row: Row) -> dict[str, Any]:
         "r_without_step": row.without_step,
         "p_value": row.p_value,
         "p_value_max_t": row.max_p_value,
+    }
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return {
+        "measure": one.label,
+        "rival": one.rival,
+        "r": one.r,
+        "r_rival": one.r_rival,
+        "r_between": one.r_between,
+        "reason": one.reason,
+        "gain": one.gain,
+        "answer": one.answer,
+        "test": one.test and one.test._asdict(),
+        "p_value_after_holm": one.p_value,
+        "comparisons": one.comparisons,
+        "if_independent": one.if_independent and one.if_independent._asdict(),
+    }
+
+
+def _given(one: Given) -> dict[str, Any]:
+    return {
+        "measure": one.label,
+        "given": one.rival,
+        "partial": one.measure and one.measure._asdict(),
+        "split_half_control": one.control and one.control._asdict(),
+        "above_control": one.above_control,
     }
 
 
