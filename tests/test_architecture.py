@@ -35,7 +35,7 @@ BELOW = {
 }
 """What stands directly below each folder or file at the top of the package. It may import this and all below it."""
 
-FRAME = ("experiment", "readings", "provenance", "page", "picture", "scoring")
+FRAME = ("experiment", "readings", "provenance", "page", "picture", "scoring", "before_after")
 """The files of the laboratory that every experiment may import. They import no experiment."""
 
 UNDER_ALL = ["files", "assets", "errors", "messages", "labels", "__init__"]
