@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from lm_eval_hesnr.metrics.correlation.two_measures import correlation
 from lm_eval_hesnr.results.correlate.points import Points, Predictor
 
 HE_SNR, PPL, SELF, CALIBRATED = "he_snr,action", "ppl,action", "self_he_snr,action", "calibrated_he_snr,action"
@@ -18,7 +15,7 @@ because all checkpoints have one tokenizer."""
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
-    """n checkpoints and the values of every measure. In each predictor, `x` is higher for a better model."""
+    """n checkpoints and the values of every measure. Where a measure has a direction, a higher `x` is better."""
 
     points: Points
     he_snr: Predictor
@@ -36,15 +33,4 @@ class Study:
     @property
     def all_rivals(self) -> list[Predictor]:
         """The rivals of P2."""
-        return [*self.directed_rivals, self.null]
-
-    @property
-    def directed_rivals(self) -> list[Predictor]:
-        """The rivals. One without a direction gets that of its own r with the outcome, to its advantage."""
-        return [_directed(one, self.points.y) for one in self.rivals]
-
-
-def _directed(one: Predictor, y: np.ndarray) -> Predictor:
-    if one.has_direction or correlation(one.x, y) >= 0:
-        return one
-    return replace(one, x=-one.x, drawn=None if one.drawn is None else -one.drawn)
+        return [*self.rivals, self.null]

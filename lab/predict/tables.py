@@ -32,7 +32,7 @@ QUESTIONS = {
 
 def correlation_of(study: Study) -> Correlation:
     """Everything that `hesnr correlate` says about the study."""
-    return correlate(study.points, [study.he_snr, study.calibrated], [study.ppl, *study.directed_rivals])
+    return correlate(study.points, [study.he_snr, study.calibrated], [study.ppl, *study.rivals])
 
 
 NUMBERS = {

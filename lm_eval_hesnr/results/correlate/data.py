@@ -80,6 +80,7 @@ def _difference(one: Difference) -> dict[str, Any]:
         "r": one.r,
         "r_rival": one.r_rival,
         "r_between": one.r_between,
+        "turned": list(one.turned),
         "reason": one.reason,
         "gain": one.gain,
         "answer": one.answer,

@@ -32,6 +32,9 @@ class Difference:
     """Of the measure with the outcome."""
     r_rival: float | None
     r_between: float | None
+    turned: Sequence[str] = ()
+    """Those of both that have no better direction, and count with the other sign here: that of their r, to their
+    advantage. Otherwise -r would count against them, and a p-value could be 0."""
     reason: str | None = None
     """Why there is no test."""
     same_as: str | None = None
@@ -95,10 +98,14 @@ def _difference(
     reason = next((f"{label}: {why}" for label in (one.label, rival.label) if (why := reasons[label])), None)
     if reason:
         return Difference(label=one.label, rival=rival.label, r=None, r_rival=None, r_between=None, reason=reason)
+    turned = [each.label for each in (one, rival) if each.directed(points.y) is not each]
+    one, rival = one.directed(points.y), rival.directed(points.y)
     r, r_rival, r_between = (
         float(correlation(*pair)) for pair in ((one.x, points.y), (rival.x, points.y), (one.x, rival.x))
     )
-    found = Difference(label=one.label, rival=rival.label, r=r, r_rival=r_rival, r_between=r_between)
+    found = Difference(
+        label=one.label, rival=rival.label, r=r, r_rival=r_rival, r_between=r_between, turned=tuple(turned)
+    )
     same = next((other for other in earlier if not reasons[other.label] and are_same(other.x, rival.x)), None)
     if same is not None or are_same(one.x, rival.x):
         label = one.label if same is None else same.label

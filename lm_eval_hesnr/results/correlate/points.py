@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ from lm_eval_hesnr.metrics.correlation.outcome import (
     seed_variance,
     with_seed_noise,
 )
-from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FAMILIES
+from lm_eval_hesnr.metrics.correlation.two_measures import FEWEST_FAMILIES, correlation
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure
 from lm_eval_hesnr.metrics.noise import scaled
 from lm_eval_hesnr.results.compare.comparable import why_not
@@ -76,7 +76,11 @@ class Predictor:
     halves: tuple[np.ndarray, np.ndarray] | None = None
     """(n,) twice: x over every second trajectory, and over the others."""
     has_direction: bool = True
-    """Whether higher or lower is better. If not, the values are used as they are."""
+    """Whether higher or lower is better. If not, the values are used as they are, except by `directed`."""
+
+    def directed(self, y: np.ndarray) -> Predictor:
+        """The predictor. One without a direction gets that of its r with y (n,), to its advantage."""
+        return self if self.has_direction or correlation(self.x, y) >= 0 else replace(self, x=-self.x)
 
     def missing(self, names: Sequence[str]) -> str | None:
         """Why there is no statistic about it; None if there are."""

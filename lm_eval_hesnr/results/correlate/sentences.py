@@ -32,7 +32,8 @@ def headline(found: Correlation) -> list[str]:
 
 
 def _answer(found: Correlation, one: Difference) -> str:
-    rs = "" if one.r is None or one.r_rival is None else f" r is {one.r:.3f} and {one.r_rival:.3f}."
+    turned = f" ({' and '.join(one.turned)}: with the other sign)" if one.turned else ""
+    rs = "" if one.r is None or one.r_rival is None else f" r is {one.r:.3f} and {one.r_rival:.3f}{turned}."
     if one.test is None or one.p_value is None:
         reason = found.no_differences if one.reason == NO_TEST else one.reason
         return f"NOT KNOWN: {reason or 'the test is not defined for these numbers'}.{rs}"

@@ -128,14 +128,6 @@ def test_the_other_half_of_the_runs_can_be_the_control():
     assert other["control"] != p6(study).numbers["control"]
 
 
-def test_a_rival_without_a_direction_gets_its_sign_also_in_its_draws():
-    study = made_up("better", 0)
-    one = replace(study.ppl, x=-study.ppl.x, drawn=-study.ppl.x[None], has_direction=False)
-    (directed,) = replace(study, rivals=[one]).directed_rivals
-    np.testing.assert_array_equal(directed.x, study.ppl.x)
-    np.testing.assert_array_equal(directed.drawn, study.ppl.x[None])
-
-
 def test_he_snr_that_is_the_same_for_all_families_at_each_step_decides_nothing():
     study = made_up("better", 0)
     assert p3(with_he_snr(study, np.tile(np.arange(6.0), 6))).verdict == UNDECIDED

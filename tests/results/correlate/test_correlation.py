@@ -246,6 +246,24 @@ def test_a_diagnostic_is_used_as_it_is_and_named():
     assert sentence not in cautions(correlate(found, [he_snr], []))
 
 
+def test_a_diagnostic_is_compared_with_the_sign_of_its_own_r():
+    found = points(family=lambda i: f"run {i // 3}", noise=0.2, ppl=[30 - 2 * i + 3 * (i % 2) for i in range(12)])
+    he_snr, ppl = found.predictors([HE_SNR, PPL])
+    turned = replace(ppl, label="mean_entropy,action", x=-ppl.x, has_direction=False)
+    usual = correlate(found, [he_snr], [ppl]).differences[0]
+    one = correlate(found, [he_snr], [turned])
+    of_turned = one.differences[0]
+    assert usual.test is not None
+    assert of_turned.test == usual.test
+    assert of_turned.r_rival == usual.r_rival
+    assert (usual.turned, of_turned.turned) == ((), ("mean_entropy,action",))
+    assert "(mean_entropy,action: with the other sign)" in headline(one)[0]
+    in_the_table = one.row("mean_entropy,action").pearson
+    assert in_the_table is not None
+    assert usual.r_rival is not None
+    assert in_the_table.value == pytest.approx(-usual.r_rival)
+
+
 def test_the_last_caution_is_about_choices_after_the_fact():
     assert cautions(result(points()))[-1].startswith(
         "It misleads if somebody chose the measure, its scope, its epsilon or the checkpoints after a look"
