@@ -37,7 +37,8 @@ def check_together(arrays: Mapping[str, Any], k: int) -> None:
         _check_probabilities(rows, p, arrays["rank"][rows], arrays["top_mass"][rows], k)
     if {"rank", "entropy"} <= arrays.keys():
         top_mass = arrays["top_mass"][rows] if "top_mass" in arrays else np.full(len(rows), np.nan)
-        known = arrays["rank"][rows] <= k
+        # the second: fewer than k + 1 tokens can have so large a probability, whatever the rank is
+        known = (arrays["rank"][rows] <= k) | (p * (k + 1) > 1 + _TOGETHER)
         _check_entropy(rows[known], p[known], arrays["entropy"][rows][known], top_mass[known], k)
 
 

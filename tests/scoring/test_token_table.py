@@ -12,6 +12,7 @@ import pytest
 
 from lm_eval_hesnr.metrics.measures import measures
 from lm_eval_hesnr.scoring import table_file
+from lm_eval_hesnr.scoring.possible_rows import check_together
 from lm_eval_hesnr.scoring.table_columns import COLUMNS
 from lm_eval_hesnr.scoring.table_file import read_file, read_texts
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -272,3 +273,10 @@ def test_a_list_of_very_many_equal_items_is_refused_before_it_is_read(tmp_path, 
     monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("it was read"))
     with pytest.raises(ValueError, match=r"it has 400 rows and 8\d{6} bytes, expected"):
         read_token_table(path)
+
+
+def test_without_a_mass_the_entropy_of_a_certain_token_is_refused_whatever_its_rank_is():
+    """`hesnr diagnose` reads no mass, so nothing else compares this rank with the probability."""
+    row = {"scored": [True], "logprob": [-1e-7], "rank": [50], "entropy": [2.3]}
+    with pytest.raises(ValueError, match=r"column entropy, row 0: found 2\.3 for a token with a probability of 1, exp"):
+        check_together({name: np.array(values) for name, values in row.items()}, 10)
