@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,14 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, Qwen2Config
 
+from benchmarks.repository import ROOT
 from lm_eval_hesnr.labelling.render import transcript
 from lm_eval_hesnr.labels import Label
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.trajectories.load import load_trajectories
 
-REAL = Path(__file__).parents[2] / "shared" / "trajectories"
+REAL = ROOT.parent / "shared" / "trajectories"
 ACTIONS, WANTED, K = 79, 0.15, 10
 
 

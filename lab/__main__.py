@@ -16,10 +16,11 @@ import logging
 import time
 from pathlib import Path
 
+from benchmarks.repository import ROOT
 from lab.experiment import Analysis, Experiment, Piece
 from lab.experiments import EXPERIMENTS, experiment
 from lab.page import filled
-from lab.provenance import ROOT, provenance
+from lab.provenance import provenance
 from lab.readings import FOLDER, MissingReadingError, Readings
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import make_folder, replace_file, writing

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from benchmarks.repository import commit
 
-ROOT = Path(__file__).parents[1]
 _PACKAGES = ("lm_eval_hesnr", "lm_eval", "torch", "transformers", "tokenizers", "numpy", "scipy")
 _RESULTS = (":!lab/readings", ":!docs/lab")
 """Changes of readings and pages are no changes of the code."""

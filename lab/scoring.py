@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,3 +65,8 @@ def token_scores(
         evaluate(model, trajectories, metadata={**metadata, "token_table": folder}, model_args=model_args)
         read = [read_scores(path, extras) for path in folder_with_tables(Path(folder)).glob("*.parquet")]
     return [scores for _, _, scores in sorted(read, key=lambda one: one[0] or 0)]
+
+
+def rounded(value: float | None) -> float | None:
+    """Seven significant digits; None if the value is missing, or no finite number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.7g}")

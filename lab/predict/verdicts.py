@@ -221,10 +221,7 @@ def p5(study: Study) -> Verdict:
 
 def p6(study: Study) -> Verdict:
     """Given ln PPL and the family, does HE-SNR say more than a second reading of ln PPL would?"""
-    if study.ppl.halves is None:
-        return p6_against(study, None)
-    first, second = study.ppl.halves
-    return p6_against(study, (first, second))
+    return p6_against(study, study.ppl.halves)
 
 
 def p6_against(study: Study, halves: tuple[np.ndarray, np.ndarray] | None) -> Verdict:

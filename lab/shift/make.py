@@ -13,7 +13,7 @@ from lab.families.about import about_with_training
 from lab.families.train import checkpoint
 from lab.predict.layout import digest
 from lab.provenance import digest_of_weights
-from lab.scoring import token_scores
+from lab.scoring import rounded, token_scores
 from lab.shift.layout import HISTOGRAM, HISTOGRAM_AT, NEAR, columns_at, line
 from lab.shift.plan import TEMPERATURES
 from lab.shift.windows import COLUMNS, counts, moves
@@ -52,8 +52,8 @@ def make_reading(folder: Path, name: str) -> Made:
         "near": {str(n): _near(scores, n) for n in NEAR},
         "columns": list(TOTALS),
         "totals": [totals_line(totals(one, EPSILON)) for one in profiles],
-        "calibrated_he_snr": _rounded(calibration.estimate.value),
-        "temperatures": [_rounded(one) for one in calibration.temperatures],
+        "calibrated_he_snr": rounded(calibration.estimate.value),
+        "temperatures": [rounded(one) for one in calibration.temperatures],
     }
     return Made(about_with_training(model, name), value)
 
@@ -93,10 +93,6 @@ def _near(scores: Sequence[TokenScores], n: int) -> dict[str, str]:
         "ranks": line(np.bincount(np.concatenate(ranks), minlength=k + 2)[1:]),
         "equal": line(np.histogram(np.concatenate(ratios), np.arange(11) / 10)[0]),
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.7g}")
 
 
 def entropies_of(scores: TokenScores, chosen: np.ndarray) -> dict[float, np.ndarray]:

@@ -24,6 +24,7 @@ from lab.families.train import checkpoint
 from lab.grader import Pool
 from lab.micro_swe import Task
 from lab.provenance import digest_of_weights
+from lab.scoring import rounded
 from lab.tax.models import kl_to_start, set_temperature
 from lab.tax.objectives import CONSTANTS, objective
 from lab.tax.plan import (
@@ -39,7 +40,7 @@ from lab.tax.plan import (
     STEPS,
     TASKS,
 )
-from lab.tax.read import reading_of, rounded, scored
+from lab.tax.read import reading_of, scored
 from lab.tax.trajectories import trajectories
 from lab.tax.wrong_action import with_wrong
 from lab.tuning.attempts import TEMPERATURE, solved

@@ -6,7 +6,6 @@ he_snr is no function of such sums, so that its values without each group are ke
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from lab.before_after import SET_COLUMNS, Decided, line, on_set, parts, ranks
 from lab.predict.layout import digest
-from lab.scoring import token_scores
+from lab.scoring import rounded, token_scores
 from lab.tax.plan import GROUPS
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.calibration import Calibration, calibrated
@@ -89,8 +88,3 @@ def _calibrated_loss(pooled: ByTemperature, profiles: Sequence[EntropyProfile]) 
 def _by_group(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The sum over the trajectories of each group."""
     return [np.sum([*rows[2 * i :: 2 * GROUPS], *rows[2 * i + 1 :: 2 * GROUPS]], axis=0) for i in range(GROUPS)]
-
-
-def rounded(value: float | None) -> float | None:
-    """Seven significant digits; None if the value is missing, or no finite number."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.7g}")

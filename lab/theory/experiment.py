@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.repository import ROOT
 from lab.experiment import Analysis, Experiment, Piece
-from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.theory.differences import rows_of
 from lab.theory.reading import make

@@ -5,9 +5,9 @@ from contextlib import suppress
 
 import pytest
 
+from benchmarks.repository import ROOT
 from lab.experiments import experiment
 from lab.page import filled
-from lab.provenance import ROOT
 from lab.readings import FOLDER, Readings
 from lab.theory.experiment import DATA
 from lm_eval_hesnr.errors import InputError

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks.repository import ROOT
 from lab.context.experiment import EXPERIMENT
 from lab.context.study import points, spikes
 from lab.context.verdicts import (
@@ -22,7 +23,6 @@ from lab.context.verdicts import (
 )
 from lab.experiment import NOT_MADE
 from lab.page import filled
-from lab.provenance import ROOT
 from lab.readings import Readings
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.bootstrap import Difference, Interval

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.repository import ROOT
 from lab.page import filled
-from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.shift.experiment import analyse, pieces
 from lab.shift.from_readings import trainings

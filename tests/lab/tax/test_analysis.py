@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from benchmarks.repository import ROOT
 from lab.experiment import NOT_MADE
 from lab.page import filled
-from lab.provenance import ROOT
 from lab.readings import FOLDER, Readings
 from lab.tax.compared import AT_BEST, AT_CALIBRATED, AT_EQUAL, compare
 from lab.tax.experiment import EXPERIMENT

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.interventions.changes import EASIEST, HALF, TITLES, UNCHANGED
+from benchmarks.repository import ROOT
 from lab import __main__ as command
-from lab.provenance import ROOT
 from lab.readings import FOLDER, Readings
 from lab.theory.differences import MOVES, NOT_CLEAR, RIGHT, STAYS, WRONG, Row, rows_of
 from lab.theory.experiment import DATA, PART, analyse

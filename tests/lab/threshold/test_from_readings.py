@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.repository import ROOT
 from lab.families.plan import checkpoints
 from lab.page import filled
 from lab.predict.from_readings import study_of
-from lab.provenance import ROOT
 from lab.readings import Readings
 from lab.threshold.experiment import analyse, pieces
 from lab.threshold.from_readings import thresholds
