@@ -93,8 +93,14 @@ def _write_chats(out: Path, tokenizer: Tokenizer, sessions: list[str]) -> None:
     np.save(out / "chats_train_wanted.npy", np.concatenate(counted))
 
 
-def prepare_data(out: Path, seed: int) -> Tokenizer:
-    """Train the tokenizer, encode all documents and write the streams, unless this was already done."""
+def prepare_data(out: Path, seed: int, tokenizer: Tokenizer | None = None) -> Tokenizer:
+    """Encode all documents and write the streams, unless this was already done.
+
+    Args:
+        out: the working folder.
+        seed: of the order of the documents.
+        tokenizer: None to train one on a sample of the corpus.
+    """
     path = out / "tokenizer.json"
     if path.exists():
         return Tokenizer.from_file(str(path))
@@ -103,8 +109,9 @@ def prepare_data(out: Path, seed: int) -> Tokenizer:
         name: [doc["text"] for doc in documents if doc["split"] == "train"]
         for name, documents in (("code", code), ("languages", languages), ("sessions", sessions))
     }
-    sample = train["code"][::14] + train["languages"][::8] + train["sessions"][: len(train["code"]) // 14]
-    tokenizer = train_tokenizer(sample, VOCAB_SIZE)
+    if tokenizer is None:
+        sample = train["code"][::14] + train["languages"][::8] + train["sessions"][: len(train["code"]) // 14]
+        tokenizer = train_tokenizer(sample, VOCAB_SIZE)
     _write_chats(out, tokenizer, train["sessions"])
     for doc in sessions[::CHAT_ONE_IN]:
         if doc["split"] == "train":

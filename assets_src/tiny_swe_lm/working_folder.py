@@ -26,7 +26,7 @@ def write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def keep_to_plan(out: Path, plan: Mapping[str, int]) -> None:
+def keep_to_plan(out: Path, plan: Mapping[str, int | str]) -> None:
     """Write `plan.json` into the folder; raises InputError if an earlier run has other settings."""
     path = out / "plan.json"
     if not path.exists():

@@ -19,18 +19,22 @@ from assets_src.tiny_swe_lm.working_folder import keep_to_plan
 from lab.families.corrupted import write_corrupted
 from lab.families.plan import FLOOR
 from lab.families.recipes import BATCH_TOKENS, N_STEPS, RECIPES, REPEATS, WINDOW, stage
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 
 SEED = 0
 SESSIONS = {"sessions": 2600, "tool_sessions": 1000}
+TOKENIZER = EMBEDDED_MODEL / "tokenizer.json"
+"""That of the packaged model. The corpus depends on the machine. So would a tokenizer that is trained on it, and models
+of two machines could not be compared."""
 
 
 def prepared(out: Path, *, n_workers: int) -> tuple[Tokenizer, dict[str, Stream]]:
     """The tokenizer and all streams of the working folder. They are made first if they are not there."""
-    keep_to_plan(out, {"seed": SEED, "steps": N_STEPS, **SESSIONS})
+    keep_to_plan(out, {"seed": SEED, "steps": N_STEPS, **SESSIONS, "tokenizer": "that of the packaged model"})
     if not (out / "tokenizer.json").exists():
         amounts = ["--sessions", str(SESSIONS["sessions"]), "--tool-sessions", str(SESSIONS["tool_sessions"])]
         corpus.main(["--out", str(out), "--seed", str(SEED), "--workers", str(n_workers), *amounts])
-    tokenizer = prepare_data(out, SEED)
+    tokenizer = prepare_data(out, SEED, Tokenizer.from_file(str(TOKENIZER)))
     corrupted = write_corrupted(out, SEED)
     return tokenizer, {**load_streams(out), "corrupted": Stream(np.load(corrupted, mmap_mode="r"))}
 

@@ -1,14 +1,18 @@
 """The training runs of the laboratory: one difference each, a given head, corrupted sessions."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from assets_src.tiny_swe_lm import data
 from assets_src.tiny_swe_lm.model import Size, build_model
 from assets_src.tiny_swe_lm.tokenizer import train_tokenizer
+from lab.families import corrupted as corrupted_sessions
 from lab.families import train as training
 from lab.families.about import about, training_sha256
 from lab.families.corrupted import corrupted
@@ -77,6 +81,28 @@ def test_repeats_of_the_first_recipe_differ_in_the_seed_alone_and_are_not_in_pre
     assert of["recipe_seed2"] == {**of["recipe"], "seed": 2}
     assert "seed" not in of["recipe"]
     assert {one.family for one in checkpoints(fast=False)} == set(FAMILIES) == set(RECIPES) - set(REPEATS)
+
+
+def test_two_machines_with_another_corpus_have_the_same_tokenizer(tmp_path, monkeypatch):
+    packaged = training.TOKENIZER.read_text()
+    for machine in ("one", "other"):
+        documents = [{"source": machine, "text": f"{machine} = {n}\n", "split": data.SPLITS[n == 0]} for n in range(20)]
+        for name in ("code_documents", "language_documents"):
+            monkeypatch.setattr(data, name, lambda seed, found=documents: found)
+        for module in (data, corrupted_sessions):
+            sessions = [{**one, "text": session(machine, 2)} for one in documents]
+            monkeypatch.setattr(module, "styled_sessions", lambda out, seed, found=sessions: [dict(o) for o in found])
+        monkeypatch.setattr(training.corpus, "main", lambda arguments: None)
+        tokenizer, streams = training.prepared(tmp_path / machine, n_workers=1)
+        assert json.loads(tokenizer.to_str()) == json.loads(packaged)
+        assert tokenizer.decode(streams["code"].ids[:4]).startswith(machine)
+    assert not np.array_equal(streams["code"].ids, np.load(tmp_path / "one/code_train.npy"))
+
+    (tmp_path / "one/plan.json").write_text(
+        json.dumps({**json.loads((tmp_path / "one/plan.json").read_text()), "tokenizer": "own"})
+    )
+    with pytest.raises(InputError, match="tokenizer was own and is that of the packaged model now"):
+        training.prepared(tmp_path / "one", n_workers=1)
 
 
 def test_a_training_from_the_beginning_is_another_one_and_a_continued_one_is_the_same(tmp_path):
