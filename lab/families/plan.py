@@ -14,6 +14,12 @@ FAMILIES = {
 }
 PERCENTS = (12.5, 25.0, 37.5, 50.0, 75.0, 100.0)
 """The points of training at which a checkpoint is taken, in percent of its steps."""
+PLANNED = len(FAMILIES) * len(PERCENTS)
+"""The checkpoints of the preregistered complete form."""
+
+LOST = "larger"
+"""The family that is no part of the analysis: its weights, and the tokenizer of all families, were lost before all of
+its readings were made (docs/lab/predict.md). A model with another tokenizer cannot be compared with the others."""
 SEEDS = (0, 1, 2)
 """Of fine-tuning."""
 
@@ -45,9 +51,14 @@ class Checkpoint(NamedTuple):
         return f"{self.family}-{self.percent:05.1f}"
 
 
+LOST_BUT_READ = tuple(Checkpoint(LOST, percent) for percent in PERCENTS[:3])
+"""Its checkpoints whose readings are complete."""
+
+
 def checkpoints(*, fast: bool) -> list[Checkpoint]:
-    """All checkpoints of the experiment, or of its fast form."""
-    return [Checkpoint(family, percent) for family in (FAST_FAMILIES if fast else FAMILIES) for percent in PERCENTS]
+    """All checkpoints whose readings can be compared, or those of the fast form."""
+    families = FAST_FAMILIES if fast else [family for family in FAMILIES if family != LOST]
+    return [Checkpoint(family, percent) for family in families for percent in PERCENTS]
 
 
 def seeds(*, fast: bool) -> tuple[int, ...]:

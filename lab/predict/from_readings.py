@@ -30,6 +30,7 @@ def study_of(
     data: str = MAIN_DATA,
     count: str = MAIN_COUNT,
     without: Sequence[str] = (),
+    others: Sequence[Checkpoint] = (),
 ) -> Study:
     """The study of all checkpoints.
 
@@ -39,11 +40,12 @@ def study_of(
         data: which trajectories the measures are over.
         count: how passed trials are counted, one of `COUNTS`.
         without: families that are left out.
+        others: checkpoints that are added.
 
     Raises:
         InputError: a reading is missing, or two checkpoints cannot be compared.
     """
-    rows = [one for one in checkpoints(fast=fast) if one.family not in without]
+    rows = [*(one for one in checkpoints(fast=fast) if one.family not in without), *others]
     before = {one: readings.needed(one.name, f"reading/{data}") for one in rows}
     after = {one: [readings.needed(one.name, f"outcome/{seed}") for seed in seeds(fast=fast)] for one in rows}
     _check_same(readings, after)

@@ -115,10 +115,10 @@ def test_the_command_analyses_readings_without_a_model(folder, tmp_path, capsys)
     assert [one["name"] for one in data["verdicts"]] == ["P1", "P2", "P3", "P4", "P5", "P6"]
     assert f"| together |  | **{data['together']}** |" in out
     assert (data["form"], data["verdict_of_the_experiment"]) == ("fast", "not made")
-    assert out.count("**Fast form**: 24 checkpoints, 2 seeds.") == 5
+    assert out.count("**Fast form**: 24 checkpoints, 2 seeds.") == 6
     assert "| recipe-012.5 |" in out
     assert "| random weights (the floor; in no test) |  | 0 | not made |" in out
-    assert "| without the larger model |" not in out
+    assert "checkpoints of `larger` |" not in out
     assert "| `sessions` | " in out
     assert (tmp_path / "predict.svg").read_text().count("<circle") == 2 * 24 + 4
     command.main(arguments)
@@ -129,8 +129,9 @@ def test_the_plan_has_every_part_that_the_analysis_needs(folder):
     readings = Readings(folder)
     missing = {piece.name for piece in pieces(True) if readings.part(piece.name, piece.part) is None}
     assert missing == {"floor"}
-    assert len(pieces(False)) == 36 * (3 + 3) + 3
-    assert analyse(readings, True).blocks.keys() == {"verdicts", "checkpoints", "correlations", "robustness", "after"}
+    assert len(pieces(False)) == 30 * (3 + 3) + 3
+    names = {"fast", "verdicts", "checkpoints", "correlations", "robustness", "after"}
+    assert analyse(readings, True).blocks.keys() == names
 
 
 def test_a_missing_reading_is_named(folder):
