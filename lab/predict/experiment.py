@@ -70,7 +70,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
     found, correlation = verdicts(study), correlation_of(study)
     others = {f"measures over {data}": study_of(readings, fast=fast, data=data) for data in DATA if data != MAIN_DATA}
     others |= {count: study_of(readings, fast=fast, count=count) for count in COUNTS if count != MAIN_COUNT}
-    if not fast:
+    if not fast and all(readings.about(one.name) for one in LOST_BUT_READ):
         more = f"with {len(LOST_BUT_READ)} checkpoints of `{LOST}`"
         others[more] = study_of(readings, others=LOST_BUT_READ)
     blocks = {

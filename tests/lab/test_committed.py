@@ -8,9 +8,12 @@ import pytest
 from benchmarks.repository import ROOT
 from lab.experiments import experiment
 from lab.page import filled
+from lab.predict.from_readings import study_of
+from lab.predict.verdicts import together, verdicts
 from lab.readings import FOLDER, Readings
 from lab.theory.experiment import DATA
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.report.sentences import NOT_SHOWN
 from lm_eval_hesnr.task import SweHesnr
 
 MOST_BYTES = 5_000_000
@@ -36,6 +39,14 @@ def test_the_readings_of_theory_are_of_the_committed_trajectories():
         about = Readings(FOLDER / "theory").about(name)
         assert about is not None
         assert about["trajectories_sha256"] == hashlib.sha256("\n".join(digests).encode()).hexdigest(), name
+
+
+def test_the_caution_of_the_report_says_what_was_found():
+    """If HE-SNR is found to be better, `NOT_SHOWN` of the report and docs/measures.md must change."""
+    found = {one.name: one for one in verdicts(study_of(Readings(FOLDER / "predict")))}
+    assert found["P1"].verdict != "supports"
+    assert together(list(found.values())) != "supports"
+    assert NOT_SHOWN.startswith("It is not shown that he_snr predicts solved tasks better than bits_per_byte")
 
 
 @pytest.mark.parametrize("name", ["context", "predict", "shift", "threshold"])

@@ -21,6 +21,12 @@ _CONTEXT = ("windows", "other-context")
 _CAUTIONS = ("few-decisions", "candidates-too-few", "opposite", "topk-falls", "own-family", "temperature", *_CONTEXT)
 """The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
 
+NOT_SHOWN = (
+    "It is not shown that he_snr predicts solved tasks better than bits_per_byte does (docs/lab/predict.md of the "
+    "project). Look at both."
+)
+"""The caution of every comparison."""
+
 
 class Words(NamedTuple):
     """The first words of a page."""
@@ -77,6 +83,8 @@ def _cautions(subject: Subject, findings: Sequence[Finding]) -> Iterator[str]:
     pair = [run.name for run in subject.pair]
     about = [_of_run(one, pair if one.code in _CONTEXT else [main]) for one in findings if one.code in codes]
     yield from dict.fromkeys(one.without_task for one in about if one is not None)
+    if subject.comparison is not None and len(subject.runs) > 1:
+        yield NOT_SHOWN
 
 
 def _of_run(finding: Finding, names: Sequence[str]) -> Finding | None:

@@ -96,7 +96,7 @@ def test_two_machines_with_another_corpus_have_the_same_tokenizer(tmp_path, monk
         monkeypatch.setattr(training.corpus, "main", lambda arguments: None)
         tokenizer, streams = training.prepared(tmp_path / machine, n_workers=1)
         assert json.loads(tokenizer.to_str()) == json.loads(packaged)
-        assert tokenizer.decode(streams["code"].ids[:4]).startswith(machine)
+        assert tokenizer.decode(streams["code"].ids[:4].tolist()).startswith(machine)
     assert not np.array_equal(streams["code"].ids, np.load(tmp_path / "one/code_train.npy"))
 
     (tmp_path / "one/plan.json").write_text(

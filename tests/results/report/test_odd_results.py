@@ -6,6 +6,7 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.results.report.report import report
+from lm_eval_hesnr.results.report.sentences import NOT_SHOWN
 from tests.results.report.page_parts import Parts
 
 
@@ -67,6 +68,11 @@ def test_a_run_of_an_older_version_is_named_next_to_the_verdict(runs, tmp_path):
 def test_the_same_run_twice_is_not_distinguishable(runs):
     made = report(runs[0], runs[0])
     assert "A-2 is not distinguishable from A" in made.words.verdict[1]
+
+
+def test_a_comparison_says_that_he_snr_is_not_shown_to_predict_better(runs):
+    assert report(*runs).words.cautions[-1] == NOT_SHOWN
+    assert NOT_SHOWN not in report(runs[0]).words.cautions
 
 
 def test_results_without_a_scope_are_an_error(runs, tmp_path):
