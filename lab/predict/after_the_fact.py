@@ -8,7 +8,7 @@ import numpy as np
 
 from lab.page import table
 from lab.predict.study import Study
-from lab.predict.verdicts import p1, p6_against
+from lab.predict.verdicts import after_noise, p1, p6_against
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
 from lm_eval_hesnr.results.text_table import interval_cell, number
 
@@ -49,7 +49,7 @@ def _share_between(study: Study) -> float:
 
 def _other_control(study: Study) -> str:
     halves = study.ppl.halves
-    found = p6_against(study, None if halves is None else (halves[1], halves[0]))
+    [found] = after_noise(study, [p6_against(study, None if halves is None else (halves[1], halves[0]))])
     value, low, high = (number(found.numbers.get(key), ".3f") for key in ("control", "control_low", "control_high"))
     return (
         "The control of P6 takes one half of the gold runs as predictor, given the other half. With the halves "

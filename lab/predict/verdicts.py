@@ -44,14 +44,18 @@ class Verdict:
 
 
 def verdicts(study: Study) -> list[Verdict]:
-    """P1 to P6, in order.
+    """P1 to P6, in order."""
+    return after_noise(study, [test(study) for test in TESTS.values()])
+
+
+def after_noise(study: Study, found: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts, after the rule about noise.
 
     If the outcome or HE-SNR is mostly noise, no measure can show what it predicts. Then nothing is against it. The same
     if it is not known how much of them is noise.
     """
-    found = [test(study) for test in TESTS.values()]
     if all(one is not None and one >= LEAST_RELIABILITY for one in reliabilities(study).values()):
-        return found
+        return list(found)
     return [replace(one, verdict=UNDECIDED) if one.verdict == AGAINST else one for one in found]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lab.predict.after_the_fact import after_the_fact
 from lab.predict.equal_loss import equal_loss
 from lab.predict.made_up import Size, made_up
 from lab.predict.study import Study
@@ -62,6 +63,12 @@ def test_the_fast_form_is_against_a_worse_he_snr_and_never_supports_it():
 def test_an_outcome_that_is_mostly_noise_is_against_nothing():
     assert AGAINST not in {one.verdict for one in verdicts(made_up("worse", 0, Size(tasks=10, seeds=1)))}
     assert AGAINST in {one.verdict for one in verdicts(made_up("worse", 0))}
+
+
+def test_the_other_control_of_p6_follows_the_rule_about_noise_too():
+    noisy = (made_up("worse", seed, Size(tasks=10, seeds=1)) for seed in range(100))
+    study = next(one for one in noisy if p6_against(one, one.ppl.halves[::-1]).verdict == AGAINST)
+    assert after_the_fact(study, lambda family: study).endswith("and P6 is undecided.")
 
 
 def without_value(one: Predictor) -> Predictor:
