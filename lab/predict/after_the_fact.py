@@ -53,5 +53,5 @@ def _other_control(study: Study) -> str:
     value, low, high = (number(found.numbers.get(key), ".3f") for key in ("control", "control_low", "control_high"))
     return (
         "The control of P6 takes one half of the gold runs as predictor, given the other half. With the halves "
-        f"exchanged, it is {value} ({low} to {high}), and P6 is {found.verdict}."
+        f"exchanged, it is {value} ({low} to {high}), and the verdict of P6 is {found.verdict!r}."
     )

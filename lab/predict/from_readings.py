@@ -86,7 +86,7 @@ def _check_same(readings: Readings, after: Mapping[Checkpoint, Sequence[Mapping[
         about = readings.about(one.name) or {}
         for key, seen, of in (("tokens", tokens, one.percent), ("training_sha256", trainings, one.family)):
             expected = seen.setdefault(of, about.get(key))
-            if about.get(key) != expected:
+            if about.get(key) is None or about[key] != expected:
                 raise InputError(
                     f"{place}: about, {key}: expected {expected} as in other files of {of}, found {about.get(key)}"
                 )

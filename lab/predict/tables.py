@@ -11,7 +11,7 @@ import numpy as np
 from lab.page import table
 from lab.picture import Panel, Point, picture
 from lab.predict.study import Study
-from lab.predict.verdicts import Verdict, p1, together
+from lab.predict.verdicts import DIFFERENCE, Verdict, p1, together
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
 from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
 from lm_eval_hesnr.results.correlate.points import Predictor
@@ -66,9 +66,16 @@ def _interval(one: Verdict) -> str:
 
 def _numbers(one: Verdict) -> str:
     cells = {name: number(value, ".3g") for name, value in one.numbers.items()}
-    if one.name not in NUMBERS:  # P2: a p-value for each rival
-        *rivals, calibrated = [f"{name} {value}" for name, value in cells.items()]
-        return f"p after Holm, HE-SNR against {', '.join(rivals)}; p against ln PPL, not corrected: {calibrated}"
+    if one.name not in NUMBERS:  # P2: a difference and its p-value for each rival
+        names = [name for name in one.numbers if not name.startswith(DIFFERENCE)]
+        signed = [number(one.numbers.get(f"{DIFFERENCE} {name}"), "+.3f") for name in names]
+        *rivals, calibrated = [
+            f"{name} {difference} (p {cells[name]})" for name, difference in zip(names, signed, strict=True)
+        ]
+        return (
+            f"difference of r and its p after Holm, HE-SNR against {', '.join(rivals)}; against ln PPL, p not "
+            f"corrected: {calibrated}"
+        )
     return NUMBERS[one.name].format_map(defaultdict(lambda: number(None, ""), cells))
 
 

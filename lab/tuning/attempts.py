@@ -101,10 +101,12 @@ def _filled_up(prompts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor
 
 
 def _next_tokens(logits: torch.Tensor, *, greedy: bool) -> torch.Tensor:
-    """(B,) token ids, from (B, V) logits."""
+    """(B,) token ids, from (B, V) logits. Of a row with a value that is NaN or infinite, id 0: it solves no task."""
+    known = logits.isfinite().all(1)
     if greedy:
-        return logits.argmax(1)
-    return torch.multinomial((logits / TEMPERATURE).softmax(1), 1)[:, 0]
+        return logits.argmax(1).where(known, 0)
+    given = logits.where(known[:, None], 0)
+    return torch.multinomial((given / TEMPERATURE).softmax(1), 1)[:, 0].where(known, 0)
 
 
 def _by_length(tokenizer: PreTrainedTokenizerBase, tasks: Sequence[Task]) -> Iterator[list[int]]:

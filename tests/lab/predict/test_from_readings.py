@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lab import __main__ as command
-from lab.families.plan import checkpoints
+from lab.families.plan import LOST_BUT_READ, checkpoints
 from lab.predict.experiment import analyse, pieces
 from lab.predict.from_readings import study_of
 from lab.predict.layout import COUNTS, GROUPS, MOST_ROWS, outcome_of, reading_of, totals_of
@@ -40,13 +40,19 @@ def folder(tmp_path_factory):
 
     Next to them: the results files, and the outcomes as `hesnr correlate` reads them.
     """
-    readings = Readings(tmp_path_factory.mktemp("readings") / "predict")
+    return made_up(tmp_path_factory.mktemp("readings") / "predict", checkpoints(fast=True), (0, 1))
+
+
+LEVELS = {"recipe": -0.3, "code": 0.5, "sessions": 0.1, "high_lr": -0.6, "corrupted": 0.3, "larger": 0.2}
+
+
+def made_up(folder, rows, seeds):
+    readings = Readings(folder)
     scores = ["checkpoint,family,step,seed,passed,tasks"]
     random = np.random.default_rng(0)
-    levels = dict(zip(("recipe", "code", "sessions", "high_lr"), (-0.3, 0.5, 0.1, -0.6), strict=True))
-    for one in checkpoints(fast=True):
+    for one in rows:
         trend = np.log(one.percent / 12.5)
-        ability = trend + levels[one.family]
+        ability = trend + LEVELS[one.family]
         about = {"percent": one.percent, "tokens": 1000 * one.percent, "training_sha256": one.family}
         found = results(one.name, 0.1 + 0.02 * ability, float(np.exp(4 - 0.5 * trend + random.normal(0, 0.05))))
         file = readings.folder.parent / "results" / one.name / "results_1.json"
@@ -55,7 +61,7 @@ def folder(tmp_path_factory):
         reading = reading_of(found)
         for data in ("micro_swe", "swe_mini", "dialect"):
             readings.add(one.name, f"reading/{data}", about, reading, {})
-        for seed in (0, 1):
+        for seed in seeds:
             rate = 1 / (1 + np.exp(2 - ability))
             greedy, sampled = (random.random(600) < rate).tolist(), random.binomial(4, rate, 600).tolist()
             outcome = outcome_of(TASKS, greedy, sampled, {"lr": 2e-3}, 0.5)
@@ -144,6 +150,7 @@ def test_a_missing_reading_is_named(folder):
     [
         (lambda file: file["about"].update(tokens=7), "about, tokens: expected"),
         (lambda file: file["about"].update(training_sha256="again"), "training_sha256: expected sessions"),
+        (lambda file: file["about"].pop("training_sha256"), "training_sha256: expected sessions.*found None"),
         (
             lambda file: file["parts"]["outcome/0"]["value"].update(tasks_sha256="0"),
             "tasks_sha256 of an outcome differs",
@@ -185,6 +192,31 @@ def test_a_checkpoint_with_a_missing_measure_stays_and_the_tests_that_need_it_ar
     assert {name: of[name] for name in ("P1", "P4", "P5", "P6")} == dict.fromkeys(("P1", "P4", "P5", "P6"), "undecided")
     assert "| sessions-050.0 |" in found.blocks["checkpoints"]
     assert found.data["together"] != "supports"
+
+
+def test_all_checkpoints_that_can_be_compared(tmp_path):
+    folder = made_up(tmp_path / "predict", [*checkpoints(fast=False), *LOST_BUT_READ], (0, 1, 2))
+    readings = Readings(folder)
+    for seed in (0, 1, 2):
+        value = outcome_of(TASKS, [True] * 6 + [False] * 594, [0] * 600, {"lr": 2e-3}, 0.5)
+        readings.add("floor", f"outcome/{seed}", {}, value, {})
+    found = analyse(readings, False)
+    assert (found.data["form"], found.data["verdict_of_the_experiment"]) == ("all comparable checkpoints", "not made")
+    assert found.blocks["checkpoints"].count("| 1800 |") == 30 + 1
+    assert "| larger-" not in found.blocks["checkpoints"]
+    assert "| random weights (the floor; in no test) |  | 0 | 18 | 1800 | 1.0% |" in found.blocks["checkpoints"]
+    assert "the share of 120 ways" in found.blocks["correlations"]
+    assert "| with 3 checkpoints of `larger` |" in found.blocks["robustness"]
+    assert [name for name in LEVELS if f"| `{name}` | " in found.blocks["after"]] == list(LEVELS)[:5]
+    assert "N/A" not in found.blocks["after"]
+    fast = analyse(readings, True)
+    assert found.blocks["fast"] == fast.blocks["fast"] == fast.blocks["verdicts"]
+    assert found.blocks["verdicts"].startswith("**After the fact**: 30 checkpoints, 3 seeds.")
+
+    (folder / "larger-025.0.json").unlink()
+    less = analyse(Readings(folder), False)
+    assert "of `larger` |" not in less.blocks["robustness"]
+    assert less.data == found.data
 
 
 def test_many_trajectories_are_added_into_few_rows():

@@ -162,6 +162,13 @@ def test_cold_samples_are_the_greedy_attempt_each(tokenizer, tasks, learned, mon
     assert written_actions(learned, tokenizer, tasks, samples=3) == [text for text in greedy for _ in range(3)]
 
 
+@pytest.mark.parametrize("greedy", [True, False])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_model_that_diverged_writes_nothing_and_stops_no_other_attempt(greedy, value):
+    logits = torch.tensor([[0.0, 1, 2, 50], [0, value, 2, 50], [0, 50, 1, 2]])
+    assert _next_tokens(logits, greedy=greedy).tolist() == [3, 0, 1]
+
+
 def test_tokens_are_drawn_with_the_probabilities_at_the_temperature():
     torch.manual_seed(0)
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
