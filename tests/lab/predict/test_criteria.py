@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from lab.predict import verdicts as of_verdicts
 from lab.predict.equal_loss import EqualLoss, equal_loss
@@ -83,7 +83,7 @@ def test_p2(study, monkeypatch, changed, calibrated, verdict):
 
 def test_p2_corrects_its_seven_p_values_by_holm_and_calibrated_he_snr_stands_alone():
     study = made_up("better", 0, Size(hidden=0.3))
-    single = {one.label: of_verdicts._difference(study, study.he_snr, one).p_value for one in study.all_rivals}
+    single = {one.label: of_verdicts._difference(study, study.he_snr, one).p_value or 0 for one in study.all_rivals}
     order = sorted(single, key=lambda label: single[label])
     steps = np.maximum.accumulate([(len(order) - i) * single[label] for i, label in enumerate(order)])
     numbers = p2(study).numbers
