@@ -53,6 +53,9 @@ def main(argv: list[str] | None = None) -> None:
         logging.basicConfig(format="%(asctime)s %(message)s")
         logging.getLogger("assets_src").setLevel(logging.INFO)  # the training of a family takes long
         work(pieces, readings, out / arguments.name)
+        if arguments.pieces and (left := len(missing(found, readings, arguments.fast, ""))):
+            print(f"{left} pieces of work are left, so there is no table yet; --list names them")
+            return
     analysis = analysed(found, readings, arguments.fast, arguments.name)
     print("\n\n".join(f"## {name}\n\n{block}" for name, block in analysis.blocks.items()))
     publish(arguments.name, analysis, out, docs=arguments.docs)

@@ -67,8 +67,10 @@ def test_the_same_command_continues_after_a_stop_and_makes_no_reading_twice(run,
     assert json.loads((tmp_path / "r" / "made-up" / "a.json").read_text())["parts"]["x"]["made"]["commit"]
 
 
-def test_the_fast_form_and_some_pieces(run):
+def test_the_fast_form_and_some_pieces(run, tmp_path, capsys):
     assert run("--pieces", "a").made == ["a"]
+    assert capsys.readouterr().out.splitlines()[-1].startswith("2 pieces of work are left, so there is no table yet")
+    assert not (tmp_path / "out" / "made-up.md").exists()
     with pytest.raises(KeyboardInterrupt):
         run("--fast")
     assert run("--fast").made == ["a", "b"]
