@@ -41,6 +41,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--docs", action="store_true", help="also write the page of docs/lab")
     arguments = parser.parse_args(argv)
     found = experiment(arguments.name)
+    has_page = found.fast_page or not arguments.fast
+    if arguments.docs and not has_page:
+        raise InputError(
+            f"--docs with --fast: docs/lab/{arguments.name}.md has the fast form in a block of the other one"
+        )
     out = make_folder(arguments.out, "--out")
     readings = Readings(arguments.readings / arguments.name)
     pieces = missing(found, readings, arguments.fast, arguments.pieces or "")
@@ -58,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
             return
     analysis = analysed(found, readings, arguments.fast, arguments.name)
     print("\n\n".join(f"## {name}\n\n{block}" for name, block in analysis.blocks.items()))
-    publish(arguments.name, analysis, out, docs=arguments.docs)
+    publish(arguments.name, analysis, out, docs=arguments.docs, has_page=has_page)
     print(f"\nwritten: {out / arguments.name}.md, .json and .svg")
 
 
@@ -113,11 +118,13 @@ def work(pieces: list[Piece], readings: Readings, folder: Path) -> None:
         print(f"    {time.monotonic() - start:.0f} s", flush=True)
 
 
-def publish(name: str, analysis: Analysis, out: Path, *, docs: bool) -> None:
-    """Write the page, the numbers and the picture."""
+def publish(name: str, analysis: Analysis, out: Path, *, docs: bool, has_page: bool) -> None:
+    """Write the page, or only its blocks if it has no page, the numbers and the picture."""
     page = ROOT / "docs" / "lab" / f"{name}.md"
     blocks = "\n\n".join(analysis.blocks.values())
-    text = filled(page.read_text(encoding="utf-8"), analysis.blocks) if page.exists() else f"{blocks}\n"
+    text = f"{blocks}\n"
+    if has_page and page.exists():
+        text = filled(page.read_text(encoding="utf-8"), analysis.blocks)
     with writing(out):
         replace_file(out / f"{name}.json", json.dumps(analysis.data, indent=1) + "\n")
         for folder in (out, page.parent) if docs else (out,):

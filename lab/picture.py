@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -40,11 +41,19 @@ class Panel:
     """Whether there are lines at x = 0 and y = 0."""
 
 
-def picture(title: str, panels: Sequence[Panel]) -> str:
-    """The panels, with one legend if there are several series."""
+def picture(title: str, panels: Sequence[Panel], per_row: int | None = None) -> str:
+    """The panels, with one legend if there are several series.
+
+    Args:
+        title: above all panels.
+        panels: side by side.
+        per_row: how many panels are in one row; None for all.
+    """
+    per_row = per_row or len(panels)
+    all_rows = HEIGHT * math.ceil(len(panels) / per_row)
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    width, height = WIDTH * len(panels), HEIGHT + (24 if len(names) > 1 else 0)
+    width, height = WIDTH * per_row, all_rows + (24 if len(names) > 1 else 0)
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         'font-size="11">',
@@ -53,12 +62,13 @@ def picture(title: str, panels: Sequence[Panel]) -> str:
         f'<text x="{LEFT}" y="18" font-size="14">{escape(title)}</text>',
     ]
     for i, panel in enumerate(panels):
-        body += [f'<g transform="translate({WIDTH * i} 0)">', *_panel(panel, colours), "</g>"]
+        row, column = divmod(i, per_row)
+        body += [f'<g transform="translate({WIDTH * column} {HEIGHT * row})">', *_panel(panel, colours), "</g>"]
     if len(names) > 1:
         for i, name in zip(count(), names, strict=False):
             x = LEFT + i * (width - LEFT) / len(names)
-            body.append(f'<circle cx="{x:.1f}" cy="{HEIGHT + 8}" r="4" fill="{colours[name]}"/>')
-            body.append(f'<text x="{x + 8:.1f}" y="{HEIGHT + 12}">{escape(name)}</text>')
+            body.append(f'<circle cx="{x:.1f}" cy="{all_rows + 8}" r="4" fill="{colours[name]}"/>')
+            body.append(f'<text x="{x + 8:.1f}" y="{all_rows + 12}">{escape(name)}</text>')
     return "\n".join([*body, "</svg>"]) + "\n"
 
 

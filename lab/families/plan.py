@@ -1,4 +1,4 @@
-"""The checkpoints of the laboratory: six training runs, each one at six points of its training."""
+"""The checkpoints of the laboratory: training runs, each one read at six points of its training."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ of two machines could not be compared."""
 
 def prepared(out: Path, *, n_workers: int) -> tuple[Tokenizer, dict[str, Stream]]:
     """The tokenizer and all streams of the working folder. They are made first if they are not there."""
-    keep_to_plan(out, {"seed": SEED, "steps": N_STEPS, **SESSIONS, "tokenizer": "that of the packaged model"})
+    digest = hashlib.sha256(TOKENIZER.read_bytes()).hexdigest()
+    keep_to_plan(out, {"seed": SEED, "steps": N_STEPS, **SESSIONS, "tokenizer_sha256": digest})
     if not (out / "tokenizer.json").exists():
         amounts = ["--sessions", str(SESSIONS["sessions"]), "--tool-sessions", str(SESSIONS["tool_sessions"])]
         corpus.main(["--out", str(out), "--seed", str(SEED), "--workers", str(n_workers), *amounts])

@@ -8,13 +8,13 @@ import numpy as np
 
 from lab.page import table
 from lab.predict.study import Study
-from lab.predict.verdicts import after_noise, p1, p6_against
+from lab.predict.verdicts import after_noise, p1, p3, p6_against
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
 from lm_eval_hesnr.results.text_table import interval_cell, number
 
 
 def after_the_fact(study: Study, without: Callable[[str], Study]) -> str:
-    """P1 without each family, how much of the outcome is between families, and P6 with the other half as control.
+    """P1 and P3 without each family, how much of the outcome is between families, and P6 with the other control.
 
     Args:
         study: of all checkpoints.
@@ -22,21 +22,27 @@ def after_the_fact(study: Study, without: Callable[[str], Study]) -> str:
     """
     families = sorted(set(study.points.families))
     rows = [_row("nothing", study), *(_row(f"`{name}`", without(name)) for name in families)]
-    heads = ["left out", "r of HE-SNR", "r of ln PPL", "r of calibrated HE-SNR", "95 % interval, HE-SNR minus ln PPL"]
-    of_families = (
-        f"{_share_between(study):.0%} of the variance of the outcome is between families. The rest is between points "
-        "of training, and noise."
+    heads = [
+        "left out", "r of HE-SNR", "r of ln PPL", "r of calibrated HE-SNR", "r of log(tokens)",
+        "95 % interval, HE-SNR minus ln PPL", "r0 of HE-SNR (p)", "r0 of ln PPL (p)", "between families",
+    ]  # fmt: skip
+    notes = (
+        "r0 and p as in P3: beyond the trend that all families share. Between families: that share of the variance of "
+        "the outcome. The rest is between points of training, and noise."
     )
-    return "\n\n".join([table(heads, rows), of_families, _other_control(study)])
+    return "\n\n".join([table(heads, rows), notes, _other_control(study)])
 
 
 def _row(name: str, study: Study) -> list[str]:
-    found = p1(study)
-    calibrated = float(correlation(study.calibrated.x, study.points.y))
-    numbers = [number(one, ".3f") for one in (found.numbers["r"], found.numbers["r_rival"])]
+    found, beyond = p1(study), p3(study).numbers
+    calibrated, null = (float(correlation(one.x, study.points.y)) for one in (study.calibrated, study.null))
+    of_r = [found.numbers["r"], found.numbers["r_rival"], calibrated if np.isfinite(calibrated) else None, null]
+    swaps = [
+        f"{number(beyond.get(f'r0{of}'), '.2f')} ({number(beyond.get(f'p_value{of}'), '.2g')})" for of in ("", "_rival")
+    ]
     return [
-        name, *numbers, number(calibrated if np.isfinite(calibrated) else None, ".3f"),
-        interval_cell(found.interval, "+.3f"),
+        name, *(number(one, ".3f") for one in of_r), interval_cell(found.interval, "+.3f"), *swaps,
+        f"{_share_between(study):.0%}",
     ]  # fmt: skip
 
 

@@ -66,7 +66,8 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
 
     The block `fast` is always about the fast form, whose verdicts are preregistered.
     """
-    study, fast_study = study_of(readings, fast=fast), study_of(readings, fast=True)
+    study = study_of(readings, fast=fast)
+    fast_study = study if fast else study_of(readings, fast=True)
     found, correlation = verdicts(study), correlation_of(study)
     others = {f"measures over {data}": study_of(readings, fast=fast, data=data) for data in DATA if data != MAIN_DATA}
     others |= {count: study_of(readings, fast=fast, count=count) for count in COUNTS if count != MAIN_COUNT}
@@ -102,5 +103,8 @@ def form_in_words(fast: bool) -> str:
 
 
 EXPERIMENT = Experiment(
-    question="Does HE-SNR before fine-tuning predict solved tasks after it?", pieces=pieces, analyse=analyse
+    question="Does HE-SNR before fine-tuning predict solved tasks after it?",
+    pieces=pieces,
+    analyse=analyse,
+    fast_page=False,
 )

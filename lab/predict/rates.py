@@ -1,6 +1,6 @@
 """How often the preregistered analysis gives each verdict in made-up studies. Prints the tables of lab/PREREG.md.
 
-    python -m lab.predict.rates [--draws 100] [--sizes large twice half fast]
+    python -m lab.predict.rates [--draws 100] [--sizes large twice half five five-half fast]
 
 Seeded. 100 draws of all sizes take about a minute on one core.
 """
@@ -20,6 +20,8 @@ SIZES = {
     "large": ("36 checkpoints, large effect", Size()),
     "twice": ("36 checkpoints, twice that effect", Size(hidden=2)),
     "half": ("36 checkpoints, half that effect", Size(hidden=0.5)),
+    "five": ("30 checkpoints of five families, large effect", Size(families=5)),
+    "five-half": ("30 checkpoints of five families, half that effect", Size(families=5, hidden=0.5)),
     "fast": ("24 checkpoints and two seeds (the fast form), large effect", Size(families=4, seeds=2)),
 }
 _WITHOUT_EFFECT = ("no difference", "same reading", "trend only", "training time")

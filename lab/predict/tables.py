@@ -6,12 +6,10 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from lab.page import table
 from lab.picture import Panel, Point, picture
 from lab.predict.study import Study
-from lab.predict.verdicts import DIFFERENCE, Verdict, p1, together
+from lab.predict.verdicts import Verdict, p1, together
 from lm_eval_hesnr.metrics.correlation.noise_of_axes import points_stderr
 from lm_eval_hesnr.results.correlate.correlation import Correlation, correlate
 from lm_eval_hesnr.results.correlate.points import Predictor
@@ -67,10 +65,8 @@ def _interval(one: Verdict) -> str:
 def _numbers(one: Verdict) -> str:
     cells = {name: number(value, ".3g") for name, value in one.numbers.items()}
     if one.name not in NUMBERS:  # P2: a difference and its p-value for each rival
-        names = [name for name in one.numbers if not name.startswith(DIFFERENCE)]
-        signed = [number(one.numbers.get(f"{DIFFERENCE} {name}"), "+.3f") for name in names]
         *rivals, calibrated = [
-            f"{name} {difference} (p {cells[name]})" for name, difference in zip(names, signed, strict=True)
+            f"{name} {number(one.differences[name], '+.3f')} (p {p_value})" for name, p_value in cells.items()
         ]
         return (
             f"difference of r and its p after Holm, HE-SNR against {', '.join(rivals)}; against ln PPL, p not "
@@ -123,25 +119,34 @@ def robustness_table(studies: dict[str, Study]) -> str:
     return table(["what differs", "outcome", "r of HE-SNR", "r of ln PPL", "95 % interval of the difference"], rows)
 
 
+APART = "high_lr"
+"""The family that solves much less than all others. So the others have a row of panels without it."""
+
+
 def scatter(study: Study) -> str:
     """HE-SNR and its main rival against the outcome; error bars are one standard error."""
-    y_errors = points_stderr(study.points.drawn_y)
     panels = [
         Panel(
-            title=title, x_label=label, y_label="pass@1 after fine-tuning (logit)", series=_series(study, one, y_errors)
+            title=f"{title}{more}",
+            x_label=label,
+            y_label="pass@1 after fine-tuning (logit)",
+            series=_series(study, one, without),
         )
+        for more, without in (("", ""), (f", without {APART}", APART))
         for title, label, one in (
             ("HE-SNR", "he_snr of the actions", study.he_snr),
             ("Perplexity", "- ln ppl of the actions", study.ppl),
         )
     ]
-    return picture("Before fine-tuning, and solved tasks after it", panels)
+    return picture("Before fine-tuning, and solved tasks after it", panels, per_row=2)
 
 
-def _series(study: Study, one: Predictor, y_errors: np.ndarray | None) -> dict[str, list[Point]]:
-    x_errors = points_stderr(one.drawn)
+def _series(study: Study, one: Predictor, without: str) -> dict[str, list[Point]]:
+    x_errors, y_errors = points_stderr(one.drawn), points_stderr(study.points.drawn_y)
     found: dict[str, list[Point]] = {}
     for i, family in enumerate(study.points.families):
+        if family == without:
+            continue
         x_error, y_error = (0.0 if errors is None else float(errors[i]) for errors in (x_errors, y_errors))
         point = Point(float(one.x[i]), float(study.points.y[i]), x_error, y_error)
         if math.isfinite(point.x):

@@ -30,8 +30,6 @@ USEFUL_ERROR = 0.1
 """A smaller reduction of the prediction error, relative to that of ln PPL, is of no use."""
 USEFUL_PARTIAL = 0.45
 """A smaller partial correlation is of no use. In normal data, it puts 65 % of pairs in the right order."""
-DIFFERENCE = "difference"
-"""Begins the name of a difference of r among the numbers of P2. The p-value has the name of the rival."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +41,9 @@ class Verdict:
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     interval: Interval | None = None
     """95 %, of the number that decides; None if there is none."""
+    differences: Mapping[str, float | None] = field(default_factory=dict)
+    """Only for P2: the difference of r to each rival, whose p-value is in `numbers`. The last one is that of calibrated
+    HE-SNR to ln PPL."""
 
 
 def verdicts(study: Study) -> list[Verdict]:
@@ -113,9 +114,9 @@ def p2(study: Study) -> Verdict:
         all_better = {one.answer for one in found} == {YES} and calibrated.test is not None
         verdict = SUPPORTS if all_better and calibrated.p_value is not None else UNDECIDED
     numbers = {one.rival: one.p_value for one in found} | {calibrated.label: calibrated.p_value}
-    numbers |= {f"{DIFFERENCE} {one.rival}": one.test and one.test.difference for one in found}
-    numbers |= {f"{DIFFERENCE} {calibrated.label}": calibrated.test and calibrated.test.difference}
-    return Verdict(name="P2", verdict=verdict, numbers=numbers)
+    of_r = {one.rival: one.test and one.test.difference for one in found}
+    of_r[calibrated.label] = calibrated.test and calibrated.test.difference
+    return Verdict(name="P2", verdict=verdict, numbers=numbers, differences=of_r)
 
 
 def _is_small(p_value: float | None) -> bool:

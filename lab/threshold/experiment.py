@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
-from lab.families.plan import checkpoints
+from lab.families.plan import PLANNED, checkpoints
+from lab.predict.experiment import FORMS
 from lab.readings import Readings
 from lab.threshold.from_readings import PART, thresholds
 from lab.threshold.tables import adaptive_table, all_numbers, drawing, nested_table, static_table, verdict_table
@@ -37,17 +38,20 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "adaptive": adaptive_table(study, found),
         "nested": nested_table(study, found),
     }
-    if fast:
+    n = len(checkpoints(fast=fast))
+    is_smaller = n < PLANNED
+    if is_smaller:
+        what = "Fast form" if fast else "All that can be compared"
         form = (
-            f"**Fast form**: {len(checkpoints(fast=True))} checkpoints. The verdict of the experiment is {NOT_MADE!r}."
+            f"**{what}**: {n} checkpoints. The verdict of the {PLANNED} checkpoints of the experiment is {NOT_MADE!r}."
         )
         blocks = {name: f"{form}\n\n{block}" for name, block in blocks.items()}
     return Analysis(
         blocks=blocks,
         data={
-            "form": "fast" if fast else "complete",
+            "form": FORMS[fast],
             "verdicts": dict(found.verdicts),
-            "verdict_of_the_experiment": NOT_MADE if fast else dict(found.verdicts),
+            "verdict_of_the_experiment": NOT_MADE if is_smaller else dict(found.verdicts),
             "sentence": said,
             "argmax": found.argmax,
             "argmax_interval": found.argmax_interval._asdict(),

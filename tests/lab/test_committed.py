@@ -9,10 +9,11 @@ from benchmarks.repository import ROOT
 from lab.experiments import experiment
 from lab.page import filled
 from lab.predict.from_readings import study_of
-from lab.predict.verdicts import together, verdicts
+from lab.predict.verdicts import Verdict, p1, together, verdicts
 from lab.readings import FOLDER, Readings
 from lab.theory.experiment import DATA
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.correlation.two_measures import correlation
 from lm_eval_hesnr.results.report.sentences import NOT_SHOWN
 from lm_eval_hesnr.task import SweHesnr
 
@@ -47,6 +48,37 @@ def test_the_caution_of_the_report_says_what_was_found():
     assert found["P1"].verdict != "supports"
     assert together(list(found.values())) != "supports"
     assert NOT_SHOWN.startswith("It is not shown that he_snr predicts solved tasks better than bits_per_byte")
+
+
+def test_the_numbers_in_the_text_are_those_of_the_readings():
+    """The README and the documents repeat r of HE-SNR and ln PPL, and the interval of the difference."""
+    readings = Readings(FOLDER / "predict")
+    found, fast = (p1(study_of(readings, fast=fast)) for fast in (False, True))
+    apart = study_of(readings, without=("high_lr",))
+    without = p1(apart).numbers
+    r, rival = (f"{found.numbers[key]:.2f}" for key in ("r", "r_rival"))
+    null = f"{correlation(apart.null.x, apart.points.y):.2f}"
+    assert f"{without['r']:.2f}" == f"{without['r_rival']:.2f}"
+    both = f"{without['r']:.2f} for both, and {null} for training time alone"
+    for name, sentences in {
+        "README.md": [f"r {r}, {rival}; difference {interval(found)}."],
+        "docs/measures.md": [f"is {r} and {rival}, and the 95 % interval of the difference is {interval(found)}", both],
+        "docs/lab/README.md": [f"(r {r} for HE-SNR, {rival} for perplexity"],
+        "docs/lab/predict.md": [
+            f"r is {r} for `he_snr` and {rival} for `ppl`, and the 95 % interval of the difference is "
+            f"{interval(found)} (fast form:",
+            f"(fast form: {fast.numbers['r']:.2f}, {fast.numbers['r_rival']:.2f}, {interval(fast)})",
+            both,
+        ],
+    }.items():
+        text = " ".join((ROOT / name).read_text().split())
+        for sentence in sentences:
+            assert sentence in text, name
+
+
+def interval(found: Verdict) -> str:
+    assert found.interval is not None
+    return f"{found.interval.low:.2f} to {found.interval.high:+.2f}"
 
 
 @pytest.mark.parametrize("name", ["context", "predict", "shift", "threshold"])

@@ -100,9 +100,9 @@ def test_two_machines_with_another_corpus_have_the_same_tokenizer(tmp_path, monk
     assert not np.array_equal(streams["code"].ids, np.load(tmp_path / "one/code_train.npy"))
 
     (tmp_path / "one/plan.json").write_text(
-        json.dumps({**json.loads((tmp_path / "one/plan.json").read_text()), "tokenizer": "own"})
+        json.dumps({**json.loads((tmp_path / "one/plan.json").read_text()), "tokenizer_sha256": "own"})
     )
-    with pytest.raises(InputError, match="tokenizer was own and is that of the packaged model now"):
+    with pytest.raises(InputError, match=r"tokenizer_sha256 was own and is [0-9a-f]{64} now"):
         training.prepared(tmp_path / "one", n_workers=1)
 
 

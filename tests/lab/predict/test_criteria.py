@@ -136,9 +136,8 @@ def test_p3(study, monkeypatch, r0, ways, squares, verdict):
 def test_how_many_pairs_and_ways_there_are(families, pairs, ways):
     study = made_up("better", 0, Size(families=families))
     assert p4(study).numbers["pairs"] == pairs
-    assert (p3(study).numbers["p_value"] or 0) * ways == pytest.approx(
-        round((p3(study).numbers["p_value"] or 0) * ways)
-    )
+    perfect = replace(study, he_snr=replace(study.he_snr, values=study.points.y, x=study.points.y))
+    assert p3(perfect).numbers["p_value"] == pytest.approx(1 / ways)
 
 
 @pytest.mark.parametrize(
