@@ -41,13 +41,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--docs", action="store_true", help="also write the page of docs/lab")
     arguments = parser.parse_args(argv)
     found = experiment(arguments.name)
-    has_page = found.fast_page or not arguments.fast
-    if arguments.docs and not has_page:
-        raise InputError(
-            f"--docs with --fast: docs/lab/{arguments.name}.md has the fast form in a block of the other one"
-        )
     out = make_folder(arguments.out, "--out")
     readings = Readings(arguments.readings / arguments.name)
+    has_page = not arguments.fast or bool(missing(found, readings, False, ""))
+    if arguments.docs and not has_page:
+        raise InputError(
+            f"--docs with --fast: docs/lab/{arguments.name}.md shows the other form, whose readings are all there; "
+            "leave out --fast"
+        )
     pieces = missing(found, readings, arguments.fast, arguments.pieces or "")
     if arguments.list:
         print(
@@ -119,7 +120,7 @@ def work(pieces: list[Piece], readings: Readings, folder: Path) -> None:
 
 
 def publish(name: str, analysis: Analysis, out: Path, *, docs: bool, has_page: bool) -> None:
-    """Write the page, or only its blocks if it has no page, the numbers and the picture."""
+    """Write the page, or only its blocks if the page is about another form, the numbers and the picture."""
     page = ROOT / "docs" / "lab" / f"{name}.md"
     blocks = "\n\n".join(analysis.blocks.values())
     text = f"{blocks}\n"

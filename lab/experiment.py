@@ -63,5 +63,3 @@ class Experiment:
     analyse: Callable[[Readings, bool], Analysis]
     """From the readings, and whether the fast form is asked for. It raises an `InputError` if it needs a reading that
     is not there."""
-    fast_page: bool = True
-    """Whether the page of docs/lab can show the fast form alone. If not, its text is about the other form."""

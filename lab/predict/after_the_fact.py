@@ -8,6 +8,7 @@ import numpy as np
 
 from lab.page import table
 from lab.predict.study import Study
+from lab.predict.tables import APART
 from lab.predict.verdicts import after_noise, p1, p3, p6_against
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
 from lm_eval_hesnr.results.text_table import interval_cell, number
@@ -30,7 +31,30 @@ def after_the_fact(study: Study, without: Callable[[str], Study]) -> str:
         "r0 and p as in P3: beyond the trend that all families share. Between families: that share of the variance of "
         "the outcome. The rest is between points of training, and noise."
     )
-    return "\n\n".join([table(heads, rows), notes, _other_control(study)])
+    return "\n\n".join([table(heads, rows), notes, _pairs_table(without(APART)), _other_control(study)])
+
+
+def _pairs_table(study: Study) -> str:
+    """Which measure puts a pair of checkpoints in the right order: of one training, or of one point of training."""
+    families, order, y = np.array(study.points.families), study.points.order, study.points.y
+    left, right = np.triu_indices(len(y), 1)
+    same_family, same_point = families[left] == families[right], order[left] == order[right]
+    kinds = {
+        "of the same training": same_family,
+        "of the same point of training": same_point,
+        "all": np.ones(len(left), bool),
+    }
+    measures = [study.he_snr, study.ppl, study.calibrated, *study.rivals, study.null]
+    rows = []
+    for one in measures:
+        agreement = (1 + np.sign(one.x[left] - one.x[right]) * np.sign(y[left] - y[right])) / 2
+        shares = [number(float(agreement[chosen].mean()), ".2f") for chosen in kinds.values()]
+        rows.append([one.label, *shares])
+    heads = ["measure", *(f"{name} ({int(chosen.sum())})" for name, chosen in kinds.items())]
+    return (
+        f"The share of pairs of checkpoints in the right order, without `{APART}`. A tie counts half. `mean_entropy` "
+        f"and `self_he_snr` are not turned.\n\n{table(heads, rows)}"
+    )
 
 
 def _row(name: str, study: Study) -> list[str]:

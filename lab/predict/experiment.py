@@ -106,5 +106,4 @@ EXPERIMENT = Experiment(
     question="Does HE-SNR before fine-tuning predict solved tasks after it?",
     pieces=pieces,
     analyse=analyse,
-    fast_page=False,
 )

@@ -76,6 +76,24 @@ def test_the_fast_form_and_some_pieces(run, tmp_path, capsys):
     assert run("--fast").made == ["a", "b"]
 
 
+def test_a_page_of_the_complete_form_is_not_replaced_by_the_fast_form(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    page = tmp_path / "docs" / "lab" / "made-up.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("# All\n<!-- block all -->\n<!-- end -->\n")
+    with pytest.raises(KeyboardInterrupt):
+        run("--fast", "--docs")
+    run("--fast", "--docs")
+    assert page.read_text() == "# All\n<!-- block all -->\na b\n<!-- end -->\n"
+    run("--docs")
+    assert page.read_text() == "# All\n<!-- block all -->\na b c\n<!-- end -->\n"
+    with pytest.raises(InputError, match=r"made-up\.md shows the other form, .* leave out --fast"):
+        run("--fast", "--docs")
+    run("--fast")
+    assert page.read_text() == "# All\n<!-- block all -->\na b c\n<!-- end -->\n"
+    assert (tmp_path / "out" / "made-up.md").read_text() == "a b c\n"
+
+
 def test_nothing_is_made_for_an_analysis_alone_or_a_list(run, capsys):
     assert run("--only-analysis").made == []
     for other in ([], ["--only-analysis"]):

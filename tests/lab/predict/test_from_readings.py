@@ -127,11 +127,8 @@ def test_the_command_analyses_readings_without_a_model(folder, tmp_path, capsys)
     assert "checkpoints of `larger` |" not in out
     assert "| `sessions` | " in out
     assert (tmp_path / "predict.svg").read_text().count("<circle") == 2 * 24 + 2 * 18 + 4
-    assert "30 checkpoints" not in (tmp_path / "predict.md").read_text()
     command.main(arguments)
     assert json.loads((tmp_path / "predict.json").read_text()) == data
-    with pytest.raises(InputError, match=r"--docs with --fast: docs/lab/predict\.md has the fast form in a block"):
-        command.main([*arguments, "--docs"])
 
 
 def test_the_plan_has_every_part_that_the_analysis_needs(folder):
