@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ def after_the_fact(study: Study, without: Callable[[str], Study]) -> str:
         study: of all checkpoints.
         without: from a family to the study without it.
     """
+    without = cache(without)  # a study takes seconds, and one of them has two tables
     families = sorted(set(study.points.families))
     rows = [_row("nothing", study), *(_row(f"`{name}`", without(name)) for name in families)]
     heads = [
