@@ -18,6 +18,7 @@ from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.profile import EPSILON
 from lm_eval_hesnr.metrics.thresholds import METHODS
 from lm_eval_hesnr.options import Options
+from lm_eval_hesnr.results.compare.choice import NOT_SHOWN
 from lm_eval_hesnr.results.compare.compared_run import ComparedRun
 from lm_eval_hesnr.results.compare.comparison import Comparison, compare
 from lm_eval_hesnr.results.compare.data import comparison_csv, comparison_data, parts_data
@@ -25,6 +26,7 @@ from lm_eval_hesnr.results.compare.decompose import decompose
 from lm_eval_hesnr.results.compare.page import Extras, page_lines
 from lm_eval_hesnr.results.compare.per_trajectory import moved
 from lm_eval_hesnr.results.compare.set_of import ReferenceSet
+from lm_eval_hesnr.results.compare.text import wrapped
 from lm_eval_hesnr.results.csv_text import csv_text
 from lm_eval_hesnr.results.one_run import measures_csv, measures_lines, on_set, results_measures, table_measures
 from lm_eval_hesnr.results.reading import Reader, run_named
@@ -165,6 +167,7 @@ def _print_comparison(arguments: argparse.Namespace, reader: Reader, sources: Se
             on_own = compare(own, scope, baseline) if arguments.set_of else None
             page = page_lines(found, replace(extras, parts=parts.get(scope), on_own_sets=on_own))
             print_lines(["", *page] if i else page)
+        print_lines(["", *wrapped(NOT_SHOWN, "")])
     return all_good
 
 

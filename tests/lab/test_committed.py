@@ -14,7 +14,7 @@ from lab.readings import FOLDER, Readings
 from lab.theory.experiment import DATA
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
-from lm_eval_hesnr.results.report.sentences import NOT_SHOWN
+from lm_eval_hesnr.results.compare.choice import NOT_SHOWN
 from lm_eval_hesnr.task import SweHesnr
 
 MOST_BYTES = 5_000_000

@@ -33,6 +33,11 @@ Pairs = Mapping[str, Pair]
 _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
 SEE_PARTS = " See which tokens changed (--decompose)."
+NOT_SHOWN = (
+    "It is not shown that he_snr predicts solved tasks better than bits_per_byte does (docs/lab/predict.md of the "
+    "project). Look at both."
+)
+"""The caution of every comparison."""
 _MOST_NAMES = 4
 _NO_CHOICE = "No choice: there is no verdict about any run."
 _OTHER_BASELINE = f"{_NO_CHOICE} There may be one with another --baseline."

@@ -10,6 +10,7 @@ from lm_eval_hesnr.messages.counts import counted, listed
 from lm_eval_hesnr.metrics.bounds import DIRECTIONS
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER
 from lm_eval_hesnr.metrics.noise import scaled, signal_to_noise
+from lm_eval_hesnr.results.compare.choice import NOT_SHOWN
 from lm_eval_hesnr.results.compare.pair import HEADLINE
 from lm_eval_hesnr.results.compare.verdict import Verdict, least_p_line
 from lm_eval_hesnr.results.diagnosis.finding import Finding
@@ -20,12 +21,6 @@ _CONTEXT = ("windows", "other-context")
 """Those about the length of the context. They do not stand there if the caution about the two runs names it."""
 _CAUTIONS = ("few-decisions", "candidates-too-few", "opposite", "topk-falls", "own-family", "temperature", *_CONTEXT)
 """The codes of the findings that stand next to the verdict. The page also has a list of all findings."""
-
-NOT_SHOWN = (
-    "It is not shown that he_snr predicts solved tasks better than bits_per_byte does (docs/lab/predict.md of the "
-    "project). Look at both."
-)
-"""The caution of every comparison."""
 
 
 class Words(NamedTuple):

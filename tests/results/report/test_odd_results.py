@@ -5,8 +5,8 @@ import json
 import pytest
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.results.compare.choice import NOT_SHOWN
 from lm_eval_hesnr.results.report.report import report
-from lm_eval_hesnr.results.report.sentences import NOT_SHOWN
 from tests.results.report.page_parts import Parts
 
 
