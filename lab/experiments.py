@@ -12,6 +12,7 @@ EXPERIMENTS = {
     "calibration": "lab.calibration.experiment",
     "context": "lab.context.experiment",
     "predict": "lab.predict.experiment",
+    "replication": "lab.replication.experiment",
     "shift": "lab.shift.experiment",
     "tax": "lab.tax.experiment",
     "theory": "lab.theory.experiment",

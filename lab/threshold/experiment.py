@@ -15,7 +15,7 @@ from lab.threshold.verdicts import found_in, sentence
 
 
 def pieces(fast: bool) -> list[Piece]:
-    """One for each checkpoint of `predict`."""
+    """One for each checkpoint of `replication`."""
     return [
         Piece(name=one.name, part=PART, make=partial(_make, name=one.name)) for one in checkpoints(fast=fast)
     ]  # fmt: skip
@@ -28,7 +28,7 @@ def _make(folder: Path, name: str) -> Made:
 
 
 def analyse(readings: Readings, fast: bool) -> Analysis:
-    """The verdicts by the criteria of docs/lab/threshold.md, and the tables. It needs the outcomes of `predict`."""
+    """The verdicts by the criteria of docs/lab/threshold.md, and the tables. It needs the outcomes of `replication`."""
     study = thresholds(readings, fast=fast)
     found = found_in(study)
     said = sentence(found, fast=fast)

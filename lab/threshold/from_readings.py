@@ -1,4 +1,4 @@
-"""HE-SNR of all checkpoints at every threshold, with the outcomes of the experiment `predict`."""
+"""HE-SNR of all checkpoints at every threshold, with the outcomes of the experiment `replication`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.results.correlate.points import Predictor
 
 PART = "thresholds"
-OUTCOMES = "predict"
+OUTCOMES = "replication"
 """The experiment whose outcomes and weights are used. Its folder of readings is next to ours."""
 _ROUNDING = 1e-3
 
@@ -114,10 +114,10 @@ def candidate(
 
 
 def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
-    """From the readings, and those of `predict` in the folder next to them.
+    """From the readings, and those of `replication` in the folder next to them.
 
     Raises:
-        InputError: a reading is missing, or is of another checkpoint or of other trajectories than in `predict`.
+        InputError: a reading is missing, or is of another checkpoint or of other trajectories than in `replication`.
     """
     outcomes = Readings(readings.folder.parent / OUTCOMES)
     found = {one.name: readings.needed(one.name, PART) for one in checkpoints(fast=fast)}
@@ -141,7 +141,7 @@ def thresholds(readings: Readings, *, fast: bool) -> Thresholds:
         name = study.points.names[int(differs.argmax())]
         raise InputError(
             f"{readings.folder / name}.json: he_snr at the default threshold is not that of {OUTCOMES}; make the "
-            "reading again, with the trajectories that `predict` reads"
+            f"reading again, with the trajectories that {OUTCOMES} reads"
         )
     return made
 

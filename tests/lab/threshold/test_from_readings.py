@@ -1,4 +1,4 @@
-"""From made-up readings, next to those of `predict`, to the tables; and the sums of real tokens."""
+"""From made-up readings, next to those of `replication`, to the tables; and the sums of real tokens."""
 
 import json
 
@@ -40,7 +40,7 @@ from tests.lab.predict.test_from_readings import folder as predict_folder  # noq
 def folder(predict_folder, tmp_path_factory):  # noqa: F811
     """The readings of the fast form: all thresholds see what he_snr sees."""
     top = tmp_path_factory.mktemp("readings")
-    (top / "predict").symlink_to(predict_folder)
+    (top / "replication").symlink_to(predict_folder)
     study = study_of(Readings(predict_folder), fast=True)
     random = np.random.default_rng(0)
     readings = Readings(top / "threshold")
@@ -98,7 +98,7 @@ def test_a_missing_reading_or_outcome_is_named(folder, tmp_path):
         thresholds(Readings(folder), fast=False)
     alone = tmp_path / "threshold"
     alone.symlink_to(folder)
-    with pytest.raises(InputError, match=r"predict/recipe-012.5.json: has no part 'reading/micro_swe'"):
+    with pytest.raises(InputError, match=r"replication/recipe-012.5.json: has no part 'reading/micro_swe'"):
         thresholds(Readings(alone), fast=True)
 
 
@@ -111,7 +111,7 @@ def test_a_missing_reading_or_outcome_is_named(folder, tmp_path):
     ],
 )
 def test_a_reading_that_does_not_belong_to_the_outcomes_is_refused(folder, tmp_path, change, message):
-    (tmp_path / "predict").symlink_to(folder.parent / "predict")
+    (tmp_path / "replication").symlink_to(folder.parent / "replication")
     copy_with_change(folder, tmp_path / "threshold", "code-050.0", change)
     readings = Readings(tmp_path / "threshold")
     with pytest.raises(InputError, match=f"code-050.0.json: .*{message}"):
