@@ -48,7 +48,7 @@ def verdict_table(found: Sequence[OfTraining], shuffled: Sequence[OfTraining]) -
     rows += [["together", *empty, f"**{together(found)}**"], ["shuffled order", *empty, f"**{together(shuffled)}**"]]
     heads = [
         "training", "rho", "rise of the share near ln 3", *(f"excess at ln 3, T = {t:g}" for t in TEMPERATURES),
-        "peak ln 3 - peak ln 4, %", "choices among four", "verdict",
+        "change of (peak at ln 3 - peak at ln 4), % of tokens", "choices among four", "verdict",
     ]  # fmt: skip
     return table(heads, rows)
 
@@ -138,13 +138,17 @@ def part_table(trainings: Sequence[Training]) -> str:
 
 
 def move_table(trainings: Sequence[Training]) -> str:
-    """From the first checkpoint to the last: where the tokens of each class went, in %."""
+    """From the first checkpoint to the last: where the tokens of each class went, in %, and how many there are then."""
     rows = []
     for one in trainings:
         if one.moves is not None:
-            for name, row in zip(windows.CLASSES, one.moves.reshape(-1, len(windows.CLASSES)), strict=True):
+            moves = one.moves.reshape(-1, len(windows.CLASSES))
+            for name, row in zip(windows.CLASSES, moves, strict=True):
                 cells = [f"{100 * n / row.sum():.1f}" if row.sum() else "N/A" for n in row]
                 rows.append([one.name, name, f"{row.sum():.0f}", *cells])
+            rows.append(
+                [one.name, "all: so many tokens", f"{moves.sum():.0f}", *(f"{n:.0f}" for n in moves.sum(axis=0))]
+            )
     heads = ["training", "in the first checkpoint", "tokens", *(f"then {name}, %" for name in windows.CLASSES)]
     return table(heads, rows, n_left=2)
 
@@ -188,8 +192,15 @@ def drawing(trainings: Sequence[Training]) -> str:
         "Entropies near ln 3 (1.099) and ln 4 (1.386)",
         [
             Panel(title=f"Entropies of {first.name}", x_label="entropy, nats", y_label="density", series=densities),
-            Panel(title="Peaks", x_label="percent of training", y_label="excess over the flanks", series=peaks),
-            Panel(title="Generated choices", x_label="steps", y_label="mean entropy, nats", series=pools),
+            Panel(
+                title="Peaks of all trainings",
+                x_label="percent of training",
+                y_label="excess over the flanks",
+                series=peaks,
+            ),
+            Panel(
+                title="Generated choices, all trainings", x_label="steps", y_label="mean entropy, nats", series=pools
+            ),
         ],
     )
 

@@ -93,6 +93,7 @@ def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
     assert "| recipe-012.5 | recipe-025.0 | +0.0313" in found.blocks["parts"]
     assert "| recipe-012.5 | recipe-100.0 | +0.0313" in found.blocks["parts"]
     assert "| recipe | near ln 4 | 2380 | 17.6 | 18.8 | 20.0 | 21.2 | 22.4 |" in found.blocks["moves"]
+    assert "| recipe | all: so many tokens | 8400 | 1400 | 1540 | 1680 | 1820 | 1960 |" in found.blocks["moves"]
     assert "Known ties: the generated choices among three and four after 240 steps." in found.blocks["temperatures"]
     assert "N/A" not in "".join(found.blocks.values())
     assert "nan" not in "".join(found.blocks.values())
