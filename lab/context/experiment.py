@@ -9,6 +9,7 @@ from typing import Any
 from lab.context.plan import LONG, SHORT, names
 from lab.context.study import OUTCOME, READING, Point, points, spikes
 from lab.context.tables import (
+    agreement_table,
     candidate_table,
     key_table,
     parts_table,
@@ -50,6 +51,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "verdicts": f"{sentence(at_spikes, answer)}\n\n{verdict_table(at_spikes)}\n\n{_PICTURE}",
         "checkpoints": point_table(found, LONG),
         "short": point_table(found, SHORT),
+        "agreement": agreement_table(found),
         "parts": parts_table(found),
         "candidates": candidate_table(found),
         "positions": position_table(found),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from lab.before_after import RANKS
 from lab.context.layout import KEYS
 from lab.context.plan import BINS, LONG, SHORT
-from lab.context.study import FAR, TASKS, Point
+from lab.context.study import FAR, NEAR, TASKS, Point
 from lab.page import table
 from lab.picture import Panel, picture
 from lab.picture import Point as Dot
@@ -17,6 +18,14 @@ from lm_eval_hesnr.metrics.bootstrap import Difference
 from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.measures import measure
 
+CLOSE = 20.0
+"""Percent. Checkpoints whose ppl changes by less are on top of each other in the first row of panels. They have another."""
+_MOVES = (
+    f"clearly worse, by more than {CLOSE:g} %",
+    f"clearly worse, by up to {CLOSE:g} %",
+    "no clear change",
+    "clearly better",
+)
 _PARTS = [name for name in PARTS if name != "kept"]
 
 
@@ -135,34 +144,66 @@ def key_table(found: Sequence[Point]) -> str:
     return table(["checkpoint", *KEYS], rows)
 
 
+def agreement_table(found: Sequence[Point]) -> str:
+    """How often a clear change of ppl goes with one of he_snr, over all checkpoints and both windows."""
+    signs: dict[str, Counter[int]] = {name: Counter() for name in _MOVES}
+    for point in found:
+        for window in (SHORT, LONG):
+            if point.extension is None and window == SHORT:
+                continue  # all changes are from this one
+            ppl, he_snr = (point.changes[window][name] for name in ("ppl", "total"))
+            signs[_move(ppl)][_sign(he_snr)] += 1
+    rows = [[name, *(str(counts[sign]) for sign in (-1, 0, 1))] for name, counts in signs.items()]
+    return table(["ppl", "HE-SNR clearly lower", "no clear change", "clearly higher"], rows)
+
+
+def _move(ppl: Difference | None) -> str:
+    worse_much, worse, none, better = _MOVES
+    if ppl is None or not (sign := _sign(ppl)):
+        return none
+    return better if sign < 0 else worse_much if 100 * ppl.value > CLOSE else worse
+
+
+def _sign(change: Difference | None) -> int:
+    """1 if the interval is above 0, -1 if it is below, else 0."""
+    if change is None or change.interval is None:
+        return 0
+    return int(change.interval.low > 0) - int(change.interval.high < 0)
+
+
 def scatter(found: Sequence[Point]) -> str:
-    """The change of HE-SNR and of pass@1 far from the report, against that of perplexity; bars are 95 % intervals."""
+    """The change of HE-SNR and of pass@1 against that of perplexity; bars are 95 % intervals."""
     panels = [
         Panel(
-            title=title,
+            title=f"{title}{more}",
             x_label=f"change of ppl, percent (window {LONG}; left: better)",
             y_label=label,
-            series=_series(found, name),
+            series=_series(found, name, below),
             zero=True,
+        )
+        for more, below, kind, solved in (
+            ("", np.inf, NEAR, "without padding"),
+            (f", ppl within {CLOSE:g} %", CLOSE, FAR, "far from the report"),
         )
         for title, label, name in (
             ("HE-SNR", "change of HE-SNR, percent", "total"),
-            ("Solved tasks", "change of pass@1 far from the report, points", FAR),
+            ("Solved tasks", f"change of pass@1 {solved}, points", kind),
         )
     ]
-    return picture("Context extension: perplexity, HE-SNR, solved tasks", panels)
+    return picture("Context extension: perplexity, HE-SNR, solved tasks", panels, per_row=2)
 
 
-def _series(found: Sequence[Point], name: str) -> dict[str, list[Dot]]:
+def _series(found: Sequence[Point], name: str, below: float) -> dict[str, list[Dot]]:
+    """The points of a panel by scaling, without those whose perplexity changes by more."""
     series: dict[str, list[Dot]] = {}
     for point in found:
         changes = point.changes[LONG]
-        y = point.passed[FAR].change if name == FAR else changes[name]
+        y = point.passed[name].change if name in point.passed else changes[name]
         (x, x_half), (y_value, y_half) = _bar(changes["ppl"]), _bar(y)
-        if np.isfinite([x, y_value]).all():
+        if np.isfinite([x, y_value]).all() and abs(x) < below:
             label = point.extension.scaling if point.extension else "as it is"
-            dot = Dot(x, y_value, x_half, y_half, str(point.extension.steps) if point.extension else "")
-            series.setdefault(label, []).append(dot)
+            steps = str(point.extension.steps) if point.extension and below < np.inf else ""
+            series.setdefault(label, []).append(Dot(x, y_value, x_half, y_half, steps))
     return series
 
 

@@ -76,6 +76,31 @@ def test_the_numbers_in_the_text_are_those_of_the_readings():
             assert sentence in text, name
 
 
+def test_the_numbers_in_the_text_of_context_are_those_of_the_readings():
+    found = experiment("context").analyse(Readings(FOLDER / "context"), False).data["checkpoints"]
+
+    def change(name: str, measure: str) -> str:
+        return f"{100 * found[name]['changes']['2048'][measure]['value']:+.0f} %"
+
+    page = " ".join((ROOT / "docs" / "lab" / "context.md").read_text().split())
+    falls = [change("linear-000", name).lstrip("-") for name in ("total", "calibrated", "topk_acc", "within")]
+    for sentence in (
+        f"`he_snr` falls by {falls[0]} (calibrated: {falls[1]})",
+        f"hold {falls[2]} fewer true tokens",
+        f"it falls by {falls[3]} (`within`)",
+        f"bring `ppl` from {change('linear-000', 'ppl')} to {change('linear-300', 'ppl')}, and `he_snr` from "
+        f"{change('linear-000', 'total')} to {change('linear-300', 'total')}",
+        "it solves {:.0f} % and `linear-300` {:.0f} %".format(
+            *(100 * found[name]["passed"]["far"]["after"] for name in ("yarn-300", "linear-300"))
+        ),
+    ):
+        assert sentence in page
+    values = {name: one["values"]["2048"] for name, one in found.items()}
+    assert values["yarn-300"]["ppl"] < values["linear-300"]["ppl"]
+    assert values["yarn-300"]["he_snr"] >= values["linear-300"]["he_snr"]
+    assert all(one["passed"]["near"]["change"]["interval"][1] >= 0 for one in found.values())
+
+
 def interval(found: Verdict) -> str:
     assert found.interval is not None
     return f"{found.interval.low:.2f} to {found.interval.high:+.2f}"
