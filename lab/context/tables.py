@@ -19,7 +19,7 @@ from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.measures import measure
 
 CLOSE = 20.0
-"""Percent. Checkpoints whose ppl changes by less are on top of each other in the first row of panels. They have another."""
+"""Percent. Checkpoints whose ppl changes by less have a row of panels of their own: the first row is crowded."""
 _MOVES = (
     f"clearly worse, by more than {CLOSE:g} %",
     f"clearly worse, by up to {CLOSE:g} %",
