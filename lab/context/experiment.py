@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lab.context.after_the_fact import agreement_table, loss_tables
 from lab.context.plan import LONG, SHORT, names
 from lab.context.study import OUTCOME, READING, Point, points, spikes
 from lab.context.tables import (
-    agreement_table,
     candidate_table,
     key_table,
     parts_table,
@@ -52,6 +52,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "checkpoints": point_table(found, LONG),
         "short": point_table(found, SHORT),
         "agreement": agreement_table(found),
+        "losses": loss_tables(found),
         "parts": parts_table(found),
         "candidates": candidate_table(found),
         "positions": position_table(found),

@@ -30,6 +30,9 @@ class Point(NamedTuple):
     """(D, len(layout.KEYS))"""
     passed: Mapping[str, Passed]
     """By `TASKS`."""
+    losses: Mapping[str, np.ndarray]
+    """By `TASKS`: (T, 3), for each task the loss of the right action as it is and after the extension, nats, and its
+    tokens."""
     changes: Mapping[int, Mapping[str, Difference | None]]
     """Window to relative changes: `ppl`, `topk_acc`, `calibrated`, and the parts of the change of HE-SNR, of which
     `total` is the whole."""
@@ -69,6 +72,7 @@ def points(readings: Readings, *, fast: bool) -> list[Point]:
             windows := {window: window_of(reading, window) for window in (SHORT, LONG)},
             keys_of(reading),
             {kind: passed(_digits(before_outcome[kind]), _digits(outcome[kind])) for kind in TASKS},
+            {kind: _losses(before_outcome[f"{kind}_loss"], outcome[f"{kind}_loss"]) for kind in TASKS},
             {window: _changes(before, windows[window]) for window in windows},
         )
         for name, (reading, outcome) in found.items()
@@ -91,6 +95,12 @@ def _changes(before: Window, after: Window) -> Mapping[str, Difference | None]:
 
 def _digits(text: str) -> list[int]:
     return [int(one) for one in text]
+
+
+def _losses(before: str, after: str) -> np.ndarray:
+    """From two texts such as `3.412/12 0.6/7`: of each task the loss, and the number of its tokens."""
+    pairs = [[one.split("/") for one in text.split(" ")] for text in (before, after)]
+    return np.array([[float(a), float(b), float(n)] for (a, n), (b, _) in zip(*pairs, strict=True)])
 
 
 def _check_same(readings: Readings, values: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:

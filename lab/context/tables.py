@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,12 +19,6 @@ from lm_eval_hesnr.metrics.measures import measure
 
 CLOSE = 20.0
 """Percent. Checkpoints whose ppl changes by less have a row of panels of their own: the first row is crowded."""
-_MOVES = (
-    f"clearly worse, by more than {CLOSE:g} %",
-    f"clearly worse, by up to {CLOSE:g} %",
-    "no clear change",
-    "clearly better",
-)
 _PARTS = [name for name in PARTS if name != "kept"]
 
 
@@ -55,12 +48,13 @@ def _steps(point: Point) -> str:
 def _evidence(point: Point) -> list[str]:
     changes = point.changes[LONG]
     return [
-        *(_percent(changes[name]) for name in ("ppl", "total", "within")),
-        *(_percent(point.passed[kind].change, "points") for kind in TASKS),
+        *(percent_cell(changes[name]) for name in ("ppl", "total", "within")),
+        *(percent_cell(point.passed[kind].change, "points") for kind in TASKS),
     ]
 
 
-def _percent(found: Difference | None, unit: str = "%") -> str:
+def percent_cell(found: Difference | None, unit: str = "%") -> str:
+    """A change in percent or points, with its interval."""
     if found is None:
         return "N/A"
     value = f"{100 * found.value:+.1f} {unit}"
@@ -71,16 +65,16 @@ def _percent(found: Difference | None, unit: str = "%") -> str:
 
 def point_table(found: Sequence[Point], window: int) -> str:
     """One row per checkpoint: values with one window, solved tasks, and the verdict."""
-    heads = ["checkpoint", "ppl", "change", "HE-SNR", "change", "calibrated", "change", "top mass", "pass@1 near",
+    heads = ["checkpoint", "ppl", "change", "HE-SNR", "change", "calibrated", "change", "mass of 10", "pass@1 near",
              "pass@1 far", "verdict"]  # fmt: skip
     rows = []
     for point in found:
         changes, calibrated = point.changes[window], point.windows[window].calibrated
         rows.append([
             point.name,
-            f"{point.value('ppl', window):.2f}", _percent(changes["ppl"]),
-            f"{point.value('he_snr', window):.4f}", _percent(changes["total"]),
-            "N/A" if calibrated is None else f"{calibrated:.4f}", _percent(changes["calibrated"]),
+            f"{point.value('ppl', window):.2f}", percent_cell(changes["ppl"]),
+            f"{point.value('he_snr', window):.4f}", percent_cell(changes["total"]),
+            "N/A" if calibrated is None else f"{calibrated:.4f}", percent_cell(changes["calibrated"]),
             f"{point.value('mean_top_mass', window):.3f}",
             *(f"{100 * point.passed[kind].after:.1f} %" for kind in TASKS),
             point.verdict(window).verdict,
@@ -92,7 +86,7 @@ def parts_table(found: Sequence[Point]) -> str:
     """One row per checkpoint: the parts of the change of HE-SNR, in percent of HE-SNR before."""
     heads = ["checkpoint", *(f"{name}, {window}" for window in (SHORT, LONG) for name in _PARTS)]
     rows = [
-        [point.name, *(_percent(point.changes[window][name]) for window in (SHORT, LONG) for name in _PARTS)]
+        [point.name, *(percent_cell(point.changes[window][name]) for window in (SHORT, LONG) for name in _PARTS)]
         for point in found
     ]
     return table(heads, rows)
@@ -105,7 +99,7 @@ def candidate_table(found: Sequence[Point]) -> str:
         shares = point.windows[LONG].ranks.sum(axis=0) / point.windows[LONG].totals.sum(axis=0)[0]
         beyond = 1 - shares[RANKS.index(10)]
         change, mass = point.changes[LONG]["topk_acc"], point.value("mean_top_mass", LONG)
-        shown = [*(f"{share:.3f}" for share in shares), _percent(change), f"{100 * beyond:.1f} %", f"{mass:.3f}"]
+        shown = [*(f"{share:.3f}" for share in shares), percent_cell(change), f"{100 * beyond:.1f} %", f"{mass:.3f}"]
         rows.append([point.name, *shown])
     heads = ["checkpoint", *(f"k = {k}" for k in RANKS), "change, k = 10", "rank above 10", "mass of 10"]
     return table(heads, rows)
@@ -142,33 +136,6 @@ def key_table(found: Sequence[Point]) -> str:
             point.name, *(f"{count:,.0f} ({1000 * count / n_tokens:.1f} per 1000)" for count in counts),
         ])  # fmt: skip
     return table(["checkpoint", *KEYS], rows)
-
-
-def agreement_table(found: Sequence[Point]) -> str:
-    """How often a clear change of ppl goes with one of he_snr, over all checkpoints and both windows."""
-    signs: dict[str, Counter[int]] = {name: Counter() for name in _MOVES}
-    for point in found:
-        for window in (SHORT, LONG):
-            if point.extension is None and window == SHORT:
-                continue  # all changes are from this one
-            ppl, he_snr = (point.changes[window][name] for name in ("ppl", "total"))
-            signs[_move(ppl)][_sign(he_snr)] += 1
-    rows = [[name, *(str(counts[sign]) for sign in (-1, 0, 1))] for name, counts in signs.items()]
-    return table(["ppl", "HE-SNR clearly lower", "no clear change", "clearly higher"], rows)
-
-
-def _move(ppl: Difference | None) -> str:
-    worse_much, worse, none, better = _MOVES
-    if ppl is None or not (sign := _sign(ppl)):
-        return none
-    return better if sign < 0 else worse_much if 100 * ppl.value > CLOSE else worse
-
-
-def _sign(change: Difference | None) -> int:
-    """1 if the interval is above 0, -1 if it is below, else 0."""
-    if change is None or change.interval is None:
-        return 0
-    return int(change.interval.low > 0) - int(change.interval.high < 0)
 
 
 def scatter(found: Sequence[Point]) -> str:

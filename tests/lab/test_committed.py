@@ -6,6 +6,8 @@ from contextlib import suppress
 import pytest
 
 from benchmarks.repository import ROOT
+from lab.context.after_the_fact import loss_change
+from lab.context.study import points
 from lab.experiments import experiment
 from lab.page import filled
 from lab.predict.from_readings import study_of
@@ -84,9 +86,14 @@ def test_the_numbers_in_the_text_of_context_are_those_of_the_readings():
 
     page = " ".join((ROOT / "docs" / "lab" / "context.md").read_text().split())
     falls = [change("linear-000", name).lstrip("-") for name in ("total", "calibrated", "topk_acc", "within")]
+    of_context = {one.name: one for one in points(Readings(FOLDER / "context"), fast=False)}
+    losses = [loss_change(of_context[name], "near") for name in ("linear-000", "linear-300")]
     for sentence in (
+        "by {:.0%} after `linear-000`, and by {:.0%} after".format(*(one.value for one in losses if one)).replace(
+            "%", " %"
+        ),
         f"`he_snr` falls by {falls[0]} (calibrated: {falls[1]})",
-        f"hold {falls[2]} fewer true tokens",
+        f"is among the ten candidates {falls[2]} less often",
         f"it falls by {falls[3]} (`within`)",
         f"bring `ppl` from {change('linear-000', 'ppl')} to {change('linear-300', 'ppl')}, and `he_snr` from "
         f"{change('linear-000', 'total')} to {change('linear-300', 'total')}",
@@ -98,6 +105,8 @@ def test_the_numbers_in_the_text_of_context_are_those_of_the_readings():
     values = {name: one["values"]["2048"] for name, one in found.items()}
     assert values["yarn-300"]["ppl"] < values["linear-300"]["ppl"]
     assert values["yarn-300"]["he_snr"] >= values["linear-300"]["he_snr"]
+    ppl_512 = {name: one["changes"]["512"]["ppl"] for name, one in found.items() if name != "as-it-is"}
+    assert [name for name, one in ppl_512.items() if one["interval"][0] <= 0] == ["dynamic-000"]
     assert all(one["passed"]["near"]["change"]["interval"][1] >= 0 for one in found.values())
 
 

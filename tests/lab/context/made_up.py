@@ -95,4 +95,7 @@ def fill(
 def outcome(shares: Mapping[str, float]) -> dict[str, Any]:
     """An outcome with these shares of solved tasks."""
     digits = {kind: ("1" * round(n * shares[kind])).ljust(n, "0") for kind, n in N_TASKS.items()}
-    return {"settings": {"steps": 200}, "tasks_sha256": "0", "examples_sha256": "0", **digits}
+    losses = {
+        f"{kind}_loss": " ".join(f"{i + 1 - shares[kind]:.4g}/2" for i in range(n)) for kind, n in N_TASKS.items()
+    }
+    return {"settings": {"steps": 200}, "tasks_sha256": "0", "examples_sha256": "0", **digits, **losses}

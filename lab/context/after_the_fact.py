@@ -1,0 +1,114 @@
+"""What readers of the readings asked for after the criteria were fixed. It changes no verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
+
+from lab.context.plan import LONG, SHORT
+from lab.context.study import FAR, NEAR, TASKS, Point
+from lab.context.tables import CLOSE, percent_cell
+from lab.page import table
+from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, difference
+
+_ROUNDING = 1e-4
+"""Smaller relative changes are none: they come from rounding."""
+_MOVES = (
+    f"clearly worse, by more than {CLOSE:g} %",
+    f"clearly worse, by up to {CLOSE:g} %",
+    "no clear change",
+    "clearly better",
+)
+
+
+def agreement_table(found: Sequence[Point]) -> str:
+    """How often a clear change of ppl goes with one of he_snr, over all checkpoints and both windows."""
+    signs: dict[str, Counter[int]] = {name: Counter() for name in _MOVES}
+    for point in found:
+        for window in (SHORT, LONG):
+            if point.extension is None and window == SHORT:
+                continue  # all changes are from this one
+            ppl, he_snr = (point.changes[window][name] for name in ("ppl", "total"))
+            signs[_move(ppl)][_sign(he_snr)] += 1
+    rows = [[name, *(str(counts[sign]) for sign in (-1, 0, 1))] for name, counts in signs.items()]
+    return table(["ppl", "HE-SNR clearly lower", "no clear change", "clearly higher"], rows)
+
+
+def _move(ppl: Difference | None) -> str:
+    worse_much, worse, none, better = _MOVES
+    if ppl is None or not (sign := _sign(ppl)):
+        return none
+    return better if sign < 0 else worse_much if 100 * ppl.value > CLOSE else worse
+
+
+def _sign(change: Difference | None) -> int:
+    """1 if the interval is above 0, -1 if it is below, else 0."""
+    if change is None or change.interval is None or abs(change.value) < _ROUNDING:
+        return 0
+    return int(change.interval.low > 0) - int(change.interval.high < 0)
+
+
+def loss_tables(found: Sequence[Point]) -> str:
+    """The loss of the right actions after fine-tuning, and how the measures before it order this loss."""
+    heads = ["checkpoint"]
+    for kind in TASKS:
+        heads += [f"loss {kind}", "change", f"pass@1 {kind}"]
+    rows = []
+    for point in found:
+        cells = []
+        for kind in TASKS:
+            cells += [f"{mean_loss(point, kind):.3f}", percent_cell(loss_change(point, kind)),
+                      f"{100 * point.passed[kind].after:.1f} %"]  # fmt: skip
+        rows.append([point.name, *cells])
+    return f"{table(heads, rows)}\n\n{_orders(found)}"
+
+
+def mean_loss(point: Point, kind: str) -> float:
+    """The loss of the right actions, nats per token."""
+    _, after, tokens = point.losses[kind].sum(axis=0)
+    return float(after / tokens)
+
+
+def loss_change(point: Point, kind: str) -> Difference | None:
+    """The relative change of the loss from the checkpoint as it is, paired by task."""
+    sample = Sample.of(point.losses[kind])
+
+    def _of(sums: np.ndarray) -> np.ndarray:
+        return np.asarray(sums[..., 1] / sums[..., 0] - 1)
+
+    values = None if sample.sums is None else _of(sample.sums)
+    return difference(_of(sample.rows.sum(axis=0)), values, [sample.rows[:, 2]])
+
+
+def _orders(found: Sequence[Point]) -> str:
+    """Spearman's rho over the extended checkpoints."""
+    some = [point for point in found if point.extension]
+    outcomes: dict[str, Callable[[Point], float]] = {
+        f"loss {NEAR}": lambda point: mean_loss(point, NEAR),
+        f"loss {FAR}": lambda point: mean_loss(point, FAR),
+        f"pass@1 {NEAR}": lambda point: point.passed[NEAR].after,
+        f"pass@1 {FAR}": lambda point: point.passed[FAR].after,
+    }
+    rows = []
+    for window in (SHORT, LONG):
+        for label, name in (("ppl", "ppl"), ("HE-SNR", "he_snr"), ("calibrated HE-SNR", None)):
+            x = [_measured(point, name, window) for point in some]
+            cells = [_rho(x, [of(point) for point in some]) for of in outcomes.values()]
+            rows.append([f"{label}, {window}", *cells])
+    return table(["before fine-tuning, and its window", *outcomes], rows)
+
+
+def _rho(x: Sequence[float], y: Sequence[float]) -> str:
+    if np.isnan(x).any() or 0 in (np.ptp(x), np.ptp(y)):
+        return "N/A"
+    return f"{float(stats.spearmanr(x, y).statistic):+.2f}"
+
+
+def _measured(point: Point, name: str | None, window: int) -> float:
+    if name is not None:
+        return point.value(name, window)
+    calibrated = point.windows[window].calibrated
+    return np.nan if calibrated is None else calibrated
