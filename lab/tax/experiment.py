@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
 from lab.readings import Readings
+from lab.tax.after_the_fact import after_the_fact
 from lab.tax.compared import compare
 from lab.tax.from_readings import study_of
 from lab.tax.plan import (
@@ -71,6 +72,7 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "more": tax_table(found.more, "learning rate 4e-3, minus 2e-3"),
         "controls": tax_table(found.controls, "cross entropy at T, minus the same at T = 1"),
         "against-cross-entropy": losses_table(found.against_cross_entropy),
+        "after": after_the_fact(study),
         "outcomes": outcome_table(study),
         **{f"models-{data}": model_table(study, data) for data in DATA},
         "picture": PICTURE,

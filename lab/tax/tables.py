@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lab.page import table
 from lab.picture import Panel, Point, picture
 from lab.tax.compared import AT_EQUAL, GAP, PLACES, Found, Row
-from lab.tax.plan import CROSS_ENTROPY, DATA, IN_STYLE, LOSSES
+from lab.tax.plan import CROSS_ENTROPY, DATA, LOSSES
 from lab.tax.study import CALIBRATED, HELD_OUT, OUTCOMES, PASS, PASS_K, Model, S, Study, of
 from lab.tax.verdicts import AGAINST, FAILED, HIGHER, OPEN, SUPPORTS, UNDECIDED
 from lm_eval_hesnr.metrics.bootstrap import Difference
@@ -82,15 +82,17 @@ def tax_table(rows: Mapping[str, Sequence[Row]], title: str) -> str:
 
 def losses_table(rows: Mapping[str, Sequence[Row]]) -> str:
     """Every other loss against cross entropy, at each place."""
+    return "\n\n".join(f"At {place}:\n\n{losses_rows_table(rows[place])}" for place in PLACES)
+
+
+def losses_rows_table(rows: Sequence[Row]) -> str:
+    """Other losses against cross entropy at one place."""
     heads = ["loss", *(_HEADS[key] for key in (S, CALIBRATED, PASS, PASS_K)), "what it does"]
-    parts = []
-    for place in PLACES:
-        lines = [
-            [row.title, *(_difference(row, key) for key in (S, CALIBRATED, PASS, PASS_K)), f"**{row.pays}**"]
-            for row in rows[place]
-        ]
-        parts.append(f"At {place}:\n\n{table(heads, lines) if lines else _NOTHING}")
-    return "\n\n".join(parts)
+    lines = [
+        [row.title, *(_difference(row, key) for key in (S, CALIBRATED, PASS, PASS_K)), f"**{row.pays}**"]
+        for row in rows
+    ]
+    return table(heads, lines) if lines else _NOTHING
 
 
 def _difference(row: Row, key: str) -> str:
@@ -131,14 +133,15 @@ def scatter(study: Study) -> str:
     """HE-SNR, plain and calibrated, against solved tasks: one point per loss and learning rate, and the controls."""
     panels = [
         Panel(
-            title=title,
-            x_label="over gold runs of micro-SWE",
+            title=f"{title}, {DATA[data].partition(':')[0]}",
+            x_label=DATA[data],
             y_label=f"{PASS_K}, %",
-            series=_series(study, of(key, IN_STYLE)),
+            series=_series(study, of(key, data)),
         )
+        for data in DATA
         for title, key in (("HE-SNR", S), ("Calibrated HE-SNR", CALIBRATED))
     ]
-    return picture("Seven losses: HE-SNR and solved tasks", panels)
+    return picture("Seven losses: HE-SNR after fine-tuning, and solved tasks", panels, per_row=2)
 
 
 def _series(study: Study, key: str) -> dict[str, list[Point]]:

@@ -13,6 +13,8 @@ from lab.page import filled
 from lab.predict.from_readings import study_of
 from lab.predict.verdicts import Verdict, p1, together, verdicts
 from lab.readings import FOLDER, Readings
+from lab.tax.from_readings import study_of as study_of_tax
+from lab.tax.study import Model, best
 from lab.theory.experiment import DATA
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
@@ -108,6 +110,39 @@ def test_the_numbers_in_the_text_of_context_are_those_of_the_readings():
     ppl_512 = {name: one["changes"]["512"]["ppl"] for name, one in found.items() if name != "as-it-is"}
     assert [name for name, one in ppl_512.items() if one["interval"][0] <= 0] == ["dynamic-000"]
     assert all(one["passed"]["near"]["change"]["interval"][1] >= 0 for one in found.values())
+
+
+def test_the_numbers_in_the_text_of_tax_are_those_of_the_readings():
+    study = study_of_tax(Readings(FOLDER / "tax"), fast=False)
+    page = " ".join((ROOT / "docs" / "lab" / "tax.md").read_text().split())
+    by_rate = {one.title: one for one in study.tuned["cross_entropy"]}
+    tuned, slow, smooth, gem = by_rate["0.002"], by_rate["0.0003"], study.tuned["smoothing"][1], study.tuned["gem"][1]
+
+    def s_of(one: Model, data: str) -> str:
+        return f"{one.measured[f'he_snr,{data}'].value:.3f}"
+
+    def solved(one: Model) -> str:
+        return f"{100 * one.measured['pass@8'].value:.0f} %"
+
+    def falls(data: str) -> str:
+        control = study.controls[1.25].measured[f"he_snr,{data}"].value
+        return f"{100 - 100 * control / study.control_of.measured[f'he_snr,{data}'].value:.0f} %"
+
+    for sentence in (
+        f"has an S of {s_of(tuned, 'swe_mini')} in place of {s_of(study.start, 'swe_mini')}",
+        f"and solves {solved(tuned)} in eight attempts",
+        f"Over in-style runs, S rises from {s_of(study.start, 'micro_swe')} to {s_of(tuned, 'micro_swe')}",
+        f"is smallest with 3e-4 (pass@8 {solved(slow)}), and not with 2e-3 ({solved(tuned)})",
+        f"lowers S from {s_of(tuned, 'micro_swe')} to {s_of(smooth, 'micro_swe')}",
+        f"S falls by {falls('micro_swe')} (in-style) and {falls('swe_mini')} (out-of-style)",
+        "T* is {:.2f} and {:.2f}".format(*(one.numbers["temperatures,micro_swe"] for one in (gem, tuned))),
+    ):
+        assert sentence in page
+    (row,) = [line for line in page.split(" | | ") if line.startswith("S | ")]
+    assert "(rho -0.74)" in page
+    assert row.split(" | ")[1:] == ["+0.08", "+0.25", "-0.74", "-0.74"]
+    assert all(best(models).title == "0.0003" for loss in ("cross_entropy", "entropy", "unlikelihood")
+               for models in [study.tuned[loss]])  # fmt: skip
 
 
 def interval(found: Verdict) -> str:

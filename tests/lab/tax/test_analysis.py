@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats  # type: ignore[import-untyped]
 
 from benchmarks.repository import ROOT
 from lab.experiment import NOT_MADE
@@ -116,9 +117,38 @@ def test_the_loss_that_keeps_decisions_and_the_one_that_also_pays_are_named(tmp_
 
 def test_every_block_of_the_page_is_there_and_the_picture_has_every_model(tmp_path):
     analysis = found(tmp_path, world(START, Truth()))
-    assert analysis.picture.count("<circle") == 2 * (7 * 3 + 2) + 7
-    assert "N/A" not in "".join(analysis.blocks.values())
+    assert analysis.picture.count("<circle") == 4 * (7 * 3 + 2) + 7
+    assert "N/A" not in "".join(block for name, block in analysis.blocks.items() if name != "after")
     assert "nan" not in analysis.picture
+
+
+def test_after_the_fact_compares_at_one_learning_rate(tmp_path):
+    truth = world(START, Truth(), smoothing=Truth(calibrated=0.13), gem=Truth(calibrated=0.14))
+    since_start, losses = found(tmp_path, truth).blocks["after"].split("At the learning rate 0.002, ")[1:]
+    assert since_start.startswith("minus the start:")
+    assert since_start.count("| cross entropy |") == 2  # in-style and out-of-style
+    assert losses.startswith("minus cross entropy; in-style:")
+    assert "| cross entropy |" not in losses
+    assert losses.count("keeps decisions") == 2
+
+
+def test_rho_is_over_all_models_and_in_the_column_of_its_trajectories(tmp_path):
+    truth = world(START, Truth(), smoothing=Truth(calibrated=0.13, passed=0.3), gem=Truth(calibrated=0.14, passed=0.1))
+    block = found(tmp_path, truth).blocks["after"]
+    models = [one for some in study_of(Readings(tmp_path), fast=False).tuned.values() for one in some]
+    solved = [one.measured["pass@8"].value for one in models]
+    (line,) = [one for one in block.splitlines() if one.startswith("| calibrated S |")]
+    cells = line.strip("| ").split(" | ")[1:]
+    for column, data in ((1, "micro_swe"), (3, "swe_mini")):
+        rho = stats.spearmanr([one.measured[of("calibrated_he_snr", data)].value for one in models], solved).statistic
+        assert cells[column] == f"{rho:+.2f}"
+    assert cells[1] != cells[3]
+
+
+def test_rho_is_not_known_for_a_measure_that_is_the_same_in_all_models(tmp_path):
+    block = found(tmp_path, world(START, Truth())).blocks["after"]
+    (line,) = [one for one in block.splitlines() if one.startswith("| KL to the start |")]
+    assert line.count("N/A") == 4
 
 
 def test_losses_are_compared_at_the_smallest_loss_that_both_reach(tmp_path):
