@@ -10,7 +10,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from lab.page import table
 from lab.tax.compared import Pair, rows_of
 from lab.tax.plan import CONTROL_RATE, CROSS_ENTROPY, DATA, IN_STYLE, LOSSES
-from lab.tax.study import CALIBRATED, PASS, PASS_K, Model, S, Study, of
+from lab.tax.study import CALIBRATED, PASS_K, Model, S, Study, of
 from lab.tax.tables import losses_rows_table, tax_table
 
 _MEASURES = {
@@ -29,8 +29,10 @@ def after_the_fact(study: Study) -> str:
         tax_table({data: rows_of(start, data) for data in DATA}, "loss"),
         f"At the learning rate {CONTROL_RATE:g}, minus cross entropy; in-style:",
         losses_rows_table(rows_of(others, IN_STYLE)),
-        "Spearman's rho between what a model says after fine-tuning and what it solves, over all kinds of fine-tuning:",
-        order_table([one for models in study.tuned.values() for one in models]),
+        "On the tokens that are decisions before fine-tuning, whatever they are after it:",
+        set_table([("before fine-tuning", study.start), *((LOSSES[loss], one) for loss, one in by_loss.items())]),
+        "Spearman's rho between what a model says after fine-tuning and what it solves:",
+        order_table(study),
     ])  # fmt: skip
 
 
@@ -38,22 +40,41 @@ def _at(models: Sequence[Model], rate: float) -> Model:
     return next(one for one in models if one.title == f"{rate:g}")
 
 
-def order_table(models: Sequence[Model]) -> str:
-    """One row per measure, with Spearman's rho over the models.
-
-    Args:
-        models: all fine-tuned ones, each the mean over its seeds.
-    """
-    outcomes = [[one.measured[key].value for one in models] for key in (PASS, PASS_K)]
+def set_table(models: Sequence[tuple[str, Model]]) -> str:
+    """One row per model: the decisions of the start, with the numbers of the model. They are means over the seeds."""
+    heads = [f"{DATA[data]}: {key}" for data in DATA for key in ("tokens", "top-1", "loss", "p / entropy")]
     rows = []
-    for name, label in _MEASURES.items():
+    for name, one in models:
         cells = []
         for data in DATA:
-            x = [_value(one, of(name, data)) for one in models]
-            cells += [_rho(x, y) for y in outcomes]
+            tokens, top1, loss, snr = (
+                one.numbers[of(f"set_{key}", data)] for key in ("tokens", "rank_1", "nll", "snr")
+            )  # fmt: skip
+            cells += [f"{tokens:.0f}", f"{top1:.3f}", f"{loss:.2f}", f"{snr:.3f}"]
+        rows.append([name, *cells])
+    return table(["loss", *heads], rows)
+
+
+def order_table(study: Study) -> str:
+    """One row per measure, with Spearman's rho over all fine-tuned models, and over those of the larger rates."""
+    every = [one for models in study.tuned.values() for one in models]
+    smallest = min((one.title for one in every), key=float)
+    larger = [one for one in every if one.title != smallest]
+    heads, groups = [], []
+    for data in DATA:
+        style = DATA[data].partition(":")[0]
+        for models, which in ((every, f"{len(every)} models"), (larger, f"{len(larger)} without {smallest}")):
+            if models:
+                heads.append(f"{style}, {which}")
+                groups.append((data, models))
+    rows = []
+    for name, label in _MEASURES.items():
+        cells = [
+            _rho([_value(one, of(name, data)) for one in models], [one.measured[PASS_K].value for one in models])
+            for data, models in groups
+        ]
         rows.append([label, *cells])
-    heads = [f"{DATA[data]}: {key}" for data in DATA for key in (PASS, PASS_K)]
-    return table(["measure after fine-tuning", *heads], rows)
+    return table([f"measure, against {PASS_K}", *heads], rows)
 
 
 def _value(model: Model, key: str) -> float:

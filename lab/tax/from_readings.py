@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import comb  # type: ignore[import-untyped]
 
+from lab.before_after import SET_COLUMNS
 from lab.readings import Readings
 from lab.tax.crossed import Measured, of_groups, of_units
 from lab.tax.plan import (
@@ -113,7 +114,17 @@ def _numbers(readings: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Means over the seeds; NaN if one is missing."""
     found = {key: _array(readings, key) for key in ("calibrated_loss", "temperatures", "kl")}
     found["loss"] = np.log(measure("ppl", _rows(readings).sum(axis=1)))
+    of_set = np.stack([_on_set(one) for one in readings])  # (S, len(SET_COLUMNS))
+    tokens = of_set[:, SET_COLUMNS.index("tokens")]
+    found |= {f"set_{key}": of_set[:, SET_COLUMNS.index(key)] / tokens for key in ("nll", "rank_1", "snr")}
+    found["set_tokens"] = tokens
     return {key: float(values.mean()) for key, values in found.items()}
+
+
+def _on_set(reading: Mapping[str, Any]) -> np.ndarray:
+    """(len(SET_COLUMNS),) sums over the decisions of the start."""
+    rows = np.array([[float(number) for number in line.split(" ")] for line in reading["set"]])
+    return np.asarray(rows[:, [reading["set_columns"].index(name) for name in SET_COLUMNS]].sum(axis=0))
 
 
 def _rows(readings: Sequence[Mapping[str, Any]]) -> np.ndarray:

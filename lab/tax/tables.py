@@ -123,9 +123,9 @@ def losses_sentence(rows: Sequence[Row]) -> str:
     paid = [row.title for row in keep if row.changes[PASS_K] == HIGHER]
     n_open = sum(OPEN in (row.changes[CALIBRATED], row.changes[PASS_K]) for row in rows)
     return (
-        f"At equal held-out loss, of {len(rows)} losses these keep more calibrated HE-SNR than cross entropy: "
-        f"{'; '.join(row.title for row in keep) or 'not one'}. Of these, it pays in pass@8 for: "
-        f"{'; '.join(paid) or 'not one'}. Open in calibrated HE-SNR or in pass@8: {n_open}."
+        f"At equal held-out loss, {len(rows)} of {len(LOSSES) - 1} losses can be compared with cross entropy. More "
+        f"calibrated HE-SNR than cross entropy: {'; '.join(row.title for row in keep) or 'none'}. Of these, it "
+        f"pays in pass@8 for: {'; '.join(paid) or 'none'}. Open in calibrated HE-SNR or in pass@8: {n_open}."
     )
 
 

@@ -70,8 +70,8 @@ def _opposite(found: Sequence[Change]) -> Iterator[ChangeFinding]:
         finding = Finding(
             "opposite",
             f"he_snr and ppl disagree about which run is better: {in_scopes(found, 'he_snr', 'ppl')}",
-            "it is not known which of both is right: tests of the paper's rule (believe he_snr after a context extension, "
-            f"not after fine-tuning) are undecided; count solved tasks{_how_to_see_temperature(found)}",
+            "it is not known which of both is right: tests of the paper's rule (believe he_snr after a context "
+            f"extension, not after fine-tuning) are undecided; count solved tasks{_how_to_see_temperature(found)}",
         )
         yield ChangeFinding(finding, sizes(found, "he_snr"))
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.before_after import SET_COLUMNS
 from lab.readings import FORMAT, VERSION, Readings
 from lab.tax.experiment import EXPERIMENT
 from lab.tax.plan import BEFORE, CONTROL_RATE, CROSS_ENTROPY, DATA, GROUPS, LOSSES, RATES, SAMPLES, TASKS
@@ -81,6 +82,8 @@ def _of_data(truth: Truth, groups: np.ndarray) -> dict:
         "temperatures": [1.0, 1.1],
         "calibrated_loss": 0.9 * truth.loss,
         "kl": 0.1,
+        "set_columns": list(SET_COLUMNS),
+        "set": [f"100 50 90 {100 * truth.loss:.8g} {100 * one:.8g}" for one in s],
     }
 
 

@@ -124,12 +124,14 @@ def test_every_block_of_the_page_is_there_and_the_picture_has_every_model(tmp_pa
 
 def test_after_the_fact_compares_at_one_learning_rate(tmp_path):
     truth = world(START, Truth(), smoothing=Truth(calibrated=0.13), gem=Truth(calibrated=0.14))
-    since_start, losses = found(tmp_path, truth).blocks["after"].split("At the learning rate 0.002, ")[1:]
+    block, on_set = found(tmp_path, truth).blocks["after"].split("On the tokens that are decisions before")
+    since_start, losses = block.split("At the learning rate 0.002, ")[1:]
     assert since_start.startswith("minus the start:")
     assert since_start.count("| cross entropy |") == 2  # in-style and out-of-style
     assert losses.startswith("minus cross entropy; in-style:")
     assert "| cross entropy |" not in losses
     assert losses.count("keeps decisions") == 2
+    assert "| before fine-tuning | 1400 | 0.500 | " in on_set
 
 
 def test_rho_is_over_all_models_and_in_the_column_of_its_trajectories(tmp_path):
@@ -139,10 +141,10 @@ def test_rho_is_over_all_models_and_in_the_column_of_its_trajectories(tmp_path):
     solved = [one.measured["pass@8"].value for one in models]
     (line,) = [one for one in block.splitlines() if one.startswith("| calibrated S |")]
     cells = line.strip("| ").split(" | ")[1:]
-    for column, data in ((1, "micro_swe"), (3, "swe_mini")):
+    for column, data in ((0, "micro_swe"), (2, "swe_mini")):
         rho = stats.spearmanr([one.measured[of("calibrated_he_snr", data)].value for one in models], solved).statistic
         assert cells[column] == f"{rho:+.2f}"
-    assert cells[1] != cells[3]
+    assert cells[0] != cells[2]
 
 
 def test_rho_is_not_known_for_a_measure_that_is_the_same_in_all_models(tmp_path):
