@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
 
 from lab.context.plan import LONG, SHORT
 from lab.context.study import FAR, NEAR, TASKS, Point
 from lab.context.tables import CLOSE, percent_cell
-from lab.page import table
+from lab.page import rho_cell, table
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, difference
 
 _ROUNDING = 1e-4
@@ -96,15 +95,9 @@ def _orders(found: Sequence[Point]) -> str:
     for window in (SHORT, LONG):
         for label, name in (("ppl", "ppl"), ("HE-SNR", "he_snr"), ("calibrated HE-SNR", None)):
             x = [_measured(point, name, window) for point in some]
-            cells = [_rho(x, [of(point) for point in some]) for of in outcomes.values()]
+            cells = [rho_cell(x, [of(point) for point in some]) for of in outcomes.values()]
             rows.append([f"{label}, {window}", *cells])
     return table(["before fine-tuning, and its window", *outcomes], rows)
-
-
-def _rho(x: Sequence[float], y: Sequence[float]) -> str:
-    if np.isnan(x).any() or 0 in (np.ptp(x), np.ptp(y)):
-        return "N/A"
-    return f"{float(stats.spearmanr(x, y).statistic):+.2f}"
 
 
 def _measured(point: Point, name: str | None, window: int) -> float:

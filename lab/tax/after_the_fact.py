@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
-
-from lab.page import table
+from lab.page import rho_cell, table
 from lab.tax.compared import Pair, rows_of
 from lab.tax.plan import CONTROL_RATE, CROSS_ENTROPY, DATA, IN_STYLE, LOSSES
 from lab.tax.study import CALIBRATED, PASS_K, Model, S, Study, of
@@ -70,7 +67,7 @@ def order_table(study: Study) -> str:
     rows = []
     for name, label in _MEASURES.items():
         cells = [
-            _rho([_value(one, of(name, data)) for one in models], [one.measured[PASS_K].value for one in models])
+            rho_cell([_value(one, of(name, data)) for one in models], [one.measured[PASS_K].value for one in models])
             for data, models in groups
         ]
         rows.append([label, *cells])
@@ -79,9 +76,3 @@ def order_table(study: Study) -> str:
 
 def _value(model: Model, key: str) -> float:
     return model.numbers[key] if key in model.numbers else model.measured[key].value
-
-
-def _rho(x: Sequence[float], y: Sequence[float]) -> str:
-    if not np.isfinite(x).all() or 0 in (np.ptp(x), np.ptp(y)):
-        return "N/A"
-    return f"{float(stats.spearmanr(x, y).statistic):+.2f}"
