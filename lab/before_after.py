@@ -63,6 +63,11 @@ def line(numbers: np.ndarray) -> str:
     return " ".join(f"{number:.9g}" for number in numbers)
 
 
+def rows_of(lines: Sequence[str]) -> np.ndarray:
+    """(D, C) numbers of texts of `line`."""
+    return np.array([[float(number) for number in one.split(" ")] for one in lines])
+
+
 def write_decided(path: Path, found: Sequence[Decided], **others: np.ndarray) -> None:
     """Write what is kept of all trajectories, and other arrays. A process that is killed leaves no half of a file."""
     partial = path.with_suffix(f".{os.getpid()}.tmp.npz")

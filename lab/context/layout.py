@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.before_after import SET_COLUMNS, Decided, line, on_set, parts, ranks
+from lab.before_after import SET_COLUMNS, Decided, line, on_set, parts, ranks, rows_of
 from lab.context.plan import BINS, LONG, SHORT, STRIDES
 from lab.predict.layout import digest
 from lm_eval_hesnr.metrics.bootstrap import Difference, Interval, difference
@@ -181,22 +181,18 @@ def window_of(reading: Mapping[str, Any], window: int) -> Window:
     change = found["calibrated_change"]
     return Window(
         totals=_totals(reading["columns"], found["totals"]),
-        ranks=_numbers(found["ranks"]),
-        parts=_numbers(found["parts"]),
+        ranks=rows_of(found["ranks"]),
+        parts=rows_of(found["parts"]),
         calibrated=found["calibrated_he_snr"],
         calibrated_change=change and Difference(change[0], Interval(*change[1:]), None),
-        bins=[(_totals(reading["columns"], [one["totals"]])[0], _numbers([one["ranks"]])[0]) for one in found["bins"]],
+        bins=[(_totals(reading["columns"], [one["totals"]])[0], rows_of([one["ranks"]])[0]) for one in found["bins"]],
     )
 
 
 def keys_of(reading: Mapping[str, Any]) -> np.ndarray:
     """(D, len(KEYS)) the number of keys of each trajectory."""
-    return _numbers(reading["keys"])
+    return rows_of(reading["keys"])
 
 
 def _totals(columns: Sequence[str], lines: Sequence[str]) -> np.ndarray:
     return document_totals({"columns": list(columns), "totals": {"action": list(lines)}})["action"]
-
-
-def _numbers(lines: Sequence[str]) -> np.ndarray:
-    return np.array([[float(number) for number in line.split(" ")] for line in lines])

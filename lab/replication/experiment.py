@@ -65,7 +65,7 @@ def _side_by_side(before: list[Verdict], after: list[Verdict]) -> str:
         for one, again in zip(before, after, strict=True)
     ]  # fmt: skip
     heads = ["test", "question", "`predict`", "95 % interval", "again", "95 % interval"]
-    return table([*heads], [*rows, ["together", "", together(before), "", together(after), ""]], n_left=2)
+    return table(heads, [*rows, ["together", "", together(before), "", together(after), ""]], n_left=2)
 
 
 EXPERIMENT = Experiment(

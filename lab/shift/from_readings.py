@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.before_after import rows_of
 from lab.families.plan import PERCENTS
 from lab.readings import Readings
-from lab.shift.layout import choices_of, rows_of, windows_of
+from lab.shift.layout import choices_of, windows_of
 from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names, runs
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.decomposition import COLUMNS as PARTS

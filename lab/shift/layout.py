@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.before_after import rows_of
 from lab.shift.plan import DECIDING, POOLS
 from lab.shift.windows import COLUMNS
 
@@ -38,11 +39,6 @@ def choice_columns_at(temperature: float) -> list[str]:
 def line(numbers: np.ndarray) -> str:
     """Numbers as one text."""
     return " ".join(f"{number:.7g}" for number in numbers)
-
-
-def rows_of(lines: Sequence[str]) -> np.ndarray:
-    """(D, C) numbers of texts of `line`."""
-    return np.array([[float(number) for number in one.split(" ")] for one in lines])
 
 
 def windows_of(reading: Mapping[str, Any], temperature: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import comb  # type: ignore[import-untyped]
 
-from lab.before_after import SET_COLUMNS
+from lab.before_after import SET_COLUMNS, rows_of
 from lab.readings import Readings
 from lab.tax.crossed import Measured, of_groups, of_units
 from lab.tax.plan import (
@@ -123,7 +123,7 @@ def _numbers(readings: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def _on_set(reading: Mapping[str, Any]) -> np.ndarray:
     """(len(SET_COLUMNS),) sums over the decisions of the start."""
-    rows = np.array([[float(number) for number in line.split(" ")] for line in reading["set"]])
+    rows = rows_of(reading["set"])
     return np.asarray(rows[:, [reading["set_columns"].index(name) for name in SET_COLUMNS]].sum(axis=0))
 
 

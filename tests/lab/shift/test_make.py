@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lab.before_after import rows_of
 from lab.predict.layout import digest
 from lab.shift import make
 from lab.shift.choices import choices
-from lab.shift.layout import HISTOGRAM, of_pool, rows_of, windows_of
+from lab.shift.layout import HISTOGRAM, of_pool, windows_of
 from lab.shift.make_choices import each_choice
 from lab.shift.plan import POOLS
 from lab.shift.windows import CLASSES, COLUMNS, counts
