@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
 
 _BLOCK = re.compile(r"(<!-- block ([a-z0-9_-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -35,6 +36,26 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], n_left: int = 1) 
     """A Markdown table. All columns after the first `n_left` are aligned to the right."""
     lines = [heads, ["---"] * n_left + ["---:"] * (len(heads) - n_left), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def with_interval(found: Difference | None, form: str = "+.3f", *, scale: float = 1, unit: str = "") -> str:
+    """A value with its 95 % interval for a table, such as `+1.2 % (+0.1 to +2.3)`; N/A if there is no value.
+
+    Args:
+        found: the value, whose interval may be missing.
+        form: the format of all three numbers.
+        scale: what they are multiplied with: 100 for percent.
+        unit: written after the value, with its space.
+    """
+    if found is None:
+        return "N/A"
+    value, *ends = (f"{scale * one:{form}}" for one in (found.value, *(found.interval or ())))
+    return f"{value}{unit} ({' to '.join(ends)})" if ends else f"{value}{unit}"
+
+
+def half_width(interval: Interval | None) -> float:
+    """Half of an interval, for a picture; 0 if there is none."""
+    return 0.0 if interval is None else (interval.high - interval.low) / 2
 
 
 def rho_cell(x: Sequence[float], y: Sequence[float]) -> str:

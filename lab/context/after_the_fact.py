@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from lab.before_after import SET_COLUMNS
 from lab.context.plan import LONG, SHORT
-from lab.context.study import FAR, NEAR, TASKS, Point
+from lab.context.study import FAR, NEAR, TASKS, Point, Solved
 from lab.context.tables import CLOSE, percent_cell
 from lab.page import rho_cell, table
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, difference
@@ -50,30 +51,54 @@ def _sign(change: Difference | None) -> int:
     return int(change.interval.low > 0) - int(change.interval.high < 0)
 
 
-def loss_tables(found: Sequence[Point]) -> str:
-    """The loss of the right actions after fine-tuning, and how the measures before it order this loss."""
+def loss_tables(found: Sequence[Point], floor: Solved) -> str:
+    """The loss of the right actions after fine-tuning, and how the measures before it order this loss.
+
+    Args:
+        found: all checkpoints.
+        floor: random weights, for scale.
+    """
     heads = ["checkpoint"]
     for kind in TASKS:
         heads += [f"loss {kind}", "change", f"pass@1 {kind}"]
     rows = []
-    for point in found:
+    for one in [*(point.solved for point in found), floor]:
         cells = []
         for kind in TASKS:
-            cells += [f"{mean_loss(point, kind):.3f}", percent_cell(loss_change(point, kind)),
-                      f"{100 * point.passed[kind].after:.1f} %"]  # fmt: skip
-        rows.append([point.name, *cells])
+            cells += [f"{mean_loss(one, kind):.3f}", percent_cell(loss_change(one, kind)),
+                      f"{100 * one.passed[kind].after:.1f} %"]  # fmt: skip
+        rows.append(["random weights" if one is floor else one.name, *cells])
     return f"{table(heads, rows)}\n\n{_orders(found)}"
 
 
-def mean_loss(point: Point, kind: str) -> float:
+def decision_table(found: Sequence[Point]) -> str:
+    """How many decisions there are, he_ppl, and HE-SNR on the decisions of the checkpoint as it is."""
+    heads = ["checkpoint"]
+    for window in (SHORT, LONG):
+        names = ("share of decisions", "he_ppl", "top-1 on the set", "p / entropy on the set")
+        heads += [f"{name}, {window}" for name in names]
+    rows = []
+    for point in found:
+        cells = []
+        for window in (SHORT, LONG):
+            tokens, top1, snr = (
+                point.windows[window].on_set[:, SET_COLUMNS.index(name)].sum() for name in ("tokens", "rank_1", "snr")
+            )  # fmt: skip
+            cells += [f"{point.value('decision_rate', window):.3f}", f"{point.value('he_ppl', window):.2f}",
+                      f"{top1 / tokens:.3f}", f"{snr / tokens:.4f}"]  # fmt: skip
+        rows.append([point.name, *cells])
+    return table(heads, rows)
+
+
+def mean_loss(one: Solved, kind: str) -> float:
     """The loss of the right actions, nats per token."""
-    _, after, tokens = point.losses[kind].sum(axis=0)
+    _, after, tokens = one.losses[kind].sum(axis=0)
     return float(after / tokens)
 
 
-def loss_change(point: Point, kind: str) -> Difference | None:
+def loss_change(one: Solved, kind: str) -> Difference | None:
     """The relative change of the loss from the checkpoint as it is, paired by task."""
-    sample = Sample.of(point.losses[kind])
+    sample = Sample.of(one.losses[kind])
 
     def _of(sums: np.ndarray) -> np.ndarray:
         return np.asarray(sums[..., 1] / sums[..., 0] - 1)
@@ -86,10 +111,10 @@ def _orders(found: Sequence[Point]) -> str:
     """Spearman's rho over the extended checkpoints."""
     some = [point for point in found if point.extension]
     outcomes: dict[str, Callable[[Point], float]] = {
-        f"loss {NEAR}": lambda point: mean_loss(point, NEAR),
-        f"loss {FAR}": lambda point: mean_loss(point, FAR),
-        f"pass@1 {NEAR}": lambda point: point.passed[NEAR].after,
-        f"pass@1 {FAR}": lambda point: point.passed[FAR].after,
+        f"loss {NEAR}": lambda point: mean_loss(point.solved, NEAR),
+        f"loss {FAR}": lambda point: mean_loss(point.solved, FAR),
+        f"pass@1 {NEAR}": lambda point: point.solved.passed[NEAR].after,
+        f"pass@1 {FAR}": lambda point: point.solved.passed[FAR].after,
     }
     rows = []
     for window in (SHORT, LONG):

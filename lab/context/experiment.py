@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.context.after_the_fact import agreement_table, loss_tables
+from lab.context.after_the_fact import agreement_table, decision_table, loss_tables
 from lab.context.plan import LONG, SHORT, names
-from lab.context.study import OUTCOME, READING, Point, points, spikes
+from lab.context.study import OUTCOME, READING, Point, floor_of, points, spikes
 from lab.context.tables import (
     candidate_table,
     key_table,
@@ -21,6 +21,7 @@ from lab.context.tables import (
 )
 from lab.context.verdicts import together
 from lab.experiment import NOT_MADE, Analysis, Experiment, Made, Piece
+from lab.families.plan import FLOOR
 from lab.readings import Readings
 
 _PICTURE = "![Changes of HE-SNR and of solved tasks, against that of perplexity](context.svg)"
@@ -28,11 +29,11 @@ _PICTURE = "![Changes of HE-SNR and of solved tasks, against that of perplexity]
 
 
 def pieces(fast: bool) -> list[Piece]:
-    """For each checkpoint its reading and its outcome, in the order of training."""
+    """For each checkpoint its reading and its outcome, in the order of training; last, the outcome of the floor."""
+    of_checkpoints = [(name, part) for name in names(fast=fast) for part in (READING, OUTCOME)]
     return [
         Piece(name=name, part=part, make=partial(_make, name=name, part=part))
-        for name in names(fast=fast)
-        for part in (READING, OUTCOME)
+        for name, part in [*of_checkpoints, (FLOOR, OUTCOME)]
     ]
 
 
@@ -52,7 +53,8 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "checkpoints": point_table(found, LONG),
         "short": point_table(found, SHORT),
         "agreement": agreement_table(found),
-        "losses": loss_tables(found),
+        "losses": loss_tables(found, floor_of(readings)),
+        "decisions": decision_table(found),
         "parts": parts_table(found),
         "candidates": candidate_table(found),
         "positions": position_table(found),
@@ -85,7 +87,9 @@ def _numbers(point: Point) -> dict[str, Any]:
             str(window): {name: one and one._asdict() for name, one in some.items()}
             for window, some in point.changes.items()
         },
-        "passed": {kind: {**one._asdict(), "change": one.change._asdict()} for kind, one in point.passed.items()},
+        "passed": {
+            kind: {**one._asdict(), "change": one.change._asdict()} for kind, one in point.solved.passed.items()
+        },
     }
 
 

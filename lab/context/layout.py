@@ -167,6 +167,8 @@ class Window(NamedTuple):
     """(D, len(RANKS)) the number of tokens with a rank up to each k."""
     parts: np.ndarray
     """(D, len(decomposition.COLUMNS)): from the checkpoint as it is, with the short window."""
+    on_set: np.ndarray
+    """(D, len(SET_COLUMNS)): over the decisions of the checkpoint as it is, with the short window."""
     calibrated: float | None
     """Calibrated HE-SNR."""
     calibrated_change: Difference | None
@@ -183,6 +185,7 @@ def window_of(reading: Mapping[str, Any], window: int) -> Window:
         totals=_totals(reading["columns"], found["totals"]),
         ranks=rows_of(found["ranks"]),
         parts=rows_of(found["parts"]),
+        on_set=rows_of(found["set"]),
         calibrated=found["calibrated_he_snr"],
         calibrated_change=change and Difference(change[0], Interval(*change[1:]), None),
         bins=[(_totals(reading["columns"], [one["totals"]])[0], rows_of([one["ranks"]])[0]) for one in found["bins"]],

@@ -15,7 +15,8 @@ from lab.context.outcome import outcome
 from lab.context.plan import BASE, LONG, SHORT, STRIDES, extension
 from lab.experiment import Made
 from lab.families.about import about
-from lab.families.train import checkpoint
+from lab.families.plan import FLOOR
+from lab.families.train import checkpoint, write_floor
 from lab.provenance import digest_of_weights
 from lab.scoring import token_scores
 from lab.tuning.fixed import FIXED
@@ -40,9 +41,9 @@ def make_reading(folder: Path, name: str) -> Made:
 
 
 def make_outcome(folder: Path, name: str) -> Made:
-    """What a checkpoint solves after the fixed fine-tuning. `folder` and `name` as in `make_reading`."""
+    """What a checkpoint solves after the fixed fine-tuning. `folder` and `name` as in `make_reading`, or the floor."""
     out = folder.parents[1]
-    model = _checkpoint(out, name)
+    model = write_floor(out / "families") if name == FLOOR else _checkpoint(out, name)
     return Made(_about(out, model, name), outcome(model, tasks_of(out / "tasks", FIXED.level)))
 
 
@@ -62,10 +63,10 @@ def _checkpoint(out: Path, name: str) -> Path:
 
 
 def _about(out: Path, model: Path, name: str) -> Mapping[str, Any]:
-    found = extension(name)
+    found = None if name == FLOOR else extension(name)
     of_base = about(checkpoint(out / "families", BASE), BASE)
     if found is None:
-        return {"base": of_base, "extension": None, "model_sha256": of_base["model_sha256"]}
+        return {"base": of_base, "extension": None, "model_sha256": digest_of_weights(model)}
     made = {"rope": rope_parameters(found.scaling), "steps": found.steps, "training": settings()}
     return {"base": of_base, "extension": made, "model_sha256": digest_of_weights(model)}
 

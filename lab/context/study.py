@@ -20,6 +20,17 @@ NEAR, FAR = "near", "far"
 TASKS = (NEAR, FAR)
 
 
+class Solved(NamedTuple):
+    """What a model solves after fine-tuning, compared with the checkpoint as it is."""
+
+    name: str
+    passed: Mapping[str, Passed]
+    """By `TASKS`."""
+    losses: Mapping[str, np.ndarray]
+    """By `TASKS`: (T, 3), for each task the loss of the right action of the checkpoint as it is and of this model,
+    nats, and its tokens."""
+
+
 class Point(NamedTuple):
     """One checkpoint, and what changed from the checkpoint as it is with its own window."""
 
@@ -28,11 +39,7 @@ class Point(NamedTuple):
     windows: Mapping[int, Window]
     keys: np.ndarray
     """(D, len(layout.KEYS))"""
-    passed: Mapping[str, Passed]
-    """By `TASKS`."""
-    losses: Mapping[str, np.ndarray]
-    """By `TASKS`: (T, 3), for each task the loss of the right action as it is and after the extension, nats, and its
-    tokens."""
+    solved: Solved
     changes: Mapping[int, Mapping[str, Difference | None]]
     """Window to relative changes: `ppl`, `topk_acc`, `calibrated`, and the parts of the change of HE-SNR, of which
     `total` is the whole."""
@@ -44,7 +51,7 @@ class Point(NamedTuple):
     def evidence(self, window: int = LONG) -> Evidence:
         """What the criteria are about, with the changes of one window."""
         found = self.changes[window]
-        outcomes = list(self.passed.values()) if self.extension else []
+        outcomes = list(self.solved.passed.values()) if self.extension else []
         return Evidence(found["ppl"], found["total"], found["within"], found["calibrated"], outcomes)
 
     def verdict(self, window: int = LONG) -> Verdict:
@@ -71,12 +78,30 @@ def points(readings: Readings, *, fast: bool) -> list[Point]:
             by_name[name],
             windows := {window: window_of(reading, window) for window in (SHORT, LONG)},
             keys_of(reading),
-            {kind: passed(_digits(before_outcome[kind]), _digits(outcome[kind])) for kind in TASKS},
-            {kind: _losses(before_outcome[f"{kind}_loss"], outcome[f"{kind}_loss"]) for kind in TASKS},
+            _solved(name, before_outcome, outcome),
             {window: _changes(before, windows[window]) for window in windows},
         )
         for name, (reading, outcome) in found.items()
     ]
+
+
+def floor_of(readings: Readings) -> Solved:
+    """What random weights solve.
+
+    Raises:
+        InputError: a reading is missing, or has other tasks.
+    """
+    before, floor = (readings.needed(name, OUTCOME) for name in (AS_IT_IS, FLOOR))
+    _check_same(readings, [before, floor], ("settings", "tasks_sha256", "examples_sha256"))
+    return _solved(FLOOR, before, floor)
+
+
+def _solved(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Solved:
+    return Solved(
+        name,
+        {kind: passed(_digits(before[kind]), _digits(after[kind])) for kind in TASKS},
+        {kind: _losses(before[f"{kind}_loss"], after[f"{kind}_loss"]) for kind in TASKS},
+    )
 
 
 def spikes(found: Sequence[Point]) -> dict[str, Point]:

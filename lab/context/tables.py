@@ -10,7 +10,7 @@ from lab.before_after import RANKS
 from lab.context.layout import KEYS
 from lab.context.plan import BINS, LONG, SHORT
 from lab.context.study import FAR, NEAR, TASKS, Point
-from lab.page import table
+from lab.page import half_width, table, with_interval
 from lab.picture import Panel, picture
 from lab.picture import Point as Dot
 from lm_eval_hesnr.metrics.bootstrap import Difference
@@ -49,18 +49,13 @@ def _evidence(point: Point) -> list[str]:
     changes = point.changes[LONG]
     return [
         *(percent_cell(changes[name]) for name in ("ppl", "total", "within")),
-        *(percent_cell(point.passed[kind].change, "points") for kind in TASKS),
+        *(percent_cell(point.solved.passed[kind].change, "points") for kind in TASKS),
     ]
 
 
 def percent_cell(found: Difference | None, unit: str = "%") -> str:
     """A change in percent or points, with its interval."""
-    if found is None:
-        return "N/A"
-    value = f"{100 * found.value:+.1f} {unit}"
-    if found.interval is None:
-        return value
-    return f"{value} ({100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f})"
+    return with_interval(found, "+.1f", scale=100, unit=f" {unit}")
 
 
 def point_table(found: Sequence[Point], window: int) -> str:
@@ -76,7 +71,7 @@ def point_table(found: Sequence[Point], window: int) -> str:
             f"{point.value('he_snr', window):.4f}", percent_cell(changes["total"]),
             "N/A" if calibrated is None else f"{calibrated:.4f}", percent_cell(changes["calibrated"]),
             f"{point.value('mean_top_mass', window):.3f}",
-            *(f"{100 * point.passed[kind].after:.1f} %" for kind in TASKS),
+            *(f"{100 * point.solved.passed[kind].after:.1f} %" for kind in TASKS),
             point.verdict(window).verdict,
         ])  # fmt: skip
     return table(heads, rows)
@@ -165,7 +160,7 @@ def _series(found: Sequence[Point], name: str, below: float) -> dict[str, list[D
     series: dict[str, list[Dot]] = {}
     for point in found:
         changes = point.changes[LONG]
-        y = point.passed[name].change if name in point.passed else changes[name]
+        y = point.solved.passed[name].change if name in point.solved.passed else changes[name]
         (x, x_half), (y_value, y_half) = _bar(changes["ppl"]), _bar(y)
         if np.isfinite([x, y_value]).all() and abs(x) < below:
             label = point.extension.scaling if point.extension else "as it is"
@@ -178,5 +173,4 @@ def _bar(found: Difference | None) -> tuple[float, float]:
     """The value and half of the interval, in percent."""
     if found is None:
         return float("nan"), 0.0
-    half = (found.interval.high - found.interval.low) / 2 if found.interval else 0.0
-    return 100 * found.value, 100 * half
+    return 100 * found.value, 100 * half_width(found.interval)

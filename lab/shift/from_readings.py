@@ -12,6 +12,7 @@ from lab.families.plan import PERCENTS
 from lab.readings import Readings
 from lab.shift.layout import choices_of, windows_of
 from lab.shift.plan import LENGTHS, TEMPERATURES, choices_part, names, runs
+from lab.shift.windows import counts
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.decomposition import COLUMNS as PARTS
 from lm_eval_hesnr.results.documents import document_totals
@@ -31,6 +32,8 @@ class Training:
     """(len(LENGTHS), texts, len(COLUMNS_OF_CHOICES)): of the last checkpoint, after fine-tuning, at temperature 1."""
     ties: Mapping[float, np.ndarray] | None = None
     """Temperature to (texts, len(COLUMNS_OF_CHOICES)): the same after the longest fine-tuning."""
+    tie_windows: np.ndarray | None = None
+    """(len(LENGTHS), len(windows.COLUMNS)) counts of the entropies of all choices, at temperature 1."""
     totals: np.ndarray | None = None
     """(C, D, n) as `measures.totals` has them; None in a made-up training."""
     calibrated: Sequence[float | None] | None = None
@@ -74,6 +77,7 @@ def _training(readings: Readings, run: str) -> Training:
         windows={t: np.stack([windows_of(one, t) for one in read]) for t in TEMPERATURES},
         choices=np.stack([choices_of(one, 1.0) for one in choices]),
         ties={t: choices_of(choices[-1], t) for t in TEMPERATURES},
+        tie_windows=np.stack([counts(rows_of([" ".join(one["entropies"])])[0]) for one in choices]),
         totals=np.stack(
             [
                 document_totals({"columns": one["columns"], "totals": {"action": one["totals"]}})["action"]

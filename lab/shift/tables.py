@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lab.page import table
+from lab.page import half_width, table, with_interval
 from lab.picture import Panel, Point, picture
 from lab.shift import windows
 from lab.shift.from_readings import Training
@@ -26,20 +26,12 @@ _BINS = 4
 _PARTS = ("total", "within", "entering", "leaving", "kept")
 
 
-def interval_text(found: Difference | None, digits: str = "+.3f") -> str:
-    """A value with its 95 % interval."""
-    if found is None:
-        return "N/A"
-    ends = "" if found.interval is None else f" ({found.interval.low:{digits}} to {found.interval.high:{digits}})"
-    return f"{found.value:{digits}}{ends}"
-
-
 def verdict_table(found: Sequence[OfTraining], shuffled: Sequence[OfTraining]) -> str:
     """One line per training, one for all of them, and one for the control with a shuffled order."""
     rows = [
         [
-            one.name, f"{one.rho:+.2f}", interval_text(one.rise),
-            *(interval_text(one.excess[t], "+.2f") for t in TEMPERATURES),
+            one.name, f"{one.rho:+.2f}", with_interval(one.rise),
+            *(with_interval(one.excess[t], "+.2f") for t in TEMPERATURES),
             _percent(one.moved), one.choices, f"**{one.verdict}**",
         ]
         for one in found
@@ -54,10 +46,7 @@ def verdict_table(found: Sequence[OfTraining], shuffled: Sequence[OfTraining]) -
 
 
 def _percent(found: Difference | None) -> str:
-    if found is None:
-        return "N/A"
-    interval = found.interval and type(found.interval)(*(100 * end for end in found.interval))
-    return interval_text(found._replace(value=100 * found.value, interval=interval))
+    return with_interval(found, scale=100)
 
 
 def checkpoint_table(trainings: Sequence[Training]) -> str:
@@ -75,7 +64,7 @@ def checkpoint_table(trainings: Sequence[Training]) -> str:
                     f"{float(measure('he_snr', total)):.4f}",
                     "N/A" if known is None else f"{known:.4f}",
                 ]
-            peaks = [interval_text(excess(of, n), "+.2f") for n in windows.ORDERS]
+            peaks = [with_interval(excess(of, n), "+.2f") for n in windows.ORDERS]
             rows.append([name, *values, f"{float(windows.share(of.sum(axis=0))):.3f}", *peaks])
     heads = ["checkpoint", "ppl", "he_snr", "calibrated he_snr", "share near ln 3"]
     return table([*heads, *(f"excess at ln {n}" for n in windows.ORDERS)], rows)
@@ -86,7 +75,7 @@ def temperature_table(trainings: Sequence[Training]) -> str:
     rows = []
     for one in trainings:
         for c in (0, -1):
-            cells = [interval_text(excess(one.windows[t][c], n), "+.2f") for n in (3, 4) for t in TEMPERATURES]
+            cells = [with_interval(excess(one.windows[t][c], n), "+.2f") for n in (3, 4) for t in TEMPERATURES]
             rows.append([names(one.name)[c], *cells])
     heads = [f"ln {n}, T = {t:g}" for n in (3, 4) for t in TEMPERATURES]
     ties = [
@@ -120,7 +109,21 @@ def choice_table(trainings: Sequence[Training]) -> str:
                 mean = float(of_pool(total, size, "entropy") / of_pool(total, size, "choices"))
                 cells += [f"{mean:.3f}" if math.isfinite(mean) else "N/A", _share_near(texts, size, size)]
             rows.append([one.name, str(steps), *cells, _share_near(texts, 4, 3)])
-    return table([*heads, "pool of 4 near ln 3, %"], rows)
+    return (
+        f"{table([*heads, 'pool of 4 near ln 3, %'], rows)}\n\nThe windows of a peak, on all of these choices "
+        f"together: choices within {windows.HALF} of ln n, and how many their flanks let expect.\n\n{_tie_table(trainings)}"
+    )
+
+
+def _tie_table(trainings: Sequence[Training]) -> str:
+    """Whether the windows find a peak where there is one."""
+    rows = []
+    for one in trainings:
+        if one.tie_windows is not None:
+            for steps, found in zip(LENGTHS, one.tie_windows, strict=True):
+                pairs = [(windows.found(found, n), windows.expected(found, n)) for n in (3, 4)]
+                rows.append([one.name, str(steps), *(f"{float(a):.0f}, {float(b):.1f}" for a, b in pairs)])
+    return table(["training", "steps", "ln 3: found, expected", "ln 4: found, expected"], rows)
 
 
 def part_table(trainings: Sequence[Training]) -> str:
@@ -132,7 +135,7 @@ def part_table(trainings: Sequence[Training]) -> str:
         every = names(one.name)
         for pair, of in zip([*pairwise(every), (every[0], every[-1])], one.parts, strict=True):
             found = decomposed(of)
-            cells = [interval_text(found[part], "+.4f" if part != "kept" else ".2f") for part in _PARTS]
+            cells = [with_interval(found[part], "+.4f" if part != "kept" else ".2f") for part in _PARTS]
             rows.append([*pair, *cells])
     return table(["from", "to", *_PARTS], rows, n_left=2)
 
@@ -171,7 +174,7 @@ def drawing(trainings: Sequence[Training]) -> str:
             densities[names(first.name)[c]] = [Point(float(x), float(y)) for x, y in zip(middles, share, strict=True)]
     peaks = {
         f"excess at ln {n}": [
-            Point(percent, found.value, y_error=_half(found))
+            Point(percent, found.value, y_error=half_width(found.interval))
             for one in trainings
             for percent, rows in zip(one.percents, one.windows[1.0], strict=True)
             if (found := excess(rows, n)) is not None
@@ -203,7 +206,3 @@ def drawing(trainings: Sequence[Training]) -> str:
             ),
         ],
     )
-
-
-def _half(found: Difference) -> float:
-    return 0.0 if found.interval is None else (found.interval.high - found.interval.low) / 2

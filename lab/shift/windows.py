@@ -64,16 +64,21 @@ def expected(total: np.ndarray, n: int) -> np.ndarray:
     return np.asarray(np.sqrt(left * right) * 2 * HALF / (FLANK[1] - FLANK[0]))
 
 
+def found(total: np.ndarray, n: int) -> np.ndarray:
+    """(...,): tokens within 0.03 of ln n."""
+    return _column(total, f"centre{n}")
+
+
 def excess(total: np.ndarray, n: int) -> np.ndarray:
     """(...,): the peak at ln n, relative to what is expected; not finite without tokens in a flank."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(_column(total, f"centre{n}") / expected(total, n) - 1)
+        return np.asarray(found(total, n) / expected(total, n) - 1)
 
 
 def peak(total: np.ndarray, n: int) -> np.ndarray:
     """(...,): the tokens above what is expected at ln n, as a share of all tokens. It can be negative."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((_column(total, f"centre{n}") - expected(total, n)) / _column(total, "tokens"))
+        return np.asarray((found(total, n) - expected(total, n)) / _column(total, "tokens"))
 
 
 def moved(total: np.ndarray) -> np.ndarray:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from lab.page import rho_cell, table
 from lab.tax.compared import Pair, rows_of
-from lab.tax.plan import CONTROL_RATE, CROSS_ENTROPY, DATA, IN_STYLE, LOSSES
+from lab.tax.plan import CONTROL_RATE, CROSS_ENTROPY, DATA, LOSSES
 from lab.tax.study import CALIBRATED, PASS_K, Model, S, Study, of
 from lab.tax.tables import losses_rows_table, tax_table
+from lm_eval_hesnr.metrics.decomposition import PARTS
 
 _MEASURES = {
     "loss": "loss of actions", "calibrated_loss": "loss of actions at T*", S: "S", CALIBRATED: "calibrated S",
@@ -24,10 +25,12 @@ def after_the_fact(study: Study) -> str:
     return "\n\n".join([
         f"At the learning rate {CONTROL_RATE:g}, minus the start:",
         tax_table({data: rows_of(start, data) for data in DATA}, "loss"),
-        f"At the learning rate {CONTROL_RATE:g}, minus cross entropy; in-style:",
-        losses_rows_table(rows_of(others, IN_STYLE)),
+        f"At the learning rate {CONTROL_RATE:g}, minus cross entropy:",
+        *(f"{DATA[data]}:\n\n{losses_rows_table(rows_of(others, data))}" for data in DATA),
         "On the tokens that are decisions before fine-tuning, whatever they are after it:",
         set_table([("before fine-tuning", study.start), *((LOSSES[loss], one) for loss, one in by_loss.items())]),
+        "The parts of the change of S since the start:",
+        parts_table([(LOSSES[loss], one) for loss, one in by_loss.items()]),
         "Spearman's rho between what a model says after fine-tuning and what it solves:",
         order_table(study),
     ])  # fmt: skip
@@ -39,7 +42,7 @@ def _at(models: Sequence[Model], rate: float) -> Model:
 
 def set_table(models: Sequence[tuple[str, Model]]) -> str:
     """One row per model: the decisions of the start, with the numbers of the model. They are means over the seeds."""
-    heads = [f"{DATA[data]}: {key}" for data in DATA for key in ("tokens", "top-1", "loss", "p / entropy")]
+    heads = [f"{style_of(data)}: {key}" for data in DATA for key in ("tokens", "top-1", "loss", "p / entropy")]
     rows = []
     for name, one in models:
         cells = []
@@ -52,6 +55,22 @@ def set_table(models: Sequence[tuple[str, Model]]) -> str:
     return table(["loss", *heads], rows)
 
 
+def parts_table(models: Sequence[tuple[str, Model]]) -> str:
+    """One row per model: the three parts of the change of S, and the kept share of decisions; means over the seeds."""
+    heads = [f"{style_of(data)}: {name}" for data in DATA for name in PARTS]
+    rows = [
+        [title, *(f"{one.numbers[of(f'part_{name}', data)]:{'.2f' if name == 'kept' else '+.4f'}}"
+                  for data in DATA for name in PARTS)]
+        for title, one in models
+    ]  # fmt: skip
+    return table(["loss", *heads], rows)
+
+
+def style_of(data: str) -> str:
+    """in-style or out-of-style."""
+    return DATA[data].partition(":")[0]
+
+
 def order_table(study: Study) -> str:
     """One row per measure, with Spearman's rho over all fine-tuned models, and over those of the larger rates."""
     every = [one for models in study.tuned.values() for one in models]
@@ -59,10 +78,9 @@ def order_table(study: Study) -> str:
     larger = [one for one in every if one.title != smallest]
     heads, groups = [], []
     for data in DATA:
-        style = DATA[data].partition(":")[0]
         for models, which in ((every, f"{len(every)} models"), (larger, f"{len(larger)} without {smallest}")):
             if models:
-                heads.append(f"{style}, {which}")
+                heads.append(f"{style_of(data)}, {which}")
                 groups.append((data, models))
     rows = []
     for name, label in _MEASURES.items():

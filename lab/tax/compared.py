@@ -20,7 +20,7 @@ from lab.tax.study import (
     best,
     of,
 )
-from lab.tax.verdicts import LEAST_PASS, LEAST_SHARE, MISREADS, changes, claim, pays, verdict
+from lab.tax.verdicts import LEAST_PASS, LEAST_SHARE, MISREADS, changes, claim, verdict
 from lm_eval_hesnr.metrics.bootstrap import Difference
 
 GAP = "gap"
@@ -41,6 +41,7 @@ class Row(NamedTuple):
     """The differences of one pair, with what each of them is: higher, lower, equal or open."""
 
     title: str
+    model: Model
     reference: Model
     differences: Mapping[str, Difference | None]
     changes: Mapping[str, str]
@@ -49,11 +50,6 @@ class Row(NamedTuple):
     def verdict(self) -> str:
         """What the change says about HE-SNR."""
         return verdict(*(self.changes[key] for key in (S, CALIBRATED, GAP, PASS_K)))
-
-    @property
-    def pays(self) -> str:
-        """What the model keeps, and whether it pays."""
-        return pays(self.changes[CALIBRATED], self.changes[PASS_K])
 
 
 def rows_of(pairs: Sequence[Pair], data: str) -> list[Row]:
@@ -69,7 +65,7 @@ def rows_of(pairs: Sequence[Pair], data: str) -> list[Row]:
     margins = [_margins(b[S].value) for _, b in sides]
     each = {key: changes(by_quantity[key], [one[key] for one in margins]) for key in QUANTITIES}
     return [
-        Row(one.title, one.reference, found[i], {key: each[key][i] for key in QUANTITIES})
+        Row(one.title, one.model, one.reference, found[i], {key: each[key][i] for key in QUANTITIES})
         for i, one in enumerate(pairs)
     ]
 

@@ -25,6 +25,7 @@ from lab.tax.plan import (
 )
 from lab.tax.study import CALIBRATED, MEASURES, PASS, PASS_K, PASS_SAMPLED, Model, Study, of
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.decomposition import PARTS
 from lm_eval_hesnr.metrics.measures import measure
 from lm_eval_hesnr.results.documents import document_totals
 
@@ -118,6 +119,8 @@ def _numbers(readings: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     tokens = of_set[:, SET_COLUMNS.index("tokens")]
     found |= {f"set_{key}": of_set[:, SET_COLUMNS.index(key)] / tokens for key in ("nll", "rank_1", "snr")}
     found["set_tokens"] = tokens
+    of_parts = np.stack([rows_of(one["parts"]).sum(axis=0) for one in readings])  # (S, len(decomposition.COLUMNS))
+    found |= {f"part_{name}": part(of_parts) for name, part in PARTS.items()}
     return {key: float(values.mean()) for key, values in found.items()}
 
 

@@ -33,9 +33,9 @@ class Model(NamedTuple):
     """Means over the seeds, without interval: losses, temperatures, KL to the start."""
 
     def mixed(self, other: Model, share: float) -> Model:
-        """(1 - share) of this and `share` of the other one."""
+        """(1 - share) of this and `share` of the other one, which the title says, too."""
         return Model(
-            f"{self.title} to {other.title}",
+            f"{self.title} to {other.title}, {100 * share:.0f} %",
             {key: one.mixed(other.measured[key], share) for key, one in self.measured.items()},
             {key: one + share * (other.numbers[key] - one) for key, one in self.numbers.items()},
         )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from lab.page import table
+from lab.page import table, with_interval
 from lab.picture import Panel, Point, picture
 from lab.tax.compared import AT_EQUAL, GAP, PLACES, Found, Row
 from lab.tax.plan import CROSS_ENTROPY, DATA, LOSSES
 from lab.tax.study import CALIBRATED, HELD_OUT, OUTCOMES, PASS, PASS_K, Model, S, Study, of
-from lab.tax.verdicts import AGAINST, FAILED, HIGHER, OPEN, SUPPORTS, UNDECIDED
-from lm_eval_hesnr.metrics.bootstrap import Difference
+from lab.tax.verdicts import AGAINST, FAILED, HIGHER, SUPPORTS, UNDECIDED
 
 _HEADS = {
     S: "S", CALIBRATED: "calibrated S", GAP: "S minus calibrated S", PASS: PASS, PASS_K: PASS_K,
@@ -86,28 +85,29 @@ def losses_table(rows: Mapping[str, Sequence[Row]]) -> str:
 
 
 def losses_rows_table(rows: Sequence[Row]) -> str:
-    """Other losses against cross entropy at one place."""
-    heads = ["loss", *(_HEADS[key] for key in (S, CALIBRATED, PASS, PASS_K)), "what it does"]
+    """Other losses against cross entropy at one place.
+
+    The learning rates are those of both models; a share stands for a mixture of two of them.
+    """
+    heads = [
+        "loss", "learning rate", "that of cross entropy", *(_HEADS[key] for key in (S, CALIBRATED, PASS, PASS_K)),
+    ]  # fmt: skip
     lines = [
-        [row.title, *(_difference(row, key) for key in (S, CALIBRATED, PASS, PASS_K)), f"**{row.pays}**"]
+        [
+            row.title,
+            row.model.title,
+            row.reference.title,
+            *(_difference(row, key) for key in (S, CALIBRATED, PASS, PASS_K)),
+        ]
         for row in rows
     ]
-    return table(heads, lines) if lines else _NOTHING
+    return table(heads, lines, n_left=3) if lines else _NOTHING
 
 
 def _difference(row: Row, key: str) -> str:
     one = row.differences[key]
-    return f"{_text(one, 1 if key in (PASS, PASS_K) else 4)} {row.changes[key]}"
-
-
-def _text(one: Difference | None, digits: int) -> str:
-    """In percentage points if `digits` is 1."""
-    if one is None or one.interval is None:
-        return "N/A"
-    scale = 100 if digits == 1 else 1
-    numbers = (scale * number for number in (one.value, *one.interval))
-    value, low, high = (f"{number:+.{digits}f}" for number in numbers)
-    return f"{value} ({low} to {high})"
+    text = with_interval(one, "+.1f", scale=100) if key in (PASS, PASS_K) else with_interval(one, "+.4f")
+    return f"{text} {row.changes[key]}"
 
 
 def sentence(found: Found) -> str:
@@ -121,11 +121,12 @@ def losses_sentence(rows: Sequence[Row]) -> str:
         return "No loss can be compared with cross entropy at equal held-out loss."
     keep = [row for row in rows if row.changes[CALIBRATED] == HIGHER]
     paid = [row.title for row in keep if row.changes[PASS_K] == HIGHER]
-    n_open = sum(OPEN in (row.changes[CALIBRATED], row.changes[PASS_K]) for row in rows)
+    said = f"At equal held-out loss, {len(rows)} of {len(LOSSES) - 1} losses can be compared with cross entropy. "
+    if not keep:
+        return f"{said}None of them has clearly more calibrated HE-SNR over the in-style runs."
     return (
-        f"At equal held-out loss, {len(rows)} of {len(LOSSES) - 1} losses can be compared with cross entropy. More "
-        f"calibrated HE-SNR than cross entropy: {'; '.join(row.title for row in keep) or 'none'}. Of these, it "
-        f"pays in pass@8 for: {'; '.join(paid) or 'none'}. Open in calibrated HE-SNR or in pass@8: {n_open}."
+        f"{said}More calibrated HE-SNR over the in-style runs: {'; '.join(row.title for row in keep)}. Of these, more "
+        f"tasks are solved (pass@8) with: {'; '.join(paid) or 'none'}."
     )
 
 
@@ -141,7 +142,7 @@ def scatter(study: Study) -> str:
         for data in DATA
         for title, key in (("HE-SNR", S), ("Calibrated HE-SNR", CALIBRATED))
     ]
-    return picture("Seven losses: HE-SNR after fine-tuning, and solved tasks", panels, per_row=2)
+    return picture(f"{len(study.tuned)} losses: HE-SNR after fine-tuning, and solved tasks", panels, per_row=2)
 
 
 def _series(study: Study, key: str) -> dict[str, list[Point]]:
@@ -185,7 +186,6 @@ def _row(row: Row) -> dict[str, object]:
         "differences": {key: one and one._asdict() for key, one in row.differences.items()},
         "changes": dict(row.changes),
         "verdict": row.verdict,
-        "pays": row.pays,
     }
 
 

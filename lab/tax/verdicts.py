@@ -73,20 +73,3 @@ def claim(of_cross_entropy: Sequence[str], controls: Sequence[str]) -> str:
     if TAX in of_cross_entropy:
         return SUPPORTS
     return AGAINST if {TEMPERATURE, MISREADS} & set(of_cross_entropy) else UNDECIDED
-
-
-def pays(calibrated: str, passed: str) -> str:
-    """What a loss does, compared with cross entropy, in words.
-
-    Args:
-        calibrated: the change of calibrated S.
-        passed: that of pass@8.
-    """
-    decisions = {
-        HIGHER: "keeps decisions",
-        LOWER: "loses decisions",
-        EQUAL: "as many decisions",
-        OPEN: "decisions open",
-    }
-    outcome = {HIGHER: "pays", LOWER: "costs", EQUAL: "does not pay", OPEN: "outcome open"}
-    return f"{decisions[calibrated]}, {outcome[passed]}"

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lab.page import table
+from lab.page import half_width, table, with_interval
 from lab.picture import Panel, Point, picture
 from lab.threshold.from_readings import Candidate, Thresholds
 from lab.threshold.grid import ADAPTIVE, GRID, KS, PLATEAU, K
 from lab.threshold.verdicts import Found
-from lm_eval_hesnr.metrics.bootstrap import Interval
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
 from lm_eval_hesnr.metrics.correlation.decisions import decisions
 from lm_eval_hesnr.metrics.correlation.one_measure import kendall
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
@@ -58,11 +58,11 @@ def verdict_table(found: Found) -> str:
     nested = found.nested
     rows = [
         ["Is ln 2 to ln 5 a plateau?", found.verdicts["plateau"], "largest difference of r to the default",
-         "N/A" if worst is None else _with_interval(worst.difference, worst.interval)],
+         "N/A" if worst is None else _cell(worst.difference, worst.interval)],
         ["Is an adaptive threshold better?", found.verdicts["adaptive"], "largest gain of r over the default",
-         "N/A" if largest is None else _with_interval(largest.difference, largest.interval)],
+         "N/A" if largest is None else _cell(largest.difference, largest.interval)],
         ["Is a chosen threshold better in a new training?", found.verdicts["choice"], "gain of the error, logits",
-         "N/A" if nested is None else _with_interval(nested.gain, nested.interval)],
+         "N/A" if nested is None else _cell(nested.gain, nested.interval)],
     ]  # fmt: skip
     return table(["question", "verdict", "number", "value"], [[a, f"**{b}**", c, d] for a, b, c, d in rows], n_left=4)
 
@@ -102,7 +102,7 @@ def adaptive_table(study: Thresholds, found: Found) -> str:
             cell = "" if difference is None else "N/A"
             if difference is not None and difference.test is not None and difference.p_value is not None:
                 test = difference.test
-                cell = f"{_with_interval(test.difference, test.interval)}, p = {difference.p_value:.3f}"
+                cell = f"{_cell(test.difference, test.interval)}, p = {difference.p_value:.3f}"
             rows.append([
                 method, str(k), _range(one), str(int(np.isnan(one.predictor.values).sum())),
                 *(_text(numbers[key]) for key in ("r", "tau", "decision_accuracy", "max_p_value")),
@@ -135,7 +135,9 @@ def drawing(study: Thresholds, found: Found) -> str:
         of_k = [(one.epsilon, numbers_of(study, found, one.predictor)["r"]) for one in study.static(k)]
         series[f"k = {k}"] = [Point(epsilon, r) for epsilon, r in of_k if r is not None]
     differences = [
-        Point(epsilon, one.difference, y_error=_half(one.interval)) for epsilon, one in found.plateau.items() if one
+        Point(epsilon, one.difference, y_error=half_width(one.interval))
+        for epsilon, one in found.plateau.items()
+        if one
     ]
     low, high = PLATEAU
     panels = [
@@ -151,12 +153,8 @@ def drawing(study: Thresholds, found: Found) -> str:
         one.series.values())])  # fmt: skip
 
 
-def _half(interval: Interval) -> float:
-    return (interval.high - interval.low) / 2
-
-
-def _with_interval(value: float, interval: Interval) -> str:
-    return f"{value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+def _cell(value: float, interval: Interval) -> str:
+    return with_interval(Difference(value, interval, None))
 
 
 def _text(value: float | None) -> str:

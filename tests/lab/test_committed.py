@@ -89,7 +89,7 @@ def test_the_numbers_in_the_text_of_context_are_those_of_the_readings():
     page = " ".join((ROOT / "docs" / "lab" / "context.md").read_text().split())
     falls = [change("linear-000", name).lstrip("-") for name in ("total", "calibrated", "topk_acc", "within")]
     of_context = {one.name: one for one in points(Readings(FOLDER / "context"), fast=False)}
-    losses = [loss_change(of_context[name], "near") for name in ("linear-000", "linear-300")]
+    losses = [loss_change(of_context[name].solved, "near") for name in ("linear-000", "linear-300")]
     for sentence in (
         "by {:.0%} after `linear-000`, and by {:.0%} after".format(*(one.value for one in losses if one)).replace(
             "%", " %"

@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.context.layout import Reference, reading_of
 from lab.context.plan import AS_IT_IS, LONG, SHORT, names
+from lab.families.plan import FLOOR
 from lab.readings import Readings
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.scoring.token_scores import TokenScores
@@ -90,6 +91,7 @@ def fill(
         about = {"base": {"model_sha256": "0"}, "model_sha256": name}
         readings.add(name, "reading", about, reading(after), {})
         readings.add(name, "outcome", about, outcome({kind: solved(name, kind) for kind in N_TASKS}), {})
+    readings.add(FLOOR, "outcome", {"base": {"model_sha256": "0"}}, outcome(dict.fromkeys(N_TASKS, 0.0)), {})
 
 
 def outcome(shares: Mapping[str, float]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from lab.context.after_the_fact import agreement_table, loss_change, loss_tables, mean_loss
-from lab.context.study import points
+from lab.context.after_the_fact import agreement_table, decision_table, loss_change, loss_tables, mean_loss
+from lab.context.study import floor_of, points
 from lab.readings import Readings
 from tests.lab.context import made_up
 
@@ -19,11 +19,13 @@ def found(tmp_path_factory):
     made_up.fill(
         readings, lambda name: CHANGES[name.split("-")[0]], lambda name, _: 0.5 if name.startswith("linear") else 0.3
     )
-    return points(readings, fast=False)
+    return points(readings, fast=False), floor_of(readings)
 
 
 def test_agreement_counts_both_windows_and_not_the_reference_itself(found):
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in agreement_table(found).splitlines()[2:]]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in agreement_table(found[0]).splitlines()[2:]
+    ]
     counts = {name: [int(cell) for cell in cells] for name, *cells in rows}
     assert counts["clearly worse, by more than 20 %"] == [6, 0, 0]  # five of linear, and the control
     assert counts["clearly better"] == [0, 0, 5]
@@ -32,7 +34,7 @@ def test_agreement_counts_both_windows_and_not_the_reference_itself(found):
 
 
 def test_the_loss_is_per_token_and_its_change_is_paired_by_task(found):
-    by_name = {point.name: point for point in found}
+    by_name = {point.name: point.solved for point in found[0]}
     start, linear = by_name["as-it-is"], by_name["linear-010"]
     assert mean_loss(start, "near") == pytest.approx(np.arange(0.7, 100).sum() / 200, rel=1e-4)
     change, none = loss_change(linear, "near"), loss_change(start, "far")
@@ -46,12 +48,29 @@ def test_the_loss_is_per_token_and_its_change_is_paired_by_task(found):
 
 
 def test_rho_orders_the_extended_checkpoints_alone(found):
-    some = [point for point in found if point.extension]
+    some = [point for point in found[0] if point.extension]
     rho = stats.spearmanr(
-        [point.value("ppl", 2048) for point in some], [mean_loss(point, "near") for point in some]
+        [point.value("ppl", 2048) for point in some], [mean_loss(point.solved, "near") for point in some]
     ).statistic
     assert rho < -0.5  # linear has the highest perplexity, and the lowest loss
-    (line,) = [one for one in loss_tables(found).splitlines() if one.startswith("| ppl, 2048 ")]
+    (line,) = [one for one in loss_tables(*found).splitlines() if one.startswith("| ppl, 2048 ")]
     assert line.split(" | ")[1] == f"{rho:+.2f}"
-    (line,) = [one for one in loss_tables(found).splitlines() if one.startswith("| ppl, 512 ")]
+    (line,) = [one for one in loss_tables(*found).splitlines() if one.startswith("| ppl, 512 ")]
     assert line.split(" | ")[1] == "N/A"  # the same for all
+
+
+def test_random_weights_are_the_last_row_of_the_losses(found):
+    table = loss_tables(*found).partition("\n\n")[0]
+    assert table.splitlines()[-1].startswith("| random weights | ")
+    assert table.splitlines()[-1].endswith("| 0.0 % |")
+
+
+def test_the_set_is_that_of_the_checkpoint_as_it_is(found):
+    rows = {line.split(" | ")[0].strip("| "): line.strip(" |").split(" | ")[1:]
+            for line in decision_table(found[0]).splitlines()[2:]}  # fmt: skip
+    before, worse = rows["as-it-is"], rows["linear-010"]
+    he_snr = found[0][0].value("he_snr", 512)
+    assert float(before[3]) == pytest.approx(he_snr, abs=1e-4)  # on its own decisions
+    assert worse[:4] == before[:4]  # the short window never changes
+    assert float(worse[7]) < he_snr
+    assert float(worse[5]) > float(before[1])

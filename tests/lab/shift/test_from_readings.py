@@ -57,6 +57,7 @@ def write(readings, training, run="recipe"):
     for steps, rows in zip(LENGTHS, training.choices, strict=True):
         value = {
             "loss": None,
+            "entropies": ["1.099 1.100", "1.386 1.300"],
             "sums": {
                 f"{t:g}": {
                     "columns": choice_columns_at(t),
@@ -95,6 +96,7 @@ def test_the_analysis_gives_the_verdict_of_the_form_and_the_controls(folder):
     assert "| recipe | near ln 4 | 2380 | 17.6 | 18.8 | 20.0 | 21.2 | 22.4 |" in found.blocks["moves"]
     assert "| recipe | all: so many tokens | 8400 | 1400 | 1540 | 1680 | 1820 | 1960 |" in found.blocks["moves"]
     assert "Known ties: the generated choices among three and four after 240 steps." in found.blocks["temperatures"]
+    assert "| recipe | 240 | 2, 0.0 | 1, 0.0 |" in found.blocks["choices"]
     assert "N/A" not in "".join(found.blocks.values())
     assert "nan" not in "".join(found.blocks.values())
     json.dumps(found.data, allow_nan=False)

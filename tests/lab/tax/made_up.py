@@ -82,6 +82,7 @@ def _of_data(truth: Truth, groups: np.ndarray) -> dict:
         "temperatures": [1.0, 1.1],
         "calibrated_loss": 0.9 * truth.loss,
         "kl": 0.1,
+        "parts": [f"100 {100 * one:.8g} 50 {50 * one:.8g} {60 * one:.8g} 80 {88 * one:.8g}" for one in s],
         "set_columns": list(SET_COLUMNS),
         "set": [f"100 50 90 {100 * truth.loss:.8g} {100 * one:.8g}" for one in s],
     }
