@@ -10,6 +10,7 @@ import numpy as np
 from lab.context.layout import Window, keys_of, window_of
 from lab.context.plan import AS_IT_IS, LONG, SHORT, Extension, extensions, names
 from lab.context.verdicts import Evidence, Passed, Verdict, passed, relative, relative_parts, verdict
+from lab.families.plan import FLOOR
 from lab.readings import Readings
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.bootstrap import Difference

@@ -111,7 +111,8 @@ def choice_table(trainings: Sequence[Training]) -> str:
             rows.append([one.name, str(steps), *cells, _share_near(texts, 4, 3)])
     return (
         f"{table([*heads, 'pool of 4 near ln 3, %'], rows)}\n\nThe windows of a peak, on all of these choices "
-        f"together: choices within {windows.HALF} of ln n, and how many their flanks let expect.\n\n{_tie_table(trainings)}"
+        f"together: choices within {windows.HALF} of ln n, and how many their flanks let expect.\n\n"
+        f"{_tie_table(trainings)}"
     )
 
 
