@@ -38,20 +38,16 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
         "adaptive": adaptive_table(study, found),
         "nested": nested_table(study, found),
     }
-    n = len(checkpoints(fast=fast))
-    is_smaller = n < PLANNED
-    if is_smaller:
-        what = "Fast form" if fast else "All that can be compared"
-        form = (
-            f"**{what}**: {n} checkpoints. The verdict of the {PLANNED} checkpoints of the experiment is {NOT_MADE!r}."
-        )
-        blocks = {name: f"{form}\n\n{block}" for name, block in blocks.items()}
+    form = (
+        f"**{'Fast form' if fast else 'All that can be compared'}**: {len(checkpoints(fast=fast))} checkpoints. The "
+        f"criteria were made for {PLANNED}, so the verdict of the experiment is {NOT_MADE!r}."
+    )
     return Analysis(
-        blocks=blocks,
+        blocks={name: f"{form}\n\n{block}" for name, block in blocks.items()},
         data={
             "form": FORMS[fast],
             "verdicts": dict(found.verdicts),
-            "verdict_of_the_experiment": NOT_MADE if is_smaller else dict(found.verdicts),
+            "verdict_of_the_experiment": NOT_MADE,
             "sentence": said,
             "argmax": found.argmax,
             "argmax_interval": found.argmax_interval._asdict(),

@@ -23,19 +23,19 @@ WORLDS = {
     "adaptive worse": "the static thresholds see all of the ability, the adaptive ones miss the hidden part",
     "nothing": "HE-SNR and the outcome share only the trend over training",
 }
-_ERROR = 0.02
+ERROR = 0.02
 """Of each threshold alone, in units of the ability."""
 
 
-def made_up(world: str, seed: int, size: Size = LARGE) -> Thresholds:
-    """A study of one of `WORLDS`."""
+def made_up(world: str, seed: int, size: Size = LARGE, *, error: float = ERROR) -> Thresholds:
+    """A study of one of `WORLDS`. `error` is that of each threshold alone."""
     study = made_up_study("trend only" if world == "nothing" else "better", seed, size)
     full, partly = study.he_snr.x / 0.02, study.ppl.x / 0.6
     key = [seed, list(WORLDS).index(world)]
     of_grid, of_ends = np.random.default_rng(key), np.random.default_rng([*key, 1])
 
     def _values(weight: float, random: np.random.Generator = of_grid) -> np.ndarray:
-        seen = weight * full + (1 - weight) * partly + _ERROR * random.normal(size=len(full))
+        seen = weight * full + (1 - weight) * partly + error * random.normal(size=len(full))
         return np.asarray(0.1 + 0.02 * seen)
 
     candidates = []

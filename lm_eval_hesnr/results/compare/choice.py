@@ -191,7 +191,8 @@ def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
             for leader, names in found.items()
         ]
         longer = (
-            "After a context extension, ppl can be higher although the model is better. "
+            "The paper found a higher ppl right after a context extension, and a model that was not worse. Our test of "
+            "this is undecided (docs/lab/context.md of the repository). "
             if any("ppl" in names for names in found.values())
             else ""
         )

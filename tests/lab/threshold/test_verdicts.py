@@ -10,7 +10,8 @@ from lab.predict.made_up import Size
 from lab.predict.verdicts import AGAINST, SUPPORTS, UNDECIDED
 from lab.threshold.choice import best_of_resamples, nested
 from lab.threshold.grid import PLATEAU
-from lab.threshold.made_up import made_up
+from lab.threshold.made_up import ERROR, made_up
+from lab.threshold.rates import rates
 from lab.threshold.verdicts import Found, found_in, plateau_verdict, sentence
 from lm_eval_hesnr.metrics.bootstrap import Interval
 from lm_eval_hesnr.metrics.correlation.two_measures import Contrast, correlation
@@ -138,3 +139,11 @@ def test_the_fast_form_has_verdicts_too():
     found = said("plateau", 0, Size(families=4, seeds=2))
     assert set(found.verdicts.values()) <= {SUPPORTS, AGAINST, UNDECIDED}
     assert sentence(found, fast=True).endswith("(fast form).")
+
+
+def test_the_rates_count_each_draw_once():
+    counts, searched = rates("plateau", SIX, ERROR, 2)
+    assert [sum(of.values()) for of in counts.values()] == [2, 2, 2]
+    assert counts["plateau"] == {SUPPORTS: 2}
+    assert searched == 1
+    assert rates("plateau", SIX, 1.0, 2)[0]["plateau"] == {UNDECIDED: 2}
