@@ -4,6 +4,7 @@ import hashlib
 import time
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from benchmarks.repository import ROOT
@@ -14,6 +15,9 @@ from lab.page import filled
 from lab.predict.from_readings import study_of
 from lab.predict.verdicts import Verdict, p1, together, verdicts
 from lab.readings import FOLDER, Readings
+from lab.shift import windows
+from lab.shift.from_readings import trainings
+from lab.shift.verdicts import excess
 from lab.tax.from_readings import study_of as study_of_tax
 from lab.tax.study import Model, best
 from lab.theory.experiment import DATA
@@ -103,7 +107,24 @@ def test_the_numbers_in_the_text_of_context_are_those_of_the_readings():
         "it solves {:.0f} % and `linear-300` {:.0f} %".format(
             *(100 * found[name]["passed"]["far"]["after"] for name in ("yarn-300", "linear-300"))
         ),
+        "worse right after linear scaling ({:.1f} in windows of 2048, and {:.1f} as it is in windows of 512)".format(
+            of_context["linear-000"].value("he_ppl", 2048), of_context["as-it-is"].value("he_ppl", 512)
+        ),
+        "({:.0f} % of the tokens, and {:.0f} % as it is). After 30 and 100 steps, there are more ({:.0f} %)".format(
+            *(
+                100 * of_context[name].value("decision_rate", window)
+                for name, window in (("linear-000", 2048), ("as-it-is", 512), ("linear-100", 2048))
+            )
+        ),
     ):
+        assert sentence in page
+    for line, sentence in (
+        ("| ppl, 512 | +0.61 | +0.32 | -0.03 | -0.31 |", "`ppl` does (-0.31 and -0.42)"),
+        ("| HE-SNR, 512 | -0.81 | -0.64 | -0.22 | +0.54 |", "(rho +0.54 in windows of 512, and +0.48 in windows of"),
+        ("| ppl, 2048 | +0.77 | +0.56 | +0.30 | -0.42 |", "`ppl` +0.32 and +0.56)"),
+        ("| HE-SNR, 2048 | -0.62 | -0.61 | -0.33 | +0.48 |", "(-0.64 and -0.61;"),
+    ):
+        assert line in page
         assert sentence in page
     values = {name: one["values"]["2048"] for name, one in found.items()}
     assert values["yarn-300"]["ppl"] < values["linear-300"]["ppl"]
@@ -122,6 +143,9 @@ def test_the_numbers_in_the_text_of_tax_are_those_of_the_readings():
     def s_of(one: Model, data: str) -> str:
         return f"{one.measured[f'he_snr,{data}'].value:.3f}"
 
+    def calibrated(one: Model) -> str:
+        return f"{one.measured['calibrated_he_snr,swe_mini'].value:.3f}"
+
     def solved(one: Model) -> str:
         return f"{100 * one.measured['pass@8'].value:.0f} %"
 
@@ -139,15 +163,51 @@ def test_the_numbers_in_the_text_of_tax_are_those_of_the_readings():
         f"{tuned.numbers['set_snr,micro_swe']:.3f}",
         f"its top-1 accuracy falls from {100 * study.start.numbers['set_rank_1,swe_mini']:.0f} to "
         f"{100 * tuned.numbers['set_rank_1,swe_mini']:.0f} %",
-        f"S, {s_of(smooth, 'micro_swe')} and not {s_of(tuned, 'micro_swe')}",
+        f"lower S there, {s_of(smooth, 'micro_swe')} and not {s_of(tuned, 'micro_swe')}",
         "| S | +0.25 | +0.35 | -0.74 | -0.29 |",
         "(rho -0.74)",
         "rho is -0.29",
+        "only the decision rate orders them in both groups (rho -0.81 and -0.68)",
+        "| decision rate | -0.81 | -0.68 | -0.24 | -0.30 |",
+        "KL to the start ({} and not {}), GEM ({}) and the entropy bonus ({})".format(
+            *(calibrated(study.tuned[loss][1]) for loss in ("kl", "cross_entropy", "gem", "entropy"))
+        ),
+        "KL to the start does ({} and not {}), but it solves half as many tasks".format(
+            *(calibrated(study.tuned[loss][1]) for loss in ("kl", "cross_entropy"))
+        ),
         "T* is {:.2f} and {:.2f}".format(*(one.numbers["temperatures,micro_swe"] for one in (gem, tuned))),
     ):
         assert sentence in page
     assert all(best(models).title == "0.0003" for loss in ("cross_entropy", "entropy", "unlikelihood")
                for models in [study.tuned[loss]])  # fmt: skip
+
+
+def test_the_numbers_in_the_text_of_shift_are_those_of_the_readings():
+    page = " ".join((ROOT / "docs" / "lab" / "shift.md").read_text().split())
+    some = trainings(Readings(FOLDER / "shift"), fast=False)
+    shares = np.array([[windows.share(rows.sum(axis=0)) for rows in one.windows[1.0]] for one in some])
+    first, last = shares[:, 0], shares[:, -1]
+    intervals = [
+        found.interval
+        for one in some
+        for rows in one.windows[1.0]
+        for n in windows.ORDERS
+        if (found := excess(rows, n)) and found.interval
+    ]
+    assert len(intervals) == 72
+    exclude_0 = sum(one.low > 0 or one.high < 0 for one in intervals)
+    moves = np.stack([one.moves.reshape(len(windows.CLASSES), -1) for one in some if one.moves is not None])
+    from_four = 100 * moves[:, windows.CLASSES.index("near ln 4"), windows.CLASSES.index("near ln 3")]
+    from_four /= moves[:, windows.CLASSES.index("near ln 4")].sum(axis=1)
+    ties = np.stack([one.tie_windows for one in some if one.tie_windows is not None])[:, 2:]
+    found, expected = (np.stack([of(ties, n) for n in (3, 4)]) for of in (windows.found, windows.expected))
+    for sentence in (
+        f"from {first.min():.2f} to {first.max():.2f} in the first checkpoints to {last.min():.2f} to {last.max():.2f}",
+        f"exclude 0 by chance, and {exclude_0} do",
+        f"{from_four.min():.0f} to {from_four.max():.0f} % are near ln 3 in the last one",
+        f"{found.min():.0f} to {found.max():.0f} are found where {expected.min():.0f} to {expected.max():.0f} are",
+    ):
+        assert sentence in page, sentence
 
 
 def interval(found: Verdict) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from lab.tax.plan import CROSS_ENTROPY, GROUPS
 from lab.threshold import make as threshold
 from lab.threshold.grid import EPSILONS, KS, static_rows
 from lab.tuning.tasks import Tasks
+from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.labels import SCOPES
 from lm_eval_hesnr.metrics.edges import EPSILON
 from tests import builders
@@ -71,7 +73,10 @@ def context_work(random_model, tmp_path, monkeypatch):
 
     def _scores_of(model, window):
         used.append((model.name, window))
-        return [builders.with_extras(300, seed=10 * i + (model.name != "base")) for i in range(4)]
+        found = [builders.with_extras(300, seed=10 * i + (model.name != "base")) for i in range(4)]
+        labels = [builders.with_extras(300, seed=10 * i).labels for i in range(4)]
+        ids = [np.arange(300, dtype=np.int32) + i for i in range(4)]
+        return [replace(one, token_ids=t, labels=x) for one, t, x in zip(found, ids, labels, strict=True)]
 
     def _outcome(model, tasks):
         used.append(model.name)
@@ -152,8 +157,8 @@ def test_a_control_without_the_kept_model_tunes_it_again(tax_work):
     assert as_json(tax.make_control(tax_work, 1.25, 0).value) == first
 
 
-def test_generated_choices_are_read_after_fine_tuning(random_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(shift, "checkpoint", lambda families, name: random_model)
+def test_generated_choices_are_read_after_fine_tuning(tmp_path, monkeypatch):
+    monkeypatch.setattr(shift, "checkpoint", lambda families, name: EMBEDDED_MODEL)
     monkeypatch.setattr(shift, "about_with_training", lambda model, name: {"name": name})
     monkeypatch.setattr(shift, "TEXTS", 3)
     value = as_json(shift.make_choices(tmp_path / "shift" / "x", "x", 2, 0).value)
