@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.page import rho_cell, table
-from lab.tax.compared import Pair, rows_of
+from lab.tax.compared import Pair, rows_of_pairs
 from lab.tax.plan import CONTROL_RATE, CROSS_ENTROPY, DATA, LOSSES
 from lab.tax.study import CALIBRATED, PASS_K, Model, S, Study, of
 from lab.tax.tables import losses_rows_table, tax_table
@@ -24,9 +24,9 @@ def after_the_fact(study: Study) -> str:
     others = [Pair(LOSSES[loss], one, by_loss[CROSS_ENTROPY]) for loss, one in by_loss.items() if loss != CROSS_ENTROPY]
     return "\n\n".join([
         f"At the learning rate {CONTROL_RATE:g}, minus the start:",
-        tax_table({data: rows_of(start, data) for data in DATA}, "loss"),
+        tax_table({data: rows_of_pairs(start, data) for data in DATA}, "loss"),
         f"At the learning rate {CONTROL_RATE:g}, minus cross entropy:",
-        *(f"{DATA[data]}:\n\n{losses_rows_table(rows_of(others, data))}" for data in DATA),
+        *(f"{DATA[data]}:\n\n{losses_rows_table(rows_of_pairs(others, data))}" for data in DATA),
         "On the tokens that are decisions before fine-tuning, whatever they are after it:",
         set_table([("before fine-tuning", study.start), *((LOSSES[loss], one) for loss, one in by_loss.items())]),
         "The parts of the change of S since the start:",

@@ -52,7 +52,7 @@ class Row(NamedTuple):
         return verdict(*(self.changes[key] for key in (S, CALIBRATED, GAP, PASS_K)))
 
 
-def rows_of(pairs: Sequence[Pair], data: str) -> list[Row]:
+def rows_of_pairs(pairs: Sequence[Pair], data: str) -> list[Row]:
     """One row per pair. They share one variance of seeds, and the correction for several tests is over them.
 
     Args:
@@ -144,11 +144,12 @@ class Found(NamedTuple):
 def compare(study: Study) -> Found:
     """All comparisons."""
     by_data = [
-        {data: rows_of(pairs, data) for data in DATA} for pairs in (since_start(study), more(study), controls(study))
+        {data: rows_of_pairs(pairs, data) for data in DATA}
+        for pairs in (since_start(study), more(study), controls(study))
     ]
     return Found(
         since_start=by_data[0],
         more=by_data[1],
         controls=by_data[2],
-        against_cross_entropy={place: rows_of(against_cross_entropy(study, place), IN_STYLE) for place in PLACES},
+        against_cross_entropy={place: rows_of_pairs(against_cross_entropy(study, place), IN_STYLE) for place in PLACES},
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from benchmarks.interventions.changes import EASIEST, HALF, TITLES, UNCHANGED
+from lab.before_after import rows_of
 from lm_eval_hesnr.metrics.bootstrap import Difference, Sample, paired_difference
 from lm_eval_hesnr.metrics.decomposition import decomposed
 from lm_eval_hesnr.metrics.measures import HIGHER_IS_BETTER, measure
@@ -46,13 +45,10 @@ class Row(NamedTuple):
         return RIGHT if (found.value > 0) == rises_if_better else WRONG
 
 
-def rows_of(reading: Mapping[str, Any]) -> list[Row]:
+def rows_of_measures(reading: Mapping[str, Any]) -> list[Row]:
     """All rows: measures, measures on the decisions of the unchanged model, and parts of the difference of he_snr."""
     totals, on_set = (_samples(reading, key) for key in ("totals", "on_set"))
-    parts = {
-        change: decomposed(np.array([[float(one) for one in line.split(" ")] for line in of["parts"]]))
-        for change, of in reading["changes"].items()
-    }
+    parts = {change: decomposed(rows_of(of["parts"])) for change, of in reading["changes"].items()}
     rows = [_row(name, name, totals) for name in MEASURES]
     rows += [_row(f"{name} on the unchanged set", name, on_set) for name in ON_SET]
     return rows + [Row(name, None, {change: parts[change][name] for change in CHANGES}, None) for name in PARTS]

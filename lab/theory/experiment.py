@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.repository import ROOT
 from lab.experiment import Analysis, Experiment, Piece
 from lab.readings import Readings
-from lab.theory.differences import rows_of
+from lab.theory.differences import rows_of_measures
 from lab.theory.reading import make
 from lab.theory.tables import carrier_table, change_table, scatter, sign_table, temperature_table, theorem_table
 
@@ -33,7 +33,7 @@ def pieces(fast: bool) -> list[Piece]:
 def analyse(readings: Readings, fast: bool) -> Analysis:
     """Paired differences of every measure, and the theorems. The fast form also uses other readings that are there."""
     found = {name: reading for name in DATA if (reading := _reading(readings, name, fast)) is not None}
-    rows = {name: rows_of(reading) for name, reading in found.items()}
+    rows = {name: rows_of_measures(reading) for name, reading in found.items()}
     tables = {name: change_table(reading, rows[name]) for name, reading in found.items()}
     signs = {f"{name}-signs": sign_table(some) for name, some in rows.items()}
     every = dict.fromkeys([*DATA, *(f"{name}-signs" for name in DATA)], _NOT_MADE) | tables | signs

@@ -9,7 +9,7 @@ from benchmarks.interventions.changes import EASIEST, HALF, TITLES, UNCHANGED
 from benchmarks.repository import ROOT
 from lab import __main__ as command
 from lab.readings import FOLDER, Readings
-from lab.theory.differences import MOVES, NOT_CLEAR, RIGHT, STAYS, WRONG, Row, rows_of
+from lab.theory.differences import MOVES, NOT_CLEAR, RIGHT, STAYS, WRONG, Row, rows_of_measures
 from lab.theory.experiment import DATA, PART, analyse
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
@@ -57,7 +57,7 @@ def test_differences_are_those_of_the_sums():
             for change, (nll, snr) in changes.items()
         },
     }
-    found = {one.name: one for one in rows_of(reading)}
+    found = {one.name: one for one in rows_of_measures(reading)}
     difference = found["he_snr"].differences["noise"]
     assert difference is not None
     assert difference.value == pytest.approx(0.15 - 0.1)
