@@ -14,12 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from benchmarks.gpu_plan import FULL, TINY, Measured, Part, Shapes
@@ -31,11 +29,13 @@ from benchmarks.measuring import (
     body_and_product,
     compare,
     copied_per_second,
+    mostly_likely,
     page_shape,
     requested,
     timed,
     tokens_of,
 )
+from benchmarks.speedup import BothWays
 from lm_eval_hesnr.assets import TRAJECTORIES
 from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.metrics.measures import measures
@@ -93,7 +93,7 @@ def floor(part: Part) -> Iterator[Measured]:
         scorer = RequestedRows(model, name="qwen2")
         ids, some = requested(shapes.length, vocabulary)
         ids = ids.to(shapes.device)
-        every = mostly_likely(model, ids)
+        every = mostly_likely(model.model, model.lm_head, ids)
         for rows in (some, np.arange(len(ids) - 1)):
             index = torch.as_tensor(rows, device=shapes.device)
             ours, bound = timed(
@@ -125,7 +125,7 @@ def large(part: Part) -> Iterator[Measured]:
         end = time.time() + 0.9 * part.left * length / sum(lengths[i:])
         ids, some = requested(length, vocabulary)
         ids = ids.to(shapes.device)
-        every = mostly_likely(model, ids)
+        every = mostly_likely(model.model, model.lm_head, ids)
         began = time.time()
         calls = [partial(model.model, input_ids=ids[None, :-1], use_cache=False)]
         of_body = allocated(calls[0]) / GIB
@@ -151,47 +151,26 @@ def large(part: Part) -> Iterator[Measured]:
             )
 
 
-@torch.inference_mode()
-def mostly_likely(model: Any, ids: torch.Tensor) -> torch.Tensor:
-    """(T - 1,) targets of a model with random weights, of which four of five are the most likely token.
-
-    In a real text, too, few targets are outside the candidates. The rank of such a target needs one more reading.
-    """
-    hidden = model.model(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
-    likely = torch.cat([model.lm_head(block).argmax(-1) for block in hidden.split(256)])
-    return torch.where(torch.arange(len(likely), device=ids.device) % 5 > 0, likely, ids[1:])
-
-
 def stock(part: Part) -> Iterator[Measured]:
     """`hf-topk` against stock `hf`, the definitions and the CPU, on an embedded run."""
     shapes = part.shapes
     lm, ids, spans = embedded(shapes, "float32")
     scorer = RequestedRows(lm.model, name="tiny")
-    rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
-    targets = ids[torch.as_tensor(rows, device=ids.device) + 1]
-    listed = ids.tolist()
-    requests = [(("", ""), listed[:start], listed[start:end]) for start, end in spans]
-    answers: dict[str, Any] = {}
-
-    def one_pass() -> None:
-        answers["ours"] = scorer.statistics(ids[: rows[-1] + 1], rows, targets, K)
-
-    def many() -> None:
-        answers["stock"] = HFLM._loglikelihood_tokens(lm, requests, disable_tqdm=True)
-
-    alternately(1, one_pass)  # the first call is slower
-    ours, theirs = alternately(max(shapes.repeats // 2, 1), one_pass, many)
-    logprobs = np.split(answers["ours"].logprob.double().cpu().numpy(), np.cumsum([b - a for a, b in spans])[:-1])
-    worst = max(abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True))
+    both = BothWays(lm, scorer, ids, spans)
+    rows, targets = both.rows, both.targets
+    alternately(1, both.one_pass)  # the first call is slower
+    ours, theirs = alternately(max(shapes.repeats // 2, 1), both.one_pass, both.stock)
     size = f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted"
-    yield part.row(size, f"**{theirs / ours:.1f}** ({theirs:.3g} s / {ours:.3g} s; sums differ by <= {worst:.0e})")
+    yield part.row(
+        size, f"**{theirs / ours:.1f}** ({theirs:.3g} s / {ours:.3g} s; sums differ by <= {both.difference():.0e})"
+    )
     with torch.inference_mode():
         logits = lm.model(input_ids=ids[None, :-1], use_cache=False).logits[0][torch.as_tensor(rows, device=ids.device)]
-    wrong, apart = compare(answers["ours"][:3], logits, targets)
+    wrong, apart = compare(both.ours[:3], logits, targets)
     yield part.row(size, f"**{apart['logprob']:.0e}, {apart['entropy']:.0e}**; {wrong} ranks differ outside ties")
     on_cpu = RequestedRows(copy.deepcopy(lm.model).to("cpu"), name="tiny")
     other = on_cpu.statistics(ids[: rows[-1] + 1].cpu(), rows, targets.cpu(), K)
-    yield part.row(size, difference(answers["ours"], other))
+    yield part.row(size, difference(both.ours, other))
 
 
 def head(part: Part) -> Iterator[Measured]:

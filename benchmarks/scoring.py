@@ -4,10 +4,10 @@ Parts: floor, all_rows, memory, speedup, long, agreement, architectures. Without
 but `all_rows` only with --model_args. Each prints rows of the table in benchmarks/README.md. With --write these replace
 the rows there that have the same name.
 
-All of this is on a CPU; `gpu.py` measures on a GPU. Time is CPU time of this process on one thread; in `all_rows` it is
-wall time. The compared calls alternate, and the result is the median of their repeats. Memory is bytes of tensors; in
-`long` it is the growth of the peak resident set during the call (Linux). All weights are random except those of the
-embedded model, and of the model in `all_rows`.
+All of this is on a CPU; `gpu.py` measures on a GPU. Time is CPU time of this process on one thread. In `all_rows`
+(`every_row.py`), it is wall time if there are several threads. The compared calls alternate, and the result is the
+median of their repeats. Memory is bytes of tensors; in `long` it is the growth of the peak resident set during the call
+(Linux). All weights are random except those of the embedded model, and of the model in `all_rows`.
 
 Baselines:
     floor: the body's forward pass, and a plain matrix product of the requested hidden states with the head
@@ -31,29 +31,28 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from lm_eval.utils import simple_parse_args_string
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from benchmarks.measuring import (
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # a script finds only its own folder
+from benchmarks.every_row import TEXT, all_rows  # noqa: E402
+from benchmarks.measuring import (  # noqa: E402
     ACTIONS,
     K,
     allocated,
     alternately,
     body_and_product,
     compare,
-    copied_per_second,
     page_shape,
     requested,
     tokens_of,
 )
-from benchmarks.readme_table import Row, write
-from benchmarks.speedup import RUNS, speedup
-from lm_eval_hesnr.models.hf import HFTopK
-from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
-from lm_eval_hesnr.scoring.windows import plan_windows
+from benchmarks.readme_table import Row, write  # noqa: E402
+from benchmarks.speedup import RUNS, speedup  # noqa: E402
+from lm_eval_hesnr.models.hf import HFTopK  # noqa: E402
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows  # noqa: E402
+from lm_eval_hesnr.scoring.windows import plan_windows  # noqa: E402
 
-ALL = 3072
-"""Tokens of the text in `all_rows`."""
 MB, GB = 2**20, 2**30
 
 
@@ -83,6 +82,8 @@ def main() -> None:
         "--heads", type=int, nargs="+", default=[0], help="for all_rows: sizes of random heads, 0: its own"
     )
     parser.add_argument("--threads", type=int, default=2, help="for all_rows")
+    parser.add_argument("--tokens", type=int, default=3072, help="for all_rows: of the text")
+    parser.add_argument("--text", default=TEXT, help="for all_rows: a file or folder below shared/trajectories")
     parser.add_argument("--write", action="store_true", help="write the rows into benchmarks/README.md")
     arguments = parser.parse_args()
     if "all_rows" in arguments.parts and not arguments.model_args:
@@ -111,61 +112,14 @@ def floor(arguments: argparse.Namespace) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """Time of one pass over 3072 tokens of a real run with every row requested, relative to the least possible time."""
-    if not arguments.model_args:
-        return
-    torch.set_num_threads(arguments.threads)
-    lm = HFTopK(device="cpu", **simple_parse_args_string(arguments.model_args))
-    ids = torch.as_tensor(tokens_of("mini_swe_agent_1/sympy__sympy-13480", lm, 0)[0][: ALL + 1])
-    body, own = lm.model.model, lm.model.get_output_embeddings()
-    for vocabulary in arguments.heads:
-        head = own if not vocabulary else torch.nn.Linear(own.in_features, vocabulary, bias=False, dtype=lm.model.dtype)
-        lm.model.set_output_embeddings(head)
-        targets = ids[1:].clone()
-        scorer = RequestedRows(lm.model, name="SmolLM2")
-        weight = head.weight
-        with torch.inference_mode():
-            hidden = body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
-            if vocabulary:  # real targets are seldom outside the candidates, those of a random head nearly always
-                likely = torch.cat([(block @ weight.T).argmax(-1) for block in hidden.split(256)])
-                targets = torch.where(torch.arange(ALL) % 5 > 0, likely, targets)
-            buffer = torch.empty(512, len(weight), dtype=weight.dtype)
-
-        def product(hidden: torch.Tensor = hidden, weight: Any = weight) -> None:
-            for block in hidden.split(256):
-                block @ weight.T
-
-        def fastest(hidden: torch.Tensor = hidden, weight: Any = weight, buffer: Any = buffer) -> None:
-            for block in hidden.split(len(buffer)):
-                torch.mm(block, weight.T, out=buffer[: len(block)])
-
-        def bare(product: Any = product) -> None:
-            product(body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0])
-
-        ours, least, usual, best = alternately(
-            arguments.repeats,
-            lambda s=scorer, t=targets: s.statistics(ids[:-1], np.arange(ALL), t, K), bare, product, fastest,
-        )  # fmt: skip
-        n_bytes = ALL * len(weight) * weight.element_size()
-        limit = n_bytes / copied_per_second(2**29, "cpu", 5)
-        yield Row(
-            f"time over the floor, every row, {Path(lm.model_name).name}, {lm.signature['dtype']}, V = {len(weight)}",
-            f"L = {ALL}, every row, {arguments.threads} threads",
-            f"**{ours / least:.3f}** ({ours:.3g} s / {least:.3g} s)", "<= 1.05",
-            f"floor; {ours / (least - usual + best):.3f} with the fastest product (512 rows at once in one buffer, "
-            f"{best:.2f} s in place of {usual:.2f} s). Writing {n_bytes / 1e9:.2f} GB of logits and reading them once "
-            f"takes {limit:.2f} s, {limit / least:.1%} of the floor",
-        )  # fmt: skip
-
-
 def memory(arguments: argparse.Namespace) -> Iterator[Row]:
     """Peak bytes of tensors in one pass, minus the peak of the body alone."""
     for vocabulary in arguments.vocabulary:
         model = page_shape(vocabulary, "cpu")
         scorer = RequestedRows(model, name="qwen2")
-        for length in arguments.lengths:
+        for length, share in [*((length, "") for length in arguments.lengths), (2048, ", every row")]:
             ids, rows = requested(length, vocabulary)
+            rows = np.arange(length - 1) if share else rows
             targets = ids[torch.as_tensor(rows) + 1]
             calls = (
                 lambda m=model, i=ids: m.model(input_ids=i[None, :-1], use_cache=False),
@@ -174,7 +128,7 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
             size = f"L = {length}, {len(rows)} wanted"
             body, whole = (allocated(call) / MB for call in calls)
             yield Row(
-                f"extra peak of tensors over the body, 4 layers, V = {vocabulary}, L = {length}", size,
+                f"extra peak of tensors over the body, 4 layers, V = {vocabulary}, L = {length}{share}", size,
                 f"**{whole - body:.2f} MB** ({whole:.1f} - {body:.1f}; with full logits "
                 f"{2 * 4 * length * vocabulary / MB:.0f} more)", "<= 128 MB; flat within 10 % over L", "body alone",
             )  # fmt: skip

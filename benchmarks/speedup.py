@@ -6,7 +6,7 @@ benchmarks/README.md has the formula of the prediction.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,42 @@ RUNS = {
 N_HEAD_ROWS = 2048
 
 
+class BothWays:
+    """One pass over a text, and stock `hf` with one request for each of its actions."""
+
+    def __init__(self, lm: HFTopK, scorer: RequestedRows, ids: torch.Tensor, spans: Sequence[tuple[int, int]]) -> None:
+        """Nothing runs yet.
+
+        Args:
+            lm: of both ways.
+            scorer: of the one pass, with the model of `lm`.
+            ids: (T,) on the model's device.
+            spans: [first, end) of each action, in tokens.
+        """
+        self.lm, self.scorer, self.ids, self.spans = lm, scorer, ids, spans
+        self.rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
+        """That predict the tokens of the actions."""
+        self.targets = ids[torch.as_tensor(self.rows, device=ids.device) + 1]
+        listed = ids.tolist()
+        self._requests = [(("", ""), listed[:start], listed[start:end]) for start, end in spans]
+        self.ours: Any = None
+        self._theirs: Any = None
+
+    def one_pass(self) -> None:
+        """Score all actions in one pass."""
+        self.ours = self.scorer.statistics(self.ids[: self.rows[-1] + 1], self.rows, self.targets, K)
+
+    def stock(self) -> None:
+        """Score action by action."""
+        self._theirs = HFLM._loglikelihood_tokens(self.lm, self._requests, disable_tqdm=True)
+
+    def difference(self) -> float:
+        """The largest difference of the summed logprobs of an action, in nats, after both were called."""
+        logprobs = self.ours.logprob.double().cpu().numpy()
+        each = np.split(logprobs, np.cumsum([end - start for start, end in self.spans])[:-1])
+        return float(max(abs(own.sum() - other) for own, (other, _) in zip(each, self._theirs, strict=True)))
+
+
 def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
     """Time of stock `hf` with one request per action, relative to one pass over the same real trajectories."""
     lm = HFTopK(device="cpu", max_length=2**17)
@@ -41,37 +77,24 @@ def speedup(arguments: argparse.Namespace) -> Iterator[Row]:
     for name in arguments.runs:
         most = RUNS.get(name, 0) if arguments.observation is None else arguments.observation
         ids, spans = tokens_of(name, lm, most)
-        rows = np.concatenate([np.arange(start - 1, end - 1) for start, end in spans])
         tensor = torch.as_tensor(ids)
-        targets = tensor[torch.as_tensor(rows) + 1]
-        requests = [(("", ""), ids[:start].tolist(), ids[start:end].tolist()) for start, end in spans]
-        answers: dict[str, Any] = {}
-
-        def one_pass(tensor: Any = tensor, rows: Any = rows, targets: Any = targets, answers: Any = answers) -> None:
-            answers["ours"] = scorer.statistics(tensor[: rows[-1] + 1], rows, targets, K)
-
-        def stock(requests: Any = requests, answers: Any = answers) -> None:
-            answers["stock"] = HFLM._loglikelihood_tokens(lm, requests, disable_tqdm=True)
-
-        lengths = [len(ids) // 4, len(ids) // 2, rows[-1] + 1]
+        both = BothWays(lm, scorer, tensor, spans)
+        lengths = [len(ids) // 4, len(ids) // 2, both.rows[-1] + 1]
         bodies = [
             lambda n=n, tensor=tensor: lm.model.model(input_ids=tensor[None, :n], use_cache=False) for n in lengths
         ]
         hidden = torch.randn(N_HEAD_ROWS, lm.model.config.hidden_size)
         seconds = alternately(
-            arguments.repeats, one_pass, stock, *bodies, lambda hidden=hidden: lm.model.lm_head(hidden)
+            arguments.repeats, both.one_pass, both.stock, *bodies, lambda hidden=hidden: lm.model.lm_head(hidden)
         )
         ours, theirs, *bodies_seconds, head_seconds = seconds
         measured = costs_of(lengths, bodies_seconds, head_seconds / N_HEAD_ROWS)
-        logprobs = answers["ours"].logprob.double().numpy()
-        logprobs = np.split(logprobs, np.cumsum([end - start for start, end in spans])[:-1])
-        differences = [abs(own.sum() - other) for own, (other, _) in zip(logprobs, answers["stock"], strict=True)]
         curve.append((len(spans), theirs / ours, predicted(spans, flops_of(lm.model))))
         cut = f", observations cut to {most} characters" if most else ""
         yield Row(
             f"speed-up over stock `hf`, {Path(name).name.removesuffix('.traj.json')}{cut}",
-            f"{len(spans)} actions, {len(ids)} tokens, {len(rows)} wanted",
-            f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {max(differences):.0e})",
+            f"{len(spans)} actions, {len(ids)} tokens, {len(both.rows)} wanted",
+            f"**{theirs / ours:.1f}** ({theirs:.1f} s / {ours:.2f} s; sums differ by <= {both.difference():.0e})",
             f">= {predicted(spans, flops_of(lm.model)):.1f}",
             f"stock, predicted from FLOPs by the formula above; from costs measured in the same run "
             f"{predicted(spans, measured):.1f}, "

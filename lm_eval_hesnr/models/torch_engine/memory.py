@@ -101,13 +101,15 @@ class Budget:
                 once per block, so larger blocks are faster. But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
-        row_bytes = 8 * shape.vocabulary  # the logits and one float32 copy
+        # a buffer is not copied: statistics copy a few rows at a time
+        row_bytes = (buffer_itemsize or 8) * shape.vocabulary  # without a buffer: the logits and one float32 copy
         if on_cpu:
             most = min(128, 2**27 // (4 * shape.vocabulary))
             if buffer_itemsize:
                 most = min(512, 2**28 // (buffer_itemsize * shape.vocabulary))
         else:
             most = 2**30 // row_bytes
+        self.row_bytes = row_bytes
         self.rows = max(min(most, n_bytes // 4 // row_bytes), 1)
         self.largest_chunk: int | None = None
         """In tokens; None as long as memory has not run out."""
@@ -123,15 +125,20 @@ class Budget:
             return None
         else:
             sizes = [size for size in _CHUNKS if size < n_tokens]
-            if not sizes or self.shape.one_shot_bytes(n_tokens) <= self.shape.chunked_bytes(n_tokens, sizes[-1]):
+            if not sizes or self.shape.one_shot_bytes(n_tokens) <= self._chunked_bytes(n_tokens, sizes[-1]):
                 return None
-        return next((size for size in sizes if self.shape.chunked_bytes(n_tokens, size) <= self.n_bytes), sizes[-1])
+        return next((size for size in sizes if self._chunked_bytes(n_tokens, size) <= self.n_bytes), sizes[-1])
+
+    def _chunked_bytes(self, n_tokens: int, chunk: int) -> int:
+        """Bytes for n tokens in chunks: next to the cache are a chunk's activations, and then a block of logits."""
+        with_block = self.shape.chunked_bytes(n_tokens, 0) + self.rows * self.row_bytes
+        return max(self.shape.chunked_bytes(n_tokens, chunk), with_block)
 
     def least(self, n_tokens: int, *, can_chunk: bool) -> int:
         """The smallest number of bytes for a text of n tokens, in one call or in chunks, with one block of rows."""
         sizes = [size for size in _CHUNKS if size < n_tokens] if can_chunk else []
         ways = [self.shape.one_shot_bytes(n_tokens), *(self.shape.chunked_bytes(n_tokens, size) for size in sizes)]
-        return min(ways) + self.rows * 8 * self.shape.vocabulary
+        return min(ways) + self.rows * self.row_bytes
 
     @property
     def rows_per_call(self) -> int:

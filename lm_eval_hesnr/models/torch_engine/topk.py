@@ -62,7 +62,7 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         k: size of the candidate set, at most V.
         extras: the optional columns to compute.
     """
-    logits = logits.float()
+    given, logits = logits, logits.float()
     top = top_values(logits, k)  # (R, k), largest first
     highest = top[:, :1]
     target = logits.gather(1, targets[:, None])  # (R, 1)
@@ -75,7 +75,8 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         rank[outside] = 1 + some.gt_(target[outside]).sum(-1).to(torch.int32)
         del some
     # (x - max) - log_sum keeps the last digits, which x - logsumexp would round away
-    weights = _exponentials(logits - highest)  # (R, V)
+    weights = _exponentials(logits - highest if logits is given else logits.sub_(highest))  # (R, V), in our own copy
+    del logits
     log_sum = weights.sum(-1, keepdim=True).log_()  # (R, 1)
     log_z = _log_partitions(weights) if extras.temperatures else None
     del weights
@@ -90,7 +91,7 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         hottest = torch.softmax(top_logits * float(INVERSE_TEMPERATURES[0]), dim=-1)
         is_needed = torch.special.entr(hottest).sum(-1, keepdim=True) > LEAST_ENTROPY
         found = found._replace(top_logits=top_logits.masked_fill(~is_needed, torch.nan))
-    return _with_candidates(found, logits, top_logprob) if extras.candidates else found
+    return _with_candidates(found, given, top_logprob) if extras.candidates else found
 
 
 def _with_candidates(found: RowStatistics, logits: torch.Tensor, top_logprob: torch.Tensor) -> RowStatistics:
@@ -100,7 +101,7 @@ def _with_candidates(found: RowStatistics, logits: torch.Tensor, top_logprob: to
     ids = torch.full(top_logprob.shape, -1, dtype=torch.int32, device=logits.device)
     values = torch.full_like(top_logprob, torch.nan, dtype=torch.float16)
     if len(rows):
-        ids[rows] = _top_indices(logits[rows], k).to(torch.int32)
+        ids[rows] = _top_indices(logits[rows].float(), k).to(torch.int32)
         values[rows] = top_logprob[rows].to(torch.float16)
     return found._replace(top_ids=ids, top_logprobs=values)
 

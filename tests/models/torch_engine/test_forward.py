@@ -9,6 +9,7 @@ from transformers import Gemma2Config, MambaConfig, PhiConfig
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.torch_engine import capabilities
+from lm_eval_hesnr.models.torch_engine import head as module
 from lm_eval_hesnr.models.torch_engine.capabilities import find_capabilities
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from lm_eval_hesnr.models.torch_engine.memory import Budget, ModelShape
@@ -151,6 +152,21 @@ def test_all_blocks_of_a_plain_matrix_are_in_one_buffer_with_the_models_own_logi
         torch.testing.assert_close(torch.cat([copy for _, copy in blocks]), head.native_logits(hidden))
     assert [len(block) for block, _ in blocks] == [10, 10, 3]
     assert len({block.data_ptr() for block, _ in blocks}) == 1
+
+
+@pytest.mark.parametrize("tile", [128, 8192])
+def test_float32_logits_are_the_same_in_tiles_in_a_buffer_and_with_a_bias(tile, monkeypatch):
+    monkeypatch.setattr(module, "_TILE", tile)  # 300 entries: two whole tiles and a part
+    lm = model(PhiConfig, dtype=torch.bfloat16)
+    torch.nn.init.normal_(lm.lm_head.bias)
+    head = scorer(lm, float32_is_free=True).capabilities.head
+    assert head.is_wide
+    with torch.inference_mode():
+        hidden, _ = head.hidden(IDS[:23], use_cache=False)
+        found = torch.cat([block.clone() for block in head.blocks(hidden, 10)])
+        exact = hidden.double() @ lm.lm_head.weight.double().T + lm.lm_head.bias.double()
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=1e-6)
 
 
 @pytest.mark.parametrize("has_bf16", [True, False])

@@ -68,6 +68,23 @@ def test_blocks_in_one_buffer_have_more_rows_but_at_most_256_mib(vocabulary, ite
     assert budget.rows == rows
 
 
+def test_the_logits_of_a_buffer_are_counted_once():
+    shape = TINY._replace(vocabulary=151_936)
+    budget = Budget(shape, 8 * GIB, on_cpu=True, buffer_itemsize=2)
+    assert budget.least(1000, can_chunk=False) == shape.one_shot_bytes(1000) + 512 * 2 * 151_936
+
+
+def test_a_chunk_leaves_room_for_the_block_next_to_the_cache():
+    shape = TINY._replace(vocabulary=151_936, attention="flash_attention_2")
+    budget = Budget(shape, GIB, on_cpu=True, buffer_itemsize=4)
+    cache, block = shape.chunked_bytes(2**17, 0), budget.rows * 4 * 151_936
+    budget.n_bytes = cache + block
+    assert shape.chunked_bytes(2**17, 4096) <= budget.n_bytes  # its activations take less than the block
+    assert budget.chunk(2**17) == 4096
+    budget.n_bytes -= 1
+    assert budget.chunk(2**17) == 512  # no chunk leaves enough room: the smallest
+
+
 def test_halving_ends_at_the_smallest_blocks():
     budget = Budget(TINY, 8 * GIB, on_cpu=True)
     assert budget.chunk(100_000) is None

@@ -56,6 +56,23 @@ def test_equals_the_definitions(vocabulary, scale):
     torch.testing.assert_close(got.collision.double(), expected[4], atol=1e-5, rtol=0)
 
 
+def test_ln_z_is_exact_to_the_last_digits_of_float32():
+    """A fused softmax would be off by 4e-6 here."""
+    logits = torch.randn(40, 32_003, generator=torch.Generator().manual_seed(5)) * 3
+    highest = logits.argmax(-1)
+    got = row_statistics(logits, highest, k=10)
+    exact = torch.log_softmax(logits.double(), -1).gather(1, highest[:, None]).squeeze(1)
+    torch.testing.assert_close(got.logprob.double(), exact, atol=6e-7, rtol=0)
+
+
+def test_given_logits_are_not_changed():
+    for dtype in (torch.float32, torch.bfloat16):
+        logits, targets = drawn(1290, 3.0, dtype)
+        before = logits.clone()
+        row_statistics(logits, targets, 10, ALL_EXTRAS)
+        assert torch.equal(logits, before)
+
+
 @pytest.mark.parametrize("vocabulary", [10, 127, 1281, 1407, 151_936])
 def test_two_stages_find_the_largest_values(vocabulary):
     rows = torch.randn(7, vocabulary, generator=torch.Generator().manual_seed(1))

@@ -1,0 +1,131 @@
+"""The part `all_rows` of `scoring.py`: one pass over a real text with every row requested, and where its time goes.
+
+Floors: the body's forward pass, and the plain product of all hidden states with the head: in blocks of 256 rows, each
+in new memory, as the model itself would compute them; or, as the fastest product that we know, in blocks of 512 rows in
+one buffer. A random head has the size that is asked for. Four of five of its targets are the most likely token, as in a
+real text: the rank of a target outside the candidates costs more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lm_eval.utils import simple_parse_args_string
+from torch.profiler import ProfilerActivity, profile
+
+import lm_eval_hesnr
+from benchmarks.measuring import K, copied_per_second, mostly_likely, seconds_of, tokens_of
+from benchmarks.readme_table import Row
+from lm_eval_hesnr.models.hf import HFTopK
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
+
+TEXT = "mini_swe_agent_1/sympy__sympy-13480"
+_PLAIN_ROWS, _FASTEST_ROWS = 256, 512
+_GROUPS = {
+    "product": ("mm", "addmm", "matmul", "linear"), "exponentials": ("exp", "exp2"), "sums": ("sum",),
+    "maxima": ("amax", "max"), "candidates": ("topk", "sort", "gather", "index", "index_select", "cat", "take"),
+    "differences and multiples": ("sub", "mul", "add", "div"), "ranks": ("gt", "lt", "nonzero", "where"),
+    "copies": ("copy", "to", "clone", "empty", "fill", "zero"),
+}  # fmt: skip
+"""Names of PyTorch's operations to what they are for in the statistics."""
+
+
+def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Time relative to both floors: the median of the ratios of each repeat, and their range."""
+    if not arguments.model_args:
+        return
+    torch.set_num_threads(arguments.threads)
+    print(f"code: {Path(lm_eval_hesnr.__file__).parent}", flush=True)
+    lm = HFTopK(device="cpu", **simple_parse_args_string(arguments.model_args))
+    ids = torch.as_tensor(tokens_of(arguments.text, lm, 0)[0][: arguments.tokens + 1])
+    own, n = lm.model.get_output_embeddings(), len(ids) - 1
+    for vocabulary in arguments.heads:
+        head = _random_head(own, vocabulary, lm.model.dtype) if vocabulary else own
+        lm.model.set_output_embeddings(head)
+        with torch.inference_mode():
+            targets = mostly_likely(lm.model.model, head, ids) if vocabulary else ids[1:]
+        scorer = RequestedRows(lm.model, name=lm.model_name)
+        plain, fastest = _floors(lm.model.model, head.weight, ids)
+
+        def ours(scorer: RequestedRows = scorer, targets: torch.Tensor = targets) -> None:
+            scorer.statistics(ids[:-1], np.arange(n), targets, K)
+
+        calls = (ours, plain, fastest)
+        seconds_of(1, *calls)
+        seconds = seconds_of(arguments.repeats, *calls)  # (3, repeats)
+        yield _row(lm, scorer, seconds, n, len(head.weight), arguments.threads)
+        print(f"  {_where_time_goes(lm.model, scorer, ids, targets)}", flush=True)
+
+
+def _random_head(like: Any, vocabulary: int, dtype: torch.dtype) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(like.in_features, vocabulary, bias=False, dtype=dtype)
+
+
+def _floors(body: Any, weight: torch.Tensor, ids: torch.Tensor) -> tuple[Callable[[], None], Callable[[], None]]:
+    def hidden() -> torch.Tensor:
+        found: torch.Tensor = body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
+        return found
+
+    def plain() -> None:
+        for block in hidden().split(_PLAIN_ROWS):
+            block @ weight.T
+
+    def fastest() -> None:
+        buffer = torch.empty(_FASTEST_ROWS, len(weight), dtype=weight.dtype)
+        for block in hidden().split(_FASTEST_ROWS):
+            torch.mm(block, weight.T, out=buffer[: len(block)])
+
+    return plain, fastest
+
+
+def _row(lm: HFTopK, scorer: RequestedRows, seconds: np.ndarray, n: int, vocabulary: int, threads: int) -> Row:
+    ours, plain, fastest = np.median(seconds, axis=1)
+    name = f"{Path(lm.model_name).name}, {lm.signature['dtype']}, V = {vocabulary}"
+    itemsize = lm.model.dtype.itemsize
+    weights = itemsize * lm.model.get_output_embeddings().weight.numel() * -(-n // scorer.budget.rows)
+    n_bytes = 2 * n * vocabulary * itemsize + weights
+    limit = n_bytes / (2 * copied_per_second(2**29, "cpu", 5))
+    return Row(
+        f"time over the floor, every row, {name}", f"L = {n}, every row, {threads} threads",
+        f"**{_ratios(seconds[0] / seconds[1])} of the floor** ({ours:.3g} s / {plain:.3g} s); "
+        f"{_ratios(seconds[0] / seconds[2])} of the floor with the fastest product ({fastest:.3g} s)",
+        "<= 1.05", f"floors. The logits written and read once, and the head's weights read once per block, are "
+        f"{n_bytes / 1e9:.1f} GB: {limit:.2f} s, {limit / plain:.1%} of the floor",
+    )  # fmt: skip
+
+
+def _ratios(found: np.ndarray) -> str:
+    return f"{np.median(found):.3f} ({found.min():.3f} to {found.max():.3f})"
+
+
+def _where_time_goes(model: Any, scorer: RequestedRows, ids: torch.Tensor, targets: torch.Tensor) -> str:
+    """The profile of one pass without that of its body, and the pages of new memory."""
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    whole = _profile(lambda: scorer.statistics(ids[:-1], np.arange(len(targets)), targets, K))
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+    body = _profile(lambda: model.model(input_ids=ids[None, :-1], use_cache=False))
+    total = sum(whole.values())
+    parts = [f"body {sum(body.values()) / total:.1%}"]
+    parts += [f"{name} {max(us - body[name], 0) / total:.1%}" for name, us in whole.most_common()]
+    return f"profile: {', '.join(parts)}; {faults:,} page faults"
+
+
+@torch.inference_mode()
+def _profile(call: Callable[[], Any]) -> Counter[str]:
+    """Group of operations to CPU time of one thread, microseconds."""
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        call()
+    found: Counter[str] = Counter()
+    for event in watched.key_averages():
+        name = event.key.removeprefix("aten::").rstrip("_")
+        group = next((group for group, names in _GROUPS.items() if name in names), "rest")
+        found[group] += event.self_cpu_time_total
+    return found

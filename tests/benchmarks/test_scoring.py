@@ -1,0 +1,38 @@
+"""The part `all_rows`, with a tiny model and few tokens."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measuring import alternately, seconds_of
+from tests import builders
+
+SCRIPT = str(Path(__file__).parents[2] / "benchmarks" / "scoring.py")
+
+
+def test_every_row_is_measured_against_both_floors_for_each_head(random_model, tmp_path, monkeypatch, capsys):
+    text = builders.first_turns(tmp_path / "runs.jsonl", 1)
+    words = ["scoring.py", "all_rows", "--model_args", f"pretrained={random_model}", "--repeats", "1"]
+    words += ["--tokens", "100", "--text", str(text), "--heads", "0", "3000", "--threads", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    runpy.run_path(SCRIPT, run_name="__main__")
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith("| time over the floor, every row, ")]
+    assert re.findall(r", V = (\d+) ", "".join(rows)) == ["1024", "3000"]
+    for row in rows:
+        assert "| L = 100, every row, 1 threads |" in row
+        assert re.search(r"\*\*\d+\.\d{3} \([^)]*\) of the floor\*\*", row)
+        assert "of the floor with the fastest product" in row
+    assert len(re.findall(r"profile: body \d+\.\d%, .*product \d+\.\d%.*page faults", printed)) == 2
+    assert "code: " in printed
+
+
+def test_the_calls_alternate_and_the_result_is_their_median():
+    called = []
+    seconds = seconds_of(3, lambda: called.append("a"), lambda: called.append("b"))
+    assert called == ["a", "b", "b", "a", "a", "b"]
+    assert seconds.shape == (2, 3)
+    assert (np.array(alternately(1, lambda: None)) >= 0).all()
