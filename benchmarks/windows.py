@@ -36,7 +36,7 @@ from lm_eval_hesnr.task import SweHesnr
 QUARTERS = (1, 2, 3, 4)
 """The strides, in quarters of the window. The last one is one token shorter, so that every token has a context."""
 STATISTICS = ("logprob", "entropy", "rank", "top_mass", "collision")
-LEAST = (1, 64, 256, 512, 1024)
+LEAST = (1, 64, 256, 512, 1024, 2048, 4096)
 """Limits of context, in tokens, in the second table."""
 
 
@@ -56,6 +56,8 @@ def main() -> None:
     task = SweHesnr({"task": "swe_hesnr", "metadata": metadata})
     task.build_all_requests(rank=0, world_size=1, limit=arguments.limit)
     lm = HFTopK.create_from_arg_string(arguments.model_args, {"device": "cpu"})
+    same_as_before(arguments.out, {"model": lm.model_name, "window": lm.window, "trajectories": arguments.trajectories,
+                                   "max_tokens": arguments.max_tokens})  # fmt: skip
     for number, request in enumerate(task.instances):
         for quarters in QUARTERS:
             folder = arguments.out / str(quarters)
@@ -66,6 +68,15 @@ def main() -> None:
                 raise SystemExit(f"stopped after {arguments.seconds:.0f} s; the same command continues")
     if len({len(list((arguments.out / str(quarters)).glob("*.parquet"))) for quarters in QUARTERS}) == 1:
         report(arguments.out)
+
+
+def same_as_before(out: Path, settings: dict[str, Any]) -> None:
+    """Write the settings into a new folder; stop if the folder has other ones."""
+    path = out / "settings.json"
+    if path.exists() and (found := json.loads(path.read_text())) != settings:
+        raise SystemExit(f"{out}: measured with {found}, now {settings}; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings) + "\n")
 
 
 def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, most: int | None, end: float) -> bool:
@@ -80,7 +91,8 @@ def score(lm: HFTopK, request: Any, number: int, quarters: int, folder: Path, mo
         return True
     parts = []
     for window in encoded.plan:
-        file = folder.parent / "windows" / f"{quarters}-{number}-{window.start}.npz"
+        stride = quarters if window.start else "any"  # the first window is the same for every stride
+        file = folder.parent / "windows" / f"{stride}-{number}-{window.start}.npz"
         if not file.exists():
             if time.monotonic() > end:
                 return False
@@ -154,7 +166,7 @@ def row(lines: list[dict[str, Any]], scores: list[TokenScores]) -> list[str]:
     return [
         f"{lines[0]['stride']} of {lines[0]['window']}", f"{total('read'):,}", f"{total('scored'):,}",
         f"{total('read') / total('scored'):.2f}", f"{min(line['least_context'] for line in lines):,}",
-        f"{total('sum_context') / max(total('n_context'), 1):,.0f}", f"{total('seconds'):.0f}",
+        f"{total('sum_context') / max(total('n_context'), 1):,.0f}", f"{total('seconds'):.1f}",
         *(" / ".join(text_table.number(found[scope][name], ".4g") for scope in found) for name in ("he_snr", "ppl")),
     ]  # fmt: skip
 
