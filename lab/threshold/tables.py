@@ -9,6 +9,7 @@ import numpy as np
 
 from lab.page import half_width, table, with_interval
 from lab.picture import Panel, Point, picture
+from lab.predict.tables import APART
 from lab.threshold.from_readings import Candidate, Thresholds
 from lab.threshold.grid import ADAPTIVE, GRID, KS, PLATEAU, K
 from lab.threshold.verdicts import Found
@@ -26,13 +27,14 @@ _NAMES = {EPSILON: " (default)", PLATEAU[0]: " (ln 2)", PLATEAU[1]: " (ln 5)"}
 
 def numbers_of(study: Thresholds, found: Found, one: Predictor) -> dict[str, float | None]:
     """What one measure says about the outcome; None where a checkpoint has no value."""
-    keys = ("r", "tau", "decision_accuracy", "r_without_step", "p_value", "max_p_value")
+    keys = ("r", "tau", "decision_accuracy", "r_without_step", "p_value", "max_p_value", "r_apart")
     if one.missing(study.study.points.names) is not None:
         return dict.fromkeys(keys)
     y = study.study.points.y
     first = float(correlation(one.x, y)), kendall(one.x, y), decisions(one.x, y).accuracy
     swap = found.swaps.by_label.get(one.label, (None, None, None))
-    return dict(zip(keys, (*first, *swap), strict=True))
+    rest = np.array(study.study.points.families) != APART
+    return dict(zip(keys, (*first, *swap, float(correlation(one.x[rest], y[rest]))), strict=True))
 
 
 def all_numbers(study: Thresholds, found: Found) -> list[dict[str, Any]]:
@@ -79,10 +81,12 @@ def static_table(study: Thresholds, found: Found) -> str:
             f"{epsilon:.3f}{_NAMES.get(epsilon, '')}",
             *(_text(default[key]) for key in ("r", "tau", "decision_accuracy", "r_without_step", "p_value",
                                               "max_p_value")),
-            *(_text(numbers[k]["r"]) for k in KS if k != K), _fewest(one), _text(one.reliability),
+            *(_text(numbers[k]["r"]) for k in KS if k != K), *(_text(numbers[k]["r_apart"]) for k in KS),
+            _fewest(one), _text(one.reliability),
         ])  # fmt: skip
     heads = ["epsilon", "r", "tau", "decision accuracy", "r without step", "p", "p after the search",
-             *(f"r, k = {k}" for k in KS if k != K), "fewest decisions", "reliability"]  # fmt: skip
+             *(f"r, k = {k}" for k in KS if k != K), *(f"r without `{APART}`, k = {k}" for k in KS),
+             "fewest decisions", "reliability"]  # fmt: skip
     low, high = found.argmax_interval
     return (
         f"{table(heads, rows)}\n\nLargest r: epsilon = {found.argmax:.3f}; 95 % interval of this place, by resampled "
@@ -105,11 +109,11 @@ def adaptive_table(study: Thresholds, found: Found) -> str:
                 cell = f"{_cell(test.difference, test.interval)}, p = {difference.p_value:.3f}"
             rows.append([
                 method, str(k), _range(one), str(int(np.isnan(one.predictor.values).sum())),
-                *(_text(numbers[key]) for key in ("r", "tau", "decision_accuracy", "max_p_value")),
+                *(_text(numbers[key]) for key in ("r", "r_apart", "tau", "decision_accuracy", "max_p_value")),
                 _text(one.reliability), cell,
             ])  # fmt: skip
-    heads = ["threshold", "k", "epsilon over checkpoints", "checkpoints without", "r", "tau", "decision accuracy",
-             "p after the search", "reliability", "r minus that of the default"]  # fmt: skip
+    heads = ["threshold", "k", "epsilon over checkpoints", "checkpoints without", "r", f"r without `{APART}`", "tau",
+             "decision accuracy", "p after the search", "reliability", "r minus that of the default"]  # fmt: skip
     return table(heads, rows)
 
 
