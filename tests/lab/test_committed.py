@@ -21,8 +21,13 @@ from lab.shift.verdicts import excess
 from lab.tax.from_readings import study_of as study_of_tax
 from lab.tax.study import Model, best
 from lab.theory.experiment import DATA
+from lab.threshold.from_readings import thresholds
+from lab.threshold.grid import PLATEAU
+from lab.threshold.tables import all_numbers
+from lab.threshold.verdicts import found_in
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
+from lm_eval_hesnr.metrics.edges import EPSILON
 from lm_eval_hesnr.results.compare.choice import NOT_SHOWN
 from lm_eval_hesnr.task import SweHesnr
 
@@ -244,6 +249,39 @@ def test_the_numbers_in_the_text_of_shift_are_those_of_the_readings():
         f"{found.min():.0f} to {found.max():.0f} are found where {expected.min():.0f} to {expected.max():.0f} are",
     ):
         assert sentence in page, sentence
+
+
+def test_the_numbers_in_the_text_of_threshold_are_those_of_the_readings():
+    page = " ".join((ROOT / "docs" / "lab" / "threshold.md").read_text().split())
+    study = thresholds(Readings(FOLDER / "threshold"), fast=True)
+    found = found_in(study)
+    rows = {(one["k"], one["method"], one["epsilon"]): one for one in all_numbers(study, found)}
+    of_ten = {epsilon: one["r"] for (k, method, epsilon), one in rows.items() if (k, method) == (10, "static")}
+    flat = [r for epsilon, r in of_ten.items() if epsilon <= 1.32]
+    default, ln_5 = (rows[10, "static", epsilon] for epsilon in (EPSILON, PLATEAU[1]))
+    wide = rows[20, "static", EPSILON]
+    adaptive = [rows[10, name, None]["r"] for name in ("quantile 0.80", "otsu")]
+    differences = [one.test.interval for one in found.adaptive if one.test is not None]
+    assert found.nested is not None
+    gain = found.nested.interval
+    assert (
+        max(r for (k, method, _), one in rows.items() if k == 10 and method != "static" and (r := one["r"]))
+        < default["r"]
+    )
+    assert [one > 0.01 for one in found.nested.errors - found.nested.fixed] == [True, False, True, False]
+    for sentence in (
+        f"(r is {min(flat):.2f} to {max(flat):.2f} with ten candidates). Above, r falls: to {ln_5['r']:.2f} at ln 5",
+        f"(on average larger by {-found.nested.gain:.2f} logits, {-gain.high:.2f} to {-gain.low:+.2f})",
+        f"epsilon (r {rows[5, 'static', EPSILON]['r']:.2f})",
+        f"r at the default is {wide['r']:.2f}, and without `high_lr` {wide['r_apart']:.2f} in place of "
+        f"{default['r_apart']:.2f}",
+        f"has r {adaptive[0]:.2f} and `otsu` {adaptive[1]:.2f}, in place of {default['r']:.2f}",
+        f"({' and '.join(f'{one.low:.2f} to {one.high:+.2f}' for one in differences)})",
+        f"p after the search is {default['max_p_value']:.2f} for the default",
+    ):
+        assert sentence in page, sentence
+    valley = study.adaptive("valley").predictor.values
+    assert f"exists in {int(np.isfinite(valley).sum())} of the {len(valley)} checkpoints only" in page
 
 
 def interval(found: Verdict) -> str:
