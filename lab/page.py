@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
+from lm_eval_hesnr.metrics.bootstrap import Difference
 
 _BLOCK = re.compile(r"(<!-- block ([a-z0-9_-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -51,11 +51,6 @@ def with_interval(found: Difference | None, form: str = "+.3f", *, scale: float 
         return "N/A"
     value, *ends = (f"{scale * one:{form}}" for one in (found.value, *(found.interval or ())))
     return f"{value}{unit} ({' to '.join(ends)})" if ends else f"{value}{unit}"
-
-
-def half_width(interval: Interval | None) -> float:
-    """Half of an interval, for a picture; 0 if there is none."""
-    return 0.0 if interval is None else (interval.high - interval.low) / 2
 
 
 def rho_cell(x: Sequence[float], y: Sequence[float]) -> str:

@@ -26,6 +26,19 @@ class Point(NamedTuple):
     x_error: float = 0.0
     y_error: float = 0.0
     name: str = ""
+    x_ends: tuple[float, float] | None = None
+    """Both ends of the bar, in place of an error."""
+    y_ends: tuple[float, float] | None = None
+
+    @property
+    def x_bar(self) -> tuple[float, float]:
+        """Where the bar begins and ends."""
+        return self.x_ends or (self.x - self.x_error, self.x + self.x_error)
+
+    @property
+    def y_bar(self) -> tuple[float, float]:
+        """Where the bar begins and ends."""
+        return self.y_ends or (self.y - self.y_error, self.y + self.y_error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +87,8 @@ def picture(title: str, panels: Sequence[Panel], per_row: int | None = None) -> 
 
 def _panel(panel: Panel, colours: Mapping[str, str]) -> list[str]:
     points = [point for some in panel.series.values() for point in some]
-    x_range = _range([(p.x, p.x_error) for p in points], panel.zero)
-    y_range = _range([(p.y, p.y_error) for p in points], panel.zero)
+    x_range = _range([(p.x, *p.x_bar) for p in points], panel.zero)
+    y_range = _range([(p.y, *p.y_bar) for p in points], panel.zero)
 
     def _x(value: float) -> float:
         return LEFT + (value - x_range[0]) / (x_range[1] - x_range[0]) * (WIDTH - LEFT - RIGHT)
@@ -103,10 +116,10 @@ def _panel(panel: Panel, colours: Mapping[str, str]) -> list[str]:
     for name, some in panel.series.items():
         for p in some:
             x, y, colour = _x(p.x), _y(p.y), colours[name]
-            if p.x_error:
-                parts.append(_line(_x(p.x - p.x_error), y, _x(p.x + p.x_error), y, colour))
-            if p.y_error:
-                parts.append(_line(x, _y(p.y - p.y_error), x, _y(p.y + p.y_error), colour))
+            if p.x_bar[0] < p.x_bar[1]:
+                parts.append(_line(_x(p.x_bar[0]), y, _x(p.x_bar[1]), y, colour))
+            if p.y_bar[0] < p.y_bar[1]:
+                parts.append(_line(x, _y(p.y_bar[0]), x, _y(p.y_bar[1]), colour))
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
             if p.name:
                 left = x > (LEFT + right) / 2
@@ -117,9 +130,9 @@ def _panel(panel: Panel, colours: Mapping[str, str]) -> list[str]:
     return parts
 
 
-def _range(values: Sequence[tuple[float, float]], zero: bool) -> tuple[float, float]:
-    """The smallest and largest ends of error bars, with a margin."""
-    ends = [value + sign * error for value, error in values for sign in (-1, 1)] + ([0.0] if zero else [])
-    low, high = min(ends), max(ends)
+def _range(values: Sequence[tuple[float, float, float]], zero: bool) -> tuple[float, float]:
+    """The smallest and largest of values and ends of error bars, with a margin."""
+    every = [one for some in values for one in some] + ([0.0] if zero else [])
+    low, high = min(every), max(every)
     margin = _MARGIN * (high - low) or 1.0
     return low - margin, high + margin

@@ -10,7 +10,7 @@ from lab.before_after import RANKS
 from lab.context.layout import KEYS
 from lab.context.plan import BINS, LONG, SHORT
 from lab.context.study import FAR, NEAR, TASKS, Point
-from lab.page import half_width, table, with_interval
+from lab.page import table, with_interval
 from lab.picture import Panel, picture
 from lab.picture import Point as Dot
 from lm_eval_hesnr.metrics.bootstrap import Difference
@@ -161,16 +161,17 @@ def _series(found: Sequence[Point], name: str, below: float) -> dict[str, list[D
     for point in found:
         changes = point.changes[LONG]
         y = point.solved.passed[name].change if name in point.solved.passed else changes[name]
-        (x, x_half), (y_value, y_half) = _bar(changes["ppl"]), _bar(y)
+        (x, x_ends), (y_value, y_ends) = _bar(changes["ppl"]), _bar(y)
         if np.isfinite([x, y_value]).all() and abs(x) < below:
             label = point.extension.scaling if point.extension else "as it is"
             steps = str(point.extension.steps) if point.extension and below < np.inf else ""
-            series.setdefault(label, []).append(Dot(x, y_value, x_half, y_half, steps))
+            series.setdefault(label, []).append(Dot(x, y_value, name=steps, x_ends=x_ends, y_ends=y_ends))
     return series
 
 
-def _bar(found: Difference | None) -> tuple[float, float]:
-    """The value and half of the interval, in percent."""
+def _bar(found: Difference | None) -> tuple[float, tuple[float, float] | None]:
+    """The value and both ends of its interval, in percent."""
     if found is None:
-        return float("nan"), 0.0
-    return 100 * found.value, 100 * half_width(found.interval)
+        return float("nan"), None
+    interval = found.interval
+    return 100 * found.value, interval and (100 * interval.low, 100 * interval.high)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lab.page import half_width, table, with_interval
+from lab.page import table, with_interval
 from lab.picture import Panel, Point, picture
 from lab.shift import windows
 from lab.shift.from_readings import Training
@@ -175,7 +175,7 @@ def drawing(trainings: Sequence[Training]) -> str:
             densities[names(first.name)[c]] = [Point(float(x), float(y)) for x, y in zip(middles, share, strict=True)]
     peaks = {
         f"excess at ln {n}": [
-            Point(percent, found.value, y_error=half_width(found.interval))
+            Point(percent, found.value, y_ends=found.interval)
             for one in trainings
             for percent, rows in zip(one.percents, one.windows[1.0], strict=True)
             if (found := excess(rows, n)) is not None

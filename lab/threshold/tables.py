@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.page import half_width, table, with_interval
+from lab.page import table, with_interval
 from lab.picture import Panel, Point, picture
 from lab.predict.tables import APART
 from lab.threshold.from_readings import Candidate, Thresholds
@@ -138,11 +138,7 @@ def drawing(study: Thresholds, found: Found) -> str:
     for k in KS:
         of_k = [(one.epsilon, numbers_of(study, found, one.predictor)["r"]) for one in study.static(k)]
         series[f"k = {k}"] = [Point(epsilon, r) for epsilon, r in of_k if r is not None]
-    differences = [
-        Point(epsilon, one.difference, y_error=half_width(one.interval))
-        for epsilon, one in found.plateau.items()
-        if one
-    ]
+    differences = [Point(epsilon, one.difference, y_ends=one.interval) for epsilon, one in found.plateau.items() if one]
     low, high = PLATEAU
     panels = [
         Panel(title="r with the outcome", x_label="epsilon, nats", y_label="Pearson's r", series=series),

@@ -1,6 +1,7 @@
 """The command `python -m lab`: plan, resumable work, analysis, page."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from lab import __main__ as command
 from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.experiments import EXPERIMENTS, experiment
-from lab.page import filled, table
+from lab.page import filled, table, with_interval
 from lab.picture import Panel, Point, picture
 from lab.readings import Readings
 from lm_eval_hesnr.errors import InputError
+from lm_eval_hesnr.metrics.bootstrap import Difference, Interval
 
 
 class Counting:
@@ -155,3 +157,20 @@ def test_a_picture_has_every_point_once_and_its_error_bars():
     assert "&lt;t&gt;" in text
     assert "n&amp;m" in text
     assert "nan" not in text
+
+
+def test_a_bar_can_be_longer_on_one_side():
+    panel = Panel(title="t", x_label="x", y_label="y", series={"a": [Point(0, 0, y_ends=(-1, 3)), Point(1, 1)]})
+    (line,) = [one for one in picture("title", [panel]).splitlines() if one.startswith("<line") and "#eee" not in one]
+    x1, y1, x2, y2 = (float(one) for one in re.findall(r'\b[xy][12]="([\d.]+)"', line))
+    (circle, _) = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', picture("title", [panel]))
+    assert x1 == x2 == float(circle[0])
+    assert y1 - float(circle[1]) == pytest.approx((float(circle[1]) - y2) / 3, abs=0.2)
+
+
+def test_a_value_has_its_interval_in_the_units_of_the_table():
+    found = Difference(0.0123, Interval(-0.01, 0.03), None)
+    assert with_interval(found) == "+0.012 (-0.010 to +0.030)"
+    assert with_interval(found, "+.1f", scale=100, unit=" %") == "+1.2 % (-1.0 to +3.0)"
+    assert with_interval(Difference(0.5, None, None), ".2f") == "0.50"
+    assert with_interval(None) == "N/A"
