@@ -19,11 +19,11 @@ from lab.predict.tables import (
     verdict_table,
 )
 from lab.predict.verdicts import Verdict, together, verdicts
-from lab.readings import Readings
+from lab.readings import FOLDER, Readings
 from lm_eval_hesnr.results.text_table import interval_cell
 
 FIRST = "predict"
-"""The experiment that is repeated. Its folder of readings is next to ours."""
+"""The experiment that is repeated. Its readings are in the folder next to ours, or else those that are committed."""
 
 
 def pieces(fast: bool) -> list[Piece]:
@@ -36,7 +36,8 @@ def analyse(readings: Readings, fast: bool) -> Analysis:
     """The tables of `predict`, and the verdicts of both experiments side by side."""
     study = study_of(readings, fast=fast)
     found, correlation = verdicts(study), correlation_of(study)
-    before = verdicts(study_of(Readings(readings.folder.parent / FIRST), fast=fast))
+    beside = readings.folder.parent / FIRST
+    before = verdicts(study_of(Readings(beside if beside.is_dir() else FOLDER / FIRST), fast=fast))
     form = first.form_in_words(fast)
     blocks = {
         "both": _side_by_side(before, found),

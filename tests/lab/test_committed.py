@@ -121,6 +121,27 @@ def test_the_numbers_in_the_text_of_replication_are_those_of_the_readings():
         text = " ".join((ROOT / name).read_text().split())
         for sentence in sentences:
             assert sentence in text, (name, sentence)
+    y, families = study.points.y, np.array(study.points.families)
+    left, right = np.triu_indices(len(y), 1)
+    inside, working = families[left] == families[right], (families[left] != "high_lr") & (families[right] != "high_lr")
+    right_way = {
+        name: (1 + np.sign((one.x[left] - one.x[right]) * (y[left] - y[right]))) / 2
+        for name, one in (("he_snr", study.he_snr), ("ppl", study.ppl), ("time", study.null))
+    }
+    page = " ".join((ROOT / "docs" / "lab" / "replication.md").read_text().split())
+    of_all = [100 * right_way[name][inside].mean() for name in ("he_snr", "ppl", "time")]
+    assert "{:.0f} % of all 60 pairs (ln PPL {:.0f} %, log(tokens) {:.0f} %)".format(*of_all) in page
+    apart_pairs = (right_way["he_snr"] != right_way["ppl"]) & working
+    count = f"{apart_pairs.sum()} of {working.sum()} pairs, and HE-SNR is right in "
+    assert f"{count}{right_way['he_snr'][apart_pairs].sum():.0f}" in page
+    lost = {}
+    for name, one in (("he_snr", study.he_snr), ("ppl", study.ppl), ("time", study.null)):
+        of_family = [np.flatnonzero(families == family) for family in ("code", "recipe", "sessions")]
+        of_rate = np.array([score.rate for score in study.points.scores])
+        lost[name] = [100 * (of_rate[i].max() - of_rate[i][one.x[i].argmax()]) for i in of_family]
+    assert "solves {:.1f}, {:.1f} and {:.1f} points less".format(*lost["he_snr"]) in page
+    assert "it is {:.0f}, {:.0f} and {:.1f}; with".format(*lost["ppl"]) in page
+    assert "last checkpoint {:.1f}, {:.0f} and {:.1f}.".format(*lost["time"]) in page
     said = {one.name: one.verdict for one in verdicts(study)}
     assert said == {"P1": "against", "P2": "undecided", "P3": "supports", "P4": "undecided", "P5": "against",
                     "P6": "undecided"}  # fmt: skip
@@ -276,8 +297,12 @@ def test_the_numbers_in_the_text_of_threshold_are_those_of_the_readings():
         f"r at the default is {wide['r']:.2f}, and without `high_lr` {wide['r_apart']:.2f} in place of "
         f"{default['r_apart']:.2f}",
         f"has r {adaptive[0]:.2f} and `otsu` {adaptive[1]:.2f}, in place of {default['r']:.2f}",
-        f"({' and '.join(f'{one.low:.2f} to {one.high:+.2f}' for one in differences)})",
-        f"p after the search is {default['max_p_value']:.2f} for the default",
+        f"differences: {' and '.join(f'{one.low:.2f} to {one.high:+.2f}' for one in differences)})",
+        f"p of the default alone, which nobody searched for, is {default['p_value']:.3f}",
+        f"After the search it is {default['max_p_value']:.2f}:",
+        f"Without `high_lr`, `otsu` has {rows[10, 'otsu', None]['r_apart']:.2f}, and the default "
+        f"{default['r_apart']:.2f}",
+        f"from {rows[10, 'static', 0.4]['r_apart']:.2f} at 0.4 to {default['r_apart']:.2f} at the default",
     ):
         assert sentence in page, sentence
     valley = study.adaptive("valley").predictor.values

@@ -1,15 +1,12 @@
 """The study of `predict` again: which work it has, and both studies side by side."""
 
-import pytest
-
 from benchmarks.repository import ROOT
 from lab.page import filled
 from lab.predict import experiment as predict
 from lab.predict.from_readings import study_of
 from lab.predict.verdicts import verdicts
-from lab.readings import Readings
+from lab.readings import FOLDER, Readings
 from lab.replication.experiment import analyse, pieces
-from lm_eval_hesnr.errors import InputError
 from tests.lab.predict.test_from_readings import folder as predict_folder  # noqa: F401  (a fixture)
 
 
@@ -44,7 +41,8 @@ def test_both_studies_are_side_by_side(predict_folder, tmp_path):  # noqa: F811
     assert filled(page, found.blocks) != page
 
 
-def test_it_needs_the_first_study(predict_folder, tmp_path):  # noqa: F811
+def test_without_a_first_study_next_to_it_the_committed_one_is_read(predict_folder, tmp_path):  # noqa: F811
     (tmp_path / "replication").symlink_to(predict_folder)
-    with pytest.raises(InputError, match=r"predict/recipe-012\.5\.json: has no part"):
-        analyse(Readings(tmp_path / "replication"), True)
+    found = analyse(Readings(tmp_path / "replication"), True)
+    committed = verdicts(study_of(Readings(FOLDER / "predict"), fast=True))
+    assert [one["numbers"] for one in found.data["verdicts_before"]] == [one.numbers for one in committed]
