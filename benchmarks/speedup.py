@@ -63,7 +63,7 @@ class BothWays:
         self._theirs = HFLM._loglikelihood_tokens(self.lm, self._requests, disable_tqdm=True)
 
     def difference(self) -> float:
-        """The largest difference of the summed logprobs of an action, in nats, after both were called."""
+        """The largest difference of the summed logprobs of an action, in nats. Both ways must have been called."""
         logprobs = self.ours.logprob.double().cpu().numpy()
         each = np.split(logprobs, np.cumsum([end - start for start, end in self.spans])[:-1])
         return float(max(abs(own.sum() - other) for own, (other, _) in zip(each, self._theirs, strict=True)))

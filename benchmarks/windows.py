@@ -56,8 +56,8 @@ def main() -> None:
     task = SweHesnr({"task": "swe_hesnr", "metadata": metadata})
     task.build_all_requests(rank=0, world_size=1, limit=arguments.limit)
     lm = HFTopK.create_from_arg_string(arguments.model_args, {"device": "cpu"})
-    same_as_before(arguments.out, {"model": lm.model_name, "window": lm.window, "trajectories": arguments.trajectories,
-                                   "max_tokens": arguments.max_tokens})  # fmt: skip
+    names = ("model_args", "trajectories", "max_tokens")
+    same_as_before(arguments.out, {"window": lm.window, **{name: getattr(arguments, name) for name in names}})
     for number, request in enumerate(task.instances):
         for quarters in QUARTERS:
             folder = arguments.out / str(quarters)
@@ -73,6 +73,8 @@ def main() -> None:
 def same_as_before(out: Path, settings: dict[str, Any]) -> None:
     """Write the settings into a new folder; stop if the folder has other ones."""
     path = out / "settings.json"
+    if not path.exists() and (out / "measured.jsonl").exists():
+        raise SystemExit(f"{out}: measured by an older version, which did not write settings.json; give another --out")
     if path.exists() and (found := json.loads(path.read_text())) != settings:
         raise SystemExit(f"{out}: measured with {found}, now {settings}; give another --out")
     out.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
 
 from lab.page import table
 from lab.predict.study import Study
 from lab.predict.tables import APART
 from lab.predict.verdicts import after_noise, p1, p3, p6_against
+from lm_eval_hesnr.metrics.bootstrap import LEVEL, Interval
 from lm_eval_hesnr.metrics.correlation.two_measures import correlation
 from lm_eval_hesnr.results.text_table import interval_cell, number
 
@@ -33,7 +35,37 @@ def after_the_fact(study: Study, without: Callable[[str], Study]) -> str:
         "r0 and p as in P3: beyond the trend that all families share. Between families: that share of the variance of "
         "the outcome. The rest is between points of training, and noise."
     )
-    return "\n\n".join([table(heads, rows), notes, _pairs_table(without(APART)), _other_control(study)])
+    return "\n\n".join([
+        table(heads, rows), notes, _other_interval(study), _pairs_table(without(APART)), _other_control(study),
+    ])  # fmt: skip
+
+
+def plain_jackknife(study: Study) -> tuple[float, Interval]:
+    """The difference of r of HE-SNR and of ln PPL, and its 95 % interval by the jackknife of the difference itself.
+
+    The interval of P1 transforms both correlations, and takes their widths apart. If both move together, what is left
+    of two nearly equal widths can be on one side. This one is the difference -+ t times its standard error, with
+    se^2 = (F - 1) / F * sum over the families of (difference without the family - the mean of these)^2.
+    """
+    y, families = study.points.y, np.array(study.points.families)
+
+    def _difference(chosen: np.ndarray) -> float:
+        return float(correlation(study.he_snr.x[chosen], y[chosen]) - correlation(study.ppl.x[chosen], y[chosen]))
+
+    names = sorted(set(study.points.families))
+    without = np.array([_difference(families != name) for name in names])
+    n = len(names)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * float(np.sqrt((n - 1) * without.var()))
+    value = _difference(np.ones(len(y), bool))
+    return value, Interval(value - half, value + half)
+
+
+def _other_interval(study: Study) -> str:
+    value, found = plain_jackknife(study)
+    return (
+        f"The difference of r in P1, {value:+.3f}, with a plain jackknife over the families: "
+        f"{interval_cell(found, '+.3f')}."
+    )
 
 
 def _pairs_table(study: Study) -> str:

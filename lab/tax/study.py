@@ -35,7 +35,7 @@ class Model(NamedTuple):
     def mixed(self, other: Model, share: float) -> Model:
         """(1 - share) of this and `share` of the other one, which the title says, too."""
         return Model(
-            f"{self.title} to {other.title}, {100 * share:.0f} %",
+            other.title if share == 1 else f"{self.title} to {other.title}, {100 * share:.0f} %",
             {key: one.mixed(other.measured[key], share) for key, one in self.measured.items()},
             {key: one + share * (other.numbers[key] - one) for key, one in self.numbers.items()},
         )

@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from benchmarks.measuring import alternately, seconds_of
+from benchmarks.speedup import BothWays
+from lm_eval_hesnr.models.hf import HFTopK
+from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
 from tests import builders
 
 SCRIPT = str(Path(__file__).parents[2] / "benchmarks" / "scoring.py")
@@ -36,3 +40,15 @@ def test_the_calls_alternate_and_the_result_is_their_median():
     assert called == ["a", "b", "b", "a", "a", "b"]
     assert seconds.shape == (2, 3)
     assert (np.array(alternately(1, lambda: None)) >= 0).all()
+
+
+def test_one_pass_and_stock_hf_give_the_same_sums(random_model):
+    lm = HFTopK(pretrained=str(random_model), device="cpu")
+    ids = torch.randint(300, (120,), generator=torch.Generator().manual_seed(0))
+    both = BothWays(lm, RequestedRows(lm.model, name="tiny"), ids, [(20, 40), (70, 100)])
+    assert both.rows.tolist() == [*range(19, 39), *range(69, 99)]
+    both.one_pass()
+    both.stock()
+    assert both.difference() < 1e-3
+    both.ours = both.ours._replace(logprob=both.ours.logprob + (torch.arange(50) == 25))  # in the second action
+    assert 0.99 < both.difference() < 1.01

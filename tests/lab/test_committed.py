@@ -12,6 +12,7 @@ from lab.context.after_the_fact import loss_change
 from lab.context.study import points
 from lab.experiments import experiment
 from lab.page import filled
+from lab.predict.after_the_fact import plain_jackknife
 from lab.predict.from_readings import study_of
 from lab.predict.verdicts import Verdict, p1, together, verdicts
 from lab.readings import FOLDER, Readings
@@ -22,7 +23,7 @@ from lab.tax.from_readings import study_of as study_of_tax
 from lab.tax.study import Model, best
 from lab.theory.experiment import DATA
 from lab.threshold.from_readings import thresholds
-from lab.threshold.grid import PLATEAU
+from lab.threshold.grid import GRID, PLATEAU
 from lab.threshold.tables import all_numbers
 from lab.threshold.verdicts import found_in
 from lm_eval_hesnr.errors import InputError
@@ -104,7 +105,7 @@ def test_the_numbers_in_the_text_of_replication_are_those_of_the_readings():
     others = [rate for name, rate in rates.items() if not name.startswith("high_lr")]
     null = float(correlation(apart.null.x, apart.points.y))
     for name, sentences in {
-        "README.md": [f"24 new ones say no: {r}, {rival}; {ends}."],
+        "README.md": [f"24 new ones (fast form) say no, weakly: {r}, {rival}; {ends}."],
         "docs/measures.md": [f"In 24 new ones, r is {r} and {rival}, and the interval is {ends}: against"],
         "docs/lab/README.md": [f"(r {r} for HE-SNR, {rival} for perplexity; the interval of the difference is {ends})"],
         "docs/lab/replication.md": [
@@ -142,6 +143,8 @@ def test_the_numbers_in_the_text_of_replication_are_those_of_the_readings():
     assert "solves {:.1f}, {:.1f} and {:.1f} points less".format(*lost["he_snr"]) in page
     assert "it is {:.0f}, {:.0f} and {:.1f}; with".format(*lost["ppl"]) in page
     assert "last checkpoint {:.1f}, {:.0f} and {:.1f}.".format(*lost["time"]) in page
+    _, plain = plain_jackknife(study)
+    assert page.count(f"{plain.low:.2f} to {plain.high:+.2f}") == 2
     said = {one.name: one.verdict for one in verdicts(study)}
     assert said == {"P1": "against", "P2": "undecided", "P3": "supports", "P4": "undecided", "P5": "against",
                     "P6": "undecided"}  # fmt: skip
@@ -262,12 +265,13 @@ def test_the_numbers_in_the_text_of_shift_are_those_of_the_readings():
     from_four = 100 * moves[:, windows.CLASSES.index("near ln 4"), windows.CLASSES.index("near ln 3")]
     from_four /= moves[:, windows.CLASSES.index("near ln 4")].sum(axis=1)
     ties = np.stack([one.tie_windows for one in some if one.tie_windows is not None])[:, 2:]
-    found, expected = (np.stack([of(ties, n) for n in (3, 4)]) for of in (windows.found, windows.expected))
+    in_window, by_flanks = (np.stack([of(ties, n) for n in (3, 4)]) for of in (windows.found, windows.expected))
     for sentence in (
         f"from {first.min():.2f} to {first.max():.2f} in the first checkpoints to {last.min():.2f} to {last.max():.2f}",
         f"exclude 0 by chance, and {exclude_0} do",
         f"{from_four.min():.0f} to {from_four.max():.0f} % are near ln 3 in the last one",
-        f"{found.min():.0f} to {found.max():.0f} are found where {expected.min():.0f} to {expected.max():.0f} are",
+        f"{in_window.min():.0f} to {in_window.max():.0f} are found where {by_flanks.min():.0f} to "
+        f"{by_flanks.max():.0f} are",
     ):
         assert sentence in page, sentence
 
@@ -285,10 +289,13 @@ def test_the_numbers_in_the_text_of_threshold_are_those_of_the_readings():
     differences = [one.test.interval for one in found.adaptive if one.test is not None]
     assert found.nested is not None
     gain = found.nested.interval
-    assert (
-        max(r for (k, method, _), one in rows.items() if k == 10 and method != "static" and (r := one["r"]))
-        < default["r"]
-    )
+    others = [one["r"] for (k, method, _), one in rows.items() if k == 10 and method != "static" and one["r"]]
+    assert max(others) < default["r"]
+    printed = [one for (k, method, epsilon), one in rows.items()
+               if (k, method) == (10, "static") and epsilon in GRID[::3] and epsilon < EPSILON]  # fmt: skip
+    assert all(one["tau"] > default["tau"] for one in printed)
+    small = [one["r_apart"] for one in printed[:-1]]
+    assert min(small) > default["r_apart"]
     assert [one > 0.01 for one in found.nested.errors - found.nested.fixed] == [True, False, True, False]
     for sentence in (
         f"(r is {min(flat):.2f} to {max(flat):.2f} with ten candidates). Above, r falls: to {ln_5['r']:.2f} at ln 5",
@@ -300,6 +307,7 @@ def test_the_numbers_in_the_text_of_threshold_are_those_of_the_readings():
         f"differences: {' and '.join(f'{one.low:.2f} to {one.high:+.2f}' for one in differences)})",
         f"p of the default alone, which nobody searched for, is {default['p_value']:.3f}",
         f"After the search it is {default['max_p_value']:.2f}:",
+        f"all from 0.4 to 1.132 a higher r ({min(small):.2f} to {max(small):.2f}, and {default['r_apart']:.2f} of the",
         f"Without `high_lr`, `otsu` has {rows[10, 'otsu', None]['r_apart']:.2f}, and the default "
         f"{default['r_apart']:.2f}",
         f"from {rows[10, 'static', 0.4]['r_apart']:.2f} at 0.4 to {default['r_apart']:.2f} at the default",

@@ -69,8 +69,11 @@ class ModelShape(NamedTuple):
 
     def chunked_bytes(self, n_tokens: int, chunk: int) -> int:
         """Bytes for n tokens in chunks: the keys and values of all tokens, and the activations of one chunk."""
-        layer_bytes = 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
-        return (self.layers + 1) * layer_bytes + self._activations(chunk) + self._mask(chunk, n_tokens)
+        return self.cache_bytes(n_tokens) + self._activations(chunk) + self._mask(chunk, n_tokens)
+
+    def cache_bytes(self, n_tokens: int) -> int:
+        """Bytes of the keys and values of n tokens, and of one layer again while it grows."""
+        return (self.layers + 1) * 2 * self.kv_heads * self.head_dim * self.itemsize * n_tokens
 
     def _activations(self, n_tokens: int) -> int:
         return n_tokens * (3 * self.inner + 4 * self.hidden) * self.itemsize
@@ -101,8 +104,9 @@ class Budget:
                 once per block, so larger blocks are faster. But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
-        # a buffer is not copied: statistics copy a few rows at a time
-        row_bytes = (buffer_itemsize or 8) * shape.vocabulary  # without a buffer: the logits and one float32 copy
+        # a buffer, which only a CPU has, is not copied: statistics copy a few rows at a time
+        itemsize = buffer_itemsize if on_cpu and buffer_itemsize else 8  # else the logits and one float32 copy
+        row_bytes = itemsize * shape.vocabulary
         if on_cpu:
             most = min(128, 2**27 // (4 * shape.vocabulary))
             if buffer_itemsize:
@@ -131,14 +135,14 @@ class Budget:
 
     def _chunked_bytes(self, n_tokens: int, chunk: int) -> int:
         """Bytes for n tokens in chunks: next to the cache are a chunk's activations, and then a block of logits."""
-        with_block = self.shape.chunked_bytes(n_tokens, 0) + self.rows * self.row_bytes
-        return max(self.shape.chunked_bytes(n_tokens, chunk), with_block)
+        cache = self.shape.cache_bytes(n_tokens)
+        return max(self.shape.chunked_bytes(n_tokens, chunk), cache + self.rows * self.row_bytes)
 
     def least(self, n_tokens: int, *, can_chunk: bool) -> int:
         """The smallest number of bytes for a text of n tokens, in one call or in chunks, with one block of rows."""
         sizes = [size for size in _CHUNKS if size < n_tokens] if can_chunk else []
-        ways = [self.shape.one_shot_bytes(n_tokens), *(self.shape.chunked_bytes(n_tokens, size) for size in sizes)]
-        return min(ways) + self.rows * self.row_bytes
+        in_one_call = max(self.shape.one_shot_bytes(n_tokens), self.rows * self.row_bytes)
+        return min([in_one_call, *(self._chunked_bytes(n_tokens, size) for size in sizes)])
 
     @property
     def rows_per_call(self) -> int:

@@ -34,7 +34,7 @@ _REASONS = ("he_ppl", "ppl", "top1_acc")
 """Measures that are named if the run with the highest he_snr has their best value, too."""
 SEE_PARTS = " See which tokens changed (--decompose)."
 NOT_SHOWN = (
-    "It is not shown that he_snr predicts solved tasks better than bits_per_byte does (docs/lab/predict.md of the "
+    "It is not shown that he_snr predicts solved tasks better than bits_per_byte does (docs/lab/README.md of the "
     "project). Look at both."
 )
 """The caution of every comparison."""
@@ -191,8 +191,7 @@ def _contradictions(taken: str, worse: Pairs, values: Values) -> Iterator[str]:
             for leader, names in found.items()
         ]
         longer = (
-            "The paper found a higher ppl right after a context extension, and a model that was not worse. Our test of "
-            "this is undecided (docs/lab/context.md of the repository). "
+            "Our tests do not show that he_snr is right where both disagree (docs/lab/README.md of the project). "
             if any("ppl" in names for names in found.values())
             else ""
         )

@@ -68,21 +68,30 @@ def test_blocks_in_one_buffer_have_more_rows_but_at_most_256_mib(vocabulary, ite
     assert budget.rows == rows
 
 
-def test_the_logits_of_a_buffer_are_counted_once():
+def test_the_logits_of_a_buffer_are_counted_once_and_not_while_the_body_runs():
     shape = TINY._replace(vocabulary=151_936)
     budget = Budget(shape, 8 * GIB, on_cpu=True, buffer_itemsize=2)
-    assert budget.least(1000, can_chunk=False) == shape.one_shot_bytes(1000) + 512 * 2 * 151_936
+    assert budget.least(1000, can_chunk=False) == 512 * 2 * 151_936 > shape.one_shot_bytes(1000)
+    assert budget.least(100_000, can_chunk=False) == shape.one_shot_bytes(100_000) > 512 * 2 * 151_936
 
 
-def test_a_chunk_leaves_room_for_the_block_next_to_the_cache():
-    shape = TINY._replace(vocabulary=151_936, attention="flash_attention_2")
+def test_a_gpu_has_no_buffer():
+    one, other = (Budget(QWEN_7B, 8 * GIB, on_cpu=False, buffer_itemsize=size) for size in (0, 4))
+    assert one.rows == other.rows == 882
+
+
+@pytest.mark.parametrize("attention", ["flash_attention_2", "sdpa"])
+def test_a_chunk_leaves_room_for_the_block_next_to_the_cache(attention):
+    shape = TINY._replace(vocabulary=151_936, attention=attention)
     budget = Budget(shape, GIB, on_cpu=True, buffer_itemsize=4)
-    cache, block = shape.chunked_bytes(2**17, 0), budget.rows * 4 * 151_936
-    budget.n_bytes = cache + block
-    assert shape.chunked_bytes(2**17, 4096) <= budget.n_bytes  # its activations take less than the block
-    assert budget.chunk(2**17) == 4096
+    block, n = budget.rows * 4 * 151_936, 10_000
+    budget.n_bytes = shape.cache_bytes(n) + block
+    fits = [size for size in (4096, 2048, 1024, 512) if shape.chunked_bytes(n, size) <= budget.n_bytes]
+    assert shape.one_shot_bytes(n) < budget.n_bytes
+    budget.largest_chunk = 4096
+    assert budget.chunk(n) == fits[0]
     budget.n_bytes -= 1
-    assert budget.chunk(2**17) == 512  # no chunk leaves enough room: the smallest
+    assert budget.chunk(n) == 512  # no chunk leaves enough room: the smallest
 
 
 def test_halving_ends_at_the_smallest_blocks():

@@ -74,7 +74,7 @@ def test_a_worse_run_with_a_better_ppl_is_a_caution():
     found = answer(run("a", 0.1, ppl=3), run("b", 0.12))
     assert found.take == ["b"]
     assert found.sentences[0].startswith("By he_snr, take b: it has the highest he_snr (0.1200)")
-    assert found.sentences[1].startswith("Caution: by ppl, a is better than b (3 against 4). The paper found a hi")
+    assert found.sentences[1].startswith("Caution: by ppl, a is better than b (3 against 4). Our tests do not sho")
     assert len(answer(run("a", 0.1, ppl=5), run("b", 0.12)).sentences) == 1
 
 
