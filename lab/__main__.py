@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -90,11 +92,13 @@ def analysed(found: Experiment, readings: Readings, fast: bool, name: str) -> An
         return found.analyse(readings, fast)
     except MissingReadingError as error:
         left, n = missing(found, readings, fast, ""), len(found.pieces(fast))
+        smaller = "" if fast or missing(found, readings, True, "") else ", but all of --fast are there: give --fast"
         if not left:  # it is one of another experiment
             raise
         raise MissingReadingError(
-            f"{name}{' --fast' if fast else ''}: {len(left)} of {n} readings are missing, so there is no table. First: "
-            f"{left[0].name} {left[0].part}; `--list` names them; without --only-analysis they are made"
+            f"{name}{' --fast' if fast else ''}: {len(left)} of {n} readings are missing, so there is no table"
+            f"{smaller}. First: {left[0].name} {left[0].part}; `--list` names them. To make readings, give a folder of "
+            "your own: --readings FOLDER, without --only-analysis"
         ) from error
 
 
@@ -134,4 +138,8 @@ def publish(name: str, analysis: Analysis, out: Path, *, docs: bool, has_page: b
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `python -m lab NAME | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -81,7 +81,8 @@ def test_runs_on_the_set_of_a_reference_run(tmp_path, capsys):
     runs = [write(tmp_path / name, better) for name, better in (("base", 0), ("top", 0.3))]
     lines, _ = lines_of(capsys, *runs, "--set-of", runs[0])
     assert lines[0] == (
-        "2 runs, 8 trajectories, scope action, epsilon 1.2425, over the decisions of base; the highest he_snr first:"
+        "2 runs, 8 trajectories, scope action, epsilon 1.2425, over the decisions of base; the highest he_snr first, "
+        "base last:"
     )
     assert [name for name in lines[2].split() if name in HIGHER_IS_BETTER] == ["he_snr", *SHOWN_ON_A_SET]
     page = " ".join(line.strip() for line in lines)

@@ -2,10 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.repository import ROOT
 from lab import __main__ as command
 from lab.experiment import Analysis, Experiment, Made, Piece
 from lab.experiments import EXPERIMENTS, experiment
@@ -111,6 +114,18 @@ def test_a_word_that_no_piece_has_is_named(run):
 def test_an_analysis_without_its_readings_says_how_many_are_missing(tmp_path):
     with pytest.raises(InputError, match=r"predict --fast: 12\d of 12\d readings are missing.* First: recipe-012"):
         command.main(["predict", "--fast", "--only-analysis", "--out", str(tmp_path), "--readings", str(tmp_path)])
+
+
+def test_a_form_that_is_complete_is_named_if_the_larger_one_is_not(tmp_path):
+    with pytest.raises(InputError, match=r"threshold: 6 of 30 readings are missing, .* but all of --fast are there"):
+        command.main(["threshold", "--only-analysis", "--out", str(tmp_path)])
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path):
+    lab = f"'{sys.executable}' -m lab shift --only-analysis --out '{tmp_path}' | head -n 1"
+    found = subprocess.run(lab, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("## ")
+    assert found.stderr == ""
 
 
 def test_a_file_in_the_place_of_the_readings_is_named(tmp_path):

@@ -133,9 +133,12 @@ def _heading(found: Comparison, set_of: str | None) -> str:
     known = f"epsilon {epsilon:.4f}" if isinstance(epsilon, float) else "epsilon not known"
     at = known if threshold == "static" else f"threshold {threshold}"
     over = f", over the decisions of {set_of}" if set_of else ""
+    last = f", {set_of} last" if set_of else ""
     sizes = sorted({len(run.ids) for run in found.runs})
     n = ("" if len(sizes) == 1 else f"{sizes[0]} to ") + counted(sizes[-1], "trajectory")
-    return f"{counted(len(found.runs), 'run')}, {n}, scope {found.scope}, {at}{over}; the highest {HEADLINE} first:"
+    return (
+        f"{counted(len(found.runs), 'run')}, {n}, scope {found.scope}, {at}{over}; the highest {HEADLINE} first{last}:"
+    )
 
 
 def _table(found: Comparison, columns: Mapping[str, str]) -> list[str]:
