@@ -13,7 +13,7 @@ from lab.families.about import about
 from lab.predict.layout import totals_of
 from lab.predict.read import read
 from lab.readings import Readings
-from lab.theory.differences import rows_of
+from lab.theory.differences import rows_of_measures
 from lab.theory.reading import make
 from lm_eval_hesnr.assets import EMBEDDED_MODEL
 from lm_eval_hesnr.labels import SCOPES
@@ -77,7 +77,7 @@ def made(folder):
 
 
 def test_the_sums_of_a_reading_give_the_measures_of_its_token_tables(made, folder):
-    rows = {row.name: row for row in rows_of(made.value)}
+    rows = {row.name: row for row in rows_of_measures(made.value)}
     json.dumps(made.value, allow_nan=False)
     for change in ("unchanged", "noise", "easiest"):
         tables = read_tables(folder / "tables" / change, {"action": SCOPES["action"]}, EPSILON)
@@ -91,7 +91,7 @@ def test_the_sums_of_a_reading_give_the_measures_of_its_token_tables(made, folde
 def test_a_reading_of_a_checkpoint_has_the_measures_of_the_plain_command(folder, made, capsys):
     reading = read(EMBEDDED_MODEL, folder / "runs.jsonl")
     total = totals_of(json.loads(json.dumps(reading, allow_nan=False)))["action"].sum(axis=0)
-    rows = {row.name: row for row in rows_of(made.value)}
+    rows = {row.name: row for row in rows_of_measures(made.value)}
     for name in ("ppl", "he_snr", "topk_acc"):
         assert float(measure(name, total)) == pytest.approx(rows[name].value, rel=1e-5)
     assert reading["calibrated_he_snr"] == pytest.approx(
