@@ -226,6 +226,12 @@ def run_of_tables(folder: Path, scores: Sequence[TokenScores]) -> ComparedRun:
     return from_tables(read_tables(folder, scopes, EPSILON), scopes, EPSILON)
 
 
+def unread(path: Path) -> tuple[int, int, int, int]:
+    """What changes if a file is replaced or written, but not if it is read: a stat_result also has the time of that."""
+    found = path.lstat()
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns
+
+
 @contextmanager
 def size_limit(n_bytes: int) -> Iterator[None]:
     """Let this process write no file longer than this, as on a disk that gets full. Python ignores SIGXFSZ."""

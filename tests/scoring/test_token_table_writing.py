@@ -9,7 +9,7 @@ import pytest
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.scoring.token_table import TableWriter, TokenTableFile, read_token_table, table_folder
-from tests.builders import size_limit, token_scores
+from tests.builders import size_limit, token_scores, unread
 
 TEXT = "abc" * 1000
 NAME = "00003-a_run.parquet"
@@ -40,11 +40,11 @@ def test_a_foreign_file_is_refused_before_scoring_and_unchanged(tmp_path, make, 
     early = table(tmp_path)
     path = tmp_path / NAME
     make(path)
-    before = path.lstat()
+    before = unread(path)
     for call in (lambda: table(tmp_path), lambda: early.write(token_scores(), TEXT)):
         with pytest.raises(InputError, match=f"^{path}: is {kind}, and not a token table; move it, or choose another"):
             call()
-    assert path.lstat() == before
+    assert unread(path) == before
     assert not kind.startswith("a symbolic") or not path.exists() or path.read_text() == "mine"
 
 
