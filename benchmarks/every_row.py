@@ -49,8 +49,7 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
     for vocabulary in arguments.heads:
         head = _random_head(own, vocabulary, lm.model.dtype) if vocabulary else own
         lm.model.set_output_embeddings(head)
-        with torch.inference_mode():
-            targets = mostly_likely(lm.model.model, head, ids) if vocabulary else ids[1:]
+        targets = mostly_likely(lm.model.model, head, ids) if vocabulary else ids[1:]
         scorer = RequestedRows(lm.model, name=lm.model_name)
         plain, fastest = _floors(lm.model.model, head.weight, ids)
 
@@ -61,7 +60,7 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         seconds_of(1, *calls)
         seconds = seconds_of(arguments.repeats, *calls)  # (3, repeats)
         yield _row(lm, scorer, seconds, n, len(head.weight), arguments.threads)
-        print(f"  {_where_time_goes(lm.model, scorer, ids, targets)}", flush=True)
+        print(f"  {_where_time_goes(lm.model, ours, ids)}", flush=True)
 
 
 def _random_head(like: Any, vocabulary: int, dtype: torch.dtype) -> torch.nn.Linear:
@@ -107,12 +106,8 @@ def _ratios(found: np.ndarray) -> str:
     return f"{np.median(found):.3f} ({found.min():.3f} to {found.max():.3f})"
 
 
-def _where_time_goes(model: Any, scorer: RequestedRows, ids: torch.Tensor, targets: torch.Tensor) -> str:
+def _where_time_goes(model: Any, ours: Callable[[], None], ids: torch.Tensor) -> str:
     """The profile of one pass without that of its body, and the pages of new memory."""
-
-    def ours() -> None:
-        scorer.statistics(ids[:-1], np.arange(len(targets)), targets, K)
-
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     ours()  # not the profiled pass: the profiler takes new memory, too
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
