@@ -24,8 +24,7 @@ from lm_eval_hesnr.models.torch_engine.head import input_device
 from lm_eval_hesnr.models.torch_engine.last_attention import LastAttention
 from lm_eval_hesnr.models.torch_engine.memory import SMALLEST_CHUNK, Budget, ModelShape, default_bytes, is_out_of_memory
 from lm_eval_hesnr.models.torch_engine.rope import forget_longest
-from lm_eval_hesnr.models.torch_engine.row_blocks import statistics_in_blocks
-from lm_eval_hesnr.models.torch_engine.topk import RowStatistics
+from lm_eval_hesnr.models.torch_engine.topk import RowStatistics, statistics_of_groups
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 
 eval_logger = logging.getLogger("lm_eval.hesnr")
@@ -185,7 +184,7 @@ class RequestedRows:
         extras: Extras,
     ) -> RowStatistics:
         forget_longest(self.model)
-        whole = statistics_in_blocks(self._logits(ids, rows, on_read), targets, k, extras)
+        whole = statistics_of_groups(self._logits(ids, rows, on_read), targets, k, extras)
         if self.capabilities.n_attentions and not bool(whole.logprob.isfinite().all()):
             raise _RowsAreNeededError  # if the model itself computes NaN, the next attempt fails too
         return whole

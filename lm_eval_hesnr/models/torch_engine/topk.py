@@ -14,15 +14,17 @@ Two options add columns. With `temperatures`, ln Z(T) at a grid that is uniform 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import torch
 
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES, LEAST_ENTROPY
+from lm_eval_hesnr.models.torch_engine.largest import block_maxima, largest
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 
-_BLOCK = 128
-"""Vocabulary entries per block in `top_values`."""
+_CPU_NUMBERS, _GPU_NUMBERS = 2**20, 2**26
+"""The number of logits that are copied at once. On a CPU they fit into its cache; on a GPU they take 1/4 GiB."""
 
 _LOG2_E = 1 / math.log(2)
 
@@ -53,8 +55,34 @@ class RowStatistics(NamedTuple):
     """(R, k) float16; NaN where `top_ids` is -1."""
 
 
+def statistics_of_groups(
+    groups: Iterable[torch.Tensor], targets: torch.Tensor, k: int, extras: Extras = NO_EXTRAS
+) -> RowStatistics:
+    """The statistics of R targets.
+
+    Args:
+        groups: (R', V) logits of consecutive groups of rows, R rows in all. The next group may overwrite this one.
+        targets: (R,) int64.
+        k: size of the candidate set, at most V.
+        extras: the optional columns to compute.
+    """
+    parts: list[RowStatistics] = []
+    done = 0
+    for logits in groups:
+        # if a model is spread over devices, its head and its input may be on different devices
+        parts.append(row_statistics(logits, targets[done : done + len(logits)].to(logits.device), k, extras))
+        done += len(logits)
+        del logits  # free them before the next ones are made
+    columns: list[Any] = [None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)]
+    return RowStatistics(*columns)
+
+
+@torch.no_grad()
 def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: Extras = NO_EXTRAS) -> RowStatistics:
     """Statistics of each row's target.
+
+    Only what needs every logit is computed for a few rows at a time. Each operation costs some microseconds, so all
+    others are computed for all rows at once.
 
     Args:
         logits: (R, V) of any floating type; the computation is in float32.
@@ -62,24 +90,15 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         k: size of the candidate set, at most V.
         extras: the optional columns to compute.
     """
-    given, logits = logits, logits.float()
-    top = top_values(logits, k)  # (R, k), largest first
+    numbers = _GPU_NUMBERS if logits.is_cuda else _CPU_NUMBERS
+    at_once = max(numbers // logits.shape[1], 1)
+    maxima, total, log_z = _read(logits, k, at_once, temperatures=extras.temperatures)
+    top, ids = largest(logits, maxima, k, numbers)
     highest = top[:, :1]
-    target = logits.gather(1, targets[:, None])  # (R, 1)
-    # for targets among the candidates, the k values give the rank; only the others need the whole vocabulary
-    rank = 1 + (top > target).sum(-1, dtype=torch.int32)
-    outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
-    if len(outside):
-        # on a CPU, index_select copies rows eight times as fast as brackets do, and a sum of 1.0 is exact up to 2^24
-        some = logits.index_select(0, outside)
-        rank[outside] = 1 + some.gt_(target[outside]).sum(-1).to(torch.int32)
-        del some
+    target = logits.gather(1, targets[:, None]).float()  # (R, 1)
+    rank = _ranks(logits, target, top, at_once)
     # (x - max) - log_sum keeps the last digits, which x - logsumexp would round away
-    weights = _exponentials(logits - highest if logits is given else logits.sub_(highest))  # (R, V), in our own copy
-    del logits
-    log_sum = weights.sum(-1, keepdim=True).log_()  # (R, 1)
-    log_z = _log_partitions(weights) if extras.temperatures else None
-    del weights
+    log_sum = total.log_()
     top_logits = top - highest  # (R, k)
     top_logprob = top_logits - log_sum  # (R, k)
     p = top_logprob.exp()
@@ -91,19 +110,44 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         hottest = torch.softmax(top_logits * float(INVERSE_TEMPERATURES[0]), dim=-1)
         is_needed = torch.special.entr(hottest).sum(-1, keepdim=True) > LEAST_ENTROPY
         found = found._replace(top_logits=top_logits.masked_fill(~is_needed, torch.nan))
-    return _with_candidates(found, given, top_logprob) if extras.candidates else found
+    if extras.candidates:
+        is_unneeded = ((entropy <= LEAST_ENTROPY) | (rank > k))[:, None]
+        found = found._replace(
+            top_ids=ids.to(torch.int32).masked_fill(is_unneeded, -1),
+            top_logprobs=top_logprob.to(torch.float16).masked_fill(is_unneeded, torch.nan),
+        )
+    return found
 
 
-def _with_candidates(found: RowStatistics, logits: torch.Tensor, top_logprob: torch.Tensor) -> RowStatistics:
-    """The statistics with the ids and logprobs of the candidates, where the token may be a decision."""
-    k = top_logprob.shape[1]
-    rows = ((found.entropy > LEAST_ENTROPY) & (found.rank <= k)).nonzero().squeeze(1)
-    ids = torch.full(top_logprob.shape, -1, dtype=torch.int32, device=logits.device)
-    values = torch.full_like(top_logprob, torch.nan, dtype=torch.float16)
-    if len(rows):
-        ids[rows] = _top_indices(logits[rows].float(), k).to(torch.int32)
-        values[rows] = top_logprob[rows].to(torch.float16)
-    return found._replace(top_ids=ids, top_logprobs=values)
+def _read(
+    logits: torch.Tensor, k: int, at_once: int, *, temperatures: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """What needs every logit: the maxima for `largest`; (R, 1) sums of exp(x - max); (R, G) ln Z if asked for.
+
+    Intermediate results share one memory for all rows: on a CPU, new memory costs page faults.
+    """
+    own = logits.new_empty((min(at_once, len(logits)), logits.shape[1]), dtype=torch.float32)
+    maxima, total, log_z = [], [], []
+    for block in logits.split(at_once):
+        weights = own[: len(block)]
+        values = block if block.dtype == torch.float32 else weights.copy_(block)
+        maxima.append(block_maxima(values, k))
+        torch.sub(values, maxima[-1].amax(-1, keepdim=True), out=weights)
+        total.append(_exponentials(weights).sum(-1, keepdim=True))
+        if temperatures:
+            log_z.append(_log_partitions(weights))
+    return torch.cat(maxima), torch.cat(total), torch.cat(log_z) if temperatures else None
+
+
+def _ranks(logits: torch.Tensor, target: torch.Tensor, top: torch.Tensor, at_once: int) -> torch.Tensor:
+    """(R,) int32. For targets among the candidates, the candidates suffice; only the others need the whole row."""
+    rank = 1 + (top > target).sum(-1, dtype=torch.int32)
+    outside = (target < top[:, -1:]).squeeze(1).nonzero().squeeze(1)
+    for rows in outside.split(at_once):
+        # on a CPU, index_select copies rows eight times as fast as brackets do, and a sum of 1.0 is exact up to 2^24
+        values = logits.index_select(0, rows).float()
+        rank[rows] = 1 + values.gt_(target[rows]).sum(-1).to(torch.int32)
+    return rank
 
 
 def _exponentials(values: torch.Tensor) -> torch.Tensor:
@@ -128,38 +172,3 @@ def _log_partitions(weights: torch.Tensor) -> torch.Tensor:
             of_block.append(power.mul_(factor).sum(-1))
         sums.append(torch.stack(of_block, dim=-1))
     return torch.cat(sums).log_()
-
-
-def top_values(rows: torch.Tensor, k: int) -> torch.Tensor:
-    """(R, k): the exact k largest values of each row of (R, V), largest first.
-
-    The k largest values are in the k blocks with the largest maxima, so only these blocks are sorted. This is several
-    times faster than `torch.topk` over the vocabulary. If two entries are equal, it may choose one
-    and `torch.topk` the other, but the values are the same.
-    """
-    n_blocks = rows.shape[1] // _BLOCK
-    if n_blocks <= k:
-        return rows.topk(k, dim=-1).values
-    return _in_best_blocks(rows, k)[0].topk(k, dim=-1).values
-
-
-def _top_indices(rows: torch.Tensor, k: int) -> torch.Tensor:
-    """(R, k) int64: the indices of `top_values`."""
-    n_blocks = rows.shape[1] // _BLOCK
-    if n_blocks <= k:
-        return rows.topk(k, dim=-1).indices
-    candidates, best = _in_best_blocks(rows, k)
-    at = candidates.topk(k, dim=-1).indices
-    n_in_blocks = k * _BLOCK
-    block = best.gather(1, (at // _BLOCK).clamp(max=k - 1))
-    return torch.where(at < n_in_blocks, block * _BLOCK + at % _BLOCK, at - n_in_blocks + n_blocks * _BLOCK)
-
-
-def _in_best_blocks(rows: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The entries of the k blocks with the largest maxima, then those after the last full block; and these blocks."""
-    n_rows, vocabulary = rows.shape
-    n_blocks = vocabulary // _BLOCK
-    blocks = rows[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))  # (R, blocks, _BLOCK)
-    best = blocks.amax(-1).topk(k, dim=-1).indices  # (R, k)
-    candidates = blocks[torch.arange(n_rows, device=rows.device)[:, None], best].flatten(1)
-    return torch.cat([candidates, rows[:, n_blocks * _BLOCK :]], dim=1), best

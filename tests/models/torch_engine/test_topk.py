@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES, LEAST_ENTROPY
-from lm_eval_hesnr.models.torch_engine.topk import row_statistics, top_values
-from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS, Extras
+from lm_eval_hesnr.models.torch_engine import topk
+from lm_eval_hesnr.models.torch_engine.topk import row_statistics, statistics_of_groups
+from lm_eval_hesnr.scoring.statistics import ALL_EXTRAS, NO_EXTRAS, Extras
 
 
 def naive(logits: torch.Tensor, targets: torch.Tensor, k: int):
@@ -73,14 +74,6 @@ def test_given_logits_are_not_changed():
         assert torch.equal(logits, before)
 
 
-@pytest.mark.parametrize("vocabulary", [10, 127, 1281, 1407, 151_936])
-def test_two_stages_find_the_largest_values(vocabulary):
-    rows = torch.randn(7, vocabulary, generator=torch.Generator().manual_seed(1))
-    rows[0, :10] = 9.0  # all in one block
-    rows[1, -3:] = 9.0  # after the last full block
-    assert torch.equal(top_values(rows, 10), rows.topk(10).values)
-
-
 def test_16_bit_logits_are_converted_to_float32():
     logits = (torch.randn(16, 4000, generator=torch.Generator().manual_seed(2)) * 4 + 25).bfloat16()
     targets = torch.arange(16)
@@ -141,3 +134,22 @@ def test_options_change_no_other_column(dtype):
     assert all(torch.equal(a, b) for a, b in zip(plain[:5], full[:5], strict=True))
     assert plain[5:] == (None,) * 4
     assert all(column is not None for column in full)
+
+
+@pytest.mark.parametrize("extras", [NO_EXTRAS, ALL_EXTRAS])
+@pytest.mark.parametrize("numbers", [1, 3000, 2**20])
+def test_blocks_change_no_number_and_a_group_may_overwrite_the_one_before(numbers, extras, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(25, 1400, generator=generator) * 3
+    targets = torch.randint(1400, (25,), generator=generator)
+
+    def groups():
+        buffer = torch.empty(10, 1400)
+        for group in logits.split(10):
+            yield buffer[: len(group)].copy_(group)
+
+    expected = row_statistics(logits, targets, 10, extras)
+    monkeypatch.setattr(topk, "_CPU_NUMBERS", numbers)
+    got = statistics_of_groups(groups(), targets, 10, extras)
+    for mine, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(mine, other, equal_nan=True, atol=1e-6, rtol=1e-6)
