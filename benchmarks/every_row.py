@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from lm_eval.utils import simple_parse_args_string
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 import lm_eval_hesnr
 from benchmarks.measuring import K, copied_per_second, mostly_likely, seconds_of, tokens_of
@@ -60,7 +60,7 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         seconds_of(1, *calls)
         seconds = seconds_of(arguments.repeats, *calls)  # (3, repeats)
         yield _row(lm, scorer, seconds, n, len(head.weight), arguments.threads)
-        print(f"  {_where_time_goes(lm.model, ours, ids)}", flush=True)
+        print(f"  {_where_time_goes(lm.model, ours)}", flush=True)
 
 
 def _random_head(like: Any, vocabulary: int, dtype: torch.dtype) -> torch.nn.Linear:
@@ -106,27 +106,39 @@ def _ratios(found: np.ndarray) -> str:
     return f"{np.median(found):.3f} ({found.min():.3f} to {found.max():.3f})"
 
 
-def _where_time_goes(model: Any, ours: Callable[[], None], ids: torch.Tensor) -> str:
-    """The profile of one pass without that of its body, and the pages of new memory."""
+def _where_time_goes(model: Any, ours: Callable[[], None]) -> str:
+    """The profile of one pass, and its pages of new memory."""
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     ours()  # not the profiled pass: the profiler takes new memory, too
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-    whole = _profile(ours)
-    body = _profile(lambda: model.model(input_ids=ids[None, :-1], use_cache=False))
-    total = sum(whole.values())
-    parts = [f"body {sum(body.values()) / total:.1%}"]
-    parts += [f"{name} {max(us - body[name], 0) / total:.1%}" for name, us in whole.most_common()]
+    found = _profile(ours, model.model)
+    parts = [f"{name} {us / sum(found.values()):.1%}" for name, us in found.most_common()]
     return f"profile: {', '.join(parts)}; {faults:,} page faults"
 
 
 @torch.inference_mode()
-def _profile(call: Callable[[], Any]) -> Counter[str]:
-    """Group of operations to CPU time of one thread, microseconds."""
-    with profile(activities=[ProfilerActivity.CPU]) as watched:
-        call()
+def _profile(call: Callable[[], Any], body: torch.nn.Module) -> Counter[str]:
+    """Group of operations to CPU time of one thread, microseconds. What the body calls is one group."""
+    marks: list[record_function] = []
+    hooks = [
+        body.register_forward_pre_hook(lambda *_: marks.append(record_function("body").__enter__())),
+        body.register_forward_hook(lambda *_: marks.pop().__exit__(None, None, None)),
+    ]
+    try:
+        with profile(activities=[ProfilerActivity.CPU]) as watched:
+            call()
+    finally:
+        for hook in hooks:
+            hook.remove()
     found: Counter[str] = Counter()
-    for event in watched.key_averages():
-        name = event.key.removeprefix("aten::").rstrip("_")
+    for event in watched.events():
+        name = event.name.removeprefix("aten::").rstrip("_")
         group = next((group for group, names in _GROUPS.items() if name in names), "rest")
-        found[group] += event.self_cpu_time_total
+        found["body" if _is_inside("body", event) else group] += event.self_cpu_time_total
     return found
+
+
+def _is_inside(name: str, event: Any) -> bool:
+    while event is not None and event.name != name:
+        event = event.cpu_parent
+    return event is not None
