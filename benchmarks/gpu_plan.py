@@ -40,9 +40,9 @@ FULL = Shapes(
 )  # fmt: skip
 """The large model has the shape of Qwen2.5-7B."""
 TINY = Shapes(
-    "cpu", (512,), 640,
+    "cpu", (2048,), 640,
     {
-        "vocab_size": 512, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
+        "vocab_size": 2048, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2,
     },
     "tiny shape", (640, 1280), "swe-mini/utfwalk", 2**20, 128, 1,

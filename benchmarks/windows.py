@@ -66,6 +66,8 @@ def main() -> None:
                 continue
             if not score(lm, request, number, quarters, folder, arguments.max_tokens, end):
                 raise SystemExit(f"stopped after {arguments.seconds:.0f} s; the same command continues")
+    if not any(arguments.out.glob("*/*.parquet")):
+        raise SystemExit("nothing to score: give longer --trajectories, a larger --max_tokens or another --only")
     if len({len(list((arguments.out / str(quarters)).glob("*.parquet"))) for quarters in QUARTERS}) == 1:
         report(arguments.out)
 

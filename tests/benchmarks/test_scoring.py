@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.every_row import _profile
 from benchmarks.measuring import alternately, seconds_of
 from benchmarks.speedup import BothWays
 from lm_eval_hesnr.models.hf import HFTopK
@@ -31,7 +32,19 @@ def test_every_row_is_measured_against_both_floors_for_each_head(random_model, t
         assert re.search(r"\*\*\d+\.\d{3} \([^)]*\) of the floor\*\*", row)
         assert "of the floor with the fastest product" in row
     assert len(re.findall(r"profile: body \d+\.\d%, .*product \d+\.\d%.*page faults", printed)) == 2
+    assert len(re.findall(r"without the body: \d+\.\d{3} \([^)]*\) of the plain product, ", printed)) == 2
     assert "code: " in printed
+
+
+def test_the_profile_tells_the_products_of_the_body_from_those_of_the_head():
+    wide, narrow = torch.nn.Linear(500, 500), torch.nn.Linear(500, 2)
+    hidden = torch.ones(2000, 500)
+    of_body = _profile(lambda: narrow(wide(wide(hidden))), wide)
+    of_head = _profile(lambda: wide(wide(narrow.weight)), narrow)
+    assert of_body["body"] > of_body["product"] > 0
+    assert of_head["body"] == 0 < of_head["product"]
+    assert not wide._forward_hooks
+    assert not wide._forward_pre_hooks
 
 
 def test_the_calls_alternate_and_the_result_is_their_median():

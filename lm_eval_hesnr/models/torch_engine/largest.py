@@ -34,7 +34,7 @@ def largest(rows: torch.Tensor, maxima: torch.Tensor, k: int, numbers: int) -> t
         k: at most V.
         numbers: about how many entries to copy at once.
     """
-    at_once = max(numbers // min(k * _BLOCK, rows.shape[1]), 1)
+    at_once = rows_at_once(numbers, min(k * _BLOCK, rows.shape[1]))
     parts = [_largest(*some, k) for some in zip(rows.split(at_once), maxima.split(at_once), strict=True)]
     values, indices = zip(*parts, strict=True)
     return torch.cat(values), torch.cat(indices)
@@ -48,10 +48,17 @@ def _largest(rows: torch.Tensor, maxima: torch.Tensor, k: int) -> tuple[torch.Te
         return values, indices
     best = maxima[:, :n_blocks].topk(k, dim=-1).indices  # (R, k)
     candidates = blocks[torch.arange(len(rows), device=rows.device)[:, None], best].flatten(1)
-    values, at = torch.cat([candidates, rest], dim=1).float().topk(k, dim=-1)
+    if rest.shape[1]:
+        candidates = torch.cat([candidates, rest], dim=1)
+    values, at = candidates.float().topk(k, dim=-1)
     block = best.gather(1, (at // _BLOCK).clamp(max=k - 1))
     after = at + (n_blocks - k) * _BLOCK  # of an entry that is in no full block
     return values, torch.where(at < k * _BLOCK, block * _BLOCK + at % _BLOCK, after)
+
+
+def rows_at_once(numbers: int, width: int) -> int:
+    """How many rows of `width` numbers have about this many numbers; at least one."""
+    return max(numbers // width, 1)
 
 
 def _split(rows: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:

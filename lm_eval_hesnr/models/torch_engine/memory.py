@@ -104,8 +104,9 @@ class Budget:
                 once per block, so larger blocks are faster. But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
-        # a buffer, which only a CPU has, is not copied: statistics copy a few rows at a time
-        itemsize = buffer_itemsize if on_cpu and buffer_itemsize else 8  # else the logits and one float32 copy
+        # Statistics copy a few rows at a time, so a buffer, which only a CPU has, needs no more than itself. Without
+        # one, it is the logits and a float32 copy of them, which the model's own head may make.
+        itemsize = buffer_itemsize if on_cpu and buffer_itemsize else 8
         row_bytes = itemsize * shape.vocabulary
         if on_cpu:
             most = min(128, 2**27 // (4 * shape.vocabulary))

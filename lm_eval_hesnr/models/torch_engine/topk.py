@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lm_eval_hesnr.metrics.temperatures import INVERSE_TEMPERATURES, LEAST_ENTROPY
-from lm_eval_hesnr.models.torch_engine.largest import block_maxima, largest
+from lm_eval_hesnr.models.torch_engine.largest import block_maxima, largest, rows_at_once
 from lm_eval_hesnr.scoring.statistics import NO_EXTRAS, Extras
 
 _CPU_NUMBERS, _GPU_NUMBERS = 2**20, 2**26
@@ -77,7 +77,7 @@ def statistics_of_groups(
     return RowStatistics(*columns)
 
 
-@torch.no_grad()
+@torch.no_grad()  # operations with out= refuse tensors that need a gradient
 def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: Extras = NO_EXTRAS) -> RowStatistics:
     """Statistics of each row's target.
 
@@ -90,8 +90,8 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         k: size of the candidate set, at most V.
         extras: the optional columns to compute.
     """
-    numbers = _GPU_NUMBERS if logits.is_cuda else _CPU_NUMBERS
-    at_once = max(numbers // logits.shape[1], 1)
+    numbers = _CPU_NUMBERS if logits.device.type == "cpu" else _GPU_NUMBERS
+    at_once = rows_at_once(numbers, logits.shape[1])
     maxima, total, log_z = _read(logits, k, at_once, temperatures=extras.temperatures)
     top, ids = largest(logits, maxima, k, numbers)
     highest = top[:, :1]
@@ -111,7 +111,7 @@ def row_statistics(logits: torch.Tensor, targets: torch.Tensor, k: int, extras: 
         is_needed = torch.special.entr(hottest).sum(-1, keepdim=True) > LEAST_ENTROPY
         found = found._replace(top_logits=top_logits.masked_fill(~is_needed, torch.nan))
     if extras.candidates:
-        is_unneeded = ((entropy <= LEAST_ENTROPY) | (rank > k))[:, None]
+        is_unneeded = ~((entropy > LEAST_ENTROPY) & (rank <= k))[:, None]  # also where the entropy is NaN
         found = found._replace(
             top_ids=ids.to(torch.int32).masked_fill(is_unneeded, -1),
             top_logprobs=top_logprob.to(torch.float16).masked_fill(is_unneeded, torch.nan),
@@ -162,7 +162,7 @@ def _log_partitions(weights: torch.Tensor) -> torch.Tensor:
     exponential. The weights are at most 1, so no power can overflow. A weight that underflows adds less than 1e-18 to a
     sum, which is at least 1.
     """
-    at_once = max((_GPU_WEIGHTS if weights.is_cuda else _CPU_WEIGHTS) // weights.shape[1], 1)
+    at_once = rows_at_once(_CPU_WEIGHTS if weights.device.type == "cpu" else _GPU_WEIGHTS, weights.shape[1])
     sums = []
     for block in weights.split(at_once):
         power = block.sqrt()  # 1/T = 1/2

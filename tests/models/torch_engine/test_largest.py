@@ -25,3 +25,13 @@ def test_no_rows():
         rows = torch.empty(0, vocabulary)
         values, indices = largest(rows, block_maxima(rows, 10), 10, 2**20)
         assert values.shape == indices.shape == (0, 10)
+
+
+@pytest.mark.parametrize("k", [1, 15, 16, 100, 2000])
+def test_every_number_of_candidates(k):
+    rows = torch.randn(5, 2000, generator=torch.Generator().manual_seed(2))
+    rows[0] = 0.0  # all are equal
+    values, indices = largest(rows, block_maxima(rows, k), k, 2**20)
+    assert torch.equal(values, rows.topk(k).values)
+    assert torch.equal(rows.gather(1, indices), values)
+    assert all(len(set(row)) == k for row in indices.tolist())

@@ -136,20 +136,56 @@ def test_options_change_no_other_column(dtype):
     assert all(column is not None for column in full)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("extras", [NO_EXTRAS, ALL_EXTRAS])
-@pytest.mark.parametrize("numbers", [1, 3000, 2**20])
-def test_blocks_change_no_number_and_a_group_may_overwrite_the_one_before(numbers, extras, monkeypatch):
+@pytest.mark.parametrize("numbers", [1, 5000, 2**20])
+@pytest.mark.parametrize("vocabulary", [1400, 1536])
+def test_blocks_change_no_number_and_a_group_may_overwrite_the_one_before(
+    vocabulary, numbers, extras, dtype, monkeypatch
+):
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(25, 1400, generator=generator) * 3
-    targets = torch.randint(1400, (25,), generator=generator)
+    logits = (torch.randn(25, vocabulary, generator=generator) * 3).to(dtype)
+    targets = torch.randint(vocabulary, (25,), generator=generator)
 
     def groups():
-        buffer = torch.empty(10, 1400)
+        buffer = torch.empty(10, vocabulary, dtype=dtype)
         for group in logits.split(10):
             yield buffer[: len(group)].copy_(group)
 
-    expected = row_statistics(logits, targets, 10, extras)
+    rows = [row_statistics(logits[i : i + 1].float(), targets[i : i + 1], 10, extras) for i in range(25)]
     monkeypatch.setattr(topk, "_CPU_NUMBERS", numbers)
     got = statistics_of_groups(groups(), targets, 10, extras)
-    for mine, other in zip(got, expected, strict=True):
-        torch.testing.assert_close(mine, other, equal_nan=True, atol=1e-6, rtol=1e-6)
+    for mine, others in zip(got, zip(*rows, strict=True), strict=True):
+        if mine is None:
+            assert others == (None,) * 25
+        else:
+            torch.testing.assert_close(mine, torch.cat(others), equal_nan=True, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("vocabulary", [20, 1500])
+def test_a_row_that_is_not_finite_has_no_plausible_numbers_and_spoils_no_other_row(vocabulary):
+    logits, targets = drawn(vocabulary, 2.0)
+    logits[3] = torch.nan
+    logits[5] = -torch.inf
+    logits[7, 4] = torch.inf
+    logits[9, ::2] = -torch.inf  # as a mask of a vocabulary makes them: this row is finite
+    targets[9] = 1
+    got = row_statistics(logits, targets, 10, ALL_EXTRAS)
+    bad = torch.zeros(40, dtype=torch.bool)
+    bad[[3, 5, 7]] = True
+    assert got.top_ids is not None
+    assert got.top_logprobs is not None
+    assert bool(got.logprob[bad].isnan().all())
+    assert bool((got.top_ids[bad] == -1).all())
+    assert bool(got.top_logprobs[bad].isnan().all())
+    expected = naive(logits[~bad], targets[~bad], 10)
+    torch.testing.assert_close(got.logprob[~bad].double(), expected[0], atol=2e-5, rtol=1e-6)
+    assert got.rank[~bad].tolist() == expected[2].tolist()
+
+
+def test_no_rows_and_logits_that_need_a_gradient():
+    none = row_statistics(torch.empty(0, 1500), torch.empty(0, dtype=torch.int64), 10, ALL_EXTRAS)
+    assert [0 if column is None else len(column) for column in none] == [0] * len(none)
+    logits, targets = drawn(1500, 2.0)
+    got = row_statistics(logits.requires_grad_(), targets, 10)
+    assert not got.logprob.requires_grad
