@@ -16,6 +16,8 @@ from lm_eval_hesnr.errors import InputError
 _CHUNKS = (4096, 2048, 1024, 512)
 SMALLEST_CHUNK = 256
 """In tokens. Matrix products with fewer rows are rounded differently, by more than the allowed 1e-5."""
+_LARGEST_BUFFER = 2**28 - 2**23
+"""In bytes. If every row is wanted, 2048 tokens then need less than 128 MiB more than the body of a small model."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -100,7 +102,7 @@ class Budget:
             on_cpu: whether the device is a CPU. There a block has at most 128 rows and 128 MiB of logits. On a GPU,
                 it takes up to 1 GiB.
             buffer_itemsize: bytes per logit if all blocks are computed in one buffer; 0 without a buffer. With one,
-                a block on a CPU has at most 512 rows and 256 MiB of logits. The head's weights are read from memory
+                a block on a CPU has at most 512 rows and 248 MiB of logits. The head's weights are read from memory
                 once per block, so larger blocks are faster. But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
@@ -111,7 +113,7 @@ class Budget:
         if on_cpu:
             most = min(128, 2**27 // (4 * shape.vocabulary))
             if buffer_itemsize:
-                most = min(512, 2**28 // (buffer_itemsize * shape.vocabulary))
+                most = min(512, _LARGEST_BUFFER // (buffer_itemsize * shape.vocabulary))
         else:
             most = 2**30 // row_bytes
         self.row_bytes = row_bytes
