@@ -22,7 +22,7 @@ from lm_eval.utils import simple_parse_args_string
 from torch.profiler import ProfilerActivity, profile, record_function
 
 import lm_eval_hesnr
-from benchmarks.measuring import K, copied_per_second, mostly_likely, seconds_of, tokens_of
+from benchmarks.measuring import K, copied_per_second, hidden_states, mostly_likely, product, seconds_of, tokens_of
 from benchmarks.readme_table import Row
 from lm_eval_hesnr.models.hf import HFTopK
 from lm_eval_hesnr.models.torch_engine.forward import RequestedRows
@@ -53,22 +53,14 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         lm.model.set_output_embeddings(head)
         targets = mostly_likely(lm.model.model, head, ids) if vocabulary else ids[1:]
         scorer = RequestedRows(lm.model, name=lm.model_name)
-        body = partial(_hidden, lm.model.model, ids)
-
-        def ours(scorer: RequestedRows = scorer, targets: torch.Tensor = targets) -> None:
-            scorer.statistics(ids[:-1], np.arange(n), targets, K)
-
-        def plain(body: Callable[[], torch.Tensor] = body, weight: torch.Tensor = head.weight) -> None:
-            _plain_product(body(), weight)
-
-        def fastest(body: Callable[[], torch.Tensor] = body, weight: torch.Tensor = head.weight) -> None:
-            _fastest_product(body(), weight)
-
-        calls = (ours, plain, fastest)
+        ours = partial(scorer.statistics, ids[:-1], np.arange(n), targets, K)
+        calls = (ours, *_floors(partial(hidden_states, lm.model.model, ids), head.weight))
         seconds_of(1, *calls)
         seconds = seconds_of(arguments.repeats, *calls)  # (3, repeats)
         yield _row(lm, scorer, seconds, n, len(head.weight), arguments.threads)
-        print(f"  {_without_body(scorer, body, head.weight, targets, 3 * arguments.repeats)}", flush=True)
+        print(
+            f"  {_without_body(scorer, hidden_states(lm.model.model, ids), targets, 3 * arguments.repeats)}", flush=True
+        )
         print(f"  {_where_time_goes(lm.model, ours)}", flush=True)
 
 
@@ -77,34 +69,26 @@ def _random_head(like: Any, vocabulary: int, dtype: torch.dtype) -> torch.nn.Lin
     return torch.nn.Linear(like.in_features, vocabulary, bias=False, dtype=dtype)
 
 
-@torch.inference_mode()
-def _hidden(body: Any, ids: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
-    return found
+def _floors(hidden: Callable[[], torch.Tensor], weight: torch.Tensor) -> tuple[Callable[[], None], Callable[[], None]]:
+    """The plain product of what `hidden` returns, and the fastest one."""
+
+    def fastest() -> None:
+        buffer = torch.empty(_FASTEST_ROWS, len(weight), dtype=weight.dtype)
+        for block in hidden().split(_FASTEST_ROWS):
+            torch.mm(block, weight.T, out=buffer[: len(block)])
+
+    return lambda: product(hidden(), weight, _PLAIN_ROWS), fastest
 
 
-def _plain_product(hidden: torch.Tensor, weight: torch.Tensor) -> None:
-    for block in hidden.split(_PLAIN_ROWS):
-        block @ weight.T
-
-
-def _fastest_product(hidden: torch.Tensor, weight: torch.Tensor) -> None:
-    buffer = torch.empty(_FASTEST_ROWS, len(weight), dtype=weight.dtype)
-    for block in hidden.split(_FASTEST_ROWS):
-        torch.mm(block, weight.T, out=buffer[: len(block)])
-
-
-def _without_body(
-    scorer: RequestedRows, body: Callable[[], torch.Tensor], weight: torch.Tensor, targets: torch.Tensor, repeats: int
-) -> str:
+def _without_body(scorer: RequestedRows, hidden: torch.Tensor, targets: torch.Tensor, repeats: int) -> str:
     """The same ratios without the body, whose time varies by more than the statistics take."""
-    hidden, head = body(), scorer.capabilities.head
+    head = scorer.capabilities.head
     if head is None:
         return "without the body: not measured, the head cannot run separately"
+    weight = scorer.model.get_output_embeddings().weight
     calls = (
         lambda: statistics_of_groups(head.blocks(hidden, scorer.budget.rows), targets, K),
-        lambda: _plain_product(hidden, weight),
-        lambda: _fastest_product(hidden, weight),
+        *_floors(lambda: hidden, weight),
     )
     seconds_of(1, *calls)
     seconds = seconds_of(repeats, *calls)
@@ -137,7 +121,7 @@ def _ratios(found: np.ndarray) -> str:
     return f"{np.median(found):.3f} ({found.min():.3f} to {found.max():.3f})"
 
 
-def _where_time_goes(model: Any, ours: Callable[[], None]) -> str:
+def _where_time_goes(model: Any, ours: Callable[[], Any]) -> str:
     """The profile of one pass, and its pages of new memory."""
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     ours()  # not the profiled pass: the profiler takes new memory, too

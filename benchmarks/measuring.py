@@ -58,21 +58,32 @@ def tokens_of(name: str, lm: HFTopK, most: int) -> tuple[np.ndarray, list[tuple[
 
 
 @torch.inference_mode()
+def hidden_states(body: Any, ids: torch.Tensor) -> torch.Tensor:
+    """(T - 1, d) hidden states of all ids but the last, which are the head's input."""
+    found: torch.Tensor = body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
+    return found
+
+
+@torch.inference_mode()
 def mostly_likely(body: Any, head: torch.nn.Linear, ids: torch.Tensor) -> torch.Tensor:
     """(T - 1,) targets of a head with random weights, of which four of five are the most likely token.
 
     In a real text, too, few targets are outside the candidates. The rank of such a target needs one more reading.
     """
-    hidden = body(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0]
+    hidden = hidden_states(body, ids)
     likely = torch.cat([head(block).argmax(-1) for block in hidden.split(256)])
     return torch.where(torch.arange(len(likely), device=ids.device) % 5 > 0, likely, ids[1:])
 
 
 def body_and_product(model: Any, ids: torch.Tensor, index: torch.Tensor, n_rows: int) -> None:
     """The floor: the body over all rows, and a plain product of the requested rows with the head, in blocks."""
-    hidden = model.model(input_ids=ids[None, :-1], use_cache=False).last_hidden_state[0][index]
+    product(hidden_states(model.model, ids)[index], model.lm_head.weight, n_rows)
+
+
+def product(hidden: torch.Tensor, weight: torch.Tensor, n_rows: int) -> None:
+    """The plain product of (R, d) hidden states with the head's (V, d) weights, each block in new memory."""
     for block in hidden.split(n_rows):
-        block @ model.lm_head.weight.T
+        block @ weight.T
 
 
 def alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:

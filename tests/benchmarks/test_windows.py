@@ -30,6 +30,9 @@ def test_a_stopped_call_continues_and_short_trajectories_have_no_later_window(
     assert sorted((one["number"], one["quarters"]) for one in lines) == [(n, q) for n in (0, 1) for q in (1, 2, 3, 4)]
     assert [one["n_context"] > 0 for one in lines] == [one["number"] == 1 for one in lines]
     assert [path.name for path in (tmp_path / "out" / "windows").glob("*-0-0.npz")] == ["any-0-0.npz"]
+    monkeypatch.setattr(sys, "argv", [*words, "--only", "99", "--out", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit, match="nothing to score: give longer --trajectories"):
+        runpy.run_path(SCRIPT, run_name="__main__")
     monkeypatch.setattr(sys, "argv", [*words[:-1], f"pretrained={random_model},max_length=128"])
     with pytest.raises(SystemExit, match="give another --out"):
         runpy.run_path(SCRIPT, run_name="__main__")

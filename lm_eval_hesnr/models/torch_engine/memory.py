@@ -106,8 +106,8 @@ class Budget:
                 once per block, so larger blocks are faster. But a large block in new memory costs more than this saves.
         """
         self.shape, self.n_bytes = shape, n_bytes
-        # Statistics copy a few rows at a time, so a buffer, which only a CPU has, needs no more than itself. Without
-        # one, it is the logits and a float32 copy of them, which the model's own head may make.
+        # A buffer, which only a CPU has, needs no more than itself: statistics copy a few rows at a time. Without a
+        # buffer, a block counts twice in float32, because the model's own head may copy the logits.
         itemsize = buffer_itemsize if on_cpu and buffer_itemsize else 8
         row_bytes = itemsize * shape.vocabulary
         if on_cpu:
