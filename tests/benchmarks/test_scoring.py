@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from benchmarks.every_row import _profile
@@ -31,7 +32,12 @@ def test_every_row_is_measured_against_both_floors_for_each_head(random_model, t
         assert "| L = 100, every row, 1 threads |" in row
         assert re.search(r"\*\*\d+\.\d{3} \([^)]*\) of the floor\*\*", row)
         assert "of the floor with the fastest product" in row
-    assert len(re.findall(r"profile: body \d+\.\d%, .*product \d+\.\d%.*page faults", printed)) == 2
+    profiles = re.findall(r"^ *profile: (.+); [\d,]+ page faults$", printed, re.MULTILINE)
+    assert len(profiles) == 2
+    for profile in profiles:
+        shares = {name: float(share) for name, share in re.findall(r"([a-z ]+) (\d+\.\d)%", profile)}
+        assert {"body", "product", "maxima", "exponentials", "sums"} <= {name.strip() for name in shares}
+        assert sum(shares.values()) == pytest.approx(100, abs=1)  # the shares are rounded
     assert len(re.findall(r"without the body: \d+\.\d{3} \([^)]*\) of the plain product, ", printed)) == 2
     assert "code: " in printed
 
@@ -39,9 +45,11 @@ def test_every_row_is_measured_against_both_floors_for_each_head(random_model, t
 def test_the_profile_tells_the_products_of_the_body_from_those_of_the_head():
     wide, narrow = torch.nn.Linear(500, 500), torch.nn.Linear(500, 2)
     hidden = torch.ones(2000, 500)
-    of_body = _profile(lambda: narrow(wide(wide(hidden))), wide)
-    of_head = _profile(lambda: wide(wide(narrow.weight)), narrow)
-    assert of_body["body"] > of_body["product"] > 0
+    of_both = _profile(lambda: narrow(wide(hidden)), wide)
+    of_body = _profile(lambda: wide(hidden), wide)
+    of_head = _profile(lambda: narrow(hidden), wide)
+    assert of_both["body"] > 0 < of_both["product"]
+    assert of_body["body"] > 0 == of_body["product"]
     assert of_head["body"] == 0 < of_head["product"]
     assert not wide._forward_hooks
     assert not wide._forward_pre_hooks
