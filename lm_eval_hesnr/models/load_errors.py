@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.files import is_folder
 from lm_eval_hesnr.messages.characters import shortened
+from lm_eval_hesnr.messages.counts import first_names
 
 _OTHER_SOURCES = ("revision", "subfolder", "gguf_file", "tokenizer", "peft", "delta")
 """Arguments that name another thing to load. The error may be about it, and often does not say so."""
@@ -40,18 +41,25 @@ def load_error(name: str, pretrained: object, options: Mapping[str, Any], error:
         error: what the constructor raised.
     """
     others = "".join(f", {key}={options[key]}" for key in _OTHER_SOURCES if options.get(key))
-    return InputError(f"{name}, pretrained={pretrained}{others}: {_reason(pretrained, others, error)}")
+    return InputError(f"{name}, pretrained={pretrained}{others}: {_reason(pretrained, options, others, error)}")
 
 
-def _reason(pretrained: object, others: str, error: BaseException) -> str:
+def _reason(pretrained: object, options: Mapping[str, Any], others: str, error: BaseException) -> str:
     is_found = not isinstance(pretrained, str) or is_folder(pretrained)
     if not is_found and str(pretrained).startswith(("/", ".", "~")):  # never a name on the Hub
         return "there is no such folder; give the checkpoint's folder, or a name on the Hub"
     text = _text(error)
     if not is_found:
         return f"there is no such folder, and loading this name from the Hub fails: {text}"
-    if isinstance(pretrained, str) and not others and not (Path(pretrained) / "config.json").is_file():
-        return f"the folder has no config.json; give the checkpoint's folder ({text})"
+    if not isinstance(pretrained, str) or options.get("subfolder"):
+        return text
+    folder = Path(pretrained)
+    ggufs = first_names(sorted(path.name for path in folder.glob("*.gguf")))
+    if options.get("gguf_file") and not (folder / str(options["gguf_file"])).is_file():
+        return f"the folder has no such GGUF file; {f'it has {ggufs}' if ggufs else 'give the folder that has it'}"
+    if not others and not (folder / "config.json").is_file():
+        what_to_do = f"to read a GGUF file, add gguf_file={ggufs}" if ggufs else "give the checkpoint's folder"
+        return f"the folder has no config.json; {what_to_do} ({text})"
     return text
 
 

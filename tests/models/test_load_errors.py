@@ -87,6 +87,22 @@ def test_a_bad_checkpoint_is_one_line(checkpoint, change, reason):
     assert not (checkpoint / "was executed").exists()
 
 
+@pytest.mark.parametrize(
+    ("ggufs", "gguf_file", "reason"),
+    [
+        (["b.gguf", "a.gguf"], "c.gguf", ", gguf_file=c.gguf: the folder has no such GGUF file; it has a.gguf, b"),
+        ([], "c.gguf", ", gguf_file=c.gguf: the folder has no such GGUF file; give the folder that has it$"),
+        (["a.gguf"], None, r": the folder has no config.json; to read a GGUF file, add gguf_file=a.gguf \("),
+        (["a.gguf"], "a.gguf", ", gguf_file=a.gguf: (?!the folder has no)"),  # another error: it is no GGUF file
+    ],
+)
+def test_a_gguf_file_that_is_not_there_is_one_line(tmp_path, ggufs, gguf_file, reason):
+    for name in ggufs:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=f"^hf-topk, pretrained={tmp_path}{reason}"):
+        HFTopK(pretrained=str(tmp_path), gguf_file=gguf_file)
+
+
 def test_pickled_weights_without_code_are_read(checkpoint):
     torch.save(load_file(checkpoint / WEIGHTS), checkpoint / "pytorch_model.bin")
     (checkpoint / WEIGHTS).unlink()
