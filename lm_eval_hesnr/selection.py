@@ -15,7 +15,7 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.bounded_template import BoundedTemplate, ChatTemplate
 from lm_eval_hesnr.labelling.render import Rendering
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, source_options, tokenizing
 from lm_eval_hesnr.trajectories.load import Loaded, load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory
@@ -177,8 +177,9 @@ def model_tokenizer(model_args: Mapping[str, Any], option: str) -> Any:
     if not isinstance(name, str):
         eval_logger.warning("%s: no pretrained= in --model_args; using the embedded model's tokenizer", option)
         name = str(EMBEDDED_MODEL)
-    known = ("revision", "subfolder", "trust_remote_code")
-    options = {key: model_args[key] for key in known if key in model_args}
+    options = source_options(model_args)
+    if model_args.get("tokenizer"):  # the GGUF file has another tokenizer
+        options.pop("gguf_file", None)
     return load_tokenizer(name, option, **options)
 
 

@@ -2,10 +2,11 @@ import dataclasses
 import json
 
 import pytest
+from transformers import AutoTokenizer
 
 from lm_eval_hesnr.errors import BadFileError
 from lm_eval_hesnr.labelling.render import transcript
-from lm_eval_hesnr.selection import chat_template, leave_out_long, select
+from lm_eval_hesnr.selection import chat_template, leave_out_long, model_tokenizer, select
 from lm_eval_hesnr.trajectories.schema import Segment, Trajectory
 from tests.builders import curated_row, segment, write_rows
 
@@ -93,3 +94,16 @@ def test_strict_ends_at_the_first_bad_file_with_the_error_for_bad_files(folder):
 def test_without_a_model_name_the_embedded_models_template_is_used():
     template = chat_template({}, None)
     assert "hello" in template([{"role": "user", "content": "hello"}])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        ({"pretrained": "m", "gguf_file": "a.gguf", "revision": "r"}, ("m", {"gguf_file": "a.gguf", "revision": "r"})),
+        ({"pretrained": "m", "gguf_file": "a.gguf", "tokenizer": "t"}, ("t", {})),
+        ({"pretrained": "m", "dtype": "float32"}, ("m", {})),
+    ],
+)
+def test_the_tokenizer_is_the_one_that_the_harness_loads(arguments, loaded, monkeypatch):
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda name, **options: (name, options))
+    assert model_tokenizer(arguments, "--dry-run") == loaded

@@ -13,6 +13,7 @@ from lm_eval_hesnr.models.cost import Reading, size_of_checkpoint
 from lm_eval_hesnr.models.encoding import encode_request
 from lm_eval_hesnr.models.hf_arguments import refuse_long_stride
 from lm_eval_hesnr.models.load_errors import load_error
+from lm_eval_hesnr.scoring.load_tokenizer import source_options
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.selection import model_tokenizer
 
@@ -59,9 +60,8 @@ def _windows(model_args: Mapping[str, Any], tokenizer: Any) -> tuple[int, int]:
 
     stride = as_number_or_none("stride", model_args.get("stride"), 1, "tokens")
     given = as_number_or_none("max_length", model_args.get("max_length"), 2, "tokens")
-    known = {key: model_args[key] for key in ("revision", "subfolder", "trust_remote_code") if key in model_args}
     try:
-        config = AutoConfig.from_pretrained(model_args["pretrained"], **known)
+        config = AutoConfig.from_pretrained(model_args["pretrained"], **source_options(model_args))
         longest = resolve_max_length(config, tokenizer)
     except Exception as error:  # transformers and the code of a checkpoint raise any type
         raise load_error("--dry-run", model_args["pretrained"], model_args, error) from error

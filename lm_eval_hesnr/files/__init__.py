@@ -60,6 +60,14 @@ def user_path(given: str | Path) -> Path:
     return path
 
 
+def is_file(name: str | Path) -> bool:
+    """Whether there is a file at this path. A name that no path can have, such as one too long, is not a file."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # too long, or in a folder that cannot be searched
+        return False
+
+
 def is_folder(name: str) -> bool:
     """Whether there is a folder at this path. A name that no path can have, such as one too long, is not a folder."""
     try:

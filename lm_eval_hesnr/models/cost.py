@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
+from lm_eval_hesnr.scoring.load_tokenizer import source_options
 
 
 class Reading(NamedTuple):
@@ -70,8 +71,7 @@ def size_of_checkpoint(pretrained: str, options: Mapping[str, Any], n_tokens: in
 
     from lm_eval_hesnr.models.torch_engine.memory import Budget, ModelShape
 
-    known = {key: options[key] for key in ("revision", "subfolder", "trust_remote_code") if key in options}
-    config = AutoConfig.from_pretrained(pretrained, **known)
+    config = AutoConfig.from_pretrained(pretrained, **source_options(options))
     dtype = options.get("dtype", "auto")
     chosen = config.dtype if dtype == "auto" else getattr(torch, str(dtype))
     with torch.device("meta"):

@@ -6,12 +6,19 @@ A tokenizer's regular expression may fail at any text, for example because it ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.characters import shortened
+
+_SOURCE = ("revision", "subfolder", "gguf_file", "trust_remote_code")
+
+
+def source_options(model_args: Mapping[str, Any]) -> dict[str, Any]:
+    """The model arguments that say which files of a checkpoint are read, for `from_pretrained` of `transformers`."""
+    return {key: model_args[key] for key in _SOURCE if key in model_args}
 
 
 def load_tokenizer(name: str, option: str, **options: Any) -> Any:

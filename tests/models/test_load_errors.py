@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.models.hf import HFTopK
+from lm_eval_hesnr.models.load_errors import load_error
 from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
 from tests.builders import request
 
@@ -92,15 +93,33 @@ def test_a_bad_checkpoint_is_one_line(checkpoint, change, reason):
     [
         (["b.gguf", "a.gguf"], "c.gguf", ", gguf_file=c.gguf: the folder has no such GGUF file; it has a.gguf, b"),
         ([], "c.gguf", ", gguf_file=c.gguf: the folder has no such GGUF file; give the folder that has it$"),
-        (["a.gguf"], None, r": the folder has no config.json; to read a GGUF file, add gguf_file=a.gguf \("),
+        (["a.gguf"], "a" * 300, r", gguf_file=a{300}: the folder has no such GGUF file; it has a.gguf$"),
+        (["a.gguf"], None, r": the folder has no config.json; add gguf_file=NAME to read one .*: a.gguf \("),
+        (list("dcba"), None, r": the folder has no config.json; give the checkpoint's folder \("),
+        ([f"{c}.gguf" for c in "dcba"], None, r": the folder has .* its GGUF files: a.gguf, b.gguf, c.gguf, ... \("),
         (["a.gguf"], "a.gguf", ", gguf_file=a.gguf: (?!the folder has no)"),  # another error: it is no GGUF file
     ],
 )
 def test_a_gguf_file_that_is_not_there_is_one_line(tmp_path, ggufs, gguf_file, reason):
     for name in ggufs:
         (tmp_path / name).write_bytes(b"")
+    (tmp_path / "folder.gguf").mkdir()
     with pytest.raises(InputError, match=f"^hf-topk, pretrained={tmp_path}{reason}"):
         HFTopK(pretrained=str(tmp_path), gguf_file=gguf_file)
+
+
+def test_a_gguf_file_in_a_subfolder_is_not_looked_for_in_the_folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.gguf").write_bytes(b"")
+    line = f"^hf-topk, pretrained={tmp_path}, subfolder=sub, gguf_file=a.gguf: (?!the folder has no)"
+    with pytest.raises(InputError, match=line):
+        HFTopK(pretrained=str(tmp_path), subfolder="sub", gguf_file="a.gguf")
+
+
+def test_a_folder_that_cannot_be_read_keeps_the_first_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root, every folder can be read
+    error = load_error("hf-topk", str(tmp_path), {"gguf_file": "a.gguf"}, PermissionError("it cannot be read"))
+    assert str(error) == f"hf-topk, pretrained={tmp_path}, gguf_file=a.gguf: it cannot be read"
 
 
 def test_pickled_weights_without_code_are_read(checkpoint):

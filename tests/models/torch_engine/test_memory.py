@@ -63,7 +63,7 @@ def test_rows_per_block(vocabulary, n_bytes, on_cpu, rows):
     ("vocabulary", "itemsize", "rows"),
     [(32_000, 4, 512), (151_936, 4, 427), (500_000, 4, 130), (151_936, 2, 512), (500_000, 2, 260)],
 )
-def test_blocks_in_one_buffer_have_more_rows_but_at_most_256_mib(vocabulary, itemsize, rows):
+def test_blocks_in_one_buffer_have_more_rows_but_at_most_248_mib(vocabulary, itemsize, rows):
     budget = Budget(TINY._replace(vocabulary=vocabulary), 8 * GIB, on_cpu=True, buffer_itemsize=itemsize)
     assert budget.rows == rows
 

@@ -146,6 +146,7 @@ def test_blocks_change_no_number_and_a_group_may_overwrite_the_one_before(
     generator = torch.Generator().manual_seed(0)
     logits = (torch.randn(25, vocabulary, generator=generator) * 3).to(dtype)
     targets = torch.randint(vocabulary, (25,), generator=generator)
+    targets[::2] = logits[::2].argmax(-1)  # these rows keep their candidates
 
     def groups():
         buffer = torch.empty(10, vocabulary, dtype=dtype)
@@ -159,7 +160,9 @@ def test_blocks_change_no_number_and_a_group_may_overwrite_the_one_before(
         if mine is None:
             assert others == (None,) * 25
         else:
-            torch.testing.assert_close(mine, torch.cat(others), equal_nan=True, atol=1e-6, rtol=1e-6)
+            rounding = 1e-3 if mine.dtype == torch.float16 else 1e-6
+            torch.testing.assert_close(mine, torch.cat(others), equal_nan=True, atol=1e-6, rtol=rounding)
+    assert got.top_ids is None or int((got.top_ids[:, 0] >= 0).sum()) > 5
 
 
 @pytest.mark.parametrize("vocabulary", [20, 1500])
