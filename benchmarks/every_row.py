@@ -58,9 +58,8 @@ def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         seconds_of(1, *calls)
         seconds = seconds_of(arguments.repeats, *calls)  # (3, repeats)
         yield _row(lm, scorer, seconds, n, len(head.weight), arguments.threads)
-        print(
-            f"  {_without_body(scorer, hidden_states(lm.model.model, ids), targets, 3 * arguments.repeats)}", flush=True
-        )
+        hidden = hidden_states(lm.model.model, ids)
+        print(f"  {_without_body(scorer, hidden, targets, 3 * arguments.repeats)}", flush=True)
         print(f"  {_where_time_goes(lm.model, ours)}", flush=True)
 
 

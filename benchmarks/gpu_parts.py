@@ -29,6 +29,7 @@ from benchmarks.measuring import (
     body_and_product,
     compare,
     copied_per_second,
+    hidden_states,
     mostly_likely,
     page_shape,
     requested,
@@ -127,7 +128,7 @@ def large(part: Part) -> Iterator[Measured]:
         ids = ids.to(shapes.device)
         every = mostly_likely(model.model, model.lm_head, ids)
         began = time.time()
-        calls = [partial(model.model, input_ids=ids[None, :-1], use_cache=False)]
+        calls: list[Callable[[], object]] = [partial(hidden_states, model.model, ids)]
         of_body = allocated(calls[0]) / GIB
         sizes = []
         for rows in (some, np.arange(length - 1)):

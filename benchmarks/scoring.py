@@ -43,6 +43,7 @@ from benchmarks.measuring import (  # noqa: E402
     alternately,
     body_and_product,
     compare,
+    hidden_states,
     page_shape,
     requested,
     tokens_of,
@@ -122,7 +123,7 @@ def memory(arguments: argparse.Namespace) -> Iterator[Row]:
             rows = np.arange(length - 1) if share else rows
             targets = ids[torch.as_tensor(rows) + 1]
             calls = (
-                lambda m=model, i=ids: m.model(input_ids=i[None, :-1], use_cache=False),
+                partial(hidden_states, model.model, ids),
                 lambda s=scorer, i=ids, r=rows, t=targets: s.statistics(i[:-1], r, t, K),
             )
             size = f"L = {length}, {len(rows)} wanted"

@@ -15,7 +15,8 @@ from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.labelling.bounded_template import BoundedTemplate, ChatTemplate
 from lm_eval_hesnr.labelling.render import Rendering
 from lm_eval_hesnr.messages.counts import counted
-from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, source_options, tokenizing
+from lm_eval_hesnr.scoring.checkpoint_source import source_options
+from lm_eval_hesnr.scoring.load_tokenizer import load_tokenizer, tokenizing
 from lm_eval_hesnr.trajectories.load import Loaded, load_trajectories
 from lm_eval_hesnr.trajectories.readers import known_formats
 from lm_eval_hesnr.trajectories.schema import Trajectory

@@ -13,7 +13,7 @@ from lm_eval_hesnr.models.cost import Reading, size_of_checkpoint
 from lm_eval_hesnr.models.encoding import encode_request
 from lm_eval_hesnr.models.hf_arguments import refuse_long_stride
 from lm_eval_hesnr.models.load_errors import load_error
-from lm_eval_hesnr.scoring.load_tokenizer import source_options
+from lm_eval_hesnr.scoring.checkpoint_source import source_options
 from lm_eval_hesnr.scoring.tokens import TrajectoryTokenizer
 from lm_eval_hesnr.selection import model_tokenizer
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lm_eval_hesnr.messages.counts import counted
 from lm_eval_hesnr.models.window_request import EncodedTrajectory
-from lm_eval_hesnr.scoring.load_tokenizer import source_options
+from lm_eval_hesnr.scoring.checkpoint_source import source_options
 
 
 class Reading(NamedTuple):

@@ -18,9 +18,9 @@ from typing import Any
 from safetensors import SafetensorError
 
 from lm_eval_hesnr.errors import InputError
-from lm_eval_hesnr.files import is_file, is_folder
+from lm_eval_hesnr.files import is_folder
 from lm_eval_hesnr.messages.characters import shortened
-from lm_eval_hesnr.messages.counts import first_names
+from lm_eval_hesnr.scoring.checkpoint_source import gguf_files, missing_gguf
 
 _OTHER_SOURCES = ("revision", "subfolder", "gguf_file", "tokenizer", "peft", "delta")
 """Arguments that name another thing to load. The error may be about it, and often does not say so."""
@@ -51,15 +51,14 @@ def _reason(pretrained: object, options: Mapping[str, Any], others: str, error: 
     text = _text(error)
     if not is_found:
         return f"there is no such folder, and loading this name from the Hub fails: {text}"
-    if not isinstance(pretrained, str) or options.get("subfolder") or not os.access(pretrained, os.R_OK | os.X_OK):
+    if not isinstance(pretrained, str):
         return text
-    folder = Path(pretrained)
-    ggufs = first_names(sorted(path.name for path in folder.glob("*.gguf") if path.is_file()))
-    if options.get("gguf_file") and not is_file(folder / str(options["gguf_file"])):
-        return f"the folder has no such GGUF file; {f'it has {ggufs}' if ggufs else 'give the folder that has it'}"
-    if not others and not (folder / "config.json").is_file():
-        to_read_one = f"add gguf_file=NAME to read one of its GGUF files: {ggufs}"
-        what_to_do = to_read_one if ggufs else "give the checkpoint's folder"
+    if missing := missing_gguf(pretrained, options):
+        return missing
+    if not others and os.access(pretrained, os.X_OK) and not (Path(pretrained) / "config.json").is_file():
+        what_to_do = "give the checkpoint's folder"
+        if found := gguf_files(pretrained):
+            what_to_do = f"add gguf_file=NAME to read one of its GGUF files: {found}"
         return f"the folder has no config.json; {what_to_do} ({text})"
     return text
 

@@ -6,19 +6,13 @@ A tokenizer's regular expression may fail at any text, for example because it ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lm_eval_hesnr.errors import InputError
 from lm_eval_hesnr.messages.characters import shortened
-
-_SOURCE = ("revision", "subfolder", "gguf_file", "trust_remote_code")
-
-
-def source_options(model_args: Mapping[str, Any]) -> dict[str, Any]:
-    """The model arguments that say which files of a checkpoint are read, for `from_pretrained` of `transformers`."""
-    return {key: model_args[key] for key in _SOURCE if key in model_args}
+from lm_eval_hesnr.scoring.checkpoint_source import missing_gguf
 
 
 def load_tokenizer(name: str, option: str, **options: Any) -> Any:
@@ -38,10 +32,9 @@ def load_tokenizer(name: str, option: str, **options: Any) -> Any:
         with tokenizing(option):
             return AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:  # the Hub's client and a tokenizer's own code may raise any error
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{option}: the tokenizer {name} cannot be loaded ({shortened(reason, 300)}); name another"
-        ) from error
+        reason = missing_gguf(name, options) or shortened(" ".join(str(error).split()), 300)
+        source = f"{name}, gguf_file={options['gguf_file']}" if options.get("gguf_file") else name
+        raise InputError(f"{option}: the tokenizer {source} cannot be loaded ({reason}); name another") from error
 
 
 @contextmanager
